@@ -1,0 +1,382 @@
+package expiry
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func utc(t *testing.T, s string) time.Time {
+	t.Helper()
+	at, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+func TestAppend(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, at, want string }{
+		{"ci", "2026-12-23T09:30:00Z", "ci.expires-20261223T0930Z"},
+		{"ci", "2026-12-23T09:30:00.000000001Z", "ci.expires-20261223T0931Z"},
+		{"ci", "2026-12-23T09:29:01Z", "ci.expires-20261223T0930Z"},
+		{"ci", "2026-12-23T15:00:00+05:30", "ci.expires-20261223T0930Z"},
+		{"ci", "2026-06-30T23:59:59Z", "ci.expires-20260701T0000Z"},
+		{"ci", "2026-12-31T23:59:01Z", "ci.expires-20270101T0000Z"},
+		{"ci", "2028-02-28T23:59:30Z", "ci.expires-20280229T0000Z"},
+		{"ci", "9999-12-31T23:59:00Z", "ci.expires-99991231T2359Z"},
+		{"a.b.expires-soon", "2026-12-23T09:30:00Z", "a.b.expires-soon.expires-20261223T0930Z"},
+		{".", "2026-12-23T09:30:00Z", "..expires-20261223T0930Z"},
+		// Only a suffix is a name like any other here; CheckName refuses it for new tokens.
+		{".expires-20250101T0000Z", "2026-12-23T09:30:00Z", ".expires-20250101T0000Z.expires-20261223T0930Z"},
+		{"कुंजी", "2026-12-23T09:30:00Z", "कुंजी.expires-20261223T0930Z"},
+	} {
+		got, err := Append(c.name, utc(t, c.at))
+		if err != nil || got != c.want {
+			t.Errorf("Append(%q, %s) = %q, %v; want %q", c.name, c.at, got, err, c.want)
+		}
+	}
+}
+
+func TestAppendRefuses(t *testing.T) {
+	t.Parallel()
+	at := utc(t, "2026-12-23T09:30:00Z")
+	for _, c := range []struct {
+		name string
+		at   time.Time
+		says string
+	}{
+		{"", at, "empty"},
+		{"ci.expires-20261223T0930Z", at, "already has one"},
+		{"ci", utc(t, "9999-12-31T23:59:00.1Z"), "year 10000"},
+		{"ci", time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC), "year 12026"},
+		{"ci", time.Date(0, 12, 31, 23, 0, 0, 0, time.UTC), "year 0"},
+		{"ci", time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC), "year -5"},
+		{strings.Repeat("n", 233), at, "233 bytes"},
+	} {
+		got, err := Append(c.name, c.at)
+		if err == nil || got != "" || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("Append(%q, %s) = %q, %v; want an error with %q", c.name, c.at, got, err, c.says)
+		}
+	}
+}
+
+func TestLimit(t *testing.T) {
+	t.Parallel()
+	full, err := Append(strings.Repeat("n", MaxBase), utc(t, "2026-12-23T09:30:00Z"))
+	if err != nil || len(full) != 255 {
+		t.Fatalf("the longest name gives %d bytes, %v; want 255", len(full), err)
+	}
+	if MaxBase != 232 {
+		t.Errorf("MaxBase = %d; want 232", MaxBase)
+	}
+	// A service that cuts long names takes the expiry away with the last byte.
+	if Has(full[:254]) {
+		t.Error("a name that was cut still has an expiry")
+	}
+}
+
+func TestSplit(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, base, at string }{
+		{"ci.expires-20261223T0930Z", "ci", "2026-12-23T09:30:00Z"},
+		{"my.app.v1.2.expires-20261223T0930Z", "my.app.v1.2", "2026-12-23T09:30:00Z"},
+		{".expires-.expires-20261223T0930Z", ".expires-", "2026-12-23T09:30:00Z"},
+		{"x.expires-20240229T2359Z", "x", "2024-02-29T23:59:00Z"},
+		{"x.expires-00010101T0000Z", "x", "0001-01-01T00:00:00Z"},
+		{"a.expires-20250101T0000Z.expires-20261223T0930Z", "a.expires-20250101T0000Z", "2026-12-23T09:30:00Z"},
+		{"\x00\xff.expires-20261223T0930Z", "\x00\xff", "2026-12-23T09:30:00Z"},
+	} {
+		base, at, ok := Split(c.name)
+		if !ok || base != c.base || !at.Equal(utc(t, c.at)) || at.Location() != time.UTC {
+			t.Errorf("Split(%q) = %q, %s, %t; want %q, %s", c.name, base, at, ok, c.base, c.at)
+		}
+	}
+}
+
+func TestLookAlikes(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"",
+		"ci",
+		".expires-20261223T0930Z",
+		"ci.expires-",
+		"ci.expires-20261332T0930Z",
+		"ci.expires-20260631T0930Z",
+		"ci.expires-20250229T0930Z",
+		"ci.expires-20261223T2400Z",
+		"ci.expires-20261223T0960Z",
+		"ci.expires-20261200T0930Z",
+		"ci.expires-20260023T0930Z",
+		"ci.expires-00000101T0000Z",
+		"ci.expires-20261223t0930Z",
+		"ci.expires-20261223T0930z",
+		"ci.expires-20261223T0930",
+		"ci.expires-20261223T093000Z",
+		"ci.expires-20261223T09301Z",
+		"ci.expires-120261223T0930Z",
+		"ci.expires-2026-12-23T09:30Z",
+		"ci.expires-20261223T0930Z ",
+		" ci.expires-20261223T0930Z\n",
+		"ci.expires-20261223T0930Zone",
+		"ci.expires-20261223T0930Z.old",
+		"ci.Expires-20261223T0930Z",
+		"ci-expires-20261223T0930Z",
+		"ci.expires_20261223T0930Z",
+		"ci.expires--2026122T0930Z",
+		"ci.expires-+2026122T0930Z",
+		"ci.expires-2026122 T0930Z",
+		"ci.expires-20261223T 930Z",
+		"ci.expires-٢٠٢٦1223T0930Z",
+		"ci․expires-20261223T0930Z", // U+2024 for the dot
+	} {
+		if base, at, ok := Split(name); ok || base != name || !at.IsZero() {
+			t.Errorf("Split(%q) = %q, %s, %t; want the whole name and no expiry", name, base, at, ok)
+		}
+		if Has(name) || Expired(name, time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)) {
+			t.Errorf("%q counts as a name with an expiry", name)
+		}
+	}
+}
+
+func TestExpired(t *testing.T) {
+	t.Parallel()
+	const name = "ci.expires-20261223T0930Z"
+	for at, want := range map[string]bool{
+		"2026-12-23T09:29:59.999999999Z": false,
+		"2026-12-23T09:30:00Z":           true,
+		"2026-12-23T14:59:59+05:30":      false,
+		"2026-12-23T15:00:00+05:30":      true,
+		"2031-01-01T00:00:00Z":           true,
+	} {
+		if got := Expired(name, utc(t, at)); got != want {
+			t.Errorf("Expired at %s = %t; want %t", at, got, want)
+		}
+	}
+}
+
+// names gives names as people and services make them: dots, look-alikes, suffixes
+// cut short, any Unicode, up to a little over the limit.
+func names() *rapid.Generator[string] {
+	piece := rapid.OneOf(
+		rapid.SampledFrom([]string{".", ".expires-", "expires-", "20261223T0930Z", ".expires-20261332T0930Z",
+			".expires-20261223T0930", ".expires-20261223T0930Z", "T", "Z", "-", "ci", "prod.eu"}),
+		rapid.StringN(0, 8, -1),
+		rapid.StringMatching(`[a-z0-9.-]{0,60}`),
+	)
+	return rapid.Custom(func(t *rapid.T) string {
+		return strings.Join(rapid.SliceOfN(piece, 0, 6).Draw(t, "pieces"), "")
+	})
+}
+
+func times() *rapid.Generator[time.Time] {
+	return rapid.Custom(func(t *rapid.T) time.Time {
+		const first, last = -62135596800, 253402300799 // the years 1 to 9999
+		sec := rapid.OneOf(
+			rapid.Int64Range(first-10000, last+10000),
+			rapid.Map(rapid.Int64Range(0, 200), func(n int64) int64 { return last + n - 100 }),
+			// Close to the ends of years, where rounding up carries all the way.
+			rapid.Map(rapid.IntRange(1, 9999), func(y int) int64 { return time.Date(y, 12, 31, 23, 59, 1, 0, time.UTC).Unix() }),
+		).Draw(t, "seconds")
+		nsec := rapid.OneOf(rapid.Just[int64](0), rapid.Int64Range(0, 999999999)).Draw(t, "nanoseconds")
+		zone := time.FixedZone("", rapid.IntRange(-14*3600, 14*3600).Draw(t, "zone"))
+		return time.Unix(sec, nsec).In(zone)
+	})
+}
+
+// What Append writes, Split reads: the same name, and the first whole minute that is
+// not before the time asked for. What Append refuses, it refuses for a stated reason.
+func TestRoundTrip(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		name, at := names().Draw(t, "name"), times().Draw(t, "at")
+		full, err := Append(name, at)
+		if err != nil {
+			up := at.UTC().Add(time.Minute - 1).Truncate(time.Minute)
+			if name != "" && len(name) <= MaxBase && !Has(name) && up.Year() >= 1 && up.Year() <= 9999 {
+				t.Fatalf("refused without a reason: %v", err)
+			}
+			return
+		}
+		if len(full) > MaxName {
+			t.Fatalf("%d bytes", len(full))
+		}
+		base, got, ok := Split(full)
+		if !ok || base != name {
+			t.Fatalf("Split(%q) = %q, %t; want %q", full, base, ok, name)
+		}
+		if late := got.Sub(at); late < 0 || late >= time.Minute || got.Second() != 0 || got.Nanosecond() != 0 {
+			t.Fatalf("%s became %s", at, got)
+		}
+		if Expired(full, got.Add(-1)) || !Expired(full, got) {
+			t.Fatalf("%q does not expire at its minute", full)
+		}
+		if _, err := Append(full, at); err == nil {
+			t.Fatalf("a second expiry was added to %q", full)
+		}
+	})
+}
+
+func FuzzSplit(f *testing.F) {
+	for _, s := range []string{"ci.expires-20261223T0930Z", "ci.expires-20261332T0930Z", ".expires-20261223T0930Z", "a.expires-20240229T2359Z",
+		"x.expires-00000101T0000Z", "x.expires-20261223T0930Z.expires-20261223T0930Z"} {
+		f.Add(s)
+	}
+	shape := regexp.MustCompile(`(?s)^(.+)\.expires-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)Z$`)
+	f.Fuzz(func(t *testing.T, name string) {
+		base, at, ok := Split(name)
+		if !ok {
+			if base != name || !at.IsZero() {
+				t.Fatalf("no expiry, yet %q, %s", base, at)
+			}
+			// A second reader, with its own idea of the form and the calendar.
+			if m := shape.FindStringSubmatch(strings.ToValidUTF8(name, "?")); m != nil {
+				var v [5]int
+				for i := range v {
+					_, _ = fmt.Sscanf(m[i+2], "%d", &v[i]) // digits, as the pattern says
+				}
+				d := time.Date(v[0], time.Month(v[1]), v[2], v[3], v[4], 0, 0, time.UTC)
+				if v[0] > 0 && d.Year() == v[0] && int(d.Month()) == v[1] && d.Day() == v[2] && d.Hour() == v[3] && d.Minute() == v[4] {
+					t.Fatalf("%q has an expiry that was not seen", name)
+				}
+			}
+			return
+		}
+		if base == "" || at.Location() != time.UTC {
+			t.Fatalf("Split(%q) = %q, %s", name, base, at)
+		}
+		if name != base+".expires-"+at.Format("20060102T1504Z") {
+			t.Fatalf("%q is not what %q and %s print as", name, base, at)
+		}
+	})
+}
+
+func TestCheckName(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"ci", "10000", "-x", " ", "prod deploy", "कुंजी", "a\u200db", "日本", "it's $HOME", "x.expires-20261332T0930Z",
+		".expires-20261223T0930", strings.Repeat("n", 255), strings.Repeat("é", 127), "a\u00a0b", "\ufffd"} {
+		if err := CheckName(name); err != nil {
+			t.Errorf("CheckName(%q) = %v", name, err)
+		}
+	}
+	for name, says := range map[string]string{
+		"":                       "empty",
+		strings.Repeat("n", 256): "256 bytes",
+		strings.Repeat("é", 128): "256 bytes",
+		"a\xffb":                 "UTF-8",
+		"a\xed\xa0\x80":          "UTF-8",
+		"a\x00":                  "U+0000",
+		"a\tb":                   "U+0009",
+		"a\n":                    "U+000A",
+		"\x1b[31mred":            "U+001B",
+		"a\x7f":                  "U+007F",
+		"a\u0085b":               "U+0085",
+		"a\u009bb":               "U+009B",
+		"a\u2028b":               "U+2028",
+		"a\u2029":                "U+2029",
+	} {
+		err := CheckName(name)
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("CheckName(%q) = %v; want %q in it", name, err, says)
+			continue
+		}
+		if errors.As(err, new(*SuffixError)) {
+			t.Errorf("CheckName(%q) is a SuffixError", name)
+		}
+		for _, r := range err.Error() {
+			if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0x2028 || r == 0x2029 {
+				t.Errorf("the error for %q carries the character itself", name)
+			}
+		}
+	}
+	for _, name := range []string{"ci.expires-20261223T0930Z", ".expires-20261223T0930Z", strings.Repeat("n", 232) + ".expires-20261223T0930Z"} {
+		var suffix *SuffixError
+		if err := CheckName(name); !errors.As(err, &suffix) || suffix.Name != name {
+			t.Errorf("CheckName(%q) = %v; want a SuffixError", name, err)
+		}
+	}
+}
+
+func TestParseDuration(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]time.Duration{
+		"90m": 90 * time.Minute, "36h": 36 * time.Hour, "30d": 720 * time.Hour, "12w": 2016 * time.Hour,
+		"1m": time.Minute, "007d": 168 * time.Hour, "15250w": 15250 * 168 * time.Hour, "00000000000000000000001h": time.Hour,
+	} {
+		if got, err := ParseDuration(s); err != nil || got != want {
+			t.Errorf("ParseDuration(%q) = %s, %v; want %s", s, got, err, want)
+		}
+	}
+	for s, says := range map[string]string{
+		"": "like 90m", "m": "like 90m", "5": "m, h, d or w", "30s": "m, h, d or w", "1y": "m, h, d or w", "1h30m": "one whole number",
+		"1.5h": "one whole number", "-1h": "one whole number", "+1h": "one whole number", " 1h": "one whole number", "1h ": "one whole number",
+		"1 h": "one whole number", "1H": "m, h, d or w", "1M": "m, h, d or w", "0x1h": "one whole number", "1_000h": "one whole number",
+		"٣h": "one whole number", "1e3m": "one whole number", "0h": "longer than nothing", "000w": "longer than nothing",
+		"15251w": "longest is 15250w", "106752d": "longest is 106751d", "99999999999999999999999999m": "longest is 153722867m",
+		"1h\x00": "one whole number", "\x1b[2Jh": "one whole number",
+	} {
+		got, err := ParseDuration(s)
+		if err == nil || got != 0 || !strings.Contains(err.Error(), says) || strings.ContainsAny(err.Error(), "\x00\x1b") {
+			t.Errorf("ParseDuration(%q) = %s, %v; want an error with %q", s, got, err, says)
+		}
+	}
+}
+
+func FuzzParseDuration(f *testing.F) {
+	for _, s := range []string{"90m", "36h", "30d", "12w", "0h", "15251w", "1h30m", "-1m", "99999999999999999999m"} {
+		f.Add(s)
+	}
+	shape := regexp.MustCompile(`^[0-9]+[mhdw]$`)
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := ParseDuration(s)
+		if (err == nil) != (got > 0) {
+			t.Fatalf("ParseDuration(%q) = %s, %v", s, got, err)
+		}
+		if err != nil {
+			return
+		}
+		if !shape.MatchString(s) || got%time.Minute != 0 {
+			t.Fatalf("ParseDuration(%q) = %s", s, got)
+		}
+		hours := map[byte]float64{'m': 1.0 / 60, 'h': 1, 'd': 24, 'w': 168}[s[len(s)-1]]
+		var n float64
+		if _, err := fmt.Sscanf(s[:len(s)-1], "%g", &n); err != nil || math.Abs(got.Hours()-n*hours) > 1e-6*got.Hours() {
+			t.Fatalf("ParseDuration(%q) = %s, but %g times %g hours", s, got, n, hours)
+		}
+	})
+}
+
+func TestAge(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "0m", time.Nanosecond: "0m", 59 * time.Second: "0m", -59 * time.Second: "0m",
+		time.Minute: "1m", 45*time.Minute + 59*time.Second: "45m", time.Hour - 1: "59m",
+		time.Hour: "1h", 7*time.Hour + 59*time.Minute: "7h", 24*time.Hour - 1: "23h",
+		24 * time.Hour: "1d", 12*24*time.Hour + 5: "12d", 943 * 24 * time.Hour: "943d",
+		-time.Minute: "-1m", -5*time.Hour - 30*time.Minute: "-5h", -24 * time.Hour: "-1d",
+		math.MaxInt64: "106751d", math.MinInt64: "-106751d",
+	} {
+		if got := Age(d); got != want {
+			t.Errorf("Age(%s) = %q; want %q", d, got, want)
+		}
+	}
+}
+
+// Ages are rounded down, never up, and read back as a duration.
+func TestAgeReadsBack(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		d := time.Duration(rapid.Int64Min(int64(time.Minute)).Draw(t, "d"))
+		back, err := ParseDuration(Age(d))
+		if err != nil || back > d || d-back >= back {
+			t.Fatalf("%s reads %s, which is %s, %v", d, Age(d), back, err)
+		}
+	})
+}

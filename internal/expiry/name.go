@@ -1,0 +1,45 @@
+package expiry
+
+import (
+	"errors"
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A SuffixError says that a new name was typed with an expiry already in it, which
+// only Append may write there.
+type SuffixError struct {
+	Name string // as it was typed
+}
+
+func (e *SuffixError) Error() string {
+	return fmt.Sprintf("bad name %q: it ends like a name with an expiry, which utho writes itself", e.Name)
+}
+
+// CheckName tells what is wrong with name as the name of a new token, nil when
+// nothing is: 1 to MaxName bytes of UTF-8 text without control characters (C0, DEL,
+// C1) and without line or paragraph separators. A name that ends in an expiry
+// suffix, or is nothing but one, is a *SuffixError.
+//
+// A name that passes may still be too long for an expiry behind it; Append says so.
+func CheckName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("bad name: it is empty")
+	case len(name) > MaxName:
+		return fmt.Errorf("bad name: it is %d bytes long; at most %d are allowed", len(name), MaxName)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("bad name %q: it is not valid UTF-8", name)
+	}
+	for _, r := range name {
+		// \u2028 and \u2029 break lines as the control characters do.
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return fmt.Errorf("bad name %q: it has a control character, %U", name, r)
+		}
+	}
+	if Has("x" + name) { // the x lets a name that is only a suffix be seen as one
+		return &SuffixError{Name: name}
+	}
+	return nil
+}
