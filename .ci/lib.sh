@@ -37,6 +37,15 @@ step() {
 	printf -- '--- ok: %s (%d s)\n' "$name" "$((SECONDS - start))"
 }
 
+# retry COMMAND [ARG…] runs what talks to a mirror up to three times.
+retry() {
+	"$@" && return
+	sleep 5
+	"$@" && return
+	sleep 20
+	"$@"
+}
+
 # tool NAME prints the path of a tool, built from the module proxy where the
 # cache does not hold it. The versions of all tools are pinned here and only here;
 # the Go version is a part of the key because linters read what it compiles.
@@ -53,7 +62,7 @@ tool() {
 		echo "building $1 $version" >&2
 		mkdir -p "$ci_cache/bin"
 		tmp=$(mktemp -d "$ci_cache/bin/.build.XXXXXX")
-		GOBIN=$tmp GOFLAGS='' CGO_ENABLED=0 go install "$module@$version" >&2
+		GOBIN=$tmp GOFLAGS='' CGO_ENABLED=0 retry go install "$module@$version" >&2
 		mv -f "$tmp/$1" "$path"
 		rmdir "$tmp"
 	fi
