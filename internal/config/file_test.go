@@ -1,0 +1,302 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/utho/utho-cli/internal/privfile"
+)
+
+// example is the one of the contract, with the traps of other libraries added.
+const example = `current_profile: work
+defaults:                     # below flags and environment (UTHO_OUTPUT, UTHO_TIMEOUT, UTHO_COLOR)
+  output: table
+  timeout: 30s
+  pager: less
+profiles:
+  work:
+    api_url: https://api.utho.com/v2
+    store: keyring            # or file
+    time_zone: "+05:30"       # of the service's time stamps; this is the default
+  ci:
+    credential_command: [op, read, "op://infra/utho/token"]
+  Prod.EU:
+    store: file
+    token_id: 10000
+  0123:
+  true: {time_zone: Asia/Kolkata}
+plugins: [1, {a: b}]
+`
+
+func write(t testing.TB, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	path := write(t, example)
+	f, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Profile{
+		{Name: "work", APIURL: "https://api.utho.com/v2", Store: "keyring", TimeZone: "+05:30"},
+		{Name: "ci", CredentialCommand: []string{"op", "read", "op://infra/utho/token"}},
+		{Name: "Prod.EU", Store: "file", TokenID: "10000"},
+		{Name: "0123"},
+		{Name: "true", TimeZone: "Asia/Kolkata"},
+	}
+	if got := f.Profiles(); !reflect.DeepEqual(got, want) {
+		t.Errorf("profiles\n got %+v\nwant %+v", got, want)
+	}
+	if f.Current() != "work" || f.Path() != path {
+		t.Errorf("current %q, path %q", f.Current(), f.Path())
+	}
+	if p, ok := f.Profile("PROD.eu"); !ok || p.Name != "Prod.EU" {
+		t.Errorf("ignoring case: %+v, %v", p, ok)
+	}
+	if _, ok := f.Profile("prod"); ok {
+		t.Error("part of a name found a profile")
+	}
+}
+
+func TestLoadEmpty(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "\n", "# only words\n", "---\n", "{}\n", "~\n", "profiles:\ndefaults: ~\ncurrent_profile:\n", "profiles: {}\n", "\ufeff", "a: 1"} {
+		f, err := Load(write(t, text))
+		if err != nil || len(f.Profiles()) > 0 || f.Current() != "" {
+			t.Errorf("%q: %+v, %v", text, f, err)
+		}
+	}
+	f, err := Load(filepath.Join(t.TempDir(), "no", "config.yaml"))
+	if err != nil || len(f.Profiles()) > 0 {
+		t.Errorf("missing: %+v, %v", f, err)
+	}
+}
+
+func TestAliases(t *testing.T) {
+	t.Parallel()
+	f, err := Load(write(t, "base: &b\n  api_url: &u https://x.example/v2\n  store: file\nprofiles:\n  a: *b\n  b: {api_url: *u}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Profile{{Name: "a", APIURL: "https://x.example/v2", Store: "file"}, {Name: "b", APIURL: "https://x.example/v2"}}
+	if got := f.Profiles(); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
+	}
+	if _, err := Load(write(t, "profiles: &p\n  a: *p\n")); err != nil {
+		t.Errorf("a mapping inside itself: %v", err)
+	}
+}
+
+// Each wrong file is refused with its place and what is allowed there.
+func TestSyntaxErrors(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ text, place, says string }{
+		{"a: b: c\n", "1:5", "not valid YAML"},
+		{"é: é: é\n", "1:5", "not valid YAML"},
+		{"a: [1\n", "2:1", "not valid YAML"},
+		{"a:\n\tb: 1\n", "2:1", "not valid YAML"},
+		{"a: \"\\q\"\n", "1:5", "not valid YAML"},
+		{"a: *nowhere\n", "1:4", "not valid YAML"},
+		{"a: 1\nb: \x01\n", "2:4", "control character"},
+		{"a: 1\nb: \xff\n", "2:4", "UTF-8"},
+		{"\xff\xfea\x00", "1:1", "UTF-8"},
+		{"---\na: 1\n---\nb: 1\n", "3:1", "second document"},
+		{"[1]\n", "1:1", "must be a mapping"},
+		{"just words\n", "1:1", "must be a mapping"},
+		{"a: 1\nb: 2\na: 3\n", "3:1", `"a" stands twice`},
+		{"x:\n  y: [{a: 1, a: 2}]\n", "2:14", `"a" stands twice`},
+		{"profiles:\n  work:\n  Work:\n", "3:3", "case does not count"},
+		{"profiles:\n  0123:\n  \"0123\":\n", "3:3", "case does not count"},
+		{"profiles:\n  a b:\n", "2:3", "letters, digits"},
+		{"profiles:\n  sandbox:\n", "2:3", "reserved"},
+		{"profiles:\n  ? [a]\n  : b\n", "2:5", "letters, digits"},
+		{"profiles: [a]\n", "1:11", "must be a mapping"},
+		{"profiles: a\n", "1:11", "must be a mapping"},
+		{"profiles:\n  a: b\n", "2:6", "must be a mapping"},
+		{"b: &b {}\nprofiles:\n  a:\n    <<: *b\n", "4:5", "merge keys"},
+		{"defaults: 1\n", "1:11", "must be a mapping"},
+		{"defaults:\n  output: xml\n", "2:11", "table, wide, json"},
+		{"defaults: {output: 1}\n", "1:20", "table, wide, json"},
+		{"defaults:\n  timeout: 30\n", "2:12", "30s"},
+		{"defaults:\n  timeout: -1s\n", "2:12", "above 0"},
+		{"defaults:\n  timeout: 0s\n", "2:12", "above 0"},
+		{"defaults:\n  timeout: [30s]\n", "2:12", "30s"},
+		{"defaults:\n  color: yes\n", "2:10", "auto, always, never"},
+		{"current_profile: [a]\n", "1:18", "name of a profile"},
+		{"current_profile: a b\n", "1:18", "letters, digits"},
+		{"current_profile: Sandbox\n", "1:18", "reserved"},
+		{"profiles:\n  a:\n    store: vault\n", "3:12", "keyring or file"},
+		{"profiles:\n  a:\n    store: true\n", "3:12", "keyring or file"},
+		{"profiles:\n  a:\n    api_url: 1\n", "3:14", "a URL"},
+		{"profiles:\n  a:\n    api_url: ''\n", "3:14", "a URL"},
+		{"profiles:\n  a:\n    api_url: [x]\n", "3:14", "a URL"},
+		{"profiles:\n  a:\n    token_id: {}\n", "3:15", "id of a token"},
+		{"profiles:\n  a:\n    time_zone: 5\n", "3:16", "+05:30"},
+		{"profiles:\n  a:\n    time_zone: +5:30\n", "3:16", "+05:30"},
+		{"profiles:\n  a:\n    time_zone: IST5\n", "3:16", "+05:30"},
+		{"profiles:\n  a:\n    time_zone: Local\n", "3:16", "+05:30"},
+		{"profiles:\n  a:\n    time_zone: ../../etc/passwd\n", "3:16", "+05:30"},
+		{"profiles:\n  a:\n    credential_command: op read x\n", "3:25", "list"},
+		{"profiles:\n  a:\n    credential_command: []\n", "3:25", "list"},
+		{"profiles:\n  a:\n    credential_command: ['']\n", "3:25", "list"},
+		{"profiles:\n  a:\n    credential_command: [~]\n", "3:25", "list"},
+		{"profiles:\n  a:\n    credential_command: [a, [b]]\n", "3:25", "list"},
+		{"profiles:\n  a:\n    credential_command: [\"a\\0\"]\n", "3:25", "list"},
+		{"profiles:\n  a:\n    store: file\n    credential_command: [op]\n", "4:25", "one of them"},
+		{"profiles:\n  a: {credential_command: [op], store: file}\n", "2:40", "one of them"},
+	} {
+		path := write(t, tc.text)
+		f, err := Load(path)
+		var syntax *SyntaxError
+		if !errors.As(err, &syntax) {
+			t.Errorf("%q: %+v, %v", tc.text, f, err)
+			continue
+		}
+		if want := path + ":" + tc.place + ": "; !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), tc.says) {
+			t.Errorf("%q:\n got %v\nwant %s…%s", tc.text, err, want, tc.says)
+		}
+	}
+	if _, err := Load(write(t, strings.Repeat("# x\n", maxFile/4+1))); err == nil {
+		t.Error("a huge file was read")
+	}
+}
+
+// A secret that was pasted into a value does not come back in the error.
+func TestErrorsQuoteNoValues(t *testing.T) {
+	t.Parallel()
+	const secret = "live_test_abcdef"
+	for _, key := range []string{"store", "time_zone", "credential_command"} {
+		_, err := Load(write(t, "profiles:\n  a:\n    "+key+": "+secret+"\n"))
+		if err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	_, err := Load(write(t, "defaults: {output: "+secret+"}\n"))
+	if err == nil || strings.Contains(err.Error(), secret) {
+		t.Errorf("output: %v", err)
+	}
+}
+
+func TestLoadRefusesWhatOthersCanWrite(t *testing.T) {
+	t.Parallel()
+	path := write(t, example)
+	if err := os.Chmod(path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(path)
+	var mode *privfile.ModeError
+	if !errors.As(err, &mode) || !strings.Contains(err.Error(), "chmod go-w") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestLocation(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2024, 4, 22, 0, 0, 0, 0, time.UTC)
+	for zone, offset := range map[string]int{"+05:30": 19800, "-03:00": -10800, "Z": 0, "UTC": 0, "Asia/Kolkata": 19800, "+00:00": 0} {
+		loc, err := Profile{TimeZone: zone}.Location()
+		if err != nil {
+			t.Errorf("%s: %v", zone, err)
+			continue
+		}
+		if _, got := at.In(loc).Zone(); got != offset {
+			t.Errorf("%s: offset %d, want %d", zone, got, offset)
+		}
+	}
+	if loc, err := (Profile{}).Location(); loc != nil || err != nil {
+		t.Errorf("no zone: %v, %v", loc, err)
+	}
+	if _, err := (Profile{TimeZone: "x"}).Location(); err == nil {
+		t.Error("zone x was taken")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(example))
+	f.Add([]byte("profiles:\n  a: &x {store: file}\n  b: *x\n"))
+	f.Add([]byte("? a\n: b\n--- |\n x"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		file, err := parse("config.yaml", text)
+		if err != nil {
+			var syntax *SyntaxError
+			if !errors.As(err, &syntax) {
+				t.Fatalf("%T: %v", err, err)
+			}
+			return
+		}
+		for _, p := range file.Profiles() {
+			if ValidName(p.Name) != nil || p.Store != "" && len(p.CredentialCommand) > 0 {
+				t.Fatalf("%+v", p)
+			}
+		}
+		// What can be read can be edited, or it is said that it cannot.
+		e := &Edit{file}
+		want := Profile{Name: "zz", APIURL: "https://x.example/v2", Store: "file"}
+		if err := e.SetProfile(want); err != nil {
+			if !errors.Is(err, errByHand) {
+				t.Fatal(err)
+			}
+			return
+		}
+		got, ok := e.Profile("zz")
+		want.Name = got.Name
+		if !ok || !reflect.DeepEqual(got, want) {
+			t.Fatalf("set %+v, got %+v", want, got)
+		}
+		if len(e.File().Profiles()) < len(file.Profiles()) {
+			t.Fatal("a profile went")
+		}
+	})
+}
+
+func BenchmarkLoadMissing(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "config.yaml")
+	for b.Loop() {
+		if _, err := Load(path); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkLoad(b *testing.B) {
+	path := write(b, example)
+	for b.Loop() {
+		if _, err := Load(path); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkResolve(b *testing.B) {
+	f, err := Load(write(b, example))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := Resolve(f, func(string) (string, bool) { return "", false }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func ExampleSyntaxError() {
+	fmt.Println(&SyntaxError{"config.yaml", 3, 12, "store of profile work must be keyring or file"})
+	// Output: config.yaml:3:12: store of profile work must be keyring or file
+}

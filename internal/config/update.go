@@ -1,0 +1,185 @@
+package config
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/utho/utho-cli/internal/privfile"
+)
+
+// lockWait bounds how long Update waits for another utho, which holds the lock
+// for milliseconds.
+const lockWait = 10 * time.Second
+
+// ErrNoProfile is returned for a profile that the file does not have.
+var ErrNoProfile = errors.New("no such profile")
+
+// Update lets edit change the configuration file. It makes the folders where
+// they are missing, holds a lock, reads the file again, and replaces it in one
+// step. What edit does not touch stays as it was: comments, order, quoting,
+// unknown keys. Nothing is written where edit fails or changes nothing.
+func Update(ctx context.Context, p Paths, edit func(*Edit) error) error {
+	if err := privfile.MkdirAll(p.Config); err != nil {
+		return fmt.Errorf("make the configuration's folder: %w", err)
+	}
+	if err := privfile.CheckUnwritableDir(p.Config); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	unlock, err := privfile.Lock(ctx, p.lock())
+	if err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	defer unlock()
+	f, err := Load(p.File())
+	if err != nil {
+		return err
+	}
+	before := f.text
+	e := &Edit{f}
+	if err := edit(e); err != nil {
+		return err
+	}
+	if bytes.Equal(before, e.f.text) {
+		return nil
+	}
+	if err := privfile.Write(p.File(), e.f.text); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	return nil
+}
+
+// An Edit is the configuration file while Update holds its lock.
+type Edit struct{ f *File }
+
+// File is the file as it stands after the changes made so far.
+func (e *Edit) File() *File { return e.f }
+
+// Current is the name of the current profile, or "".
+func (e *Edit) Current() string { return e.f.Current() }
+
+// Profile returns the profile of that name, ignoring case.
+func (e *Edit) Profile(name string) (Profile, bool) { return e.f.Profile(name) }
+
+// SetProfile adds p, or changes the profile of that name, whose spelling stays.
+// Empty fields are removed from the file, equal ones left alone.
+func (e *Edit) SetProfile(p Profile) error {
+	if err := ValidName(p.Name); err != nil {
+		return err
+	}
+	old, exists := e.f.Profile(p.Name)
+	if exists {
+		p.Name = old.Name
+	}
+	fields := []struct {
+		key      string
+		old, new *yaml.Node
+	}{
+		{"api_url", text(old.APIURL, 0), text(p.APIURL, 0)},
+		{"store", text(old.Store, 0), text(p.Store, 0)},
+		{"time_zone", text(old.TimeZone, 0), text(p.TimeZone, yaml.DoubleQuotedStyle)},
+		{"credential_command", list(old.CredentialCommand), list(p.CredentialCommand)},
+		{"token_id", text(old.TokenID, 0), text(p.TokenID, yaml.DoubleQuotedStyle)},
+	}
+	if !exists {
+		m := &yaml.Node{Kind: yaml.MappingNode}
+		for _, f := range fields {
+			if f.new != nil {
+				m.Content = append(m.Content, text(f.key, 0), f.new)
+			}
+		}
+		return e.change("profile "+p.Name, change{[]string{"profiles", p.Name}, m})
+	}
+	// Removals first, so that store never stands beside credential_command.
+	var changes []change
+	for _, f := range fields {
+		if f.new == nil && f.old != nil {
+			changes = append(changes, change{[]string{"profiles", p.Name, f.key}, nil})
+		}
+	}
+	for _, f := range fields {
+		if f.new != nil && !same(f.old, f.new) {
+			changes = append(changes, change{[]string{"profiles", p.Name, f.key}, f.new})
+		}
+	}
+	return e.change("profile "+p.Name, changes...)
+}
+
+// RemoveProfile removes the profile of that name, ignoring case, and where it
+// is the current one, that too. ErrNoProfile where there is none.
+func (e *Edit) RemoveProfile(name string) error {
+	p, ok := e.f.Profile(name)
+	if !ok {
+		return fmt.Errorf("profile %q: %w", name, ErrNoProfile)
+	}
+	changes := []change{{[]string{"profiles", p.Name}, nil}}
+	if strings.EqualFold(e.f.current, p.Name) {
+		changes = append(changes, change{[]string{"current_profile"}, nil})
+	}
+	return e.change("profile "+p.Name, changes...)
+}
+
+// SetCurrent makes the profile of that name, ignoring case, the current one.
+// ErrNoProfile where there is none.
+func (e *Edit) SetCurrent(name string) error {
+	p, ok := e.f.Profile(name)
+	if !ok {
+		return fmt.Errorf("profile %q: %w", name, ErrNoProfile)
+	}
+	if e.f.current == p.Name {
+		return nil
+	}
+	return e.change("current_profile", change{[]string{"current_profile"}, text(p.Name, 0)})
+}
+
+// change makes the changes, all or none, and checks what came out.
+func (e *Edit) change(what string, changes ...change) error {
+	d, err := newDocument(e.f.path, e.f.text)
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		if err := d.apply(c); err != nil {
+			return fmt.Errorf("edit %s in %s: %w", what, e.f.path, err)
+		}
+	}
+	f, err := parse(e.f.path, d.text)
+	if err != nil {
+		return fmt.Errorf("edit %s: %w", what, err)
+	}
+	e.f = f
+	return nil
+}
+
+// text is a value of text, or nil for an empty one.
+func text(s string, style yaml.Style) *yaml.Node {
+	if s == "" {
+		return nil
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s, Style: style}
+}
+
+// list is a value of several words on one line, or nil for none.
+func list(words []string) *yaml.Node {
+	if len(words) == 0 {
+		return nil
+	}
+	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Style: yaml.FlowStyle}
+	for _, w := range words {
+		n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: w})
+	}
+	return n
+}
+
+// same tells whether two values that text and list made are equal.
+func same(a, b *yaml.Node) bool {
+	return a != nil && a.Value == b.Value && slices.EqualFunc(a.Content, b.Content, same)
+}

@@ -1,0 +1,400 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/utho/utho-cli/internal/privfile"
+)
+
+func edited(t testing.TB, text string, edit func(*Edit) error) (string, error) {
+	t.Helper()
+	p := Paths{Config: filepath.Dir(write(t, text))}
+	if err := Update(context.Background(), p, edit); err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(p.File())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data), nil
+}
+
+// What an edit writes, to the byte.
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+	set := func(p Profile) func(*Edit) error { return func(e *Edit) error { return e.SetProfile(p) } }
+	remove := func(name string) func(*Edit) error { return func(e *Edit) error { return e.RemoveProfile(name) } }
+	use := func(name string) func(*Edit) error { return func(e *Edit) error { return e.SetCurrent(name) } }
+	const url = "https://x.example/v2"
+	for name, tc := range map[string]struct {
+		before string
+		edit   func(*Edit) error
+		after  string
+	}{
+		"first": {"", func(e *Edit) error {
+			if err := e.SetProfile(Profile{Name: "default", APIURL: url, Store: "file", TimeZone: "+05:30", TokenID: "10"}); err != nil {
+				return err
+			}
+			return e.SetCurrent("DEFAULT")
+		}, "profiles:\n  default:\n    api_url: https://x.example/v2\n    store: file\n    time_zone: \"+05:30\"\n    token_id: \"10\"\ncurrent_profile: default\n"},
+		"words only":       {"# mine\n", set(Profile{Name: "a", Store: "file"}), "# mine\nprofiles:\n  a:\n    store: file\n"},
+		"marker only":      {"---\n", set(Profile{Name: "a", Store: "file"}), "---\nprofiles:\n  a:\n    store: file\n"},
+		"no last newline":  {"# mine\nprofiles:\n  a:\n    store: file", set(Profile{Name: "b", Store: "file"}), "# mine\nprofiles:\n  a:\n    store: file\n  b:\n    store: file\n"},
+		"CRLF":             {"x: 1\r\nprofiles:\r\n  a:\r\n    store: file\r\n", set(Profile{Name: "b", APIURL: url}), "x: 1\r\nprofiles:\r\n  a:\r\n    store: file\r\n  b:\r\n    api_url: https://x.example/v2\r\n"},
+		"four spaces":      {"profiles:\n    a:\n        store: file\n\n# end\n", set(Profile{Name: "b", APIURL: url}), "profiles:\n    a:\n        store: file\n    b:\n        api_url: https://x.example/v2\n\n# end\n"},
+		"nothing yet":      {"profiles: # none\n\nx: 1\n", set(Profile{Name: "b", APIURL: url}), "profiles: # none\n  b:\n    api_url: https://x.example/v2\n\nx: 1\n"},
+		"flow, nothing":    {"# a\n\nprofiles: {}\n\n# x\nx: 1\n", set(Profile{Name: "b", APIURL: url}), "# a\n\nprofiles:\n  b:\n    api_url: https://x.example/v2\n\n# x\nx: 1\n"},
+		"flow":             {"profiles:\n\n  a: {store: file} # one\n\n  b: {store: file}\n", set(Profile{Name: "a", Store: "keyring"}), "profiles:\n\n  a: {store: keyring} # one\n\n  b: {store: file}\n"},
+		"number as name":   {"profiles:\n  0123:\n    store:   file   # why\n", set(Profile{Name: "0123", Store: "keyring"}), "profiles:\n  0123:\n    store:   keyring   # why\n"},
+		"new number":       {"profiles:\n  0123:\n", set(Profile{Name: "0456", Store: "file"}), "profiles:\n  0123:\n  '0456':\n    store: file\n"},
+		"empty profile":    {"profiles:\n  0123:\n  x:\n", set(Profile{Name: "0123", Store: "file"}), "profiles:\n  0123:\n    store: file\n  x:\n"},
+		"dots and case":    {"profiles:\n  Prod.EU:\n    store: file\n", set(Profile{Name: "prod.eu", Store: "file", TokenID: "1"}), "profiles:\n  Prod.EU:\n    store: file\n    token_id: \"1\"\n"},
+		"quotes stay":      {"profiles:\n  a:\n    api_url: 'https://old'   # note\n    store: \"file\"\n", set(Profile{Name: "a", APIURL: url, Store: "keyring"}), "profiles:\n  a:\n    api_url: 'https://x.example/v2'   # note\n    store: \"keyring\"\n"},
+		"unknown key":      {"profiles:\n  a:\n    future: [1,  2]\n    store: file\n", set(Profile{Name: "a", Store: "file", APIURL: url}), "profiles:\n  a:\n    future: [1,  2]\n    store: file\n    api_url: https://x.example/v2\n"},
+		"command instead":  {"profiles:\n  a:\n    # where\n    store: file # old\n    api_url: https://x.example/v2\n", set(Profile{Name: "a", APIURL: url, CredentialCommand: []string{"pass", "show", "a b"}}), "profiles:\n  a:\n    # where\n    api_url: https://x.example/v2\n    credential_command: [pass, show, a b]\n"},
+		"other command":    {"profiles:\n  a:\n    credential_command:\n    - op\n    - read\n    api_url: https://x.example/v2\n", set(Profile{Name: "a", APIURL: url, CredentialCommand: []string{"pass", "-x"}}), "profiles:\n  a:\n    credential_command: [pass, -x]\n    api_url: https://x.example/v2\n"},
+		"store instead":    {"profiles:\n  a:\n    credential_command:\n    - op\n    - read\n    api_url: https://x.example/v2\n", set(Profile{Name: "a", APIURL: url, Store: "file"}), "profiles:\n  a:\n    api_url: https://x.example/v2\n    store: file\n"},
+		"nothing changes":  {"profiles:\n  a:   {store:   file}\n\n\n", set(Profile{Name: "A", Store: "file"}), "profiles:\n  a:   {store:   file}\n\n\n"},
+		"remove":           {"# top\nprofiles:\n  a:\n    store: file\n\n  # about b\n  b:\n    store: file\n\n  # about c\n  c:\n    store: file\n", remove("B"), "# top\nprofiles:\n  a:\n    store: file\n\n  # about c\n  c:\n    store: file\n"},
+		"remove the last":  {"profiles:\n  # all of them\n  a:\n    store: file\n# end\n", remove("a"), "profiles:\n  # all of them\n# end\n"},
+		"remove current":   {"# utho\n\ncurrent_profile: a # mine\nprofiles:\n  A:\n  b:\n", remove("a"), "# utho\n\nprofiles:\n  b:\n"},
+		"remove other":     {"current_profile: a\nprofiles:\n  A:\n  b:\n", remove("b"), "current_profile: a\nprofiles:\n  A:\n"},
+		"remove in flow":   {"# x\n\nprofiles: {a: {store: file}, b: {store: file}} # all\n\ny: 1\n", remove("a"), "# x\n\nprofiles: {b: {store: file}} # all\n\ny: 1\n"},
+		"use":              {"x: 1\ncurrent_profile:   b  # c\nprofiles:\n  A:\n  b:\n", use("a"), "x: 1\ncurrent_profile:   A  # c\nprofiles:\n  A:\n  b:\n"},
+		"use, was null":    {"current_profile:\nprofiles:\n  A:\n", use("a"), "current_profile: A\nprofiles:\n  A:\n"},
+		"use what is":      {"current_profile:   'A'\nprofiles:\n  A:\n", use("a"), "current_profile:   'A'\nprofiles:\n  A:\n"},
+		"use number":       {"current_profile: A\nprofiles:\n  A:\n  0123:\n", use("0123"), "current_profile: '0123'\nprofiles:\n  A:\n  0123:\n"},
+		"comment at edge":  {"profiles:\n  a:\n#   api_url: old\n    store: file\n  b:\n    store: file\n", remove("a"), "profiles:\n  b:\n    store: file\n"},
+		"alias":            {"base: &b\n  store: file\nprofiles:\n  a: *b\n  c: *b\n", set(Profile{Name: "a", Store: "keyring"}), "base: &b\n  store: file\nprofiles:\n  a:\n    store: keyring\n  c: *b\n"},
+		"block scalar":     {"notes: |\n  profiles:\n    a: 1\n\nprofiles:\n  a:\n    store: file\n", set(Profile{Name: "a", Store: "keyring"}), "notes: |\n  profiles:\n    a: 1\n\nprofiles:\n  a:\n    store: keyring\n"},
+		"folded url":       {"profiles:\n  a:\n    api_url: >-\n      https://old\n    store: file\n", set(Profile{Name: "a", Store: "file", APIURL: url}), "profiles:\n  a:\n    api_url: https://x.example/v2\n    store: file\n"},
+		"whole file, flow": {"# head\n{profiles: {a: {store: file}}}\n", set(Profile{Name: "a", Store: "keyring"}), "# head\n{profiles: {a: {store: keyring}}}\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := edited(t, tc.before, tc.edit)
+			if err != nil || got != tc.after {
+				t.Errorf("%v\n--- before\n%s--- got\n%s--- want\n%s", err, tc.before, got, tc.after)
+			}
+		})
+	}
+}
+
+func TestUpdateRefuses(t *testing.T) {
+	t.Parallel()
+	const before = "profiles:\n  a: &a\n    store: file\n  b: *a\n"
+	for name, tc := range map[string]struct {
+		edit func(*Edit) error
+		is   error
+	}{
+		"remove missing": {func(e *Edit) error { return e.RemoveProfile("c") }, ErrNoProfile},
+		"use missing":    {func(e *Edit) error { return e.SetCurrent("sandbox") }, ErrNoProfile},
+		"bad name":       {func(e *Edit) error { return e.SetProfile(Profile{Name: "a b"}) }, nil},
+		"reserved name":  {func(e *Edit) error { return e.SetProfile(Profile{Name: "SANDBOX"}) }, nil},
+		"bad store":      {func(e *Edit) error { return e.SetProfile(Profile{Name: "c", Store: "vault"}) }, nil},
+		"bad zone":       {func(e *Edit) error { return e.SetProfile(Profile{Name: "c", TimeZone: "x"}) }, nil},
+		"two kinds": {func(e *Edit) error {
+			return e.SetProfile(Profile{Name: "c", Store: "file", CredentialCommand: []string{"x"}})
+		}, nil},
+		"others' anchor":  {func(e *Edit) error { return e.RemoveProfile("a") }, errByHand},
+		"edit then fails": {func(e *Edit) error { return errors.Join(e.SetProfile(Profile{Name: "new"}), fs.ErrInvalid) }, fs.ErrInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := write(t, before)
+			err := Update(t.Context(), Paths{Config: filepath.Dir(path)}, tc.edit)
+			if err == nil || tc.is != nil && !errors.Is(err, tc.is) {
+				t.Errorf("%v", err)
+			}
+			if data, _ := os.ReadFile(path); string(data) != before {
+				t.Errorf("written all the same:\n%s", data)
+			}
+		})
+	}
+	t.Run("broken file", func(t *testing.T) {
+		t.Parallel()
+		_, err := edited(t, "a: b: c\n", func(*Edit) error { t.Error("edited"); return nil })
+		var syntax *SyntaxError
+		if !errors.As(err, &syntax) {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("folder others can write", func(t *testing.T) {
+		t.Parallel()
+		dir := filepath.Join(t.TempDir(), "d")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		err := Update(t.Context(), Paths{Config: dir}, func(*Edit) error { t.Error("edited"); return nil })
+		var mode *privfile.ModeError
+		if !errors.As(err, &mode) {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("interrupted while waiting", func(t *testing.T) {
+		t.Parallel()
+		p := Paths{Config: filepath.Dir(write(t, before))}
+		ctx, cancel := context.WithCancel(t.Context())
+		err := Update(t.Context(), p, func(*Edit) error {
+			cancel() // the first holds the lock while the second gives up
+			return Update(ctx, p, func(*Edit) error { t.Error("edited"); return nil })
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+func TestUpdateMakesFoldersAndModes(t *testing.T) {
+	t.Parallel()
+	p := Paths{Config: filepath.Join(t.TempDir(), "a", "b")}
+	if err := Update(t.Context(), p, func(e *Edit) error { return e.SetProfile(Profile{Name: "a"}) }); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]fs.FileMode{p.Config: 0o700, p.File(): 0o600} {
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
+	}
+	// A link made by a dot-file manager stays one.
+	real := filepath.Join(filepath.Dir(p.Config), "real.yaml")
+	if err := os.Rename(p.File(), real); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(real, p.File()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Dir(p.Config), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := Update(t.Context(), p, func(e *Edit) error { return e.SetProfile(Profile{Name: "b"}) }); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Lstat(p.File()); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		t.Error("the link was replaced")
+	}
+}
+
+// Several at once lose nothing.
+func TestUpdateTogether(t *testing.T) {
+	t.Parallel()
+	p := Paths{Config: filepath.Join(t.TempDir(), "c")}
+	const n = 16
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			err := Update(t.Context(), p, func(e *Edit) error {
+				return e.SetProfile(Profile{Name: fmt.Sprintf("p%d", i), Store: "file"})
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	f, err := Load(p.File())
+	if err != nil || len(f.Profiles()) != n {
+		t.Errorf("%d profiles, %v", len(f.Profiles()), err)
+	}
+}
+
+// Whatever the file looks like and whatever is done to it: what was asked for
+// comes out, and each line that belongs to nothing touched stays, in order.
+func TestUpdateKeepsTheRest(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		g := &generator{t: t, eol: rapid.SampledFrom([]string{"\n", "\r\n"}).Draw(t, "eol")}
+		text := g.file()
+		f, err := parse("config.yaml", []byte(text))
+		if err != nil {
+			t.Fatalf("generated a wrong file: %v\n%s", err, text)
+		}
+		want := map[string]Profile{}
+		for _, p := range f.Profiles() {
+			want[strings.ToLower(p.Name)] = p
+		}
+		current := f.Current()
+		e := &Edit{f}
+		touched := map[string]bool{}
+		for range rapid.IntRange(1, 4).Draw(t, "ops") {
+			name := rapid.SampledFrom(names()).Draw(t, "name")
+			folded := strings.ToLower(name)
+			_, exists := want[folded]
+			var err error
+			switch op := rapid.SampledFrom([]string{"set", "remove", "use"}).Draw(t, "op"); op {
+			case "set":
+				p := g.profile(name)
+				err = e.SetProfile(p)
+				if exists {
+					p.Name = want[folded].Name
+				}
+				want[folded] = p
+				touched[p.Name] = true
+			case "remove":
+				err = e.RemoveProfile(name)
+				if exists {
+					touched[want[folded].Name] = true
+					if strings.EqualFold(current, name) {
+						current, touched["current_profile"] = "", true
+					}
+				}
+				delete(want, folded)
+			case "use":
+				err = e.SetCurrent(name)
+				if exists {
+					current, touched["current_profile"] = want[folded].Name, true
+				}
+			}
+			if err != nil && (exists || !errors.Is(err, ErrNoProfile)) {
+				t.Fatalf("%v\n%s", err, text)
+			}
+		}
+		after := string(e.File().text)
+		got := map[string]Profile{}
+		for _, p := range e.File().Profiles() {
+			got[strings.ToLower(p.Name)] = p
+		}
+		if !reflect.DeepEqual(got, want) || e.Current() != current {
+			t.Fatalf("got %+v (%s)\nwant %+v (%s)\n--- before\n%s--- after\n%s", got, e.Current(), want, current, text, after)
+		}
+		rest := after
+		for _, l := range g.lines {
+			if touched[l.owner] || strings.TrimSpace(l.text) == "" {
+				continue
+			}
+			_, behind, found := strings.Cut(rest, l.text+g.eol)
+			if !found {
+				t.Fatalf("lost or moved %q\n--- before\n%s--- after\n%s", l.text, text, after)
+			}
+			rest = behind
+		}
+	})
+}
+
+func names() []string {
+	return []string{"work", "Work", "ci", "Prod.EU", "prod.eu", "0123", "1e3", "true"}
+}
+
+// generator writes configurations as people do, and remembers whose each line is.
+type generator struct {
+	t     *rapid.T
+	eol   string
+	lines []owned
+	n     int
+}
+
+type owned struct{ text, owner string }
+
+func (g *generator) add(owner, text string) {
+	if rapid.Bool().Draw(g.t, "comment") && !strings.HasSuffix(text, ":") {
+		g.n++
+		text += fmt.Sprintf("  # c%d", g.n)
+	}
+	g.lines = append(g.lines, owned{text, owner})
+}
+
+func (g *generator) noise(owner string, depth int) {
+	for range rapid.IntRange(0, 2).Draw(g.t, "noise") {
+		g.n++
+		text := ""
+		if rapid.Bool().Draw(g.t, "blank") {
+			text = strings.Repeat(" ", depth) + fmt.Sprintf("# n%d", g.n)
+		}
+		g.lines = append(g.lines, owned{text, owner})
+	}
+}
+
+func (g *generator) quote(s string) string {
+	return rapid.SampledFrom([]string{s, "'" + s + "'", `"` + s + `"`}).Draw(g.t, "quote")
+}
+
+func (g *generator) profile(name string) Profile {
+	pick := func(what string, from ...string) string { return rapid.SampledFrom(from).Draw(g.t, what) }
+	p := Profile{
+		Name:     name,
+		APIURL:   pick("url", "", "https://api.utho.com/v2", "http://127.0.0.1:8080/v2", "https://x.example/#frag: x"),
+		Store:    pick("store", "", "keyring", "file"),
+		TimeZone: pick("zone", "", "+05:30", "Z"),
+		TokenID:  pick("id", "", "10000", "0123", "x y"),
+	}
+	if p.Store == "" && rapid.Bool().Draw(g.t, "command") {
+		p.CredentialCommand = rapid.SliceOfN(rapid.SampledFrom([]string{"op", "read", "op://a/b", "a b", "'", "~", "true", "é", "-", "#", "a\nb"}), 1, 4).Draw(g.t, "argv")
+	}
+	return p
+}
+
+func (g *generator) file() string {
+	step := rapid.SampledFrom([]int{2, 4}).Draw(g.t, "step")
+	in := func(n int) string { return strings.Repeat(" ", n*step) }
+	sections := rapid.Permutation([]string{"current_profile", "defaults", "profiles", "unknown"}).Draw(g.t, "order")
+	used := map[string]bool{}
+	for _, s := range sections[:rapid.IntRange(0, 4).Draw(g.t, "sections")] {
+		g.noise(s, 0)
+		switch s {
+		case "current_profile":
+			g.add(s, "current_profile: "+g.quote("work"))
+		case "defaults":
+			g.add(s, "defaults:")
+			g.add(s, in(1)+"output:   "+g.quote("json"))
+			g.noise(s, step)
+			g.add(s, in(1)+"pager: [a,   b]")
+		case "unknown":
+			g.add(s, "unknown: |")
+			g.lines = append(g.lines[:len(g.lines)-1], owned{"unknown: |", s})
+			g.lines = append(g.lines, owned{in(1) + "work:", s}, owned{in(1) + "  store: file", s})
+		case "profiles":
+			g.add(s, "profiles:")
+			for _, name := range rapid.SliceOfN(rapid.SampledFrom(names()), 0, 4).Draw(g.t, "profiles") {
+				if used[strings.ToLower(name)] {
+					continue
+				}
+				used[strings.ToLower(name)] = true
+				p := g.profile(name)
+				g.noise(name, step)
+				if p.Store != "" && rapid.IntRange(0, 3).Draw(g.t, "flow") == 0 {
+					g.add(name, in(1)+name+": {store:  "+p.Store+", x: [1]}")
+					continue
+				}
+				g.add(name, in(1)+name+":")
+				if p.APIURL != "" && !strings.Contains(p.APIURL, "#") {
+					g.add(name, in(2)+"api_url:   "+g.quote(p.APIURL))
+				}
+				if p.Store != "" {
+					g.add(name, in(2)+"store: "+g.quote(p.Store))
+				}
+				g.noise(name, 2*step)
+				if p.TokenID != "" {
+					g.add(name, in(2)+"token_id: "+g.quote(p.TokenID))
+				}
+				if len(p.CredentialCommand) > 0 {
+					g.lines = append(g.lines, owned{in(2) + "credential_command:", name})
+					g.add(name, in(2)+"- op")
+					g.add(name, in(2)+"- read")
+				}
+				if rapid.Bool().Draw(g.t, "future") {
+					g.add(name, in(2)+"future: {a:   1}")
+				}
+			}
+		}
+	}
+	var b strings.Builder
+	for _, l := range g.lines {
+		b.WriteString(l.text + g.eol)
+	}
+	return b.String()
+}
