@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/utho/utho-cli/internal/auth"
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/sandbox"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// The exit codes, as docs/exit-codes.md lists them.
+const (
+	exitError       = 1
+	exitUsage       = 2
+	exitCancelled   = 3
+	exitAuth        = 4
+	exitNotFound    = 5
+	exitAmbiguous   = 6
+	exitPartial     = 7
+	exitUnknown     = 8
+	exitUnavailable = 9
+	exitMatched     = 10
+	exitRunFailed   = 125
+)
+
+// failure is an error that knows its exit code.
+type failure struct {
+	exit int
+	code string // the word for it in JSON
+	msg  string // what was being done to what, and what went wrong; lines after the first are indented
+	hint string // the next step, a command where there is one
+	err  error  // the cause, for errors.Is; its text is not added
+}
+
+func (f *failure) Error() string { return f.msg }
+func (f *failure) Unwrap() error { return f.err }
+
+// with adds the next step.
+func (f *failure) with(hint string, args ...any) *failure {
+	f.hint = fmt.Sprintf(hint, args...)
+	return f
+}
+
+func failf(exit int, code, format string, args ...any) *failure {
+	err := fmt.Errorf(format, args...)
+	return &failure{exit: exit, code: code, msg: err.Error(), err: errors.Unwrap(err)}
+}
+
+func usagef(format string, args ...any) *failure {
+	return failf(exitUsage, "usage", format, args...)
+}
+
+// childStatus is the end of `token run`: the command's own exit status, about
+// which utho has nothing to say.
+type childStatus int
+
+func (childStatus) Error() string { return "the command's own exit status" }
+
+// classify turns any error into what a script can rely on.
+func classify(err error) *failure {
+	var f *failure
+	if errors.As(err, &f) {
+		c := *f
+		c.msg = err.Error()
+		return &c
+	}
+	of := func(exit int, code, hint string) *failure {
+		return &failure{exit: exit, code: code, msg: err.Error(), hint: hint, err: err}
+	}
+	var in interrupted
+	var ke *auth.KeyringError
+	var box *sandbox.StoreError
+	switch {
+	case errors.As(err, &box):
+		return of(exitError, "error", "")
+	case errors.As(err, &in):
+		return of(in.exit(), "interrupted", "")
+	case errors.Is(err, utho.ErrUnauthorized):
+		return of(exitAuth, "auth", "log in with a token that works: utho login")
+	case errors.Is(err, utho.ErrForbidden):
+		return of(exitAuth, "forbidden", "creating and deleting needs a token with Write access: make one at "+consoleURL+" and run utho login")
+	case errors.Is(err, utho.ErrNotFound):
+		return of(exitNotFound, "not_found", "")
+	case errors.Is(err, utho.ErrOutcomeUnknown):
+		return of(exitUnknown, "unknown_outcome", "utho token list shows what stands")
+	case errors.Is(err, utho.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		return of(exitUnavailable, "unavailable", "try again later, or give it longer with --timeout")
+	case errors.As(err, &ke):
+		return of(exitError, "error", ke.Hint())
+	default:
+		return of(exitError, "error", "")
+	}
+}
+
+// report writes the one account of an error to stderr, for a person or, with
+// -o json, as one object on one line.
+func (a *app) report(f *failure) {
+	msg, hint := redact(f.msg), redact(f.hint)
+	if a.jsonErrors {
+		var doc struct {
+			Error struct {
+				Code    string `json:"code"`
+				Message string `json:"message"`
+				Hint    string `json:"hint"`
+				Exit    int    `json:"exit_code"`
+			} `json:"error"`
+		}
+		doc.Error.Code, doc.Error.Message, doc.Error.Hint, doc.Error.Exit = f.code, msg, hint, f.exit
+		_ = output.JSONLine(a.errFile, doc) // a broken stderr never stops a command
+		return
+	}
+	a.note("%s", msg)
+	if hint != "" {
+		a.note("hint: %s", hint)
+	}
+}
+
+// note says one thing on stderr, each line of it made harmless. A broken
+// stderr never stops a command.
+func (a *app) note(format string, args ...any) {
+	lines := strings.Split(fmt.Sprintf(format, args...), "\n")
+	for i, l := range lines {
+		prefix := "utho: "
+		if i > 0 {
+			prefix = "  "
+		}
+		a.stderr(a.paint(prefix) + output.Safe(redact(l)))
+	}
+}
+
+func (a *app) stderr(line string) { _, _ = fmt.Fprintln(a.errFile, line) }
+
+// redact takes out what looks like a secret of the service. It is the last
+// fence, for what people type in the wrong place: no text should carry one.
+func redact(s string) string {
+	const prefix, least = "live_", 20
+	for from := 0; ; {
+		i := strings.Index(s[from:], prefix)
+		if i < 0 {
+			return s
+		}
+		start := from + i
+		end := start
+		for end < len(s) && (s[end] == '_' || s[end] == '-' || '0' <= s[end] && s[end] <= '9' || 'a' <= s[end]|0x20 && s[end]|0x20 <= 'z') {
+			end++
+		}
+		if end-start >= least {
+			s = s[:start] + "live_[redacted]" + s[end:]
+			end = start + len("live_[redacted]")
+		}
+		from = end
+	}
+}

@@ -1,0 +1,260 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+
+	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/internal/deliver"
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// format is one of the formats of -o.
+type format string
+
+const (
+	formatTable    format = "table"
+	formatWide     format = "wide"
+	formatJSON     format = "json"
+	formatYAML     format = "yaml"
+	formatCSV      format = "csv"
+	formatMarkdown format = "markdown"
+	formatID       format = "id"
+)
+
+var (
+	allFormats = []format{formatTable, formatWide, formatJSON, formatYAML, formatCSV, formatMarkdown, formatID}
+	docFormats = []format{formatTable, formatJSON, formatYAML}
+)
+
+func (f format) hasColumns() bool {
+	return f == formatTable || f == formatWide || f == formatCSV || f == formatMarkdown
+}
+
+// isDoc tells whether the format is a document that can carry a secret.
+func (f format) isDoc() bool { return f == formatJSON || f == formatYAML }
+
+// knownFormat reads a value of -o, UTHO_OUTPUT or the configuration.
+func knownFormat(text, from string) (format, error) {
+	f := format(strings.TrimSpace(text))
+	if !slices.Contains(allFormats, f) {
+		return "", usagef("%s: there is no format %s", from, quoteText(text)).with("the formats are %s", join(allFormats))
+	}
+	return f, nil
+}
+
+// format is the one in force for a command that has those allowed.
+func (a *app) format(allowed []format) (format, error) {
+	st, err := a.loadSettings()
+	if err != nil {
+		return "", err
+	}
+	from := "-o " + st.Output.Value
+	switch st.Output.Source {
+	case config.SourceEnvironment:
+		from = "UTHO_OUTPUT=" + st.Output.Value
+	case config.SourceFile:
+		from = "defaults.output: " + st.Output.Value + " in the configuration"
+	}
+	f := format(st.Output.Value)
+	if !slices.Contains(allowed, f) {
+		return "", usagef("%s: this command does not have that format", from).with("use one of -o %s", join(allowed))
+	}
+	return f, nil
+}
+
+func join(formats []format) string {
+	var words []string
+	for _, f := range formats {
+		words = append(words, string(f))
+	}
+	return strings.Join(words, ", ")
+}
+
+// doc writes one document as JSON or YAML.
+func (a *app) doc(f format, v any) error {
+	if f == formatYAML {
+		return output.YAML(a.out, v)
+	}
+	return output.JSON(a.out, v)
+}
+
+// secretOutput is what create and rotate put on stdout: the bare secret, a
+// document, or nothing.
+type secretOutput struct {
+	a       *app
+	secret  bool   // the secret is to stand on stdout
+	format  format // empty: the bare secret, or nothing
+	token   utho.Token
+	views   views
+	extend  func(*tokenDoc)
+	written bool
+}
+
+// secretOutput checks -o and --to against each other. UTHO_OUTPUT and the
+// configuration do not count here: a script that captures the secret must get
+// the secret.
+func (a *app) secretOutput(to []string) (*secretOutput, error) {
+	o := &secretOutput{a: a, secret: len(to) == 0 || slices.Contains(to, "stdout")}
+	if a.flags.output != "" {
+		f, err := knownFormat(a.flags.output, "-o "+a.flags.output)
+		if err != nil {
+			return nil, err
+		}
+		if o.secret && !f.isDoc() {
+			return nil, usagef("-o %s has no place for the secret, which goes to stdout; nothing was created", f).
+				with("use -o json or -o yaml, leave -o out for the bare secret, or take the secret elsewhere with --to")
+		}
+		o.format = f
+	}
+	if o.secret && isNull(a.out.f) {
+		return nil, usagef("the secret goes to stdout, and stdout is closed or %s; nothing was created", os.DevNull).
+			with("take the secret elsewhere with --to file:PATH")
+	}
+	return o, nil
+}
+
+// show gives what the document says besides the secret.
+func (o *secretOutput) show(t utho.Token, v views) { o.token, o.views = t, v }
+
+func (o *secretOutput) String() string { return "stdout" }
+
+// Prepare has nothing to do: secretOutput checked stdout.
+func (o *secretOutput) Prepare(context.Context) error { return nil }
+
+// wanted tells whether stdout is to get anything: the secret, or a document
+// about a token whose secret goes elsewhere. Both are part of the delivery.
+func (o *secretOutput) wanted() bool { return o.secret || o.format != "" }
+
+// Deliver writes the secret, alone or in its document, or the document alone.
+func (o *secretOutput) Deliver(_ context.Context, secret string) error {
+	o.written = true
+	if !o.secret {
+		return o.a.writeToken(o.format, o.token, o.views, o.complete)
+	}
+	if o.format == "" {
+		_, err := io.WriteString(o.a.out, secret+"\n")
+		return err
+	}
+	return o.a.writeToken(o.format, o.token, o.views, func(d *tokenDoc) {
+		d.Token = secret
+		o.complete(d)
+	})
+}
+
+func (o *secretOutput) complete(d *tokenDoc) {
+	if o.extend != nil {
+		o.extend(d)
+	}
+}
+
+// Undo cannot take back what was written.
+func (o *secretOutput) Undo(context.Context) error {
+	if !o.written {
+		return nil
+	}
+	return deliver.ErrCannotUndo
+}
+
+func (o *secretOutput) Close() error { return nil }
+
+// dry writes the document of a --dry-run, without a secret.
+func (o *secretOutput) dry(t utho.Token, v views) error {
+	if o.format == "" {
+		return nil
+	}
+	return o.a.writeToken(o.format, t, v, o.complete)
+}
+
+// quote makes s one word of a POSIX shell.
+func quote(s string) string { return output.Quote(s) }
+
+// quoteText is a name in a sentence: in quotes, harmless.
+func quoteText(s string) string {
+	if strings.ContainsAny(s, "\"\\") || !utf8.ValidString(s) {
+		return strconv.Quote(s)
+	}
+	return `"` + output.Safe(s) + `"`
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// glob matches a whole name. path.Match lets * stop at a slash, which means
+// nothing in a name: the slash is put out of the way on both sides.
+func glob(pattern, name string) bool {
+	const slash = "\x00"
+	ok, err := path.Match(strings.ReplaceAll(pattern, "/", slash), strings.ReplaceAll(name, "/", slash))
+	return ok && err == nil
+}
+
+// colored tells whether text for f is to be coloured.
+func (a *app) colored(f *os.File) bool {
+	color := a.flags.color
+	if a.settings != nil {
+		color = a.settings.Color.Value
+	}
+	switch color {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	return a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb" && os.PathSeparator == '/' && term.IsTerminal(int(f.Fd()))
+}
+
+// paint makes the prefix of a note bold on a terminal.
+func (a *app) paint(prefix string) string {
+	if strings.TrimSpace(prefix) == "" || !a.colored(a.errFile) {
+		return prefix
+	}
+	return "\x1b[1m" + prefix + "\x1b[0m"
+}
+
+// boldFirstLine is stdout with its first line bold on a terminal.
+func (a *app) boldFirstLine(header bool) io.Writer {
+	if !header || !a.colored(a.out.f) {
+		return a.out
+	}
+	return &boldWriter{w: a.out}
+}
+
+type boldWriter struct {
+	w     io.Writer
+	begun bool
+	done  bool
+}
+
+func (b *boldWriter) Write(p []byte) (int, error) {
+	if b.done {
+		return b.w.Write(p)
+	}
+	var text []byte
+	if !b.begun {
+		text = append(text, "\x1b[1m"...)
+		b.begun = true
+	}
+	if i := slices.Index(p, '\n'); i >= 0 {
+		b.done = true
+		text = append(append(append(text, p[:i]...), "\x1b[0m"...), p[i:]...)
+	} else {
+		text = append(text, p...)
+	}
+	if _, err := b.w.Write(text); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

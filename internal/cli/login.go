@@ -1,0 +1,424 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/utho/utho-cli/internal/auth"
+	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// maxInput bounds what login reads from stdin, in bytes.
+const maxInput = 64 << 10
+
+// loginRequest is what `login` was asked.
+type loginRequest struct {
+	withToken bool
+	store     string
+	importing string // auto, or the path to import from
+}
+
+func (a *app) loginCommand() *cobra.Command {
+	var req loginRequest
+	cmd := &cobra.Command{
+		Use:   "login",
+		Short: "Log in with an API token",
+		Long: `Log in with an API token made at ` + consoleURL + `.
+Creating and deleting tokens needs one with Write access.
+
+On a terminal the token is asked for and not shown; otherwise it is read from
+stdin. It is proved with a request before it is kept, in the keyring of the
+operating system or, with --store file, in a file that only you can read.`,
+		Example: `  utho login
+  echo "$TOKEN" | utho login --with-token
+  utho -p staging login --store file
+  utho login --import`,
+		Args:              a.none,
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	f := cmd.Flags()
+	f.BoolVar(&req.withToken, "with-token", false, "read the token from stdin, without a question")
+	f.StringVar(&req.store, "store", "", "where to keep it: keyring or file (default what the profile has, else keyring)")
+	f.StringVar(&req.importing, "import", "", "take the token that uthoctl or the community tool holds; --import=PATH names the file")
+	f.Lookup("import").NoOptDefVal = "auto"
+	_ = cmd.RegisterFlagCompletionFunc("store", fixed(config.StoreKeyring, config.StoreFile))
+	cmd.RunE = a.body(func(ctx context.Context, _ []string) error { return a.login(ctx, req) })
+	return cmd
+}
+
+func (a *app) login(ctx context.Context, req loginRequest) error {
+	format, err := a.format(docFormats)
+	if err != nil {
+		return err
+	}
+	if req.withToken && req.importing != "" {
+		return usagef("login takes the token from --with-token or from --import, not both")
+	}
+	s, profile, err := a.loginTarget(req)
+	if err != nil {
+		return err
+	}
+	// The store is tried first, so that a token shown once is not pasted in
+	// vain.
+	if err := s.store.Probe(ctx, s.ref()); err != nil {
+		return fmt.Errorf("the %s cannot keep a token: %w", s.kind, err)
+	}
+	if s.secret, err = a.readToken(ctx, s, req); err != nil {
+		return err
+	}
+	if s.client, err = s.with(s.secret); err != nil {
+		return failf(exitAuth, "auth", "this token cannot be used: %w", errors.Unwrap(err))
+	}
+	if _, err := s.list(ctx); err != nil {
+		f := classify(err)
+		f.msg = fmt.Sprintf("%s does not accept the token; nothing was saved: %v", s.origin, err)
+		if f.exit == exitUnavailable {
+			f.msg = fmt.Sprintf("the token cannot be proved; nothing was saved: %v", err)
+		}
+		if f.code == "auth" {
+			f.hint = "make a token at " + consoleURL + " and try again"
+		}
+		return f
+	}
+	if err := a.saveLogin(ctx, s, profile); err != nil {
+		return err
+	}
+	account := a.account(ctx, s)
+	a.note("logged in to %s%s; the token is kept in %s for profile %s", s.origin, asWhom(account), placeOf(s), s.profile)
+	if variable, _, _ := a.environmentCredential(); variable != "" && a.flags.profile == "" {
+		a.note("warning: %s is set and still wins over this profile", variable)
+	}
+	if format == formatTable {
+		return nil
+	}
+	return a.doc(format, a.statusDoc(s, true, account))
+}
+
+func asWhom(ac *accountDoc) string {
+	if ac == nil {
+		return ""
+	}
+	for _, who := range []string{ac.Email, ac.Name, ac.ID} {
+		if who != "" {
+			return " as " + who
+		}
+	}
+	return ""
+}
+
+func placeOf(s *session) string {
+	if s.kind == config.StoreFile {
+		return "a file that only you can read"
+	}
+	return "the keyring"
+}
+
+// loginTarget is the profile to log in to, and the store its token goes to.
+// The secret is empty.
+func (a *app) loginTarget(req loginRequest) (*session, config.Profile, error) {
+	none := config.Profile{}
+	name := firstOf(a.flags.profile, a.getenv("UTHO_PROFILE"))
+	file, err := a.config()
+	if err != nil {
+		return nil, none, err
+	}
+	if name == "" {
+		name = firstOf(file.Current(), defaultProfile)
+	}
+	if strings.EqualFold(name, sandboxName) {
+		return nil, none, usagef("the sandbox needs no login").with("utho -p sandbox token list")
+	}
+	if err := config.ValidName(name); err != nil {
+		return nil, none, usagef("profile %s: %w", quoteText(name), err)
+	}
+	p, ok := file.Profile(name)
+	if !ok {
+		p = config.Profile{Name: name}
+	}
+	switch {
+	case req.store != "" && req.store != config.StoreKeyring && req.store != config.StoreFile:
+		return nil, none, usagef("--store %s: it is keyring or file", quoteText(req.store))
+	case req.store != "":
+		p.Store, p.CredentialCommand = req.store, nil
+	case len(p.CredentialCommand) > 0:
+		return nil, none, usagef("profile %s takes its token from its credential_command, so there is nothing to log in", p.Name).
+			with("to keep a token instead: %s --store keyring", a.command("login"))
+	}
+	p.Store = firstOf(p.Store, config.StoreKeyring)
+	s := &session{a: a, profile: p.Name, kind: p.Store, source: p.Store}
+	s.baseURL = firstOf(a.flags.apiURL, a.getenv("UTHO_API_URL"), p.APIURL, utho.DefaultBaseURL)
+	if err := s.setOrigin(); err != nil {
+		return nil, none, err
+	}
+	p.APIURL, p.TokenID = s.baseURL, ""
+	st, err := a.loadSettings()
+	if err != nil {
+		return nil, none, err
+	}
+	s.timeout = st.Timeout.Value
+	if s.zone, err = p.Location(); err != nil {
+		return nil, none, err
+	}
+	s.store, err = a.store(p.Store)
+	return s, p, err
+}
+
+// readToken gets the token from a prompt, stdin or another tool's file.
+func (a *app) readToken(ctx context.Context, s *session, req loginRequest) (string, error) {
+	var raw []byte
+	var err error
+	switch {
+	case req.importing != "":
+		return a.importToken(req.importing)
+	case !req.withToken && a.canAsk():
+		a.note("make a token at %s; creating and deleting tokens needs Write access", consoleURL)
+		raw, err = a.askSecret(ctx, "Paste the token: ")
+	case !req.withToken && a.terminal():
+		return "", usagef("login asks for the token, and --no-input forbids it").with("pipe it: utho login --with-token")
+	default:
+		raw, err = await(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(a.in, maxInput+1)) })
+	}
+	if err != nil {
+		return "", err
+	}
+	if len(raw) > maxInput {
+		return "", usagef("what stdin gave is too long for a token; nothing was saved")
+	}
+	secret, notes, err := auth.Clean(raw)
+	switch {
+	case errors.Is(err, auth.ErrEmpty):
+		return "", usagef("no token was given; nothing was saved").with("make one at %s", consoleURL)
+	case err != nil:
+		return "", usagef("%w; nothing was saved", err)
+	}
+	for _, n := range notes {
+		a.note("%s", n)
+	}
+	return secret, nil
+}
+
+// saveLogin keeps the proved token and makes the profile current. Where that
+// fails half-way, what was stored is put back.
+func (a *app) saveLogin(ctx context.Context, s *session, p config.Profile) error {
+	paths, err := a.paths()
+	if err != nil {
+		return err
+	}
+	file, err := a.config()
+	if err != nil {
+		return err
+	}
+	before, had := file.Profile(p.Name)
+	previous, err := s.store.Get(ctx, s.ref())
+	if err != nil {
+		previous = "" // none, or one of another origin, which Set replaces
+	}
+	if err := s.store.Set(ctx, s.ref(), s.secret); err != nil {
+		return fmt.Errorf("save the token: %w", err)
+	}
+	err = config.Update(ctx, paths, func(e *config.Edit) error {
+		if err := e.SetProfile(p); err != nil {
+			return err
+		}
+		return e.SetCurrent(p.Name)
+	})
+	if err != nil {
+		if previous != "" {
+			err = errors.Join(err, s.store.Set(a.sig.hard, s.ref(), previous))
+		} else {
+			err = errors.Join(err, s.store.Delete(a.sig.hard, s.ref()))
+		}
+		return fmt.Errorf("save the profile: %w", err)
+	}
+	if had {
+		a.dropOldSecret(ctx, s, before)
+	}
+	return nil
+}
+
+// dropOldSecret removes what the profile had in another store or for another
+// address. It could not be used any more.
+func (a *app) dropOldSecret(ctx context.Context, s *session, before config.Profile) {
+	if len(before.CredentialCommand) > 0 {
+		return
+	}
+	origin, err := utho.Origin(firstOf(before.APIURL, utho.DefaultBaseURL))
+	kind := firstOf(before.Store, config.StoreKeyring)
+	if err != nil || kind == s.kind && (origin == s.origin || kind == config.StoreFile) {
+		return
+	}
+	st, err := a.store(kind)
+	if err == nil {
+		err = st.Delete(ctx, auth.Ref{Profile: before.Name, Origin: origin})
+	}
+	if err != nil && !errors.Is(err, auth.ErrNotFound) {
+		a.note("warning: the token this profile had before could not be removed from the %s: %v", kind, err)
+	}
+}
+
+// account is who is logged in, where the service tells it soon.
+func (a *app) account(ctx context.Context, s *session) *accountDoc {
+	ctx, cancel := context.WithTimeout(ctx, min(5*time.Second, s.timeout))
+	defer cancel()
+	ac, err := s.client.Account(ctx)
+	if err != nil {
+		return nil
+	}
+	return &accountDoc{ID: ac.ID, Email: ac.Email, Name: ac.Name}
+}
+
+// importToken takes the token that another tool holds.
+func (a *app) importToken(from string) (string, error) {
+	var found auth.Import
+	var err error
+	if from == "auto" {
+		found, err = auth.FindImport(a.getenv)
+	} else {
+		found, err = auth.ReadImport(from)
+	}
+	if err != nil {
+		var both *auth.BothError
+		if errors.As(err, &both) {
+			return "", usagef("%w", err).with("choose one with --import=PATH")
+		}
+		return "", fmt.Errorf("import: %w", err)
+	}
+	a.note("found the token of %s in %s; that file still holds it", found.Tool, found.Path)
+	for _, n := range found.Notes {
+		a.note("%s", n)
+	}
+	if found.Open {
+		a.note("warning: others can read %s; mend it with: chmod 600 %s", found.Path, quote(found.Path))
+	}
+	return found.Secret, nil
+}
+
+func (a *app) logoutCommand() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "logout",
+		Short: "Remove the stored token from this machine",
+		Long: `Remove the stored token of a profile from this machine. The token itself still
+works until it is deleted.`,
+		Args:              a.none,
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "every profile")
+	cmd.RunE = a.body(func(ctx context.Context, _ []string) error { return a.logout(ctx, all) })
+	return cmd
+}
+
+func (a *app) logout(ctx context.Context, all bool) error {
+	format, err := a.format(docFormats)
+	if err != nil {
+		return err
+	}
+	file, err := a.config()
+	if err != nil {
+		return err
+	}
+	var profiles []config.Profile
+	if all {
+		if a.flags.profile != "" {
+			return usagef("logout takes --all or --profile, not both")
+		}
+		profiles = file.Profiles()
+	} else {
+		name := firstOf(a.flags.profile, a.getenv("UTHO_PROFILE"), file.Current(), defaultProfile)
+		if strings.EqualFold(name, sandboxName) {
+			return usagef("the sandbox has no login, so there is nothing to log out of").with("utho sandbox reset starts it afresh")
+		}
+		p, ok := file.Profile(name)
+		if !ok && (a.flags.profile != "" || a.getenv("UTHO_PROFILE") != "") {
+			return failf(exitNotFound, "not_found", "there is no profile %s", quoteText(name)).with("utho profile list")
+		}
+		if ok {
+			profiles = append(profiles, p)
+		} else {
+			a.note("not logged in: there is no profile yet")
+		}
+	}
+	docs := []statusDoc{}
+	var failed error
+	for _, p := range profiles {
+		s, err := a.forget(ctx, p)
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("log out of profile %s: %w", p.Name, err))
+			continue
+		}
+		docs = append(docs, a.statusDoc(s, false, nil))
+	}
+	if variable, _, _ := a.environmentCredential(); variable != "" {
+		a.note("%s is still set in the environment and supplies a credential", variable)
+	}
+	if failed != nil || format == formatTable {
+		return failed
+	}
+	if all {
+		return a.doc(format, docs)
+	}
+	if len(docs) == 0 {
+		return a.doc(format, a.statusDoc(&session{a: a, profile: defaultProfile, baseURL: utho.DefaultBaseURL}, false, nil))
+	}
+	return a.doc(format, docs[0])
+}
+
+// forget removes the secret of one profile. The profile itself stays.
+func (a *app) forget(ctx context.Context, p config.Profile) (*session, error) {
+	s := &session{a: a, profile: p.Name, baseURL: firstOf(p.APIURL, utho.DefaultBaseURL)}
+	if len(p.CredentialCommand) > 0 {
+		s.kind = "command"
+		a.note("profile %s keeps no token: its credential_command supplies it", p.Name)
+		return s, nil
+	}
+	s.kind = firstOf(p.Store, config.StoreKeyring)
+	if err := s.setOrigin(); err != nil && s.kind == config.StoreKeyring {
+		return nil, err
+	}
+	st, err := a.store(s.kind)
+	if err != nil {
+		return nil, err
+	}
+	switch err := st.Delete(ctx, s.ref()); {
+	case errors.Is(err, auth.ErrNotFound):
+		a.note("profile %s was not logged in", p.Name)
+		return s, nil
+	case err != nil:
+		return nil, err
+	}
+	if p.TokenID != "" {
+		if err := a.knownToken(ctx, p.Name, ""); err != nil {
+			return nil, err
+		}
+	}
+	a.note("logged out: the token of profile %s was removed from this machine", p.Name)
+	del := "utho token delete ID, or at " + consoleURL
+	if p.TokenID != "" {
+		del = a.deleteCommand(p.TokenID) + ", or at " + consoleURL
+	}
+	a.note("the token itself still works until it is deleted: %s", del)
+	return s, nil
+}
+
+// knownToken writes down which token a profile is known to use.
+func (a *app) knownToken(ctx context.Context, profile, id string) error {
+	paths, err := a.paths()
+	if err != nil {
+		return err
+	}
+	return config.Update(ctx, paths, func(e *config.Edit) error {
+		p, ok := e.Profile(profile)
+		if !ok {
+			return nil
+		}
+		p.TokenID = id
+		return e.SetProfile(p)
+	})
+}

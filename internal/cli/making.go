@@ -1,0 +1,379 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html"
+	"strings"
+	"time"
+
+	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// How long the steps around a create wait.
+const (
+	confirmFor   = 5 * time.Second // for the new token to show in the list
+	refusedFor   = 5 * time.Second // for a deleted token's secret to be refused
+	lastAnswer   = 4 * time.Second // for the answer of a create after a signal
+	listAtMost   = 5 * time.Second // for one of these lists
+	deleteAtMost = 8 * time.Second // for the deletion that undoes
+)
+
+// making is one token on its way: from the POST to the moment its secret has
+// arrived where it was asked to go, or the token is gone again. It is the one
+// place that create, rotate and run share, since a secret that the service
+// shows once is lost or leaked here or nowhere.
+//
+// Two contexts run through it: soft, which the first signal ends, bounds what
+// only waits; hard, which leaves 10 s after the first signal, bounds what finds
+// out, delivers and undoes.
+type making struct {
+	a      *app
+	s      *session
+	req    utho.CreateTokenRequest
+	unique bool            // utho made the name up: a token of that name is this one
+	before map[string]bool // the ids that were there before
+
+	secret string
+	token  utho.Token // ID is empty where it could not be told
+}
+
+// post makes the token, once. Where the answer is lost it finds out what stands
+// and the error says so; nothing is left to do then.
+func (m *making) post(soft, hard context.Context) error {
+	ctx, cancel := context.WithTimeout(hard, m.s.timeout)
+	defer cancel()
+	stopWaiting := context.AfterFunc(soft, func() { time.AfterFunc(lastAnswer, cancel) })
+	defer stopWaiting()
+
+	created, err := m.s.client.CreateToken(ctx, m.req)
+	switch {
+	case err == nil:
+		m.secret = created.Secret
+		return nil
+	case errors.Is(err, utho.ErrOutcomeUnknown):
+		return m.findLost(soft, hard, err)
+	}
+	if cause := context.Cause(soft); soft.Err() != nil && errors.Is(err, context.Canceled) {
+		err = cause
+	}
+	f := classify(err)
+	f.msg = fmt.Sprintf("create %s: %s; nothing was created", quoteText(m.req.Name), err)
+	return f
+}
+
+// fresh are the tokens of the name asked for that were not there before.
+func (m *making) fresh(tokens []utho.Token) []utho.Token {
+	return matching(tokens, func(t utho.Token) bool { return !m.before[t.ID] && t.Name == m.req.Name })
+}
+
+// findLost lists at 0, 1 and 3 s after an answer that was lost, and says what
+// stands. The token is deleted only where its name can be nobody else's.
+func (m *making) findLost(soft, hard context.Context, lost error) error {
+	name := quoteText(m.req.Name)
+	var listErr error
+	for _, wait := range []time.Duration{0, time.Second, 2 * time.Second} {
+		pause(soft, wait)
+		var list *utho.TokenList
+		if list, listErr = listWith(hard, m.s.client, min(listAtMost, m.s.timeout)); listErr != nil {
+			continue
+		}
+		found := m.fresh(list.Tokens)
+		if len(found) == 0 {
+			continue
+		}
+		if len(found) == 1 && m.unique {
+			err := m.remove(hard, found[0].ID)
+			if err == nil {
+				return failf(exitError, "error", "create %s: %v; the token it had made, %s, was deleted again", name, lost, found[0].ID)
+			}
+			return m.left(fmt.Errorf("create %s: %w", name, lost), found, err)
+		}
+		return m.left(fmt.Errorf("create %s: %w", name, lost), found, nil)
+	}
+	after := " after 3 s"
+	if soft.Err() != nil {
+		after = ""
+	}
+	if listErr != nil {
+		return failf(exitUnknown, "unknown_outcome",
+			"create %s: %w; it is not known whether a token was made, since the list failed too: %w", name, lost, listErr).
+			with("look for it, and delete it if it is there: its secret is lost: %s", m.a.command("token", "list", "-o", "wide"))
+	}
+	return failf(exitUnknown, "unknown_outcome", "create %s: %w; there is no new token named %s%s; it may still appear", name, lost, m.req.Name, after).
+		with("look again before trying again: %s", m.a.command("token", "list", "-o", "wide"))
+}
+
+// left is the error for tokens that stand and whose secret nobody has.
+func (m *making) left(cause error, tokens []utho.Token, removal error) error {
+	var names []string
+	for _, t := range tokens {
+		names = append(names, t.ID)
+	}
+	text := fmt.Sprintf("%v; token %s exists and its secret is lost", cause, strings.Join(names, ""))
+	if len(tokens) > 1 {
+		text = fmt.Sprintf("%v; tokens %s are new and named %s: one of them is this one, and its secret is lost", cause, strings.Join(names, " and "), m.req.Name)
+	}
+	if removal != nil {
+		text += fmt.Sprintf("; deleting it failed: %v", removal)
+	}
+	f := &failure{exit: exitUnknown, code: "unknown_outcome", msg: text, err: cause}
+	if len(tokens) > 1 {
+		return f.with("find out which is yours, then: %s", m.a.deleteCommand(names[0]))
+	}
+	return f.with("%s", m.a.deleteCommand(names...))
+}
+
+// confirm finds the new token in the list, for its id and to see its scope,
+// which nothing else tells. What cannot be told leaves token.ID empty and is a
+// warning; a scope that came out otherwise than asked is undone and an error.
+func (m *making) confirm(soft, hard context.Context) error {
+	ctx, cancel := context.WithTimeout(hard, confirmFor)
+	defer cancel()
+	m.token = utho.Token{Name: m.req.Name, Scope: m.req.Scope}
+	var list *utho.TokenList
+	var err error
+	for wait := 250 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		var l *utho.TokenList
+		if l, err = m.s.client.ListTokens(ctx); err == nil {
+			list = l
+			if len(m.fresh(l.Tokens)) > 0 {
+				break
+			}
+		}
+		if err != nil || ctx.Err() != nil || soft.Err() != nil {
+			break
+		}
+		waiting, stop := context.WithCancel(ctx)
+		unhook := context.AfterFunc(soft, stop)
+		pause(waiting, wait)
+		unhook()
+		stop()
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if list == nil {
+		m.a.note("warning: the list after the create failed, so the id and the scope of %s are not confirmed: %v", quoteText(m.req.Name), err)
+		return nil
+	}
+	found := m.fresh(list.Tokens)
+	asked := matching(found, func(t utho.Token) bool { return t.Scope == m.req.Scope })
+	switch {
+	case len(found) == 1 && len(asked) == 1:
+		m.token = found[0]
+		return nil
+	case len(found) == 1:
+		m.token = found[0]
+		return m.otherScope(hard, found[0])
+	case len(found) > 1 && len(asked) == 0:
+		return m.left(fmt.Errorf("create %s: none of the new tokens of that name has the scope %s that was asked for, so the secret was not given out", quoteText(m.req.Name), m.req.Scope), found, nil)
+	case len(found) > 1 && len(asked) == len(found):
+		m.a.note("warning: %d new tokens are named %s, so the id of this one is not known (%s)", len(found), quoteText(m.req.Name), idList(found))
+		return nil
+	case len(found) > 1:
+		m.a.note("warning: %d new tokens are named %s, so the id and the scope of this one are not confirmed (%s)", len(found), quoteText(m.req.Name), idList(found))
+		return nil
+	}
+	if t, ok := m.altered(list.Tokens); ok {
+		return m.otherName(hard, t)
+	}
+	m.a.note("warning: the list does not show the new token %s, so its id and scope are not confirmed", quoteText(m.req.Name))
+	return nil
+}
+
+// otherScope takes back a token that the service made with another scope.
+func (m *making) otherScope(hard context.Context, t utho.Token) error {
+	what := fmt.Sprintf("create %s: the service made token %s with the scope %s instead of %s", quoteText(m.req.Name), t.ID, t.Scope, m.req.Scope)
+	if err := m.undo(hard); err != nil {
+		return m.standing(what+"; its secret was not given out", err)
+	}
+	return failf(exitError, "error", "%s; it was deleted again and its secret was not given out", what)
+}
+
+// altered is the one new token whose name is what the service may have made of
+// the one asked for: cut, trimmed or escaped.
+func (m *making) altered(tokens []utho.Token) (utho.Token, bool) {
+	recent := matching(tokens, func(t utho.Token) bool { return !m.before[t.ID] })
+	if len(recent) != 1 || !resembles(recent[0].Name, m.req.Name) {
+		return utho.Token{}, false
+	}
+	return recent[0], true
+}
+
+func resembles(got, want string) bool {
+	fold := func(s string) string {
+		return strings.ToLower(strings.Join(strings.Fields(html.UnescapeString(s)), " "))
+	}
+	got, want = fold(got), fold(want)
+	return got != "" && strings.HasPrefix(want, got)
+}
+
+// otherName is for a token whose name the service changed: it is the one, by
+// all that can be told, but the name no longer says what it was to say.
+func (m *making) otherName(hard context.Context, t utho.Token) error {
+	m.token = t
+	text := fmt.Sprintf("warning: the service changed the name %s to %s", quoteText(m.req.Name), quoteText(t.Name))
+	if expiry.Has(m.req.Name) && !expiry.Has(t.Name) {
+		text += "; its expiry will not work"
+	}
+	m.a.note("%s", text)
+	if t.Scope != m.req.Scope {
+		return m.otherScope(hard, t)
+	}
+	return nil
+}
+
+// undo deletes the new token and sees its secret refused. It deletes only where
+// one new token of that name and scope can be told; else the error names what
+// is left.
+func (m *making) undo(hard context.Context) error {
+	id := m.token.ID
+	if id == "" {
+		var err error
+		if id, err = m.tell(hard); err != nil {
+			return err
+		}
+	}
+	if err := m.remove(hard, id); err != nil {
+		return &leftover{ids: []string{id}, err: fmt.Errorf("deleting it failed: %w", err)}
+	}
+	if m.secret == "" {
+		return nil
+	}
+	probe, err := m.s.with(m.secret)
+	if err != nil {
+		return &leftover{ids: []string{id}, err: err}
+	}
+	ctx, cancel := context.WithTimeout(hard, refusedFor)
+	defer cancel()
+	for wait := 100 * time.Millisecond; ; wait *= 2 {
+		_, err = probe.ListTokens(ctx)
+		if errors.Is(err, utho.ErrUnauthorized) || errors.Is(err, utho.ErrForbidden) {
+			return nil
+		}
+		if ctx.Err() != nil || err != nil {
+			break
+		}
+		pause(ctx, wait)
+	}
+	if err == nil || ctx.Err() != nil {
+		err = errors.New("its secret still works")
+	}
+	return &leftover{ids: []string{id}, gone: true, err: err}
+}
+
+// tell finds the one new token of that name and scope, for undo.
+func (m *making) tell(hard context.Context) (id string, err error) {
+	ctx, cancel := context.WithTimeout(hard, confirmFor)
+	defer cancel()
+	for wait := 250 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		list, err := m.s.client.ListTokens(ctx)
+		if err != nil {
+			return "", &leftover{err: fmt.Errorf("it cannot be told which token it is: %w", err)}
+		}
+		found := matching(m.fresh(list.Tokens), func(t utho.Token) bool { return t.Scope == m.req.Scope })
+		switch {
+		case len(found) == 1:
+			return found[0].ID, nil
+		case len(found) > 1:
+			left := &leftover{err: errors.New("several new tokens have that name and scope")}
+			for _, t := range found {
+				left.ids = append(left.ids, t.ID)
+			}
+			return "", left
+		}
+		pause(ctx, wait)
+		if ctx.Err() != nil {
+			return "", &leftover{err: errors.New("the list does not show it")}
+		}
+	}
+}
+
+// remove deletes a token and decides by the list, not by words, whether it is
+// gone.
+func (m *making) remove(hard context.Context, id string) error {
+	return removeToken(hard, m.s.client, id, min(deleteAtMost, m.s.timeout))
+}
+
+// removeToken deletes a token with a client. After any answer but success the
+// list decides.
+func removeToken(ctx context.Context, c *utho.Client, id string, limit time.Duration) error {
+	deleting, cancel := context.WithTimeout(ctx, limit)
+	err := c.DeleteToken(deleting, id)
+	cancel()
+	if err == nil {
+		return nil
+	}
+	list, listErr := listWith(ctx, c, limit)
+	if listErr != nil {
+		return err
+	}
+	if len(matching(list.Tokens, func(t utho.Token) bool { return t.ID == id })) == 0 {
+		return nil
+	}
+	return err
+}
+
+// leftover is why an undo did not come to its end, and what may stand.
+type leftover struct {
+	ids  []string // the token, or those that it may be; none where unknown
+	gone bool     // the list says that it is deleted, but its secret was not seen refused
+	err  error
+}
+
+func (l *leftover) Error() string { return l.err.Error() }
+func (l *leftover) Unwrap() error { return l.err }
+
+// standing is the error of a protocol whose undo failed: outcome unknown, with
+// what is left by name.
+func (m *making) standing(what string, undo error) *failure {
+	var l *leftover
+	if !errors.As(undo, &l) {
+		l = &leftover{err: undo}
+	}
+	var text string
+	switch {
+	case len(l.ids) == 1 && l.gone:
+		text = fmt.Sprintf("%s; token %s was deleted again, but that its secret is refused could not be seen: %v", what, l.ids[0], l.err)
+	case len(l.ids) == 1:
+		text = fmt.Sprintf("%s; token %s still exists: %v", what, l.ids[0], l.err)
+	case len(l.ids) > 1:
+		text = fmt.Sprintf("%s; one of the tokens %s is left: %v", what, strings.Join(l.ids, ", "), l.err)
+	default:
+		text = fmt.Sprintf("%s; a token named %s may be left: %v", what, m.req.Name, l.err)
+	}
+	f := &failure{exit: exitUnknown, code: "unknown_outcome", msg: text, err: undo}
+	if len(l.ids) == 1 {
+		return f.with("%s", m.a.deleteCommand(l.ids[0]))
+	}
+	return f.with("find it and delete it: %s", m.a.command("token", "list", "-o", "wide"))
+}
+
+// takeBack undoes after something went wrong before the secret arrived. The
+// error is cause's where the undo succeeded.
+func (m *making) takeBack(hard context.Context, cause error) error {
+	f := classify(cause)
+	if err := m.undo(hard); err != nil {
+		return m.standing(f.msg, err).causedBy(f)
+	}
+	f.msg += "; the new token was deleted again"
+	return f
+}
+
+// causedBy keeps an interrupt's status out of an unknown outcome but its cause
+// in the chain.
+func (f *failure) causedBy(cause *failure) *failure {
+	f.err = errors.Join(f.err, cause)
+	return f
+}
+
+func idList(tokens []utho.Token) string {
+	var ids []string
+	for _, t := range tokens {
+		ids = append(ids, t.ID)
+	}
+	return strings.Join(ids, ", ")
+}

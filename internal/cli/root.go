@@ -1,0 +1,196 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// root is the whole tree of commands.
+func (a *app) root() *cobra.Command {
+	var version bool
+	cmd := &cobra.Command{
+		Use:   "utho",
+		Short: "Manage the API tokens of Utho Cloud",
+		Long: `utho lists, makes, replaces and deletes the API tokens of Utho Cloud.
+
+Try it without an account, on a built-in sandbox:
+
+  utho -p sandbox token list
+
+Log in with a token made at ` + consoleURL + `:
+
+  utho login`,
+		Args:              a.noSuchCommand,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if version {
+			return a.printVersion()
+		}
+		return cmd.Help()
+	}
+	cmd.Flags().BoolVar(&version, "version", false, "print the version")
+	cmd.SetFlagErrorFunc(a.flagError)
+	cmd.SetHelpCommand(a.helpCommand(cmd))
+	help := cmd.HelpFunc()
+	cmd.SetHelpFunc(func(c *cobra.Command, args []string) {
+		a.pipeQuiet = true
+		help(c, args)
+	})
+
+	f := cmd.PersistentFlags()
+	f.StringVarP(&a.flags.profile, "profile", "p", "", "profile to use; sandbox needs no account")
+	f.StringVarP(&a.flags.output, "output", "o", "", "format of the answer: table, wide, json, yaml, csv, markdown or id")
+	f.StringVar(&a.flags.apiURL, "api-url", "", "base URL of the service (default https://api.utho.com/v2)")
+	f.DurationVar(&a.flags.timeout, "timeout", 30*time.Second, "limit for one exchange with the service, its retries included")
+	f.BoolVar(&a.flags.noInput, "no-input", false, "never ask")
+	f.StringVar(&a.flags.color, "color", "auto", "colour: auto, always or never")
+	f.BoolVar(&a.flags.debug, "debug", false, "show requests and answers on stderr, without secrets")
+	a.flags.changed = f.Changed
+	cmd.PersistentFlags().BoolP("help", "h", false, "help for the command")
+
+	cmd.AddCommand(
+		a.loginCommand(), a.logoutCommand(), a.statusCommand(),
+		a.profileCommand(), a.tokenCommand(), a.sandboxCommand(),
+		a.completionCommand(), a.versionCommand(), a.authCommand(),
+	)
+	a.completeGlobals(cmd)
+	return cmd
+}
+
+// group is a command that only holds others: it shows its help.
+func (a *app) group(use, short, long string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Long: long,
+		Args: a.noSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// authCommand answers the habits of people who come from other tools.
+func (a *app) authCommand() *cobra.Command {
+	cmd := a.group("auth", "Log in, log out, status", "", a.loginCommand(), a.logoutCommand(), a.statusCommand())
+	cmd.Hidden = true
+	return cmd
+}
+
+// noSuchCommand refuses what follows a group that is no command of it.
+func (a *app) noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if cmd.SuggestionsMinimumDistance <= 0 {
+		cmd.SuggestionsMinimumDistance = 2
+	}
+	f := usagef("%s has no command %q", cmd.CommandPath(), args[0])
+	if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
+		return f.with("did you mean %s %s?", cmd.CommandPath(), strings.Join(s, " or "))
+	}
+	return f.with("%s --help", cmd.CommandPath())
+}
+
+// helpCommand is cobra's, but for an unknown topic, which is a usage error.
+func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about any command",
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			cmd, _, err := root.Find(args)
+			if err != nil || cmd == nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			var names []string
+			for _, c := range cmd.Commands() {
+				if c.IsAvailableCommand() {
+					names = append(names, c.Name()+"\t"+c.Short)
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || cmd == nil || len(rest) > 0 {
+				return usagef("no help for %q: there is no such command", strings.Join(args, " ")).with("utho --help")
+			}
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		},
+	}
+}
+
+// habits are flags of other tools, and what to type here.
+func habit(flag string) string {
+	switch flag {
+	case "json":
+		return "use -o json"
+	case "yaml":
+		return "use -o yaml"
+	case "q", "quiet":
+		return "use -o id for ids only; notes are on stderr"
+	case "force", "f":
+		return "use --yes"
+	case "read-only", "readonly":
+		return "read-only is the default; --scope read-only says so"
+	case "write":
+		return "use --scope write"
+	case "token", "t", "api-key", "apikey":
+		return "a secret on the command line can be seen by others; set UTHO_API_KEY, or pipe it: utho login --with-token"
+	case "expires", "ttl", "expiry":
+		return "use --expires-in"
+	case "format":
+		return "use -o"
+	case "n", "name":
+		return "the name is an argument: utho token create NAME"
+	case "v":
+		return "use --version or --debug"
+	}
+	return ""
+}
+
+// flagError is what a flag that cannot be read says. It never repeats a value
+// of an unknown flag: it may be a secret.
+func (a *app) flagError(cmd *cobra.Command, err error) error {
+	hint := cmd.CommandPath() + " --help"
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		name := unknown.GetSpecifiedName()
+		shown := "--" + name
+		if unknown.GetSpecifiedShortnames() != "" {
+			shown = "-" + name
+		}
+		if h := habit(name); h != "" {
+			hint = h
+		}
+		return usagef("%s has no flag %s", cmd.CommandPath(), shown).with("%s", hint)
+	}
+	return usagef("%s: %s", cmd.CommandPath(), err).with("%s", hint)
+}
+
+// exactly, atLeast and none check the number of arguments; what was typed is
+// not repeated, since it may be a secret in the wrong place.
+func (a *app) exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < n:
+			return usagef("%s needs %s", cmd.CommandPath(), what).with("%s", cmd.UseLine())
+		case len(args) > n:
+			return usagef("%s takes %s and no more", cmd.CommandPath(), what).with("%s", cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+func (a *app) none(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%s takes no arguments", cmd.CommandPath()).with("%s --help", cmd.CommandPath())
+	}
+	return nil
+}

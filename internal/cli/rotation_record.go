@@ -1,0 +1,275 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/utho/utho-cli/internal/deliver"
+	"github.com/utho/utho-cli/internal/privfile"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// The stages of a rotation, as its record names them. Each is written before
+// what it names can have happened, so that what a killed rotation left is never
+// more than its record says.
+const (
+	stageSent       = "sent"       // the create may have been sent
+	stageMade       = "made"       // the new token exists; nobody has its secret
+	stageDelivering = "delivering" // the secret is being delivered
+	stageDelivered  = "delivered"  // the secret has arrived; the old token may go
+)
+
+// rotationRecord is what a rotation leaves in the state folder while it is
+// under way. It holds no secret.
+type rotationRecord struct {
+	Version int       `json:"version"`
+	Origin  string    `json:"origin"`
+	OldID   string    `json:"old_id"`
+	OldName string    `json:"old_name"`
+	NewName string    `json:"new_name"`
+	NewID   string    `json:"new_id,omitempty"`
+	Before  []string  `json:"before"` // the ids that were there before the create
+	Stage   string    `json:"stage"`
+	Started time.Time `json:"started"`
+	To      []string  `json:"to"`      // the destinations, commands by their first word only
+	ToHash  string    `json:"to_hash"` // of the destinations in full and the folder they are relative to
+
+	path string
+}
+
+// records are the rotations of one origin that this machine has under way.
+type records struct {
+	dir    string
+	origin string
+}
+
+func (a *app) rotationRecords(s *session) (*records, error) {
+	paths, err := a.paths()
+	if err != nil {
+		return nil, fmt.Errorf("rotate keeps a record of how far it came: %w", err)
+	}
+	return &records{dir: filepath.Join(paths.State, "rotations"), origin: s.origin}, nil
+}
+
+func (r *records) path(id string) string {
+	sum := sha256.Sum256([]byte(r.origin + "\n" + id))
+	return filepath.Join(r.dir, hex.EncodeToString(sum[:12])+".json")
+}
+
+// lock keeps a second rotation of the same token off.
+func (r *records) lock(ctx context.Context, id string) (release func(), err error) {
+	if err := privfile.MkdirAll(r.dir); err != nil {
+		return nil, fmt.Errorf("rotate %s: %w", id, err)
+	}
+	waiting, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+	defer cancel()
+	release, err = privfile.Lock(waiting, strings.TrimSuffix(r.path(id), ".json")+".lock")
+	switch {
+	case err == nil:
+		return release, nil
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, failf(exitError, "error", "rotate %s: another rotation of this token is under way on this machine", id)
+	}
+	return nil, fmt.Errorf("rotate %s: %w", id, err)
+}
+
+// read returns the record of a rotation of the token; nil where there is none.
+func (r *records) read(id string) (*rotationRecord, error) {
+	path := r.path(id)
+	data, err := privfile.ReadSecret(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("record of an earlier rotation: %w", err)
+	}
+	rec := &rotationRecord{path: path}
+	if err := json.Unmarshal(data, rec); err != nil || rec.OldID != id || rec.Origin != r.origin {
+		return nil, failf(exitError, "error", "the record of an earlier rotation of %s, %s, cannot be read", id, path).
+			with("look at what stands with utho token list -o wide, then remove that file")
+	}
+	return rec, nil
+}
+
+// begin writes the record of a rotation that is about to send its create.
+func (r *records) begin(rot *rotation, tokens []utho.Token) (*rotationRecord, error) {
+	rec := &rotationRecord{
+		Version: 1, Origin: r.origin, OldID: rot.old.ID, OldName: rot.old.Name,
+		NewName: rot.making.req.Name, Stage: stageSent, Started: time.Now().UTC(),
+		path: r.path(rot.old.ID),
+	}
+	for _, t := range tokens {
+		rec.Before = append(rec.Before, t.ID)
+	}
+	rec.To, rec.ToHash = shortDestinations(rot.req.to), hashDestinations(rot.req.to)
+	if err := rec.save(); err != nil {
+		return nil, err
+	}
+	return rec, nil
+}
+
+// reach notes how far the rotation came.
+func (rec *rotationRecord) reach(stage, newID string) error {
+	rec.Stage = stage
+	if newID != "" {
+		rec.NewID = newID
+	}
+	return rec.save()
+}
+
+func (rec *rotationRecord) save() error {
+	data, err := json.MarshalIndent(rec, "", "  ")
+	if err == nil {
+		err = privfile.WriteSecret(rec.path, append(data, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("write the record of the rotation of %s: %w", rec.OldID, err)
+	}
+	return nil
+}
+
+// end removes the record: nothing is left to finish or to explain. One that
+// cannot be removed is found and judged by the next rotation.
+func (rec *rotationRecord) end() { _ = os.Remove(rec.path) }
+
+// endUnless ends the record but where err says that something is left.
+func (rec *rotationRecord) endUnless(exit int, err error) {
+	if classify(err).exit != exit {
+		rec.end()
+	}
+}
+
+// shortDestinations names destinations without the arguments of commands,
+// which may hold secrets of other services.
+func shortDestinations(to []string) []string {
+	short := []string{}
+	for _, text := range to {
+		spec, err := deliver.ParseSpec(text)
+		if err == nil && spec.Kind == deliver.KindExec {
+			word, _, _ := strings.Cut(strings.TrimSpace(spec.Arg), " ")
+			text = "exec:" + word
+		}
+		short = append(short, text)
+	}
+	if len(short) == 0 {
+		short = append(short, "stdout")
+	}
+	return short
+}
+
+func hashDestinations(to []string) string {
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = ""
+	}
+	sum := sha256.Sum256([]byte(dir + "\x00" + strings.Join(to, "\x00")))
+	return hex.EncodeToString(sum[:])
+}
+
+// findRotated is find, but where a killed rotation left two tokens of one name,
+// the name means the old one, whose record is there.
+func (a *app) findRotated(tokens []utho.Token, r *records, arg string) (utho.Token, error) {
+	t, err := a.find(tokens, arg)
+	var f *failure
+	if !errors.As(err, &f) || f.code != "ambiguous" {
+		return t, err
+	}
+	var found []utho.Token
+	for _, t := range tokens {
+		rec, readErr := r.read(t.ID)
+		if readErr != nil || rec == nil || baseName(t.Name) != baseName(arg) {
+			continue
+		}
+		found = append(found, t)
+	}
+	if len(found) != 1 {
+		return t, err
+	}
+	return found[0], nil
+}
+
+// resume looks at what an earlier, killed rotation of the token left, and
+// finishes it or says what stands. done means that this command has nothing
+// else to do.
+func (a *app) resume(soft context.Context, s *session, rec *rotationRecord, old utho.Token, list *utho.TokenList, req rotateRequest, out *secretOutput) (done bool, err error) {
+	left := matching(list.Tokens, func(t utho.Token) bool {
+		if rec.NewID != "" {
+			return t.ID == rec.NewID
+		}
+		return t.Name == rec.NewName && !slices.Contains(rec.Before, t.ID)
+	})
+	since := rec.Started.Local().Format("2006-01-02 15:04:05")
+	if len(left) == 0 {
+		a.note("an earlier rotation of %s, begun %s, left nothing behind", old.ID, since)
+		rec.end()
+		return false, nil
+	}
+	if rec.Stage == stageDelivered && len(left) == 1 && !req.keepOld {
+		return true, a.finish(soft, s, rec, old, left[0], req, out)
+	}
+	rec.end() // it has been told; what follows is the user's to decide
+	names := idList(left)
+	switch rec.Stage {
+	case stageSent, stageMade:
+		return true, failf(exitUnknown, "unknown_outcome",
+			"an earlier rotation of %s, begun %s, was killed before it delivered anything: token %s, named %s, is what it made, and its secret is lost; the old token %s still works",
+			old.ID, since, names, quoteText(left[0].Name), old.ID).
+			with("delete it, then rotate again: %s", a.deleteCommand(left[0].ID))
+	case stageDelivering:
+		return true, failf(exitUnknown, "unknown_outcome",
+			"an earlier rotation of %s, begun %s, was killed while it delivered the secret of token %s to %s: it may have arrived; the old token %s still works",
+			old.ID, since, names, strings.Join(rec.To, ", "), old.ID).
+			with("where it has arrived: %s; where not: %s, then rotate again", a.deleteCommand(old.ID), a.deleteCommand(left[0].ID))
+	}
+	return true, failf(exitUnknown, "unknown_outcome",
+		"an earlier rotation of %s, begun %s, delivered the secret of token %s to %s and was killed before it deleted the old token; both work",
+		old.ID, since, names, strings.Join(rec.To, ", ")).
+		with("%s", a.deleteCommand(old.ID))
+}
+
+// finish deletes the old token of a rotation that had delivered its secret.
+func (a *app) finish(soft context.Context, s *session, rec *rotationRecord, old, made utho.Token, req rotateRequest, out *secretOutput) error {
+	a.note("an earlier rotation of %s delivered the secret of token %s to %s and was killed before it deleted the old token", old.ID, made.ID, strings.Join(rec.To, ", "))
+	if !req.yes {
+		if err := a.confirm(soft, "Delete the old token "+old.ID+" for good?"); err != nil {
+			return err
+		}
+	}
+	end, err := a.sig.shield()
+	if err != nil {
+		return err
+	}
+	defer end()
+	if err := removeToken(a.sig.hard, s.client, old.ID, s.timeout); err != nil {
+		return stillBoth(a, old.ID, made.ID, err)
+	}
+	rec.end()
+	a.note("finished it: deleted the old token %s", old.ID)
+	if out.secret || rec.ToHash != hashDestinations(req.to) {
+		return failf(exitError, "error",
+			"nothing new was made: the secret of token %s is where the earlier rotation delivered it, %s", made.ID, strings.Join(rec.To, ", ")).
+			with("for another secret: %s", a.command("token", "rotate", made.ID))
+	}
+	v := a.views(time.Now())
+	out.show(made, v)
+	out.extend = func(d *tokenDoc) {
+		replaced := v.doc(old)
+		d.Replaced = &replaced
+	}
+	if !out.wanted() {
+		return nil
+	}
+	return out.Deliver(a.sig.hard, "")
+}

@@ -1,0 +1,23 @@
+//go:build unix
+
+package cli
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// notifyPipe takes SIGPIPE. Notify and not Ignore: a child inherits what is
+// ignored.
+func notifyPipe(ch chan<- os.Signal) { signal.Notify(ch, syscall.SIGPIPE) }
+
+// isNull tells whether f is /dev/null, which is also what the Go runtime opens
+// in the place of a descriptor that the parent closed.
+func isNull(f *os.File) bool {
+	var a, b syscall.Stat_t
+	if syscall.Fstat(int(f.Fd()), &a) != nil || syscall.Stat(os.DevNull, &b) != nil {
+		return false
+	}
+	return a.Mode&syscall.S_IFMT == syscall.S_IFCHR && a.Rdev == b.Rdev
+}

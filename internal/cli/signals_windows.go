@@ -1,0 +1,12 @@
+package cli
+
+import "os"
+
+func notifyPipe(chan<- os.Signal) {}
+
+// isNull tells whether f cannot take anything: Windows hands a program whose
+// stdout was closed a handle that does not answer.
+func isNull(f *os.File) bool {
+	_, err := f.Stat()
+	return err != nil
+}

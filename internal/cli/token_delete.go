@@ -1,0 +1,350 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// deletesAtOnce bounds the deletions that run at the same time.
+const deletesAtOnce = 8
+
+// deleteRequest is what `token delete` was asked.
+type deleteRequest struct {
+	selectors
+	args, except               []string
+	yes, dryRun, ignoreMissing bool
+}
+
+// deletion is one token to delete and what became of it. It is also its
+// document in JSON.
+type deletion struct {
+	ID      string  `json:"id"`
+	Name    string  `json:"name"`
+	Deleted bool    `json:"deleted"`
+	Error   *string `json:"error"`
+
+	token utho.Token
+	err   error
+	tried bool
+}
+
+func (a *app) deleteTokenCommand() *cobra.Command {
+	var req deleteRequest
+	cmd := &cobra.Command{
+		Use:     "delete {ID|NAME... | SELECTORS}",
+		Aliases: []string{"rm", "revoke"},
+		Short:   "Delete API tokens, for good",
+		Long: `Delete API tokens, by id or name or by selectors, which combine with AND. A
+deleted token stops working at once and cannot be brought back.`,
+		Example: `  utho token delete 10000
+  utho token delete --expired --yes
+  utho token delete --name 'ci-*' --older-than 90d --except 10007`,
+		ValidArgsFunction: a.completeTokens(-1),
+	}
+	req.bind(cmd)
+	f := cmd.Flags()
+	f.StringArrayVar(&req.except, "except", nil, "with selectors: not this ID or NAME (repeatable)")
+	f.BoolVarP(&req.yes, "yes", "y", false, "do not ask")
+	f.BoolVar(&req.dryRun, "dry-run", false, "say what would be deleted, delete nothing")
+	f.BoolVar(&req.ignoreMissing, "ignore-missing", false, "a token that is not there is no error")
+	_ = cmd.RegisterFlagCompletionFunc("except", a.completeTokens(-1))
+	cmd.RunE = a.body(func(ctx context.Context, args []string) error {
+		req.args = args
+		return a.deleteTokens(ctx, req)
+	})
+	return cmd
+}
+
+func (a *app) deleteTokens(soft context.Context, req deleteRequest) error {
+	switch {
+	case len(req.args) > 0 && req.set:
+		return usagef("token delete takes ids and names, or selectors, not both").with("utho token delete --help")
+	case len(req.args) == 0 && !req.set:
+		return usagef("token delete needs an ID or NAME, or a selector such as --expired").with("utho token delete --help")
+	case len(req.args) > 0 && len(req.except) > 0:
+		return usagef("--except goes with selectors, not with ids and names")
+	case !req.yes && !req.dryRun && !a.canAsk():
+		return usagef("token delete asks first, and there is no terminal to ask on").with("to delete without being asked, add --yes")
+	}
+	format, err := a.format(docFormats)
+	if err != nil {
+		return err
+	}
+	s, err := a.resolve(soft)
+	if err != nil {
+		return err
+	}
+	list, err := s.list(soft)
+	if err != nil {
+		return err
+	}
+	if req.usesClock() {
+		a.mentionClock(list)
+	}
+	chosen, err := a.choose(list, req)
+	if err != nil {
+		return err
+	}
+	if err := a.refuseOwn(s, chosen, req); err != nil {
+		return err
+	}
+	work := make([]*deletion, len(chosen))
+	for i, t := range chosen {
+		work[i] = &deletion{ID: t.ID, Name: t.Name, token: t}
+	}
+	if req.dryRun {
+		return a.writeDeletions(format, work, true)
+	}
+	if len(work) == 0 {
+		a.note("no token matches; nothing was deleted")
+		return a.writeDeletions(format, work, false)
+	}
+	if !req.yes {
+		if err := a.askToDelete(soft, chosen); err != nil {
+			return err
+		}
+	}
+	end, err := a.sig.shield()
+	if err != nil {
+		return err
+	}
+	defer end()
+	stopped := a.runDeletions(soft, s, work)
+	a.settle(s, work)
+	if err := a.writeDeletions(format, work, false); err != nil {
+		return err
+	}
+	return a.deletionError(soft, work, stopped)
+}
+
+// choose resolves every argument, or the selectors, before the first change.
+func (a *app) choose(list *utho.TokenList, req deleteRequest) ([]utho.Token, error) {
+	if len(req.args) > 0 {
+		return a.findAll(list.Tokens, req.args, req.ignoreMissing)
+	}
+	except, err := a.findAll(list.Tokens, req.except, req.ignoreMissing)
+	if err != nil {
+		return nil, fmt.Errorf("--except: %w", err)
+	}
+	spare := ids(except)
+	at := now(list)
+	return matching(list.Tokens, func(t utho.Token) bool { return !spare[t.ID] && req.match(t, at) }), nil
+}
+
+// findAll finds what each argument means, each token once.
+func (a *app) findAll(tokens []utho.Token, args []string, ignoreMissing bool) ([]utho.Token, error) {
+	var found []utho.Token
+	seen := map[string]bool{}
+	for _, arg := range args {
+		t, err := a.find(tokens, arg)
+		var f *failure
+		if ignoreMissing && errors.As(err, &f) && f.exit == exitNotFound {
+			a.note("%s; that is ignored", f.msg)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !seen[t.ID] {
+			found = append(found, t)
+		}
+		seen[t.ID] = true
+	}
+	return found, nil
+}
+
+// refuseOwn keeps the token that the profile is known to use from going by
+// accident: it needs --yes and its id. Where it goes with others it goes last,
+// since nothing can be deleted after it.
+func (a *app) refuseOwn(s *session, chosen []utho.Token, req deleteRequest) error {
+	if s.tokenID == "" {
+		return nil
+	}
+	i := slices.IndexFunc(chosen, func(t utho.Token) bool { return t.ID == s.tokenID })
+	if i < 0 {
+		return nil
+	}
+	own := chosen[i]
+	if !req.dryRun && (!req.yes || !slices.Contains(req.args, own.ID)) {
+		f := usagef("token %s %s is the one that the profile %s uses; nothing was deleted", own.ID, quoteText(own.Name), s.profile)
+		if req.set {
+			return f.with("leave it out with --except %s; deleting it needs its id and --yes", quote(own.ID))
+		}
+		return f.with("deleting it needs its id and --yes: %s --yes", a.deleteCommand(own.ID))
+	}
+	copy(chosen[i:], chosen[i+1:])
+	chosen[len(chosen)-1] = own
+	return nil
+}
+
+func (a *app) askToDelete(soft context.Context, chosen []utho.Token) error {
+	for _, t := range chosen {
+		a.stderr("  " + output.Safe(describe(t)))
+	}
+	return a.confirm(soft, "Delete "+plural(len(chosen), "token")+" for good?")
+}
+
+// runDeletions attempts all, several at once. It stops early where the
+// credential is rejected (the reason is returned) or a signal came.
+func (a *app) runDeletions(soft context.Context, s *session, work []*deletion) (stopped error) {
+	bar := a.progress(len(work), "deleting")
+	defer bar.done()
+	queue := make(chan *deletion)
+	stop, cancel := context.WithCancelCause(soft)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	for range min(deletesAtOnce, len(work)) {
+		wg.Go(func() {
+			for d := range queue {
+				d.tried = true
+				d.err = s.delete(a.sig.hard, d.ID)
+				d.Deleted = d.err == nil
+				if errors.Is(d.err, utho.ErrUnauthorized) {
+					cancel(d.err)
+				}
+				bar.step()
+			}
+		})
+	}
+	// The profile's own token goes after all others have.
+	last := len(work)
+	if work[last-1].ID == s.tokenID && s.tokenID != "" {
+		last--
+	}
+	for i, d := range work {
+		if i == last && i > 0 {
+			break
+		}
+		select {
+		case queue <- d:
+			continue
+		case <-stop.Done():
+		}
+		break
+	}
+	close(queue)
+	wg.Wait()
+	if last < len(work) && last > 0 && stop.Err() == nil {
+		d := work[last]
+		d.tried = true
+		d.err = s.delete(a.sig.hard, d.ID)
+		d.Deleted = d.err == nil
+		bar.step()
+	}
+	if err := context.Cause(stop); stop.Err() != nil && soft.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// settle decides by the list what became of those whose answer was not a
+// success: one that went meanwhile counts as deleted.
+func (a *app) settle(s *session, work []*deletion) {
+	if !slices.ContainsFunc(work, func(d *deletion) bool { return d.err != nil }) {
+		return
+	}
+	list, err := s.list(a.sig.hard)
+	if err != nil {
+		return
+	}
+	there := ids(list.Tokens)
+	for _, d := range work {
+		if d.err != nil && !there[d.ID] {
+			d.Deleted, d.err = true, nil
+		}
+	}
+}
+
+func (a *app) writeDeletions(f format, work []*deletion, dry bool) error {
+	if f != formatTable {
+		for _, d := range work {
+			switch {
+			case d.Deleted || dry:
+			case d.err != nil:
+				text := redact(d.err.Error())
+				d.Error = &text
+			default:
+				text := "not attempted"
+				d.Error = &text
+			}
+		}
+		if f == formatYAML {
+			return output.YAMLList(a.out, work)
+		}
+		return output.JSONList(a.out, work)
+	}
+	var b strings.Builder
+	for _, d := range work {
+		switch {
+		case dry:
+			b.WriteString("would delete ")
+		case d.Deleted:
+			b.WriteString("deleted ")
+		default:
+			continue
+		}
+		b.WriteString(output.Safe(d.ID + " " + d.Name))
+		b.WriteByte('\n')
+	}
+	_, err := a.out.Write([]byte(b.String()))
+	return err
+}
+
+// deletionError is the end of a delete: nothing where all went, the one error
+// where all failed the same way, else a partial failure that names each.
+func (a *app) deletionError(soft context.Context, work []*deletion, stopped error) error {
+	var failed []*deletion
+	untried := 0
+	for _, d := range work {
+		switch {
+		case d.Deleted:
+		case !d.tried:
+			untried++
+		default:
+			failed = append(failed, d)
+		}
+	}
+	if len(failed) == 0 && untried == 0 {
+		return nil
+	}
+	if len(failed) == 0 { // what stopped them left no other trace
+		if stopped == nil {
+			stopped = context.Cause(soft)
+		}
+		f := classify(stopped)
+		f.msg += fmt.Sprintf("; %s not attempted", plural(untried, "deletion"))
+		return f
+	}
+	first := classify(failed[0].err)
+	if len(work) == 1 {
+		return fmt.Errorf("delete token %s: %w", work[0].ID, failed[0].err)
+	}
+	same := len(failed)+untried == len(work)
+	text := fmt.Sprintf("%d of %s not deleted", len(failed)+untried, plural(len(work), "token"))
+	if stopped != nil {
+		text += ": the credential was rejected, so the rest was not attempted"
+	}
+	for _, d := range failed {
+		c := classify(d.err)
+		same = same && c.exit == first.exit && c.code == first.code
+		text += fmt.Sprintf("\n%s %s: %v", d.ID, quoteText(d.Name), d.err)
+	}
+	for _, d := range work {
+		if !d.tried && !d.Deleted {
+			text += fmt.Sprintf("\n%s %s: not attempted", d.ID, quoteText(d.Name))
+		}
+	}
+	if same {
+		return &failure{exit: first.exit, code: first.code, msg: text, hint: first.hint, err: failed[0].err}
+	}
+	return &failure{exit: exitPartial, code: "partial", msg: text, hint: "the same command again tries those that are left", err: failed[0].err}
+}

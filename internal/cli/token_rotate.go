@@ -1,0 +1,328 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// provedFor is how long a new secret that is refused is tried again: nothing
+// says how soon a new token works.
+const provedFor = 10 * time.Second
+
+// rotateRequest is what `token rotate` was asked.
+type rotateRequest struct {
+	arg       string
+	to        []string
+	expiresIn string
+	keepOld   bool
+	yes       bool
+}
+
+func (a *app) rotateCommand() *cobra.Command {
+	var req rotateRequest
+	cmd := &cobra.Command{
+		Use:   "rotate ID|NAME",
+		Short: "Replace a token: new secret, same name and scope",
+		Long: `Make a token of the same name and scope, prove its secret by using it, deliver
+it, and only then delete the old token. Whatever fails on the way, the old secret
+still works or the new one has been delivered. An expiry in the name is renewed
+for the same length.
+
+Where utho is killed on the way, the same command again finishes the rotation or
+says exactly what stands.
+
+` + notEnforced,
+		Example: `  utho token rotate ci --yes --to env:.env
+  TOKEN=$(utho token rotate 10000 --yes)`,
+		Args:              a.exactly(1, "one ID or NAME"),
+		ValidArgsFunction: a.completeTokens(1),
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&req.to, "to", nil, "where the new secret goes (repeatable): stdout, file:PATH, env:PATH#NAME, profile:NAME, exec:COMMAND")
+	f.StringVar(&req.expiresIn, "expires-in", "", "write this expiry into the name: 90m, 36h, 30d, 12w")
+	f.BoolVar(&req.keepOld, "keep-old", false, "do not delete the old token")
+	f.BoolVarP(&req.yes, "yes", "y", false, "do not ask")
+	_ = cmd.RegisterFlagCompletionFunc("to", completeDestinations)
+	cmd.RunE = a.body(func(ctx context.Context, args []string) error {
+		req.arg = args[0]
+		return a.rotateToken(ctx, req)
+	})
+	return cmd
+}
+
+// rotation is one rotation under way.
+type rotation struct {
+	*making
+	req     rotateRequest
+	old     utho.Token
+	record  *rotationRecord
+	dests   *destinations
+	updates bool // the profile's own secret is replaced too
+}
+
+func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
+	hard := a.sig.hard
+	if req.expiresIn != "" {
+		if _, err := expiry.ParseDuration(req.expiresIn); err != nil {
+			return usagef("--expires-in: %w", err)
+		}
+	}
+	out, err := a.secretOutput(req.to)
+	if err != nil {
+		return err
+	}
+	if !req.yes && !req.keepOld && !a.canAsk() {
+		return usagef("token rotate deletes the old token and asks first, and there is no terminal to ask on").
+			with("to rotate without being asked, add --yes; to keep the old token, --keep-old")
+	}
+	s, err := a.resolve(soft)
+	if err != nil {
+		return err
+	}
+	list, err := s.list(soft)
+	if err != nil {
+		return err
+	}
+	records, err := a.rotationRecords(s)
+	if err != nil {
+		return err
+	}
+	old, err := a.findRotated(list.Tokens, records, req.arg)
+	if err != nil {
+		return err
+	}
+	release, err := records.lock(soft, old.ID)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if earlier, err := records.read(old.ID); err != nil {
+		return err
+	} else if earlier != nil {
+		if done, err := a.resume(soft, s, earlier, old, list, req, out); done || err != nil {
+			return err
+		}
+	}
+	name, err := rotatedName(old, req.expiresIn, now(list))
+	if err != nil {
+		return err
+	}
+
+	r := &rotation{
+		making: &making{a: a, s: s, before: ids(list.Tokens), req: utho.CreateTokenRequest{Name: name, Scope: old.Scope}},
+		req:    req,
+		old:    old,
+	}
+	r.updates = s.tokenID == old.ID && s.tokenID != "" && s.store != nil
+	if r.dests, err = a.destinations(s, req.to, out); err != nil {
+		return err
+	}
+	defer r.dests.close()
+	if r.updates {
+		if err := r.dests.addOwn(s); err != nil {
+			return err
+		}
+	}
+	if err := r.dests.prepare(soft); err != nil {
+		return err
+	}
+	if !req.yes && !req.keepOld {
+		a.stderr("  " + describe(old))
+		if err := a.confirm(soft, "Replace its secret and delete the old token for good?"); err != nil {
+			return err
+		}
+	}
+	end, err := a.sig.shield()
+	if err != nil {
+		return err
+	}
+	defer end()
+	if r.record, err = records.begin(r, list.Tokens); err != nil {
+		return err
+	}
+	v := a.views(now(list))
+	out.extend = func(d *tokenDoc) {
+		replaced := v.doc(old)
+		d.Replaced = &replaced
+	}
+	return r.run(soft, hard, out, v)
+}
+
+// run is the rotation from the POST on. The record says at each moment how far
+// it came.
+func (r *rotation) run(soft, hard context.Context, out *secretOutput, v views) error {
+	a := r.a
+	if err := r.post(soft, hard); err != nil {
+		r.record.endUnless(exitUnknown, err)
+		return r.oldWorks(err)
+	}
+	if err := r.record.reach(stageMade, ""); err != nil {
+		return r.giveUp(hard, err)
+	}
+	if err := r.confirm(soft, hard); err != nil {
+		r.record.endUnless(exitUnknown, err)
+		return r.oldWorks(err)
+	}
+	if err := r.record.reach(stageMade, r.token.ID); err != nil {
+		return r.giveUp(hard, err)
+	}
+	if err := r.prove(soft, hard); err != nil {
+		return r.giveUp(hard, err)
+	}
+	if soft.Err() != nil {
+		return r.giveUp(hard, context.Cause(soft))
+	}
+	if err := r.record.reach(stageDelivering, r.token.ID); err != nil {
+		return r.giveUp(hard, err)
+	}
+	a.mask(r.secret, r.dests)
+	out.show(r.token, v)
+	r.dests.made(r.token)
+	if err := r.dests.deliver(hard, r.secret); err != nil {
+		return r.giveUp(hard, err)
+	}
+	recordErr := r.record.reach(stageDelivered, r.token.ID)
+	a.created(r.making, r.s, r.dests)
+	if r.req.keepOld {
+		r.record.end()
+		a.note("the old token %s %s is kept; delete it with: %s", r.old.ID, quoteText(r.old.Name), a.deleteCommand(r.old.ID))
+		return nil
+	}
+	if err := r.retire(hard); err != nil {
+		return err
+	}
+	if recordErr != nil {
+		a.note("warning: %v", recordErr)
+	}
+	r.record.end()
+	a.note("deleted the old token %s", r.old.ID)
+	a.warnOwn(hard, r)
+	return nil
+}
+
+// oldWorks adds what matters most in a rotation that failed.
+func (r *rotation) oldWorks(err error) error {
+	f := classify(err)
+	f.msg += fmt.Sprintf("; the old token %s still works", r.old.ID)
+	return f
+}
+
+// giveUp takes the new token back; the old one has not been touched.
+func (r *rotation) giveUp(hard context.Context, cause error) error {
+	err := r.takeBack(hard, cause)
+	r.record.endUnless(exitUnknown, err)
+	return r.oldWorks(err)
+}
+
+// prove lists with the new secret. A rejection is tried again for a while;
+// without any answer nothing is proved.
+func (r *rotation) prove(soft, hard context.Context) error {
+	probe, err := r.s.with(r.secret)
+	if err != nil {
+		return fmt.Errorf("prove the new secret: %w", err)
+	}
+	deadline := time.Now().Add(provedFor)
+	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		_, err = listWith(hard, probe, r.s.timeout)
+		rejected := errors.Is(err, utho.ErrUnauthorized) || errors.Is(err, utho.ErrForbidden)
+		switch {
+		case err == nil:
+			return nil
+		case !rejected && errors.Is(err, utho.ErrUnavailable):
+			return fmt.Errorf("prove the new secret: %w", err)
+		case !rejected:
+			return failf(exitError, "error", "prove the new secret: %w", err)
+		case soft.Err() != nil || time.Now().Add(wait).After(deadline):
+			return failf(exitError, "error", "prove the new secret: the service rejects it: %w", err)
+		}
+		pause(soft, wait)
+	}
+}
+
+// retire deletes the old token, with the new secret where it may, and says what
+// stands where that fails. The new secret has been delivered.
+func (r *rotation) retire(hard context.Context) error {
+	client := r.s.client
+	if r.old.Scope == utho.ScopeWrite {
+		var err error
+		if client, err = r.s.with(r.secret); err != nil {
+			client = r.s.client
+		}
+	}
+	err := removeToken(hard, client, r.old.ID, r.s.timeout)
+	if err != nil && client != r.s.client {
+		err = removeToken(hard, r.s.client, r.old.ID, r.s.timeout)
+	}
+	if err == nil {
+		return nil
+	}
+	return stillBoth(r.a, r.old.ID, r.token.ID, err)
+}
+
+// stillBoth is the error of a rotation whose new secret was delivered and whose
+// old token is still there.
+func stillBoth(a *app, oldID, newID string, err error) error {
+	what := "the new token"
+	if newID != "" {
+		what += " " + newID
+	}
+	return failf(exitUnknown, "unknown_outcome", "delete the old token %s: %w; %s works and its secret was delivered, and the old token %s still works too", oldID, err, what, oldID).
+		with("%s", a.deleteCommand(oldID))
+}
+
+// rotatedName is the name of the new token: the old one's, with its expiry
+// renewed for the same length, or the one asked for.
+func rotatedName(old utho.Token, expiresIn string, at time.Time) (string, error) {
+	base, until, ok := expiry.Split(old.Name)
+	if !ok {
+		base = old.Name
+	}
+	switch {
+	case expiresIn != "":
+		d, err := expiry.ParseDuration(expiresIn)
+		if err != nil {
+			return "", usagef("--expires-in: %w", err)
+		}
+		return withExpiry(base, at.Add(d))
+	case !ok:
+		return old.Name, nil
+	case old.CreatedAt.IsZero() || !until.After(old.CreatedAt):
+		return "", usagef("rotate %s: how long %s was to live cannot be told from %q and its creation time %q", old.ID, quoteText(base), until.Format(time.RFC3339), old.CreatedRaw).
+			with("say it with --expires-in")
+	}
+	// The suffix is in whole minutes, rounded up, and the creation is stamped a
+	// moment after: without this a token would live longer by every rotation.
+	lifetime := (until.Sub(old.CreatedAt) + 2*time.Second).Truncate(time.Minute)
+	return withExpiry(base, at.Add(max(lifetime, time.Minute)))
+}
+
+func withExpiry(base string, at time.Time) (string, error) {
+	name, err := expiry.Append(base, at)
+	if err != nil {
+		return "", usagef("%w", err)
+	}
+	return name, nil
+}
+
+// warnOwn says so where the credential in use has stopped working, which means
+// that it was the token that was rotated, and utho could not know.
+func (a *app) warnOwn(hard context.Context, r *rotation) {
+	if r.updates {
+		return
+	}
+	if _, err := r.s.list(hard); !errors.Is(err, utho.ErrUnauthorized) {
+		return
+	}
+	where := "profile " + r.s.profile
+	if r.s.profile == "" {
+		where = r.s.source
+	}
+	a.note("warning: the credential in %s no longer works: it was the token that was rotated; put the new secret there", where)
+}
