@@ -1,0 +1,3 @@
+package deliver
+
+var children = map[string]func([]string) error{}
