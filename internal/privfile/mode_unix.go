@@ -17,6 +17,9 @@ const (
 	chmodOptional = false
 )
 
+// OthersCanRead tells whether others than the owner can read what info is of.
+func OthersCanRead(info fs.FileInfo) bool { return info.Mode().Perm()&0o044 != 0 }
+
 // checkPrivate refuses what others may read or write.
 func checkPrivate(path string, info fs.FileInfo) error {
 	if err := checkOwner(path, info); err != nil {

@@ -10,6 +10,9 @@ const (
 	chmodOptional = true
 )
 
+// OthersCanRead is not told by modes on Windows.
+func OthersCanRead(fs.FileInfo) bool { return false }
+
 func checkPrivate(string, fs.FileInfo) error    { return nil }
 func checkPrivateDir(string, fs.FileInfo) error { return nil }
 func checkUnwritable(string, fs.FileInfo) error { return nil }

@@ -1,0 +1,146 @@
+package auth
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf16"
+)
+
+func utf16Text(s string, order binary.AppendByteOrder) string {
+	var b []byte
+	for _, u := range utf16.Encode([]rune("\ufeff" + s)) {
+		b = order.AppendUint16(b, u)
+	}
+	return string(b)
+}
+
+func TestClean(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		raw   string
+		notes int // how many things it says it took off
+	}{
+		"as it is":              {secret, 0},
+		"newline":               {secret + "\n", 0},
+		"CRLF":                  {secret + "\r\n", 1},
+		"CR":                    {secret + "\r", 0},
+		"blanks":                {" \t" + secret + "  ", 1},
+		"several newlines":      {"\n" + secret + "\n\n", 1},
+		"no-break space":        {"\u00a0" + secret + "\u200b", 1},
+		"BOM":                   {"\ufeff" + secret, 1},
+		"BOM and CRLF":          {"\ufeff" + secret + "\r\n", 2},
+		"UTF-16LE":              {utf16Text(secret+"\r\n", binary.LittleEndian), 2},
+		"UTF-16BE":              {utf16Text(secret, binary.BigEndian), 1},
+		"bracketed paste":       {"\x1b[200~" + secret + "\x1b[201~", 1},
+		"bracketed, newline":    {"\x1b[200~" + secret + "\n\x1b[201~\n", 2},
+		"bracketed, ESC lost":   {"[200~" + secret + "[201~", 1},
+		"only its start":        {"\x1b[200~" + secret, 1},
+		"double quotes":         {`"` + secret + `"`, 1},
+		"single quotes":         {"'" + secret + "'\n", 1},
+		"backticks":             {"`" + secret + "`", 1},
+		"typographic":           {"“" + secret + "”", 1},
+		"German":                {"„" + secret + "“", 1},
+		"French":                {"« " + secret + " »", 2},
+		"Bearer":                {"Bearer " + secret, 1},
+		"bearer":                {"bearer\t" + secret, 1},
+		"header":                {"Authorization: Bearer " + secret + "\r\n", 3},
+		"quoted header":         {`"authorization: bearer ` + secret + `"`, 3},
+		"Bearer, quoted":        {`Bearer "` + secret + `"`, 2},
+		"variable":              {"UTHO_API_KEY=" + secret, 1},
+		"export":                {"export UTHO_TOKEN='" + secret + "'", 3},
+		"quotes inside a paste": {"\x1b[200~'Bearer " + secret + "'\x1b[201~", 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, notes, err := Clean([]byte(tc.raw))
+			if err != nil || got != secret || len(notes) != tc.notes {
+				t.Errorf("%q, %q, %v; want %d notes", got, notes, err, tc.notes)
+			}
+			for _, n := range notes {
+				if strings.Contains(n, secret) {
+					t.Errorf("a note holds the secret: %q", n)
+				}
+			}
+		})
+	}
+}
+
+func TestCleanRefuses(t *testing.T) {
+	t.Parallel()
+	half := secret[:12]
+	for raw, want := range map[string]error{
+		"":                                   ErrEmpty,
+		" \r\n\t\ufeff":                      ErrEmpty,
+		`""`:                                 ErrEmpty,
+		"Bearer":                             ErrEmpty,
+		"Bearer \n":                          ErrEmpty,
+		"Authorization: Bearer ":             ErrEmpty,
+		"export UTHO_API_KEY=":               ErrEmpty,
+		"\x1b[200~\x1b[201~":                 ErrEmpty,
+		"\xff\xfe":                           ErrEmpty,
+		half + " " + half:                    errSpace,
+		half + "\t" + half:                   errSpace,
+		half + "\u00a0" + half:               errSpace,
+		half + "\n" + half:                   errLines,
+		half + "\r\n" + half:                 errLines,
+		half + "\r" + half:                   errLines,
+		half + " \n" + half:                  errLines,
+		half + "\x00" + half:                 errControl,
+		half + "\x7f":                        errControl,
+		half + "\x1b[31m" + half:             errControl,
+		half + "é":                           errNotASCII,
+		half + "\u200b" + half:               errNotASCII,
+		half + "\xff" + half:                 errNotASCII,
+		"“" + half:                           errNotASCII,
+		"mytoken " + secret:                  errSpace,
+		strings.Repeat("x", MaxSecret+1):     ErrTooBig,
+		strings.Repeat("x", maxRaw+1):        ErrTooBig,
+		strings.Repeat(" ", maxRaw) + "xx":   ErrTooBig,
+		"[" + strings.Repeat("x", MaxSecret): ErrTooBig,
+	} {
+		got, notes, err := Clean([]byte(raw))
+		if !errors.Is(err, want) || got != "" {
+			t.Errorf("%.40q: %q, %v, want %v", raw, got, err, want)
+		}
+		for _, text := range append(notes, err.Error()) {
+			if strings.Contains(text, half) {
+				t.Errorf("%.40q comes back in %q", raw, text)
+			}
+		}
+	}
+	if got, _, err := Clean([]byte(strings.Repeat("x", MaxSecret))); err != nil || len(got) != MaxSecret {
+		t.Errorf("the largest: %d, %v", len(got), err)
+	}
+}
+
+func FuzzClean(f *testing.F) {
+	for _, s := range []string{secret, `"Bearer ` + secret + `"`, "\x1b[200~export UTHO_API_KEY=x\x1b[201~", "\xff\xfea\x00", "\ufeff«x»\r\n", "'\"`'\"`"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		before := slices.Clone(raw)
+		got, notes, err := Clean(raw)
+		if !slices.Equal(before, raw) {
+			t.Fatal("the input was changed")
+		}
+		if err != nil {
+			if got != "" {
+				t.Fatalf("a secret beside %v", err)
+			}
+			return
+		}
+		if got == "" || len(got) > MaxSecret || strings.ContainsFunc(got, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			t.Fatalf("%q passed", got)
+		}
+		again, more, err := Clean([]byte(got))
+		if again != got || len(more) > 0 || err != nil {
+			t.Fatalf("%q becomes %q, %q, %v", got, again, more, err)
+		}
+		if len(notes) == 0 && got != strings.TrimRight(string(raw), "\r\n") {
+			t.Fatalf("%q became %q without a word", raw, got)
+		}
+	})
+}

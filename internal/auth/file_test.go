@@ -1,0 +1,266 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/utho/utho-cli/internal/privfile"
+)
+
+func api(profile string) Ref { return Ref{profile, "https://api.utho.com"} }
+
+func newFile(t *testing.T) (*FileStore, string) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "credentials")
+	return NewFile(dir), dir
+}
+
+func TestFileStore(t *testing.T) {
+	t.Parallel()
+	s, dir := newFile(t)
+	ctx := t.Context()
+	if _, err := s.Get(ctx, api("work")); !errors.Is(err, ErrNotFound) {
+		t.Errorf("empty store: %v", err)
+	}
+	if err := s.Delete(ctx, api("work")); !errors.Is(err, ErrNotFound) {
+		t.Errorf("delete from an empty store: %v", err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("looking made the folder")
+	}
+	if err := s.Set(ctx, api("Work.EU"), secret+"<&>"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Get(ctx, api("work.eu")); err != nil || got != secret+"<&>" {
+		t.Errorf("ignoring case: %q, %v", got, err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "work.eu.json"))
+	if want := `{"origin":"https://api.utho.com","token":"` + secret + "<&>\"}\n"; err != nil || string(data) != want {
+		t.Errorf("file: %s, %v", data, err)
+	}
+	if runtime.GOOS != "windows" {
+		for path, want := range map[string]fs.FileMode{dir: 0o700, filepath.Join(dir, "work.eu.json"): 0o600} {
+			info, err := os.Stat(path)
+			if err != nil || info.Mode().Perm() != want {
+				t.Errorf("%s: %v, %v", path, info.Mode(), err)
+			}
+		}
+	}
+	if err := s.Set(ctx, api("work.eu"), secret); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Get(ctx, api("Work.EU")); err != nil || got != secret {
+		t.Errorf("after a second login: %q, %v", got, err)
+	}
+	if err := s.Delete(ctx, api("WORK.EU")); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Get(ctx, api("work.eu")); !errors.Is(err, ErrNotFound) {
+		t.Errorf("after delete: %v", err)
+	}
+}
+
+// The secret of one place is not given out for another, and logout still works.
+func TestFileStoreOrigin(t *testing.T) {
+	t.Parallel()
+	s, _ := newFile(t)
+	if err := s.Set(t.Context(), api("work"), secret); err != nil {
+		t.Fatal(err)
+	}
+	for _, origin := range []string{"http://api.utho.com", "https://api.utho.com:8443", "https://evil.example", "https://api.utho.com.evil.example", "https://api.utho.com/"} {
+		got, err := s.Get(t.Context(), Ref{"work", origin})
+		var other *OriginError
+		if !errors.As(err, &other) || got != "" || *other != (OriginError{"work", "https://api.utho.com", origin}) {
+			t.Errorf("%s: %q, %v", origin, got, err)
+		}
+		noSecret(t, err)
+	}
+	if err := s.Delete(t.Context(), Ref{"work", "https://evil.example"}); err != nil {
+		t.Errorf("delete for another place: %v", err)
+	}
+	if err := s.Set(t.Context(), api("gone"), secret); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(t.Context(), Ref{Profile: "gone"}); err != nil {
+		t.Errorf("delete without a place: %v", err)
+	}
+}
+
+func TestFileStoreRefuses(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows keeps no modes")
+	}
+	good := `{"origin":"https://api.utho.com","token":"` + secret + `"}`
+	for name, tc := range map[string]struct {
+		make func(t *testing.T, path string)
+		says string
+	}{
+		"others can read": {func(t *testing.T, path string) { writeFile(t, path, good, 0o644) }, "chmod 600 "},
+		"group can read":  {func(t *testing.T, path string) { writeFile(t, path, good, 0o640) }, "chmod 600 "},
+		"folder is open":  {func(t *testing.T, path string) { writeFile(t, path, good, 0o600); chmod(t, filepath.Dir(path), 0o755) }, "chmod 700 "},
+		"link":            {func(t *testing.T, path string) { writeFile(t, path+".real", good, 0o600); link(t, path+".real", path) }, "symbolic link"},
+		"dangling link":   {func(t *testing.T, path string) { link(t, "nowhere", path) }, "symbolic link"},
+		"folder":          {func(t *testing.T, path string) { mkdir(t, path) }, "regular"},
+		"no JSON":         {func(t *testing.T, path string) { writeFile(t, path, secret, 0o600) }, "damaged"},
+		"cut":             {func(t *testing.T, path string) { writeFile(t, path, good[:len(good)-2], 0o600) }, "damaged"},
+		"empty":           {func(t *testing.T, path string) { writeFile(t, path, "", 0o600) }, "damaged"},
+		"no origin":       {func(t *testing.T, path string) { writeFile(t, path, `{"token":"`+secret+`"}`, 0o600) }, "damaged"},
+		"no token":        {func(t *testing.T, path string) { writeFile(t, path, `{"origin":"https://api.utho.com"}`, 0o600) }, "damaged"},
+		"token of no kind": {func(t *testing.T, path string) {
+			writeFile(t, path, `{"origin":"https://api.utho.com","token":["`+secret+`"]}`, 0o600)
+		}, "damaged"},
+		"token that is big": {func(t *testing.T, path string) {
+			writeFile(t, path, `{"origin":"https://api.utho.com","token":"`+strings.Repeat("x", MaxSecret+1)+`"}`, 0o600)
+		}, "damaged"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, dir := newFile(t)
+			mkdir(t, dir)
+			tc.make(t, filepath.Join(dir, "work.json"))
+			got, err := s.Get(t.Context(), api("work"))
+			if err == nil || errors.Is(err, ErrNotFound) || got != "" || !strings.Contains(err.Error(), tc.says) {
+				t.Errorf("%q, %v; want a refusal that says %q", got, err, tc.says)
+			}
+			noSecret(t, err)
+		})
+	}
+}
+
+func TestFileStoreSetRefuses(t *testing.T) {
+	t.Parallel()
+	s, dir := newFile(t)
+	for _, bad := range []struct {
+		secret string
+		is     error
+	}{{"", ErrEmpty}, {strings.Repeat("x", MaxSecret+1), ErrTooBig}} {
+		if err := s.Set(t.Context(), api("work"), bad.secret); !errors.Is(err, bad.is) {
+			t.Errorf("%d bytes: %v", len(bad.secret), err)
+		}
+	}
+	if err := s.Set(t.Context(), api("work"), strings.Repeat("x", MaxSecret)); err != nil {
+		t.Errorf("the largest: %v", err)
+	}
+	if runtime.GOOS == "windows" {
+		return
+	}
+	target := filepath.Join(t.TempDir(), "target")
+	writeFile(t, target, "old", 0o600)
+	link(t, target, filepath.Join(dir, "linked.json"))
+	for name, err := range map[string]error{"set": s.Set(t.Context(), api("linked"), secret), "probe": s.Probe(t.Context(), api("linked"))} {
+		if !errors.Is(err, privfile.ErrLink) {
+			t.Errorf("%s through a link: %v", name, err)
+		}
+		noSecret(t, err)
+	}
+	if data, _ := os.ReadFile(target); string(data) != "old" {
+		t.Errorf("the link was followed: %q", data)
+	}
+	chmod(t, dir, 0o750)
+	for name, err := range map[string]error{"set": s.Set(t.Context(), api("work"), secret), "probe": s.Probe(t.Context(), api("work"))} {
+		var mode *privfile.ModeError
+		if !errors.As(err, &mode) {
+			t.Errorf("%s in an open folder: %v", name, err)
+		}
+		noSecret(t, err)
+	}
+	if err := s.Delete(t.Context(), api("work")); err != nil {
+		t.Errorf("logout must always work: %v", err)
+	}
+}
+
+func TestFileStoreProbe(t *testing.T) {
+	t.Parallel()
+	s, dir := newFile(t)
+	if err := s.Set(t.Context(), api("work"), secret); err != nil {
+		t.Fatal(err)
+	}
+	for _, profile := range []string{"work", "new"} {
+		if err := s.Probe(t.Context(), api(profile)); err != nil {
+			t.Errorf("%s: %v", profile, err)
+		}
+	}
+	names, err := os.ReadDir(dir)
+	if err != nil || len(names) != 1 {
+		t.Errorf("the probe left %v, %v", names, err)
+	}
+	if got, err := s.Get(t.Context(), api("work")); err != nil || got != secret {
+		t.Errorf("after a probe: %q, %v", got, err)
+	}
+	blocked := filepath.Join(t.TempDir(), "f")
+	writeFile(t, blocked, "", 0o600)
+	if err := NewFile(filepath.Join(blocked, "credentials")).Probe(t.Context(), api("work")); err == nil {
+		t.Error("a file stands where the folder must be, and the probe was fine")
+	}
+}
+
+// On Windows con.json would be a device.
+func TestFileStoreDevices(t *testing.T) {
+	t.Parallel()
+	s, dir := newFile(t)
+	for name, file := range map[string]string{"con": "_con.json", "NUL": "_nul.json", "aux.eu": "_aux.eu.json", "com1": "_com1.json", "LPT9.x": "_lpt9.x.json", "console": "console.json", "com": "com.json", "com10": "com10.json"} {
+		if got := s.path(api(name)); got != filepath.Join(dir, file) {
+			t.Errorf("%s is kept in %s", name, got)
+		}
+	}
+}
+
+func TestFileStoreTogether(t *testing.T) {
+	t.Parallel()
+	s, _ := newFile(t)
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			ref := api(fmt.Sprintf("p%d", i))
+			for range 5 {
+				if err := errors.Join(s.Probe(t.Context(), ref), s.Set(t.Context(), ref, secret+ref.Profile)); err != nil {
+					t.Error(err)
+				}
+				if got, err := s.Get(t.Context(), ref); err != nil || got != secret+ref.Profile {
+					t.Errorf("%s: %q, %v", ref.Profile, got, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+func writeFile(t *testing.T, path, text string, mode fs.FileMode) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	chmod(t, path, mode)
+}
+
+func chmod(t *testing.T, path string, mode fs.FileMode) {
+	t.Helper()
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mkdir(t *testing.T, path string) {
+	t.Helper()
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func link(t *testing.T, target, path string) {
+	t.Helper()
+	if err := os.Symlink(target, path); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,161 @@
+package auth
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func home(t *testing.T, official, community string) (string, func(string) string) {
+	t.Helper()
+	dir := t.TempDir()
+	if official != "" {
+		writeFile(t, filepath.Join(dir, ".config", "uthoctl.yaml"), official, 0o600)
+	}
+	if community != "" {
+		writeFile(t, filepath.Join(dir, ".utho", "config.json"), community, 0o600)
+	}
+	return dir, func(name string) string { return map[string]string{"HOME": dir}[name] }
+}
+
+func TestFindImport(t *testing.T) {
+	t.Parallel()
+	const yamlToken, jsonToken = "token: " + secret + "\n", `{"apikey": "` + secret + `"}`
+	for name, tc := range map[string]struct {
+		official, community string
+		tool                string // "" for none
+		both                bool
+	}{
+		"official":             {official: yamlToken, tool: toolOfficial},
+		"community":            {community: jsonToken, tool: toolCommunity},
+		"both":                 {official: yamlToken, community: jsonToken, both: true},
+		"neither":              {},
+		"one holds none":       {official: "token: \"\"\nregion: x\n", community: jsonToken, tool: toolCommunity},
+		"comments only":        {official: "# nothing\n", community: jsonToken, tool: toolCommunity},
+		"other keys only":      {community: `{"region":"x"}`, official: "{}"},
+		"any case":             {official: "Token: '" + secret + "'\n", tool: toolOfficial},
+		"white space, quotes":  {official: "token: \" 'Bearer " + secret + "'\\n\"\n", tool: toolOfficial},
+		"JSON with a BOM":      {community: "\ufeff" + jsonToken, tool: toolCommunity},
+		"JSON with tabs":       {community: "{\n\t\"apikey\":\t\"" + secret + "\"\n}\n", tool: toolCommunity},
+		"nested is not looked": {official: "a:\n  token: " + secret + "\n"},
+		"number":               {official: "token: 12\n"},
+		"list":                 {official: "token: [" + secret + "]\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, getenv := home(t, tc.official, tc.community)
+			in, err := FindImport(getenv)
+			noSecret(t, err)
+			var both *BothError
+			var none *NoImportError
+			switch {
+			case tc.both:
+				if !errors.As(err, &both) {
+					t.Fatalf("%+v, %v", in, err)
+				}
+			case tc.tool == "":
+				if !errors.As(err, &none) {
+					t.Fatalf("%+v, %v", in, err)
+				}
+			default:
+				if err != nil || in.Secret != secret || in.Tool != tc.tool || in.Open || !strings.HasPrefix(in.Path, dir) {
+					t.Fatalf("%+v, %v", in, err)
+				}
+				return
+			}
+			for _, path := range []string{".config/uthoctl.yaml", ".utho/config.json"} {
+				if !strings.Contains(err.Error(), filepath.Join(dir, path)) {
+					t.Errorf("%v does not name %s", err, path)
+				}
+			}
+		})
+	}
+	if _, err := FindImport(func(string) string { return "" }); err == nil || !strings.Contains(err.Error(), "HOME") {
+		t.Errorf("without a home: %v", err)
+	}
+}
+
+func TestImportBroken(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"no mapping":    secret,
+		"broken YAML":   "token: " + secret + ": x\n",
+		"broken JSON":   `{"token": "` + secret,
+		"bad escape":    "token: \"" + secret + "\\q\"\n",
+		"alias":         "token: *" + secret + "\n",
+		"no text":       "\x00\x01" + secret,
+		"inner space":   "token: " + secret + " " + secret + "\n",
+		"two lines":     "token: |\n  " + secret + "\n  " + secret + "\n",
+		"too large":     "token: " + secret + "\n#" + strings.Repeat("x", maxImport),
+		"token too big": "token: " + strings.Repeat("x", MaxSecret+1) + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, getenv := home(t, text, `{"apikey":"`+secret+`"}`)
+			path := filepath.Join(dir, ".config", "uthoctl.yaml")
+			in, err := ReadImport(path)
+			if err == nil || in.Secret != "" || !strings.Contains(err.Error(), path) {
+				t.Errorf("%+v, %v", in, err)
+			}
+			noSecret(t, err)
+			// The other is not taken in silence.
+			in, err = FindImport(getenv)
+			if err == nil || in.Secret != "" || !strings.Contains(err.Error(), path) {
+				t.Errorf("find: %+v, %v", in, err)
+			}
+			noSecret(t, err)
+		})
+	}
+}
+
+func TestReadImport(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if _, err := ReadImport(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing: %v", err)
+	}
+	if _, err := ReadImport(dir); err == nil {
+		t.Error("a folder was read")
+	}
+	for name, tc := range map[string]struct{ text, want, tool string }{
+		"a.json":      {`{"token":"live_test_a","apikey":"live_test_b"}`, "live_test_b", toolCommunity},
+		"b.yaml":      {"token: live_test_a\napikey: live_test_b\n", "live_test_a", toolOfficial},
+		"c":           {"apikey: live_test_b\n", "live_test_b", toolCommunity},
+		"d.json":      {`{"token":"live_test_a"}`, "live_test_a", toolOfficial},
+		"e.yaml.orig": {`{"apikey":"live_test_b"}`, "live_test_b", toolCommunity},
+	} {
+		path := filepath.Join(dir, name)
+		writeFile(t, path, tc.text, 0o600)
+		in, err := ReadImport(path)
+		if err != nil || in.Secret != tc.want || in.Tool != tc.tool || in.Path != path {
+			t.Errorf("%s: %+v, %v", name, in, err)
+		}
+	}
+	if runtime.GOOS == "windows" {
+		return
+	}
+	path := filepath.Join(dir, "b.yaml")
+	for mode, open := range map[fs.FileMode]bool{0o600: false, 0o644: true, 0o640: true, 0o604: true, 0o620: false} {
+		chmod(t, path, mode)
+		if in, err := ReadImport(path); err != nil || in.Open != open {
+			t.Errorf("mode %o: open %v, %v", mode, in.Open, err)
+		}
+	}
+}
+
+func FuzzImport(f *testing.F) {
+	f.Add([]byte("token: " + secret + "\n"))
+	f.Add([]byte(`{"apikey":"` + secret + `"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "f.yaml")
+		writeFile(t, path, string(data), 0o600)
+		in, err := ReadImport(path)
+		if (err == nil) != (in.Secret != "") {
+			t.Fatalf("%+v, %v", in, err)
+		}
+		noSecret(t, err)
+	})
+}

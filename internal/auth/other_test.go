@@ -1,0 +1,3 @@
+package auth
+
+func otherJob(string) bool { return false }
