@@ -27,10 +27,7 @@ type destinations struct {
 // destinations reads --to. Nothing is touched yet.
 func (a *app) destinations(s *session, to []string, out *secretOutput) (*destinations, error) {
 	d := &destinations{a: a}
-	env, err := a.deliverEnv()
-	if err != nil {
-		return nil, err
-	}
+	env := a.deliverEnv()
 	for _, text := range to {
 		spec, err := deliver.ParseSpec(text)
 		if err != nil {
@@ -60,7 +57,7 @@ func (a *app) destinations(s *session, to []string, out *secretOutput) (*destina
 	return d, nil
 }
 
-func (a *app) deliverEnv() (deliver.Env, error) {
+func (a *app) deliverEnv() deliver.Env {
 	env := deliver.Env{
 		Environ: os.Environ(),
 		Stderr:  a.errFile,
@@ -72,7 +69,7 @@ func (a *app) deliverEnv() (deliver.Env, error) {
 	if paths, err := a.paths(); err == nil {
 		env.LockDir = filepath.Join(paths.State, "locks")
 	}
-	return env, nil
+	return env
 }
 
 func specError(err error) error {

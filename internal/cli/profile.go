@@ -34,7 +34,7 @@ func (a *app) profileCommand() *cobra.Command {
 	use := &cobra.Command{
 		Use:               "use NAME",
 		Short:             "Make a profile the current one",
-		Args:              a.exactly(1, "one NAME"),
+		Args:              a.one("one NAME"),
 		ValidArgsFunction: a.completeProfiles,
 		RunE:              a.body(func(ctx context.Context, args []string) error { return a.useProfile(ctx, args[0]) }),
 	}
@@ -42,7 +42,7 @@ func (a *app) profileCommand() *cobra.Command {
 		Use:               "remove NAME",
 		Aliases:           []string{"rm"},
 		Short:             "Remove a profile and its stored token from this machine",
-		Args:              a.exactly(1, "one NAME"),
+		Args:              a.one("one NAME"),
 		ValidArgsFunction: a.completeProfiles,
 		RunE:              a.body(func(ctx context.Context, args []string) error { return a.removeProfile(ctx, args[0]) }),
 	}

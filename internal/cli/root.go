@@ -174,14 +174,14 @@ func (a *app) flagError(cmd *cobra.Command, err error) error {
 	return usagef("%s: %s", cmd.CommandPath(), err).with("%s", hint)
 }
 
-// exactly, atLeast and none check the number of arguments; what was typed is
+// one and none check the number of arguments; what was typed is
 // not repeated, since it may be a secret in the wrong place.
-func (a *app) exactly(n int, what string) cobra.PositionalArgs {
+func (a *app) one(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
-		case len(args) < n:
+		case len(args) < 1:
 			return usagef("%s needs %s", cmd.CommandPath(), what).with("%s", cmd.UseLine())
-		case len(args) > n:
+		case len(args) > 1:
 			return usagef("%s takes %s and no more", cmd.CommandPath(), what).with("%s", cmd.UseLine())
 		}
 		return nil

@@ -44,7 +44,7 @@ may be repeated.
 		Example: `  TOKEN=$(utho token create ci)
   utho token create ci --scope write --expires-in 30d --to file:ci.token
   utho token create ci --to 'exec:gh secret set UTHO_API_KEY'`,
-		Args:              a.exactly(1, "one NAME"),
+		Args:              a.one("one NAME"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	f := cmd.Flags()

@@ -62,8 +62,7 @@ func (a *app) listTokens(ctx context.Context, req listRequest) error {
 	if err != nil {
 		return err
 	}
-	columns, err := pick(views{}.columns(), format, req.columns)
-	if err != nil {
+	if _, err := pick(views{}.columns(), format, req.columns); err != nil {
 		return err
 	}
 	if (req.columns != "" || req.noHeaders) && !format.hasColumns() {
@@ -92,7 +91,8 @@ func (a *app) listTokens(ctx context.Context, req listRequest) error {
 	if less != nil {
 		slices.SortStableFunc(tokens, less)
 	}
-	if columns, err = pick(a.views(at).columns(), format, req.columns); err != nil {
+	columns, err := pick(a.views(at).columns(), format, req.columns)
+	if err != nil {
 		return err
 	}
 	if err := a.writeTokens(format, columns, tokens, a.views(at), req.noHeaders); err != nil {
@@ -219,7 +219,7 @@ func (a *app) getCommand() *cobra.Command {
 		Use:               "get ID|NAME",
 		Short:             "Show one API token",
 		Example:           "  utho token get 10000\n  utho token get ci -o json",
-		Args:              a.exactly(1, "one ID or NAME"),
+		Args:              a.one("one ID or NAME"),
 		ValidArgsFunction: a.completeTokens(1),
 	}
 	cmd.RunE = a.body(func(ctx context.Context, args []string) error {

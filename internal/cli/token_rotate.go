@@ -41,7 +41,7 @@ says exactly what stands.
 ` + notEnforced,
 		Example: `  utho token rotate ci --yes --to env:.env
   TOKEN=$(utho token rotate 10000 --yes)`,
-		Args:              a.exactly(1, "one ID or NAME"),
+		Args:              a.one("one ID or NAME"),
 		ValidArgsFunction: a.completeTokens(1),
 	}
 	f := cmd.Flags()
