@@ -113,7 +113,11 @@ func (d *destinations) made(t utho.Token) {
 	}
 }
 
-func (d *destinations) deliver(ctx context.Context, secret string) error {
+// deliver takes the secret to all of them, or to none. A signal leaves what is
+// under way some seconds.
+func (d *destinations) deliver(soft, hard context.Context, secret string) error {
+	ctx, done := leaveRoom(hard, soft)
+	defer done()
 	err := d.set.Deliver(ctx, secret)
 	if err == nil {
 		return nil

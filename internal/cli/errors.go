@@ -99,6 +99,9 @@ func classify(err error) *failure {
 // report writes the one account of an error to stderr, for a person or, with
 // -o json, as one object on one line.
 func (a *app) report(f *failure) {
+	if f.code == "auth" && a.current != nil && errors.Is(f.err, utho.ErrUnauthorized) {
+		f.hint = a.current.mend()
+	}
 	msg, hint := redact(f.msg), redact(f.hint)
 	if a.jsonErrors {
 		var doc struct {

@@ -36,6 +36,7 @@ type app struct {
 	started    bool // a command's body ran: what fails before is a usage error
 	pipeQuiet  bool // a closed stdout is silent: list, get, help
 	jsonErrors bool
+	current    *session        // the session of this run, once it was resolved
 	warned     map[string]bool // what warnOnce has said
 	file       *config.File    // the configuration, once it was needed
 	settings   *config.Settings

@@ -16,7 +16,7 @@ import (
 const (
 	confirmFor   = 5 * time.Second // for the new token to show in the list
 	refusedFor   = 5 * time.Second // for a deleted token's secret to be refused
-	lastAnswer   = 4 * time.Second // for the answer of a create after a signal
+	lastAnswer   = 4 * time.Second // for the answer of a create, or a delivery, after a signal
 	listAtMost   = 5 * time.Second // for one of these lists
 	deleteAtMost = 8 * time.Second // for the deletion that undoes
 )
@@ -45,9 +45,8 @@ type making struct {
 func (m *making) post(soft, hard context.Context) error {
 	ctx, cancel := context.WithTimeout(hard, m.s.timeout)
 	defer cancel()
-	stopWaiting := context.AfterFunc(soft, func() { time.AfterFunc(lastAnswer, cancel) })
-	defer stopWaiting()
-
+	ctx, done := leaveRoom(ctx, soft)
+	defer done()
 	created, err := m.s.client.CreateToken(ctx, m.req)
 	switch {
 	case err == nil:
@@ -62,6 +61,20 @@ func (m *making) post(soft, hard context.Context) error {
 	f := classify(err)
 	f.msg = fmt.Sprintf("create %s: %s; nothing was created", quoteText(m.req.Name), err)
 	return f
+}
+
+// leaveRoom is a context that ends lastAnswer after soft has: what is under way
+// may come to its end, and hard still has room to find out and to undo.
+func leaveRoom(ctx, soft context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	unhook := context.AfterFunc(soft, func() {
+		late := time.AfterFunc(lastAnswer, cancel)
+		context.AfterFunc(ctx, func() { late.Stop() })
+	})
+	return ctx, func() {
+		unhook()
+		cancel()
+	}
 }
 
 // fresh are the tokens of the name asked for that were not there before.

@@ -178,6 +178,31 @@ func hashDestinations(to []string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// prune removes the records of rotations whose old token is gone: there is
+// nothing to finish. What cannot be read is left for read to complain about.
+func (r *records) prune(tokens []utho.Token) {
+	there := map[string]bool{}
+	for _, t := range tokens {
+		there[filepath.Base(r.path(t.ID))] = true
+	}
+	entries, err := os.ReadDir(r.dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if there[e.Name()] || filepath.Ext(e.Name()) != ".json" {
+			continue
+		}
+		path := filepath.Join(r.dir, e.Name())
+		var rec rotationRecord
+		data, err := privfile.ReadSecret(path)
+		if err == nil && json.Unmarshal(data, &rec) == nil && rec.Origin == r.origin {
+			_ = os.Remove(path)
+			_ = os.Remove(strings.TrimSuffix(path, ".json") + ".lock")
+		}
+	}
+}
+
 // findRotated is find, but where a killed rotation left two tokens of one name,
 // the name means the old one, whose record is there.
 func (a *app) findRotated(tokens []utho.Token, r *records, arg string) (utho.Token, error) {

@@ -192,7 +192,21 @@ func (a *app) resolve(ctx context.Context) (*session, error) {
 	if err := a.readSecret(ctx, s); err != nil {
 		return nil, err
 	}
+	a.current = s
 	return s, s.connect()
+}
+
+// mend is the next step where the service rejects the credential.
+func (s *session) mend() string {
+	switch s.kind {
+	case "environment":
+		return "set " + s.source + " to a token that works; they are made at " + consoleURL
+	case "command":
+		return "the token comes from the credential_command of profile " + s.profile
+	case sandboxName:
+		return "utho sandbox reset starts the sandbox afresh"
+	}
+	return "log in with a token that works: utho -p " + quote(s.profile) + " login"
 }
 
 // prepare is resolve without the secret: everything that can be wrong with

@@ -134,7 +134,7 @@ func (a *app) createToken(soft context.Context, req createRequest) error {
 	a.mask(m.secret, dests)
 	out.show(m.token, a.views(at))
 	dests.made(m.token)
-	if err := dests.deliver(hard, m.secret); err != nil {
+	if err := dests.deliver(soft, hard, m.secret); err != nil {
 		return m.takeBack(hard, err)
 	}
 	a.created(m, s, dests)

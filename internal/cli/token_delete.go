@@ -120,6 +120,7 @@ func (a *app) deleteTokens(soft context.Context, req deleteRequest) error {
 	defer end()
 	stopped := a.runDeletions(soft, s, work)
 	a.settle(s, work)
+	a.mentionOwn(s, work)
 	if err := a.writeDeletions(format, work, false); err != nil {
 		return err
 	}
@@ -184,6 +185,18 @@ func (a *app) refuseOwn(s *session, chosen []utho.Token, req deleteRequest) erro
 	copy(chosen[i:], chosen[i+1:])
 	chosen[len(chosen)-1] = own
 	return nil
+}
+
+// mentionOwn says what follows where the profile's own token has gone.
+func (a *app) mentionOwn(s *session, work []*deletion) {
+	last := work[len(work)-1]
+	if s.tokenID == "" || last.ID != s.tokenID || !last.Deleted {
+		return
+	}
+	a.note("profile %s used this token; log in again with: utho -p %s login", s.profile, quote(s.profile))
+	if err := a.knownToken(a.sig.hard, s.profile, ""); err != nil {
+		a.note("warning: %v", err)
+	}
 }
 
 func (a *app) askToDelete(soft context.Context, chosen []utho.Token) error {

@@ -52,6 +52,11 @@ and the command that deletes it. Selectors combine with AND.`,
 	_ = cmd.RegisterFlagCompletionFunc("columns", fixed("name", "scope", "created", "action", "id", "age", "expires"))
 	cmd.RunE = a.body(func(ctx context.Context, _ []string) error {
 		a.pipeQuiet = true
+		for _, flag := range []string{"sort", "columns"} {
+			if f.Changed(flag) && strings.TrimSpace(f.Lookup(flag).Value.String()) == "" {
+				return usagef("--%s: nothing is named", flag).with("%s --help", cmd.CommandPath())
+			}
+		}
 		return a.listTokens(ctx, req)
 	})
 	return cmd
@@ -91,11 +96,13 @@ func (a *app) listTokens(ctx context.Context, req listRequest) error {
 	if less != nil {
 		slices.SortStableFunc(tokens, less)
 	}
-	columns, err := pick(a.views(at).columns(), format, req.columns)
+	v := a.views(at)
+	v.plain = format == formatCSV
+	columns, err := pick(v.columns(), format, req.columns)
 	if err != nil {
 		return err
 	}
-	if err := a.writeTokens(format, columns, tokens, a.views(at), req.noHeaders); err != nil {
+	if err := a.writeTokens(format, columns, tokens, v, req.noHeaders); err != nil {
 		return err
 	}
 	if req.failIfAny && len(tokens) > 0 {

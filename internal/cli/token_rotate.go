@@ -94,6 +94,7 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 	if err != nil {
 		return err
 	}
+	records.prune(list.Tokens)
 	old, err := a.findRotated(list.Tokens, records, req.arg)
 	if err != nil {
 		return err
@@ -185,7 +186,7 @@ func (r *rotation) run(soft, hard context.Context, out *secretOutput, v views) e
 	a.mask(r.secret, r.dests)
 	out.show(r.token, v)
 	r.dests.made(r.token)
-	if err := r.dests.deliver(hard, r.secret); err != nil {
+	if err := r.dests.deliver(soft, hard, r.secret); err != nil {
 		return r.giveUp(hard, err)
 	}
 	recordErr := r.record.reach(stageDelivered, r.token.ID)

@@ -26,6 +26,7 @@ type tokenDoc struct {
 type views struct {
 	now    time.Time
 	action func(id string) string
+	plain  bool // for machines: no words beside a value
 }
 
 // views makes the views of this run; now is the service's clock.
@@ -119,10 +120,10 @@ func (v views) expires(t utho.Token) string {
 	switch {
 	case !ok:
 		return ""
-	case !v.now.Before(at):
-		return at.Format("2006-01-02T15:04Z") + " (expired)"
+	case !v.plain && !v.now.Before(at):
+		return at.Format(time.RFC3339) + " (expired)"
 	}
-	return at.Format("2006-01-02T15:04Z")
+	return at.Format(time.RFC3339)
 }
 
 // describe is one token in a sentence: id, name, scope.

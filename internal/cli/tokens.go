@@ -71,7 +71,11 @@ func (a *app) find(tokens []utho.Token, arg string) (utho.Token, error) {
 		if isDigits(arg) {
 			what = "no token has the id " + arg
 		}
-		return utho.Token{}, failf(exitNotFound, "not_found", "%s", what).with("%s", a.command("token", "list", "-o", "wide"))
+		f := failf(exitNotFound, "not_found", "%s", what)
+		if named := matching(tokens, func(t utho.Token) bool { return t.Name == arg }); len(named) > 0 {
+			return utho.Token{}, f.with("digits are always an id; token %s has them as its name: %s", named[0].ID, a.command("token", "get", named[0].ID))
+		}
+		return utho.Token{}, f.with("%s", a.command("token", "list", "-o", "wide"))
 	}
 	text := "several tokens are named " + quoteText(arg) + ":"
 	for _, t := range matches {
