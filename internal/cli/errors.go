@@ -118,7 +118,8 @@ func (a *app) report(f *failure) {
 	}
 	a.note("%s", msg)
 	if hint != "" {
-		a.note("hint: %s", hint)
+		// A command in it may hold an id of the service's making; it stays one line.
+		a.note("hint: %s", strings.ReplaceAll(hint, "\n", `\n`))
 	}
 }
 

@@ -349,11 +349,11 @@ func (a *app) deletionError(soft context.Context, work []*deletion, stopped erro
 	for _, d := range failed {
 		c := classify(d.err)
 		same = same && c.exit == first.exit && c.code == first.code
-		text += fmt.Sprintf("\n%s %s: %v", d.ID, quoteText(d.Name), d.err)
+		text += fmt.Sprintf("\n%s %s: %v", output.Safe(d.ID), quoteText(d.Name), d.err)
 	}
 	for _, d := range work {
 		if !d.tried && !d.Deleted {
-			text += fmt.Sprintf("\n%s %s: not attempted", d.ID, quoteText(d.Name))
+			text += fmt.Sprintf("\n%s %s: not attempted", output.Safe(d.ID), quoteText(d.Name))
 		}
 	}
 	if same {

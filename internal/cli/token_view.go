@@ -128,5 +128,5 @@ func (v views) expires(t utho.Token) string {
 
 // describe is one token in a sentence: id, name, scope.
 func describe(t utho.Token) string {
-	return t.ID + " " + quoteText(t.Name) + " (" + t.Scope.String() + ", created " + t.CreatedRaw + ")"
+	return output.Safe(t.ID) + " " + quoteText(t.Name) + " (" + t.Scope.String() + ", created " + output.Safe(t.CreatedRaw) + ")"
 }
