@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
@@ -40,8 +41,13 @@ operating system or, with --store file, in a file that only you can read.`,
   echo "$TOKEN" | utho login --with-token
   utho -p staging login --store file
   utho login --import`,
-		Args:              a.none,
 		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 && req.importing != "" {
+			return usagef("utho login takes no arguments").with("the file to import from goes behind an equals sign: utho login --import=PATH")
+		}
+		return a.none(cmd, args)
 	}
 	f := cmd.Flags()
 	f.BoolVar(&req.withToken, "with-token", false, "read the token from stdin, without a question")
@@ -65,10 +71,17 @@ func (a *app) login(ctx context.Context, req loginRequest) error {
 	if err != nil {
 		return err
 	}
-	// The store is tried first, so that a token shown once is not pasted in
-	// vain.
+	// The store and the configuration are tried first, so that a token shown
+	// once is not pasted in vain.
 	if err := s.store.Probe(ctx, s.ref()); err != nil {
 		return fmt.Errorf("the %s cannot keep a token: %w", s.kind, err)
+	}
+	paths, err := a.paths()
+	if err == nil {
+		err = config.Try(ctx, paths, makeCurrent(profile))
+	}
+	if err != nil {
+		return fmt.Errorf("the profile cannot be kept: %w", err)
 	}
 	if s.secret, err = a.readToken(ctx, req); err != nil {
 		return err
@@ -78,9 +91,9 @@ func (a *app) login(ctx context.Context, req loginRequest) error {
 	}
 	if _, err := s.list(ctx); err != nil {
 		f := classify(err)
-		f.msg = fmt.Sprintf("%s does not accept the token; nothing was saved: %v", s.origin, err)
-		if f.exit == exitUnavailable {
-			f.msg = fmt.Sprintf("the token cannot be proved; nothing was saved: %v", err)
+		f.msg = fmt.Sprintf("the token cannot be proved; nothing was saved: %v", err)
+		if f.exit == exitAuth {
+			f.msg = fmt.Sprintf("%s does not accept the token; nothing was saved: %v", s.origin, err)
 		}
 		if f.code == "auth" {
 			f.hint = "make a token at " + consoleURL + " and try again"
@@ -92,8 +105,10 @@ func (a *app) login(ctx context.Context, req loginRequest) error {
 	}
 	account := a.account(ctx, s)
 	a.note("logged in to %s%s; the token is kept in %s for profile %s", s.origin, asWhom(account), placeOf(s), s.profile)
-	if variable, _, _ := a.environmentCredential(); variable != "" && a.flags.profile == "" {
+	if variable, _, _ := a.environmentCredential(); variable != "" {
 		a.note("warning: %s is set and still wins over this profile", variable)
+	} else if other := a.getenv("UTHO_PROFILE"); other != "" && !strings.EqualFold(other, s.profile) {
+		a.note("warning: UTHO_PROFILE=%s is set and still wins over this profile", other)
 	}
 	if format == formatTable {
 		return nil
@@ -174,14 +189,17 @@ func (a *app) loginTarget(req loginRequest) (*session, config.Profile, error) {
 func (a *app) readToken(ctx context.Context, req loginRequest) (string, error) {
 	var raw []byte
 	var err error
+	// Here stdin alone decides: what is typed there must not be shown, wherever
+	// stderr goes.
+	ask := !req.withToken && term.IsTerminal(int(a.in.Fd()))
 	switch {
 	case req.importing != "":
 		return a.importToken(req.importing)
-	case !req.withToken && a.canAsk():
+	case ask && a.flags.noInput:
+		return "", usagef("login asks for the token, and --no-input forbids it").with("pipe it: utho login --with-token")
+	case ask:
 		a.note("make a token at %s; creating and deleting tokens needs Write access", consoleURL)
 		raw, err = a.askSecret(ctx, "Paste the token: ")
-	case !req.withToken && a.terminal():
-		return "", usagef("login asks for the token, and --no-input forbids it").with("pipe it: utho login --with-token")
 	default:
 		raw, err = await(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(a.in, maxInput+1)) })
 	}
@@ -215,23 +233,32 @@ func (a *app) saveLogin(ctx context.Context, s *session, p config.Profile) error
 	if err != nil {
 		return err
 	}
-	before, had := file.Profile(p.Name)
-	previous, err := s.store.Get(ctx, s.ref())
+	// Ctrl-C from here on still puts back what was there.
+	unshield, err := a.sig.shield()
 	if err != nil {
-		previous = "" // none, or one of another origin, which Set replaces
+		return err
+	}
+	defer unshield()
+	before, had := file.Profile(p.Name)
+	old := s.ref()
+	previous, err := s.store.Get(ctx, old)
+	var other *auth.OriginError
+	if errors.As(err, &other) { // Set replaces that too
+		old.Origin = other.Stored
+		previous, err = s.store.Get(ctx, old)
+	}
+	if err != nil {
+		previous = ""
 	}
 	if err := s.store.Set(ctx, s.ref(), s.secret); err != nil {
+		if previous != "" {
+			err = errors.Join(err, s.store.Set(a.sig.hard, old, previous))
+		}
 		return fmt.Errorf("save the token: %w", err)
 	}
-	err = config.Update(ctx, paths, func(e *config.Edit) error {
-		if err := e.SetProfile(p); err != nil {
-			return err
-		}
-		return e.SetCurrent(p.Name)
-	})
-	if err != nil {
+	if err := config.Update(ctx, paths, makeCurrent(p)); err != nil {
 		if previous != "" {
-			err = errors.Join(err, s.store.Set(a.sig.hard, s.ref(), previous))
+			err = errors.Join(err, s.store.Set(a.sig.hard, old, previous))
 		} else {
 			err = errors.Join(err, s.store.Delete(a.sig.hard, s.ref()))
 		}
@@ -241,6 +268,16 @@ func (a *app) saveLogin(ctx context.Context, s *session, p config.Profile) error
 		a.dropOldSecret(ctx, s, before)
 	}
 	return nil
+}
+
+// makeCurrent writes a profile down and makes it the current one.
+func makeCurrent(p config.Profile) func(*config.Edit) error {
+	return func(e *config.Edit) error {
+		if err := e.SetProfile(p); err != nil {
+			return err
+		}
+		return e.SetCurrent(p.Name)
+	}
 }
 
 // dropOldSecret removes what the profile had in another store or for another
@@ -284,11 +321,13 @@ func (a *app) importToken(from string) (string, error) {
 		found, err = auth.ReadImport(from)
 	}
 	if err != nil {
-		var both *auth.BothError
-		if errors.As(err, &both) {
+		switch {
+		case errors.As(err, new(*auth.BothError)):
 			return "", usagef("%w", err).with("choose one with --import=PATH")
+		case errors.As(err, new(*auth.NoImportError)):
+			return "", failf(exitError, "error", "import: %w", err).with("another file is named with --import=PATH; without --import, login asks for the token")
 		}
-		return "", fmt.Errorf("import: %w", err)
+		return "", err
 	}
 	a.note("found the token of %s in %s; that file still holds it", found.Tool, found.Path)
 	for _, n := range found.Notes {
@@ -325,13 +364,14 @@ func (a *app) logout(ctx context.Context, all bool) error {
 		return err
 	}
 	var profiles []config.Profile
+	var name string
 	if all {
 		if a.flags.profile != "" {
 			return usagef("logout takes --all or --profile, not both")
 		}
 		profiles = file.Profiles()
 	} else {
-		name := firstOf(a.flags.profile, a.getenv("UTHO_PROFILE"), file.Current(), defaultProfile)
+		name = firstOf(a.flags.profile, a.getenv("UTHO_PROFILE"), file.Current(), defaultProfile)
 		if strings.EqualFold(name, sandboxName) {
 			return usagef("the sandbox has no login, so there is nothing to log out of").with("utho sandbox reset starts it afresh")
 		}
@@ -358,14 +398,16 @@ func (a *app) logout(ctx context.Context, all bool) error {
 	if variable, _, _ := a.environmentCredential(); variable != "" {
 		a.note("%s is still set in the environment and supplies a credential", variable)
 	}
-	if failed != nil || format == formatTable {
+	if failed != nil && len(docs) > 0 {
+		failed = failf(exitPartial, "partial", "%w", failed)
+	}
+	switch {
+	case format == formatTable, failed != nil && !all:
 		return failed
-	}
-	if all {
-		return a.doc(format, docs)
-	}
-	if len(docs) == 0 {
-		return a.doc(format, a.statusDoc(&session{a: a, profile: defaultProfile, baseURL: utho.DefaultBaseURL}, false, nil))
+	case all:
+		return errors.Join(a.doc(format, docs), failed)
+	case len(docs) == 0:
+		return a.doc(format, a.statusDoc(&session{a: a, profile: name, baseURL: utho.DefaultBaseURL}, false, nil))
 	}
 	return a.doc(format, docs[0])
 }

@@ -151,6 +151,9 @@ func (a *app) loadSettings() (*config.Settings, error) {
 	if a.settings != nil {
 		return a.settings, nil
 	}
+	if a.flags.changed("api-url") && strings.TrimSpace(a.flags.apiURL) == "" {
+		return nil, usagef("--api-url: the address is empty")
+	}
 	file, err := a.config()
 	if err != nil {
 		return nil, err
@@ -374,6 +377,8 @@ func (a *app) storeError(s *session, err error) error {
 		return a.notLoggedIn(s)
 	case errors.As(err, &origin):
 		return a.otherOrigin(s.profile, origin.Stored, origin.Asked)
+	case err != nil && s.kind == config.StoreFile:
+		return failf(exitAuth, "auth", "%w", err)
 	}
 	return err
 }
@@ -382,6 +387,11 @@ func (s *session) ref() auth.Ref { return auth.Ref{Profile: s.profile, Origin: s
 
 func (a *app) notLoggedIn(s *session) error {
 	f := failf(exitAuth, "auth", "not logged in: there is no token for profile %s at %s", s.profile, s.origin)
+	if s.store != nil && s.kind == config.StoreKeyring {
+		// The address is a part of the key there, so an edited profile and a
+		// missing token look alike.
+		f.msg += "; one that was stored for another address is not used"
+	}
 	login := "utho login"
 	if a.flags.profile != "" || a.flags.apiURL != "" {
 		login = a.command("login")
@@ -443,11 +453,10 @@ func (s *session) with(secret string) (*utho.Client, error) {
 	}
 	c, err := utho.New(secret, options...)
 	if err != nil {
-		where := s.source
-		if s.profile != "" {
-			where = "profile " + s.profile
+		if s.kind == "environment" {
+			return nil, failf(exitAuth, "auth", "what %s holds cannot be used: %w", s.source, err)
 		}
-		return nil, failf(exitAuth, "auth", "the credential of %s cannot be used: %w", where, err).with("log in again: %s", s.a.command("login"))
+		return nil, failf(exitAuth, "auth", "the credential of profile %s cannot be used: %w", s.profile, err).with("log in again: %s", s.a.command("login"))
 	}
 	return c, nil
 }

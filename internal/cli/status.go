@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -69,7 +70,7 @@ func (a *app) status(ctx context.Context) error {
 	if s == nil || s.baseURL == "" || isUsage(err) {
 		return err
 	}
-	shadows, choiceErr := a.shadows()
+	shadows, choiceErr := a.shadows(s)
 	if choiceErr != nil {
 		return choiceErr
 	}
@@ -114,19 +115,26 @@ func (a *app) prove(ctx context.Context, s *session) error {
 	return err
 }
 
-func (a *app) shadows() ([]string, error) {
+// shadows is what would supply a credential if the winner were not there.
+func (a *app) shadows(s *session) ([]string, error) {
 	c, err := a.chooseCredential()
-	if err != nil || c.kind != "environment" {
-		return c.shadows, err
+	if err != nil {
+		return nil, err
 	}
 	file, err := a.config()
-	if err != nil || a.getenv("UTHO_PROFILE") != "" {
-		return c.shadows, err
+	if err != nil {
+		return nil, err
 	}
-	if name := file.Current(); name != "" {
-		c.shadows = append(c.shadows, "profile "+name)
+	var names []string
+	for _, name := range append(c.shadows, "profile "+file.Current()) {
+		if profile, ok := strings.CutPrefix(name, "profile "); ok && (profile == "" || strings.EqualFold(profile, s.profile)) {
+			continue
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
-	return c.shadows, nil
+	return names, nil
 }
 
 func (a *app) writeStatus(f format, s *session, ok bool, ac *accountDoc, shadows []string) error {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +28,25 @@ var ErrNoProfile = errors.New("no such profile")
 // step. What edit does not touch stays as it was: comments, order, quoting,
 // unknown keys. Nothing is written where edit fails or changes nothing.
 func Update(ctx context.Context, p Paths, edit func(*Edit) error) error {
+	return update(ctx, p, edit, privfile.Write)
+}
+
+// Try tells whether Update would do the same, without changing the file. It
+// makes the folders where they are missing.
+func Try(ctx context.Context, p Paths, edit func(*Edit) error) error {
+	return update(ctx, p, edit, func(path string, data []byte) error {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			path = real
+		}
+		tmp, err := privfile.WriteTemp(filepath.Dir(path), data, 0o600)
+		if err != nil {
+			return err
+		}
+		return os.Remove(tmp)
+	})
+}
+
+func update(ctx context.Context, p Paths, edit func(*Edit) error, write func(path string, data []byte) error) error {
 	if err := privfile.MkdirAll(p.Config); err != nil {
 		return fmt.Errorf("make the configuration's folder: %w", err)
 	}
@@ -51,7 +72,7 @@ func Update(ctx context.Context, p Paths, edit func(*Edit) error) error {
 	if bytes.Equal(before, e.f.text) {
 		return nil
 	}
-	if err := privfile.Write(p.File(), e.f.text); err != nil {
+	if err := write(p.File(), e.f.text); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}
 	return nil

@@ -190,6 +190,44 @@ func TestUpdateMakesFoldersAndModes(t *testing.T) {
 	}
 }
 
+// Try says what Update would, and changes nothing.
+func TestTry(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		edit func(*Edit) error
+		ok   bool
+	}{
+		"an edit":         {func(e *Edit) error { return e.SetProfile(Profile{Name: "c", Store: "file"}) }, true},
+		"no change":       {func(e *Edit) error { return e.SetProfile(Profile{Name: "a", Store: "file"}) }, true},
+		"a refused edit":  {func(e *Edit) error { return e.SetCurrent("nosuch") }, false},
+		"others' anchors": {func(e *Edit) error { return e.RemoveProfile("a") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const before = "profiles:\n  a: &a\n    store: file\n  b: *a\n"
+			p := Paths{Config: filepath.Dir(write(t, before))}
+			if err := Try(t.Context(), p, tc.edit); (err == nil) != tc.ok {
+				t.Errorf("Try: %v", err)
+			}
+			if data, err := os.ReadFile(p.File()); err != nil || string(data) != before {
+				t.Errorf("after Try: %q, %v", data, err)
+			}
+			files, err := filepath.Glob(filepath.Join(p.Config, "*.tmp"))
+			if err != nil || len(files) > 0 {
+				t.Errorf("left behind: %q, %v", files, err)
+			}
+		})
+	}
+	// What cannot be written is an error too.
+	p := Paths{Config: filepath.Join(t.TempDir(), "c")}
+	if err := os.WriteFile(p.Config, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Try(t.Context(), p, func(e *Edit) error { return e.SetProfile(Profile{Name: "a"}) }); err == nil {
+		t.Error("a file in place of the folder went through")
+	}
+}
+
 // Several at once lose nothing.
 func TestUpdateTogether(t *testing.T) {
 	t.Parallel()

@@ -57,7 +57,11 @@ func checkUnwritable(path string, info fs.FileInfo) error {
 func checkOwner(path string, info fs.FileInfo) error {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if uid := os.Geteuid(); ok && int(st.Uid) != uid && st.Uid != 0 {
-		return &ModeError{path, "belongs to another user", "sudo chown " + strconv.Itoa(uid) + " " + shellescape.Quote(path)}
+		mend := "chown " + strconv.Itoa(uid) + " " + shellescape.Quote(path)
+		if uid != 0 {
+			mend = "sudo " + mend // which containers, where one is root, often lack
+		}
+		return &ModeError{path, "belongs to another user", mend}
 	}
 	return nil
 }
