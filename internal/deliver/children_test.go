@@ -1,3 +1,6 @@
 package deliver
 
-var children = map[string]func([]string) error{}
+// children are what a process of this test binary can be instead of the tests.
+var children = map[string]func(args []string) error{
+	"edit": childEdit,
+}

@@ -231,7 +231,7 @@ func valueEnd(content []byte, a *assignment) (int, error) {
 		return 0, unclear
 	}
 	last := plainEnd(content, close1, end)
-	if !balanced(content[close1:end]) {
+	if !balanced(content[close1:last]) {
 		return 0, unclear
 	}
 	return last, nil
@@ -293,8 +293,8 @@ func balanced(text []byte) bool {
 
 // quoteValue writes a value so that a shell and the usual dotenv readers read it back:
 // bare where it can be, else in single quotes, else in double quotes with escapes. A
-// value with control characters, which no two readers agree on, is an error that does
-// not quote it.
+// value that readers do not agree on however it is written, one with control characters
+// or a backslash at its end, is an error that does not quote it.
 func quoteValue(value string) (string, error) {
 	bare := value != ""
 	for _, c := range []byte(value) {
@@ -307,6 +307,9 @@ func quoteValue(value string) (string, error) {
 	switch {
 	case bare:
 		return value, nil
+	case strings.HasSuffix(value, `\`):
+		// Before a closing quote some readers take it for an escape, however many there are.
+		return "", errors.New("the secret ends in a backslash, which dotenv readers do not agree on")
 	case !strings.ContainsAny(value, `'\`):
 		return "'" + value + "'", nil
 	}

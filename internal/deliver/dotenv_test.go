@@ -207,6 +207,8 @@ func TestQuoteValue(t *testing.T) {
 		_, err := quoteValue(value)
 		fails(t, err, "control character")
 	}
+	_, err := quoteValue(testSecret + `\`)
+	fails(t, err, "backslash")
 }
 
 // nodeLine is the pattern of the most used reader, npm's dotenv, word for word but for the

@@ -1,9 +1,7 @@
 package deliver
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"os"
@@ -41,21 +39,6 @@ func child(t *testing.T, name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(exe, args...)
 	cmd.Env = append(os.Environ(), childVar+"="+name)
 	return cmd
-}
-
-// run runs a child; what it says on stderr is the test's failure. A child that says
-// "skip: …" on stdout skips the test.
-func run(t *testing.T, cmd *exec.Cmd) {
-	t.Helper()
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	if why, ok := strings.CutPrefix(out.String(), "skip: "); ok {
-		t.Skip(strings.TrimSpace(why))
-	}
-	if err != nil {
-		t.Fatalf("%v\n%s", err, errs.String())
-	}
 }
 
 // tell makes a failure of a child.
@@ -217,6 +200,3 @@ func unchanged(t *testing.T, dir, before string) {
 
 // isolated is a context of its own for children.
 func isolated() context.Context { return context.Background() }
-
-// dump shows bytes in failures.
-func dump(b []byte) string { return "\n" + hex.Dump(b) }

@@ -33,7 +33,7 @@ func isMountPoint(path string, _, _ fs.FileInfo) (bool, error) {
 func inMountInfo(list, path string) (bool, error) {
 	f, err := os.Open(list)
 	if err != nil {
-		return false, nil //nolint:nilerr // without /proc the rename itself will tell
+		return false, nil // without /proc the rename itself will tell
 	}
 	defer f.Close() //nolint:errcheck // read only
 	lines := bufio.NewScanner(f)

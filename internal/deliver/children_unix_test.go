@@ -1,0 +1,7 @@
+//go:build unix
+
+package deliver
+
+func init() {
+	children["ask"] = childAsk
+}
