@@ -189,13 +189,16 @@ func (a *app) command(words ...string) string {
 	return strings.Join(line, " ")
 }
 
-// deleteCommand is the line that deletes the tokens with these ids.
-func (a *app) deleteCommand(ids ...string) string {
-	words := []string{"token", "delete"}
+// about is a.command with ids behind the words, and -- before them where one
+// would pass for a flag.
+func (a *app) about(ids []string, words ...string) string {
 	if slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, "-") }) {
 		words = append(words, "--")
 	}
 	return a.command(append(words, ids...)...)
 }
+
+// deleteCommand is the line that deletes the tokens with these ids.
+func (a *app) deleteCommand(ids ...string) string { return a.about(ids, "token", "delete") }
 
 var _ io.Writer = (*answer)(nil)

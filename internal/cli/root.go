@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,11 +91,20 @@ func (a *app) noSuchCommand(cmd *cobra.Command, args []string) error {
 	if cmd.SuggestionsMinimumDistance <= 0 {
 		cmd.SuggestionsMinimumDistance = 2
 	}
+	if !looksLikeCommand(args[0]) {
+		return usagef("%s has no such command", cmd.CommandPath()).with("%s --help", cmd.CommandPath())
+	}
 	f := usagef("%s has no command %q", cmd.CommandPath(), args[0])
 	if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
 		return f.with("did you mean %s %s?", cmd.CommandPath(), strings.Join(s, " or "))
 	}
 	return f.with("%s --help", cmd.CommandPath())
+}
+
+// looksLikeCommand tells whether a word can be repeated in an error: anything
+// else may be a secret in the wrong place.
+func looksLikeCommand(word string) bool {
+	return len(word) <= 16 && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
 // helpCommand is cobra's, but for an unknown topic, which is a usage error.
@@ -118,6 +128,9 @@ func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			cmd, rest, err := root.Find(args)
 			if err != nil || cmd == nil || len(rest) > 0 {
+				if slices.ContainsFunc(args, func(word string) bool { return !looksLikeCommand(word) }) {
+					return usagef("no help for that: there is no such command").with("utho --help")
+				}
 				return usagef("no help for %q: there is no such command", strings.Join(args, " ")).with("utho --help")
 			}
 			cmd.InitDefaultHelpFlag()

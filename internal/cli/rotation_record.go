@@ -285,7 +285,7 @@ func (a *app) finish(soft context.Context, s *session, rec *rotationRecord, old,
 	if out.secret || rec.ToHash != hashDestinations(req.to) {
 		return failf(exitError, "error",
 			"nothing new was made: the secret of token %s is where the earlier rotation delivered it, %s", made.ID, strings.Join(rec.To, ", ")).
-			with("for another secret: %s", a.command("token", "rotate", made.ID))
+			with("for another secret: %s", a.about([]string{made.ID}, "token", "rotate"))
 	}
 	v := a.views(time.Now())
 	out.show(made, v)

@@ -180,5 +180,5 @@ func (a *app) refuseTaken(tokens []utho.Token, name string, at time.Time) error 
 		text += "\n" + describe(t)
 	}
 	return failf(exitAmbiguous, "exists", "%s", text).
-		with("replace its secret with %s, or make a second one with --allow-duplicate", a.command("token", "rotate", taken[0].ID))
+		with("replace its secret with %s, or make a second one with --allow-duplicate", a.about([]string{taken[0].ID}, "token", "rotate"))
 }

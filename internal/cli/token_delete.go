@@ -339,7 +339,7 @@ func (a *app) deletionError(soft context.Context, work []*deletion, stopped erro
 	}
 	first := classify(failed[0].err)
 	if len(work) == 1 {
-		return fmt.Errorf("delete token %s: %w", work[0].ID, failed[0].err)
+		return failed[0].err // which says that it was a deletion, and of what
 	}
 	same := len(failed)+untried == len(work)
 	text := fmt.Sprintf("%d of %s not deleted", len(failed)+untried, plural(len(work), "token"))

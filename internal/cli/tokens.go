@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -73,7 +74,7 @@ func (a *app) find(tokens []utho.Token, arg string) (utho.Token, error) {
 		}
 		f := failf(exitNotFound, "not_found", "%s", what)
 		if named := matching(tokens, func(t utho.Token) bool { return t.Name == arg }); len(named) > 0 {
-			return utho.Token{}, f.with("digits are always an id; token %s has them as its name: %s", named[0].ID, a.command("token", "get", named[0].ID))
+			return utho.Token{}, f.with("digits are always an id; token %s has them as its name: %s", output.Safe(named[0].ID), a.about([]string{named[0].ID}, "token", "get"))
 		}
 		return utho.Token{}, f.with("%s", a.command("token", "list", "-o", "wide"))
 	}
@@ -81,7 +82,7 @@ func (a *app) find(tokens []utho.Token, arg string) (utho.Token, error) {
 	for _, t := range matches {
 		text += "\n" + describe(t)
 	}
-	return utho.Token{}, failf(exitAmbiguous, "ambiguous", "%s", text).with("name one by its id, for example: %s", a.command("token", "get", matches[0].ID))
+	return utho.Token{}, failf(exitAmbiguous, "ambiguous", "%s", text).with("name one by its id, for example: %s", a.about([]string{matches[0].ID}, "token", "get"))
 }
 
 func matching(tokens []utho.Token, keep func(utho.Token) bool) []utho.Token {
