@@ -1,0 +1,129 @@
+package utho
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// RetryPolicy says how often a request is sent again after a lost connection, 429, 502, 503 or
+// 504, and after which pauses. Where the service names a pause (Retry-After), that one counts.
+// A pause that would outlast the context's deadline is not begun. Fields that are zero or less
+// have their default.
+//
+// Not sent again are: a create that may have had an effect, names that do not resolve, and
+// connections that certificates forbid.
+type RetryPolicy struct {
+	MaxAttempts int           // with the first one; default 4, and 1 is 'never again'
+	MinDelay    time.Duration // before the second attempt; doubles with each; default 200 ms
+	MaxDelay    time.Duration // the longest pause that nobody asked for; default 5 s
+}
+
+func (p RetryPolicy) withDefaults() RetryPolicy {
+	if p.MaxAttempts <= 0 {
+		p.MaxAttempts = 4
+	}
+	if p.MinDelay <= 0 {
+		p.MinDelay = 200 * time.Millisecond
+	}
+	if p.MaxDelay <= 0 {
+		p.MaxDelay = 5 * time.Second
+	}
+	return p
+}
+
+// delay is the pause after the given attempt, counted from 1: half of it fixed, half by chance,
+// so that clients which failed together do not come back together.
+func (p RetryPolicy) delay(attempt int) time.Duration {
+	d := p.MinDelay
+	for i := 1; i < attempt && d < p.MaxDelay; i++ {
+		d *= 2
+	}
+	d = min(d, p.MaxDelay)
+	return d/2 + rand.N(d/2+1)
+}
+
+// maxUnasked is the longest pause a service gets where the context has no deadline.
+const maxUnasked = 5 * time.Minute
+
+// pause waits before the next attempt. An error says why there will be none.
+func (p RetryPolicy) pause(ctx context.Context, attempt int, asked time.Duration) error {
+	wait := asked
+	if wait <= 0 {
+		wait = p.delay(attempt)
+	}
+	left := maxUnasked
+	if deadline, ok := ctx.Deadline(); ok {
+		left = time.Until(deadline)
+	}
+	if wait > left {
+		return errNoTime
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ended(ctx)
+	}
+}
+
+// errNoTime: the pause before the next attempt would outlast the deadline.
+var errNoTime = errors.New("no time is left to try again")
+
+// ended is why the context ended: its error, and the cause where the caller gave one.
+func ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == nil || errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
+
+// retryAfter reads the Retry-After header: seconds, or a date, which counts from the service's
+// own clock where it tells it. 0 if there is none that can be read.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	v := strings.TrimSpace(h.Get("Retry-After"))
+	if v == "" {
+		return 0
+	}
+	if strings.Trim(v, "0123456789") == "" {
+		n, err := strconv.ParseInt(v, 10, 32)
+		if err != nil { // more digits than anybody waits for
+			n = 1<<31 - 1
+		}
+		return time.Duration(n) * time.Second
+	}
+	at, err := http.ParseTime(v)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return max(at.Sub(now), 0)
+}
+
+// retryStatus reports whether an answer with this status may be better the next time.
+func retryStatus(status int) bool {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// hopeless reports whether trying to connect again would end the same way.
+func hopeless(err error) bool {
+	var dns *net.DNSError
+	var cert *tls.CertificateVerificationError
+	return errors.As(err, &dns) && dns.IsNotFound || errors.As(err, &cert) || errors.Is(err, http.ErrSchemeMismatch)
+}

@@ -1,0 +1,231 @@
+package utho
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const testSecret = "live_test_0123456789abcdef"
+
+// seen is one request as it reached the service.
+type seen struct {
+	method string
+	uri    string
+	header http.Header
+	body   string
+	conn   int // on which connection, counted from 1
+}
+
+// service is a server of raw bytes. Each request is recorded, with its body, before the handler
+// decides what to write, or to close the connection (by returning false).
+type service struct {
+	handle func(n int, r seen, c net.Conn) bool
+
+	mu    sync.Mutex
+	seen  []seen
+	conns int
+	open  map[net.Conn]bool
+	wg    sync.WaitGroup
+}
+
+func (s *service) requests() []seen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]seen(nil), s.seen...)
+}
+
+// count is how many requests with this method arrived.
+func (s *service) count(method string) int {
+	n := 0
+	for _, r := range s.requests() {
+		if r.method == method {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *service) connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conns
+}
+
+// serve answers what comes over one connection.
+func (s *service) serve(c net.Conn) {
+	s.mu.Lock()
+	s.conns++
+	id := s.conns
+	s.open[c] = true
+	s.mu.Unlock()
+	defer func() {
+		_ = c.Close()
+		s.mu.Lock()
+		delete(s.open, c)
+		s.mu.Unlock()
+	}()
+	br := bufio.NewReader(c)
+	for {
+		r, err := http.ReadRequest(br)
+		if err != nil {
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		one := seen{method: r.Method, uri: r.RequestURI, header: r.Header, body: string(body), conn: id}
+		s.mu.Lock()
+		s.seen = append(s.seen, one)
+		n := len(s.seen)
+		s.mu.Unlock()
+		if !s.handle(n, one, c) {
+			return
+		}
+	}
+}
+
+// listen puts the service on a loopback port until the test ends.
+func listen(t testing.TB, handle func(n int, r seen, c net.Conn) bool) (*service, string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &service{handle: handle, open: map[net.Conn]bool{}}
+	s.wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			s.wg.Go(func() { s.serve(c) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		s.mu.Lock()
+		for c := range s.open {
+			_ = c.Close()
+		}
+		s.mu.Unlock()
+		s.wg.Wait()
+	})
+	return s, "http://" + l.Addr().String()
+}
+
+// piped is the service without a network, for tests under a clock of their own.
+func piped(handle func(n int, r seen, c net.Conn) bool) (*service, *http.Transport) {
+	s := &service{handle: handle, open: map[net.Conn]bool{}}
+	return s, &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		client, server := net.Pipe()
+		go s.serve(server)
+		return client, nil
+	}}
+}
+
+// answering writes the same bytes to every request.
+func answering(raw string) func(int, seen, net.Conn) bool {
+	return func(_ int, _ seen, c net.Conn) bool {
+		_, err := io.WriteString(c, raw)
+		return err == nil && !strings.Contains(raw, "Connection: close")
+	}
+}
+
+// ok is an HTTP 200 with a JSON body.
+func ok(body string) string { return reply(200, body) }
+
+func reply(status int, body string, headers ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", status, http.StatusText(status))
+	for _, h := range headers {
+		b.WriteString(h + "\r\n")
+	}
+	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
+	return b.String()
+}
+
+// quick retries without keeping a test waiting.
+var quick = RetryPolicy{MaxAttempts: 4, MinDelay: time.Microsecond, MaxDelay: 2 * time.Microsecond}
+
+// newClient makes a client whose connections end with the test.
+func newClient(t testing.TB, base string, opts ...Option) *Client {
+	t.Helper()
+	transport := newTransport()
+	t.Cleanup(transport.CloseIdleConnections)
+	c, err := New(testSecret, append([]Option{WithBaseURL(base), WithHTTPClient(&http.Client{Transport: transport}), WithRetry(quick)}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// against makes a service that always answers with raw, and a client for it.
+func against(t testing.TB, raw string) (*Client, *service) {
+	t.Helper()
+	s, base := listen(t, answering(raw))
+	return newClient(t, base), s
+}
+
+var ci = CreateTokenRequest{Name: "ci", Scope: ScopeReadOnly}
+
+// mustError checks what every error of this package promises.
+func mustError(t testing.TB, err error, kind error) *Error {
+	t.Helper()
+	var e *Error
+	if !errors.As(err, &e) {
+		t.Fatalf("error %v (%T), want *Error", err, err)
+	}
+	if e.Kind != kind {
+		t.Errorf("kind %v, want %v (%v)", e.Kind, kind, err)
+	}
+	if kind != nil && !errors.Is(err, kind) {
+		t.Errorf("errors.Is(%v, %v) is false", err, kind)
+	}
+	for _, k := range []error{ErrUnauthorized, ErrForbidden, ErrNotFound, ErrUnavailable, ErrOutcomeUnknown} {
+		if k != kind && errors.Is(err, k) {
+			t.Errorf("%v is also %v", err, k)
+		}
+	}
+	noSecret(t, err.Error())
+	return e
+}
+
+// noSecret fails where a text holds the client's secret or that of a create.
+func noSecret(t testing.TB, text string) {
+	t.Helper()
+	for _, s := range []string{testSecret, newSecret, "live_", "Bearer"} {
+		if strings.Contains(text, s) {
+			t.Errorf("%q is in %q", s, text)
+		}
+	}
+}
+
+const newSecret = "live_test_brandnew42"
+
+var created = fmt.Sprintf(`{"status":"success","apikey":%q,"message":"New API has been created"}`, newSecret)
+
+const someTokens = `{"status":"success","api":[{"id":"10000","name":"ci","write":"1","created_at":"2024-04-22 01:12:36"},{"id":"10001","name":"grafana","write":"0","created_at":"2024-04-22 01:16:51"}]}`
+
+func manyTokens(n int) []byte {
+	var b bytes.Buffer
+	b.WriteString(`{"status":"success","api":[`)
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"id":"%d","name":"token-%d","write":"%d","created_at":"2024-04-22 01:12:36"}`, 10000+i, i, i%2)
+	}
+	b.WriteString(`]}`)
+	return b.Bytes()
+}

@@ -1,0 +1,59 @@
+package utho
+
+import "time"
+
+// Token is one API token as the list tells it. The service never lists a secret.
+type Token struct {
+	// ID is the service's number, digit by digit as it came; treat it as opaque. Never empty.
+	ID string
+	// Name is text typed by somebody. It may repeat, and hold anything, escape sequences too.
+	Name string
+	// Scope is ScopeReadOnly or ScopeWrite.
+	Scope Scope
+	// CreatedAt is CreatedRaw in the client's location (WithLocation), to the second. It is
+	// the zero time where CreatedRaw is not of the form 2006-01-02 15:04:05.
+	CreatedAt time.Time
+	// CreatedRaw is the time stamp as the service gave it, which has no zone. Empty if it
+	// gave none.
+	CreatedRaw string
+}
+
+// TokenList is what ListTokens returns.
+type TokenList struct {
+	// Tokens are in the service's order, and all there are: the list has no pages.
+	Tokens []Token
+	// ServerTime is the service's clock when it answered (the Date header, to the second).
+	// Zero if it did not say.
+	ServerTime time.Time
+}
+
+// Account is whose token the client uses. Fields that the service left out are empty.
+type Account struct {
+	ID      string // "32154"
+	Name    string // fullname
+	Email   string
+	Company string
+}
+
+// CreateTokenRequest is what CreateToken needs. Both fields must be set.
+type CreateTokenRequest struct {
+	// Name is any text in UTF-8 but the empty one. It need not be free.
+	Name string
+	// Scope is what the token shall be allowed to do. That the service made it so can only
+	// be seen in the list.
+	Scope Scope
+}
+
+// CreatedToken is a new token. The service does not tell its id here: list to find it.
+type CreatedToken struct {
+	// Secret is the token itself, shown this once. It can stand in a header as it is.
+	Secret string
+	// Message is what the service said with it, without the secret.
+	Message string
+}
+
+// String shows the message only, so that a secret printed by mistake is not a leak.
+func (t CreatedToken) String() string { return "utho.CreatedToken(" + t.Message + ")" }
+
+// GoString is String, for %#v.
+func (t CreatedToken) GoString() string { return t.String() }
