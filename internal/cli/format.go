@@ -206,6 +206,8 @@ func (a *app) colored(f *os.File) bool {
 	color := a.flags.color
 	if a.settings != nil {
 		color = a.settings.Color.Value
+	} else if env := a.getenv("UTHO_COLOR"); env != "" && !a.flags.changed("color") {
+		color = env // an error before the settings were read
 	}
 	switch color {
 	case "always":

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -465,11 +466,15 @@ func truthy(s string) bool { return s != "" && s != "0" && s != "false" }
 
 // trace shows one exchange on stderr. The client has taken the secrets out.
 func (a *app) trace(e utho.Exchange) {
-	status := fmt.Sprint(e.Status)
-	if e.Err != nil {
-		status = e.Err.Error()
+	status := "no answer"
+	if e.Status != 0 {
+		status = strconv.Itoa(e.Status)
 	}
-	a.stderr("utho: debug: " + output.Safe(redact(fmt.Sprintf("%s %s: %s in %v", e.Method, e.URL, status, e.Duration.Round(time.Microsecond)))))
+	text := fmt.Sprintf("%s %s: %s in %v", e.Method, e.URL, status, e.Duration.Round(time.Microsecond))
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	a.stderr("utho: debug: " + output.Safe(redact(text)))
 	if e.Body != "" {
 		a.stderr("utho: debug: " + output.Safe(redact(e.Body)))
 	}
