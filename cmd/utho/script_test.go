@@ -42,8 +42,11 @@ func TestMain(m *testing.M) {
 //	await METHOD PATH [COUNT]          wait until so many requests have come
 //	requests [-other] METHOD PATH N    pin how many requests came
 //	mode PERM FILE                     pin a file's permissions
-//	tokens NAME N                      pin how many tokens of that name the service has
+//	tokens NAME N                      pin how many tokens of that name (ANY: at all) the service has
+//	sequence 'WHO METHOD'...           pin the requests since the last sequence, in order; see cmdSequence
 //	shell LINE                         run a line of POSIX shell
+//	made [-other] COUNT                wait until so many creates have taken effect
+//	leaks                              fail where the state or configuration folder holds a secret
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -59,6 +62,9 @@ func TestScripts(t *testing.T) {
 			"mode":     cmdMode,
 			"tokens":   cmdTokens,
 			"shell":    cmdShell,
+			"leaks":    cmdLeaks,
+			"made":     cmdMade,
+			"sequence": cmdSequence,
 		},
 	})
 }
@@ -70,6 +76,7 @@ type service struct {
 	faults *sandbox.Faults
 	plain  *sandbox.Sandbox // the same store, without the faults
 	holds  map[string]chan struct{}
+	told   int // how many requests sequence has compared
 }
 
 type serviceKey string
@@ -84,11 +91,11 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("UTHO_STATE_DIR", filepath.Join(env.WorkDir, "state"))
 	env.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(env.WorkDir, "no-bus"))
 	env.Setenv("NO_PROXY", "*")
-	main, err := startService(env, "service")
+	main, err := startService(filepath.Join(env.WorkDir, ".service"), env.Defer)
 	if err != nil {
 		return err
 	}
-	other, err := startService(env, "other")
+	other, err := startService(filepath.Join(env.WorkDir, ".other"), env.Defer)
 	if err != nil {
 		return err
 	}
@@ -101,8 +108,9 @@ func setupScript(env *testscript.Env) error {
 	return nil
 }
 
-func startService(env *testscript.Env, name string) (*service, error) {
-	path := filepath.Join(env.WorkDir, "."+name, "sandbox.json")
+// startService keeps a service in a folder, until what atEnd is given is called.
+func startService(dir string, atEnd func(func())) (*service, error) {
+	path := filepath.Join(dir, "sandbox.json")
 	s := &service{faults: sandbox.NewFaults(), holds: map[string]chan struct{}{}}
 	box, err := sandbox.Open(path, sandbox.WithFaults(s.faults))
 	if err != nil {
@@ -121,7 +129,7 @@ func startService(env *testscript.Env, name string) (*service, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- box.Serve(ctx, ln) }()
-	env.Defer(func() {
+	atEnd(func() {
 		for _, c := range s.holds {
 			close(c)
 		}
@@ -277,10 +285,31 @@ func cmdAwait(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	err := s.faults.Await(ctx, func([]sandbox.Request) bool { return s.faults.Count(args[0], args[1]) >= want })
+	method, path := anyIsAll(args[0]), anyIsAll(args[1])
+	err := s.faults.Await(ctx, func([]sandbox.Request) bool { return s.faults.Count(method, path) >= want })
 	if err != nil {
 		ts.Fatalf("await %s %s: %v", args[0], args[1], err)
 	}
+}
+
+func cmdMade(ts *testscript.TestScript, _ bool, args []string) {
+	s, args := theService(ts, args)
+	if len(args) != 1 {
+		ts.Fatalf("usage: made [-other] COUNT")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	ts.Check(s.faults.Await(ctx, func(requests []sandbox.Request) bool {
+		n := 0
+		for _, r := range requests {
+			if r.Method == http.MethodPost && r.Effect {
+				n++
+			}
+		}
+		return n >= want
+	}))
 }
 
 func cmdRequests(ts *testscript.TestScript, _ bool, args []string) {
@@ -290,13 +319,7 @@ func cmdRequests(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	want, err := strconv.Atoi(args[2])
 	ts.Check(err)
-	method, path := args[0], args[1]
-	if method == "ANY" {
-		method = ""
-	}
-	if path == "ANY" {
-		path = ""
-	}
+	method, path := anyIsAll(args[0]), anyIsAll(args[1])
 	if got := s.faults.Count(method, path); got != want {
 		var came []string
 		for _, r := range s.faults.Requests() {
@@ -304,6 +327,14 @@ func cmdRequests(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		ts.Fatalf("%s %s: %d requests, want %d; all: %s", method, path, got, want, strings.Join(came, ", "))
 	}
+}
+
+// anyIsAll makes of the word ANY the empty pattern, which all match.
+func anyIsAll(word string) string {
+	if word == "ANY" {
+		return ""
+	}
+	return word
 }
 
 func cmdMode(ts *testscript.TestScript, _ bool, args []string) {
@@ -328,7 +359,7 @@ func cmdTokens(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	got := 0
 	for _, n := range names {
-		if n == args[0] {
+		if n == args[0] || args[0] == "ANY" {
 			got++
 		}
 	}
