@@ -88,7 +88,7 @@ func Command(ctx context.Context, argv, env []string, stderr io.Writer) (string,
 	case err != nil:
 		return fail(err, "failed: %v", cmd.ProcessState)
 	}
-	return fromOutput(argv[0], out.Bytes())
+	return fromOutput(argv[0], out.taken.Bytes())
 }
 
 // reason is err without what it says of the call that failed.
@@ -132,18 +132,19 @@ func withoutCredentials(env []string) []string {
 	return kept
 }
 
-// boundedBuffer takes maxCommandOutput bytes, then calls full.
+// boundedBuffer takes maxCommandOutput bytes, then calls full. The buffer is not
+// embedded: its ReadFrom would be found and take everything.
 type boundedBuffer struct {
-	bytes.Buffer
+	taken    bytes.Buffer
 	overflow bool
 	full     func()
 }
 
 func (b *boundedBuffer) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > maxCommandOutput {
+	if b.taken.Len()+len(p) > maxCommandOutput {
 		b.overflow = true
 		b.full()
 		return 0, io.ErrShortWrite
 	}
-	return b.Buffer.Write(p)
+	return b.taken.Write(p)
 }

@@ -1,0 +1,68 @@
+//go:build unix
+
+package auth
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// missing ends a test that lacks a tool: in the gate, where all are installed,
+// as a failure.
+func missing(t *testing.T, tool string) {
+	t.Helper()
+	if os.Getenv("UTHO_TEST_KEYRING") != "" {
+		t.Fatalf("%s is not installed", tool)
+	}
+	t.Skipf("%s is not installed", tool)
+}
+
+// helperCmd is the test binary as a helper for one job. It is bounded far above
+// what any job takes.
+func helperCmd(t *testing.T, job string, env ...string) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), exe)
+	cmd.Env = append(append(os.Environ(), env...), "UTHO_AUTH_HELPER="+job)
+	return cmd
+}
+
+// run has a helper do a job in a session without a terminal, and returns what
+// it told. The variables in unset are not in its environment.
+func run(t *testing.T, job string, unset []string, env ...string) outcome {
+	t.Helper()
+	cmd := helperCmd(t, job, env...)
+	var kept []string
+	for _, kv := range cmd.Env {
+		name, _, _ := strings.Cut(kv, "=")
+		drop := false
+		for _, u := range unset {
+			drop = drop || u == name
+		}
+		if !drop {
+			kept = append(kept, kv)
+		}
+	}
+	cmd.Env = kept
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.WaitDelay = 30 * time.Second // should something of the helper's outlive it
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("helper %s: %v\n%s", job, err, errOut.String())
+	}
+	var o outcome
+	if err := json.Unmarshal(out.Bytes(), &o); err != nil {
+		t.Fatalf("helper %s: %v: %s", job, err, out.String())
+	}
+	return o
+}
