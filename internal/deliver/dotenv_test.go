@@ -57,6 +57,7 @@ func TestSetVariable(t *testing.T) {
 		"replace, backtick":        {"KEY=`o'l\"d` #c\n", "KEY=live_new #c\n"},
 		"replace, escaped quote":   {`KEY="o\"l # d"` + "\n", "KEY=live_new\n"},
 		"replace, single, escaped": {`KEY='it\'s' # c` + "\n", "KEY=live_new # c\n"},
+		"replace, single, raw":     {`KEY='a\' # b'` + "\n", "KEY=live_new # b'\n"},
 		"replace, concatenated":    {`KEY='a'"b"c # d` + "\n", "KEY=live_new # d\n"},
 		"replace, balanced inside": {`KEY=a"b c"d # e` + "\n", "KEY=live_new # e\n"},
 		"replace, windows path":    {`KEY="C:\dir\"` + "\nA=1\n", "KEY=live_new\nA=1\n"},

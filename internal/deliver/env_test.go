@@ -273,7 +273,56 @@ func TestEnvLockOfRealPath(t *testing.T) {
 	}
 }
 
-const editors, edits = 8, 12
+// What changes at the very last moment is noticed: the edit starts again.
+func TestEnvSwapNotices(t *testing.T) {
+	t.Parallel()
+	for name, meanwhile := range map[string]func(path string) error{
+		"edited in place": func(p string) error { return os.WriteFile(p, []byte("A=1\nB=2\n"), 0o600) },
+		"replaced": func(p string) error {
+			return errors.Join(os.WriteFile(p+"2", []byte("B=2\n"), 0o600), os.Rename(p+"2", p))
+		},
+		"removed": os.Remove,
+		"made":    func(p string) error { return os.WriteFile(p, []byte("B=2\n"), 0o600) },
+		"a link":  func(p string) error { return os.Symlink("nowhere", p) },
+	} {
+		env, _ := testEnv(t)
+		dir := t.TempDir()
+		path := filepath.Join(dir, ".env")
+		if name != "made" && name != "a link" {
+			write(t, path, "A=1\n", 0o600)
+		}
+		d, ok := open(t, env, "env:"+path).(*envFile)
+		if !ok {
+			t.Fatal("env: is not an envFile")
+		}
+		was, err := d.read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := meanwhile(path); err != nil {
+			t.Logf("%s: %v", name, err)
+			continue
+		}
+		before := mustTree(t, dir)
+		for what, step := range map[string]func() error{
+			"replace": func() error {
+				return d.replace(was, []byte("C=3\n"), time.Time{}, func() { t.Errorf("%s: replaced", name) })
+			},
+			"overwrite": func() error { return d.overwrite(was, nil, time.Time{}) },
+			"remove":    func() error { return d.remove(was) },
+		} {
+			if was.info == nil && what != "replace" {
+				continue
+			}
+			if err := step(); !errors.Is(err, errRaced) && !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s, %s: %v", name, what, err)
+			}
+		}
+		unchanged(t, dir, before)
+	}
+}
+
+const editors, edits = 8, 6
 
 // Several processes that edit one file at once lose nothing, of each other's or of what
 // stood there.

@@ -66,10 +66,10 @@ func (d *command) Deliver(ctx context.Context, secret string) error {
 	}
 	cmd.WaitDelay = waitDelay
 	group(cmd)
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	if err := cmd.Start(); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		return err
 	}
 	d.started = true

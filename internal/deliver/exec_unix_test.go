@@ -176,7 +176,7 @@ func TestExecGrandchildren(t *testing.T) {
 	env, _ := testEnv(t)
 	env.Stderr = &bytes.Buffer{} // not a file, so that there is a pipe to hold
 	out := filepath.Join(t.TempDir(), "pid")
-	d := prepared(t, env, "exec:"+script(t, `sleep 1000 & echo $! >"$1"`)+" "+out)
+	d := prepared(t, env, "exec:"+script(t, `sleep 100 & echo $! >"$1"`)+" "+out)
 	deliver(t, d)
 	pid, err := strconv.Atoi(strings.TrimSpace(read(t, out)))
 	if err != nil {
@@ -201,7 +201,7 @@ func TestExecCancelled(t *testing.T) {
 	if err := syscall.Mkfifo(out, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := prepared(t, env, "exec:"+script(t, `trap '' TERM INT; sleep 1000 & echo $$ $! >"$1"; wait`)+" "+out)
+	d := prepared(t, env, "exec:"+script(t, `trap '' TERM INT; sleep 100 & echo $$ $! >"$1"; wait`)+" "+out)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	done := make(chan error, 1)
@@ -228,13 +228,13 @@ func TestExecCancelled(t *testing.T) {
 func TestExecTimeLimit(t *testing.T) {
 	t.Parallel()
 	env, _ := testEnv(t)
-	d := prepared(t, env, "exec:"+script(t, "exec sleep 1000"))
+	d := prepared(t, env, "exec:"+script(t, "exec sleep 100"))
 	c, ok := d.(*command)
 	if !ok || c.limit != time.Minute {
 		t.Fatalf("the limit of %v is not a minute", d)
 	}
 	c.limit = time.Millisecond
-	fails(t, d.Deliver(t.Context(), testSecret), "killed", "did not end within 1ms")
+	fails(t, d.Deliver(t.Context(), testSecret), "did not end within 1ms")
 }
 
 // With a terminal the command may ask there, as ssh and gpg do.
