@@ -139,10 +139,9 @@ func (a *app) removeProfile(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if len(p.CredentialCommand) == 0 {
-		if err := a.removeSecret(ctx, p); err != nil {
-			return fmt.Errorf("remove profile %s: %w; the profile was kept", p.Name, err)
-		}
+	hadToken, err := a.removeSecret(ctx, p)
+	if err != nil {
+		return fmt.Errorf("remove profile %s: %w; the profile was kept", p.Name, err)
 	}
 	var wasCurrent bool
 	err = config.Update(ctx, paths, func(e *config.Edit) error {
@@ -152,26 +151,33 @@ func (a *app) removeProfile(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	a.note("removed profile %s and its stored token from this machine; the token itself still works until it is deleted", p.Name)
+	if hadToken {
+		a.note("removed profile %s and its stored token from this machine; the token itself still works until it is deleted", p.Name)
+	} else {
+		a.note("removed profile %s; it kept no token on this machine", p.Name)
+	}
 	if wasCurrent {
 		a.note("it was the current profile; choose another with: utho profile use NAME")
 	}
 	return nil
 }
 
-// removeSecret removes a profile's secret; none is no error.
-func (a *app) removeSecret(ctx context.Context, p config.Profile) error {
+// removeSecret removes a profile's secret, and tells whether there was one.
+func (a *app) removeSecret(ctx context.Context, p config.Profile) (bool, error) {
+	if len(p.CredentialCommand) > 0 {
+		return false, nil
+	}
 	origin, err := utho.Origin(firstOf(p.APIURL, utho.DefaultBaseURL))
 	if err != nil && profileStore(p) == config.StoreKeyring {
-		return nil // such an address never had a token: login refuses it
+		return false, nil //nolint:nilerr // such an address never had a token: login refuses it
 	}
 	st, err := a.store(profileStore(p))
 	if err != nil {
-		return err
+		return false, err
 	}
 	err = st.Delete(ctx, auth.Ref{Profile: p.Name, Origin: origin})
 	if errors.Is(err, auth.ErrNotFound) {
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
