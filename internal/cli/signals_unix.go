@@ -8,9 +8,10 @@ import (
 	"syscall"
 )
 
-// notifyPipe takes SIGPIPE. Notify and not Ignore: a child inherits what is
+// notifyPipe takes SIGPIPE, and SIGXFSZ, which a limit on file sizes sends (ulimit
+// -f): both end a Go program otherwise. Notify and not Ignore: a child inherits what is
 // ignored.
-func notifyPipe(ch chan<- os.Signal) { signal.Notify(ch, syscall.SIGPIPE) }
+func notifyPipe(ch chan<- os.Signal) { signal.Notify(ch, syscall.SIGPIPE, syscall.SIGXFSZ) }
 
 // isNull tells whether f is /dev/null, which is also what the Go runtime opens
 // in the place of a descriptor that the parent closed.
