@@ -32,7 +32,8 @@ func helperCmd(t *testing.T, job string, env ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), exe)
-	cmd.Env = append(append(os.Environ(), env...), "UTHO_AUTH_HELPER="+job)
+	cmd.Env = append(append(os.Environ(), env...), "UTHO_AUTH_HELPER="+job,
+		"GORACE=atexit_sleep_ms=0") // a second for each helper else
 	return cmd
 }
 

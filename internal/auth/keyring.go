@@ -162,7 +162,7 @@ func put(service, account, value string) error {
 	}
 	back, err := keyring.Get(service, account)
 	if err == nil && back != value || errors.Is(err, keyring.ErrNotFound) {
-		return errors.New("what it kept is not what it was given; the token is not known to be saved")
+		return errors.New("what it kept is not what it was given")
 	}
 	return err
 }

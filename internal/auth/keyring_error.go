@@ -87,7 +87,7 @@ func (e *KeyringError) Error() string {
 	if e.Err != nil && e.Reason != ReasonTooBig {
 		text += ": " + e.Err.Error()
 	}
-	if e.Op == opSet && e.Reason == ReasonTimeout {
+	if e.Op == opSet && (e.Reason == ReasonTimeout || e.Reason == ReasonOther) {
 		text += "; the token is not known to be saved"
 	}
 	return text

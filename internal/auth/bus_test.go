@@ -1,0 +1,377 @@
+//go:build linux
+
+package auth
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/zalando/go-keyring"
+)
+
+// otherJob does the jobs of helpers that only exist here.
+func otherJob(job string) bool {
+	if job == "library" { // what Get would do without looking for a bus first
+		_, _ = keyring.Get("utho:api.utho.com", "work")
+		return true
+	}
+	return false
+}
+
+// A session is a login session with folders, and maybe a bus, of its own. All
+// that runs in it carries a mark in its environment, by which it is found again.
+type session struct {
+	dir, mark string
+	address   string // of the bus; "" for none
+}
+
+func newSession(t *testing.T) *session {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "utho-bus") // short: sockets stand in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session{dir: dir, mark: rand.Text()}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	for _, sub := range []string{"run", "data"} {
+		mkdir(t, filepath.Join(dir, sub))
+	}
+	t.Cleanup(func() { // before the folders go, whatever failed
+		for _, pid := range s.processes(t) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+			awaitGone(t, pid)
+		}
+	})
+	return s
+}
+
+// env is the environment in the session: no display, so that nothing can ask.
+func (s *session) env() []string {
+	env := []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "LANG=C.UTF-8", "UTHO_TEST_MARK=" + s.mark,
+		"XDG_RUNTIME_DIR=" + s.dir + "/run", "XDG_DATA_HOME=" + s.dir + "/data", "TMPDIR=" + s.dir,
+	}
+	if s.address != "" {
+		env = append(env, "DBUS_SESSION_BUS_ADDRESS="+s.address)
+	}
+	return env
+}
+
+// processes are those that carry the session's mark.
+func (s *session) processes(t *testing.T) []int {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	for _, path := range all {
+		env, err := os.ReadFile(path) // fails for those of others, and for those that ended
+		if err != nil || !strings.Contains(string(env), "UTHO_TEST_MARK="+s.mark) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
+// start runs a part of the session until the test ends.
+func (s *session) start(t *testing.T, stdin io.Reader, name string, args ...string) io.Reader {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		missing(t, name)
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Env, cmd.Stdin = s.env(), stdin
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed
+	})
+	return out
+}
+
+// bus starts a message bus that can start services, or one that cannot.
+func (s *session) bus(t *testing.T, services bool) {
+	t.Helper()
+	config := "--session"
+	if !services {
+		path := filepath.Join(s.dir, "bus.conf")
+		writeFile(t, path, `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen>
+<policy context="default"><allow send_destination="*"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`, 0o600)
+		config = "--config-file=" + path
+	}
+	out := s.start(t, nil, "dbus-daemon", config, "--nofork", "--nopidfile", "--address=unix:path="+s.dir+"/bus", "--print-address=1")
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("dbus-daemon gave no address: %v", err)
+	}
+	s.address = strings.TrimSpace(line)
+}
+
+// do has a helper do a job in the session.
+func (s *session) do(t *testing.T, job string, ref Ref, env ...string) outcome {
+	t.Helper()
+	env = append(s.env(), env...)
+	env = append(env, "UTHO_AUTH_PROFILE="+ref.Profile, "UTHO_AUTH_ORIGIN="+ref.Origin, "UTHO_AUTH_SECRET="+secret)
+	unset := []string{"DISPLAY", "WAYLAND_DISPLAY"}
+	if s.address == "" {
+		unset = append(unset, "DBUS_SESSION_BUS_ADDRESS")
+	}
+	return run(t, job, unset, env...)
+}
+
+// fails has all operations fail for the reason, with its words and the ways
+// out, and without the secret.
+func (s *session) fails(t *testing.T, reason Reason, env ...string) {
+	t.Helper()
+	before := len(s.processes(t))
+	for _, job := range []string{"get", "set", "delete", "probe"} {
+		o := s.do(t, job, api("work"), env...)
+		if !o.Keyring || o.Reason != reason.String() || o.NotFound || o.Value != "" {
+			t.Errorf("%s: %+v, want %v", job, o, reason)
+		}
+		if strings.Contains(o.Err, secret) || !strings.Contains(o.Hint, "--store file") || !strings.Contains(o.Hint, "UTHO_API_KEY") {
+			t.Errorf("%s: %+v", job, o)
+		}
+		if reason == ReasonTimeout && job == "set" && !strings.Contains(o.Err, "not known to be saved") {
+			t.Errorf("set: %s", o.Err)
+		}
+		t.Logf("%s: %s", job, o.Err)
+	}
+	if o := s.do(t, "unlocked", api("work"), env...); o.Value != "false" {
+		t.Errorf("unlocked: %+v", o)
+	}
+	if s.address == "" || before == 0 { // a bus may start a service; utho may not
+		if left := s.processes(t); len(left) != before {
+			t.Errorf("%d processes before, now %v", before, left)
+		}
+	}
+}
+
+const short = "UTHO_AUTH_LIMIT=500ms"
+
+// noBusHere skips where the machine itself has a bus where the library looks.
+func noBusHere(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"bus", "dbus-session"} {
+		if _, err := os.Stat(fmt.Sprintf("/run/user/%d/%s", os.Getuid(), name)); err == nil {
+			t.Skip("this user has a bus of its own")
+		}
+	}
+}
+
+func TestKeyringNoBus(t *testing.T) {
+	t.Parallel()
+	noBusHere(t)
+	if _, err := exec.LookPath("dbus-launch"); err != nil {
+		missing(t, "dbus-launch")
+	}
+	s := newSession(t)
+	s.fails(t, ReasonNoBus)
+	s.fails(t, ReasonNoBus, "DBUS_SESSION_BUS_ADDRESS=autolaunch:")
+	// The trap is real, and would be seen: the bare library leaves daemons behind.
+	s.do(t, "library", api("work"))
+	if len(s.processes(t)) == 0 {
+		t.Error("dbus-launch left nothing behind, so the checks above show nothing")
+	}
+}
+
+func TestKeyringBadBus(t *testing.T) {
+	t.Parallel()
+	s := newSession(t)
+	for _, address := range []string{"unix:path=" + s.dir + "/nothing", "disabled:", "nonsense", "unix:path=" + s.dir} {
+		s.address = address
+		s.fails(t, ReasonNoBus)
+	}
+}
+
+// The bus is found in the run-time folder too, as other programs find it.
+func TestKeyringBusInRuntimeDir(t *testing.T) {
+	t.Parallel()
+	noBusHere(t)
+	s := newSession(t)
+	s.bus(t, false)
+	if err := os.Rename(s.dir+"/bus", s.dir+"/run/bus"); err != nil {
+		t.Fatal(err)
+	}
+	s.address = ""
+	if o := s.do(t, "get", api("work")); o.Reason != ReasonNoService.String() {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestKeyringNoService(t *testing.T) {
+	t.Parallel()
+	s := newSession(t)
+	s.bus(t, false)
+	s.fails(t, ReasonNoService)
+}
+
+func TestKeyringNeverCreated(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("gnome-keyring-daemon"); err != nil {
+		missing(t, "gnome-keyring-daemon")
+	}
+	s := newSession(t)
+	s.bus(t, true)
+	s.fails(t, ReasonNeverCreated, "UTHO_AUTH_LIMIT=30s")
+}
+
+// unlock starts a real keyring, makes it where it is missing, and waits until
+// it is open.
+func (s *session) unlock(t *testing.T) {
+	t.Helper()
+	s.start(t, strings.NewReader("ci"), "gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets")
+	conn, err := dbus.Connect(s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	login := conn.Object(secretService, secretLogin)
+	for end := time.Now().Add(time.Minute); ; {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		var locked dbus.Variant
+		err := login.CallWithContext(ctx, getProperty, dbus.FlagNoAutoStart, collInterface, "Locked").Store(&locked)
+		cancel()
+		if is, ok := locked.Value().(bool); err == nil && ok && !is {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the keyring did not open: %v", err)
+		}
+		time.Sleep(5 * time.Millisecond) // polling for an outcome
+	}
+}
+
+func TestKeyringUnlocked(t *testing.T) {
+	t.Parallel()
+	tool, err := exec.LookPath("secret-tool")
+	if err != nil {
+		missing(t, "secret-tool")
+	}
+	s := newSession(t)
+	s.bus(t, false)
+	s.unlock(t)
+	lookup := func(service, account string) string {
+		cmd := exec.CommandContext(t.Context(), tool, "lookup", "service", service, "username", account)
+		cmd.Env = s.env()
+		out, _ := cmd.Output() // exit 1 where there is none
+		return string(out)
+	}
+	for ref, service := range map[Ref]string{
+		api("Prod.EU"):                      "utho:api.utho.com",
+		{"work", "https://x.example:8443"}:  "utho:x.example:8443",
+		{"local", "http://127.0.0.1:18080"}: "utho:127.0.0.1:18080",
+	} {
+		ok := func(job, value string) {
+			t.Helper()
+			if o := s.do(t, job, ref); o.Err != "" || o.Value != value {
+				t.Errorf("%v: %s: %+v, want %q", ref, job, o, value)
+			}
+		}
+		none := func(job string) {
+			t.Helper()
+			if o := s.do(t, job, ref); !o.NotFound || o.Keyring || o.Value != "" {
+				t.Errorf("%v: %s: %+v, want none", ref, job, o)
+			}
+		}
+		none("get")
+		none("delete")
+		ok("unlocked", "false") // there is nothing to read
+		ok("probe", "")
+		none("get")
+		ok("set", "")
+		ok("get", secret)
+		ok("unlocked", "true")
+		if got := lookup(service, ref.Profile); got != secret {
+			t.Errorf("secret-tool finds %q under %s", got, service)
+		}
+		ok("probe", "")
+		ok("get", secret)
+		ok("set", "") // a second login
+		ok("delete", "")
+		none("get")
+		ok("unlocked", "false")
+		if got := lookup(service, ref.Profile) + lookup("utho-origin:127.0.0.1:18080", ref.Profile); got != "" {
+			t.Errorf("left in the keyring: %q", got)
+		}
+	}
+	// The same host and port by another scheme is another place.
+	plain := Ref{"local", "http://127.0.0.1:18080"}
+	if o := s.do(t, "set", plain); o.Err != "" {
+		t.Fatal(o.Err)
+	}
+	if o := s.do(t, "get", Ref{"local", "https://127.0.0.1:18080"}); o.Value != "" || !strings.Contains(o.Err, "not sent to https://127.0.0.1:18080") {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestKeyringLocked(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("gnome-keyring-daemon"); err != nil {
+		missing(t, "gnome-keyring-daemon")
+	}
+	s := newSession(t)
+	t.Run("fill", func(t *testing.T) {
+		s.bus(t, false)
+		s.unlock(t)
+		if o := s.do(t, "set", api("work")); o.Err != "" {
+			t.Fatal(o.Err)
+		}
+	})
+	// The next session finds the keyring as it was, and nobody unlocks it.
+	s.bus(t, true)
+	s.fails(t, ReasonLocked, "UTHO_AUTH_LIMIT=30s")
+}
+
+func TestKeyringSilentSocket(t *testing.T) {
+	t.Parallel()
+	s := newSession(t)
+	path := filepath.Join(s.dir, "silent")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+		}
+	}()
+	s.address = "unix:path=" + path
+	s.fails(t, ReasonTimeout, short)
+	// By itself it waits three seconds, and says so.
+	if o := s.do(t, "get", api("work")); o.Reason != ReasonTimeout.String() || !strings.Contains(o.Err, "within 3s") {
+		t.Errorf("%+v", o)
+	}
+}

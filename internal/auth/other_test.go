@@ -1,3 +1,0 @@
-package auth
-
-func otherJob(string) bool { return false }
