@@ -147,7 +147,7 @@ func TestPrecedence(t *testing.T) {
 		for _, current := range []string{"", "filed"} {
 			t.Run(fmt.Sprintf("flag=%s,current=%s", flag, current), func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, current)
+				w := newTable(t, current)
 				for _, variable := range []string{"", "commanded", "sandbox"} {
 					for env := range 4 {
 						for _, urls := range [][2]string{{}, {atOther, ""}, {"", atOther}, {atProfile, atOther}} {
@@ -164,15 +164,15 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// world is a machine with two profiles, and all the services there are.
-type world struct {
+// table is a machine with two profiles, and all the services there are.
+type table struct {
 	m                           *machine
 	profile, other, defaultHost *recorder
 }
 
-func newWorld(t *testing.T, current string) *world {
+func newTable(t *testing.T, current string) *table {
 	t.Helper()
-	w := &world{newMachine(t), record(t), record(t), &recorder{}}
+	w := &table{newMachine(t), record(t), record(t), &recorder{}}
 	w.m.env["HTTPS_PROXY"], w.m.env["SSL_CERT_FILE"] = impersonate(t, "api.utho.com", w.defaultHost, w.m)
 	w.m.login(filedSecret, "-p", "filed", "--api-url", w.profile.url, "login", "--store", "file").want(t, 0)
 	config := "profiles:\n  filed:\n    api_url: " + w.profile.url + "\n    store: file\n" +
@@ -185,13 +185,13 @@ func newWorld(t *testing.T, current string) *world {
 	return w
 }
 
-func (w *world) url(whose string) string {
+func (w *table) url(whose string) string {
 	return map[string]string{
 		atProfile: w.profile.url, atOther: w.other.url, atDefault: "https://api.utho.com/v2", atNone: "http://sandbox.invalid/v2",
 	}[whose]
 }
 
-func (w *world) check(t *testing.T, s sources) {
+func (w *table) check(t *testing.T, s sources) {
 	t.Helper()
 	m, args := w.m, []string{"status", "-o", "json"}
 	if s.flag != "" {
