@@ -116,7 +116,7 @@ func (d *destinations) made(t utho.Token) {
 // deliver takes the secret to all of them, or to none. A signal leaves what is
 // under way some seconds.
 func (d *destinations) deliver(soft, hard context.Context, secret string) error {
-	ctx, done := leaveRoom(hard, soft)
+	ctx, done := leaveRoom(hard, soft, lastAnswer)
 	defer done()
 	err := d.set.Deliver(ctx, secret)
 	if err == nil {

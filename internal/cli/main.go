@@ -94,6 +94,9 @@ func Main(version string, args []string, in, out, errFile *os.File) int {
 		getenv:  os.Getenv,
 		sig:     sig,
 	}
+	sig.stopping = func(cause interrupted) {
+		a.note("%v: finding out what stands first, for %v at most; once more ends it at once", cause, afterInterrupt)
+	}
 	a.jsonErrors = wantsJSON(args, a.getenv("UTHO_OUTPUT"))
 	root := a.root()
 	root.SetArgs(args)
@@ -118,8 +121,9 @@ func (a *app) exit(err error) int {
 	if errors.As(err, &status) {
 		return int(status)
 	}
-	// A signal is the reason for whatever it cut short.
-	if cause := context.Cause(a.sig.soft); cause != nil && a.sig.soft.Err() != nil &&
+	// A signal is the reason for whatever it cut short, but where something is
+	// left to clean up.
+	if cause := context.Cause(a.sig.soft); cause != nil && a.sig.soft.Err() != nil && !knowsMore(err) &&
 		(errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		err = cause
 	}
@@ -129,6 +133,13 @@ func (a *app) exit(err error) int {
 	}
 	a.report(f)
 	return f.exit
+}
+
+// knowsMore tells whether err says what is left, which matters more than the
+// signal that led to it.
+func knowsMore(err error) bool {
+	var f *failure
+	return errors.As(err, &f) && (f.exit == exitUnknown || f.exit == exitPartial || f.exit == exitRunFailed)
 }
 
 // wantsJSON tells whether errors are to be reported as JSON, before any flag is

@@ -16,7 +16,8 @@ import (
 const (
 	confirmFor   = 5 * time.Second // for the new token to show in the list
 	refusedFor   = 5 * time.Second // for a deleted token's secret to be refused
-	lastAnswer   = 4 * time.Second // for the answer of a create, or a delivery, after a signal
+	lastAnswer   = 4 * time.Second // for the answer of a create or a delete, or a delivery, after a signal
+	lastLook     = 2 * time.Second // for the new token to show after a signal
 	listAtMost   = 5 * time.Second // for one of these lists
 	deleteAtMost = 8 * time.Second // for the deletion that undoes
 )
@@ -43,9 +44,12 @@ type making struct {
 // post makes the token, once. Where the answer is lost it finds out what stands
 // and the error says so; nothing is left to do then.
 func (m *making) post(soft, hard context.Context) error {
+	if soft.Err() != nil {
+		return fmt.Errorf("create %s: %w; nothing was created", quoteText(m.req.Name), context.Cause(soft))
+	}
 	ctx, cancel := context.WithTimeout(hard, m.s.timeout)
 	defer cancel()
-	ctx, done := leaveRoom(ctx, soft)
+	ctx, done := leaveRoom(ctx, soft, lastAnswer)
 	defer done()
 	created, err := m.s.client.CreateToken(ctx, m.req)
 	switch {
@@ -63,12 +67,12 @@ func (m *making) post(soft, hard context.Context) error {
 	return f
 }
 
-// leaveRoom is a context that ends lastAnswer after soft has: what is under way
+// leaveRoom is a context that ends so long after soft has: what is under way
 // may come to its end, and hard still has room to find out and to undo.
-func leaveRoom(ctx, soft context.Context) (context.Context, context.CancelFunc) {
+func leaveRoom(ctx, soft context.Context, last time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	unhook := context.AfterFunc(soft, func() {
-		late := time.AfterFunc(lastAnswer, cancel)
+		late := time.AfterFunc(last, cancel)
 		context.AfterFunc(ctx, func() { late.Stop() })
 	})
 	return ctx, func() {
@@ -145,6 +149,8 @@ func (m *making) left(cause error, tokens []utho.Token, removal error) error {
 func (m *making) confirm(soft, hard context.Context) error {
 	ctx, cancel := context.WithTimeout(hard, confirmFor)
 	defer cancel()
+	ctx, done := leaveRoom(ctx, soft, lastLook)
+	defer done()
 	m.token = utho.Token{Name: m.req.Name, Scope: m.req.Scope}
 	var list *utho.TokenList
 	var err error
@@ -167,6 +173,9 @@ func (m *making) confirm(soft, hard context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
+	}
+	if list == nil && soft.Err() != nil {
+		return nil // the caller takes it back
 	}
 	if list == nil {
 		m.a.note("warning: the list after the create failed, so the id and the scope of %s are not confirmed: %v", quoteText(m.req.Name), err)
@@ -251,7 +260,7 @@ func (m *making) undo(hard context.Context) error {
 		}
 	}
 	if err := m.remove(hard, id); err != nil {
-		return &leftover{ids: []string{id}, err: fmt.Errorf("deleting it failed: %w", err)}
+		return &leftover{ids: []string{id}, unseen: errors.As(err, new(unseenError)), err: fmt.Errorf("deleting it failed: %w", err)}
 	}
 	if m.secret == "" {
 		return nil
@@ -308,21 +317,30 @@ func (m *making) tell(hard context.Context) (id string, err error) {
 // remove deletes a token and decides by the list, not by words, whether it is
 // gone.
 func (m *making) remove(hard context.Context, id string) error {
-	return removeToken(hard, m.s.client, id, min(deleteAtMost, m.s.timeout))
+	return removeToken(m.a.sig.soft, hard, m.s.client, id, min(deleteAtMost, m.s.timeout))
 }
+
+// unseenError is a deletion that failed and of which the list did not tell
+// either whether the token is gone.
+type unseenError struct{ err error }
+
+func (e unseenError) Error() string { return e.err.Error() }
+func (e unseenError) Unwrap() error { return e.err }
 
 // removeToken deletes a token with a client. After any answer but success the
 // list decides.
-func removeToken(ctx context.Context, c *utho.Client, id string, limit time.Duration) error {
-	deleting, cancel := context.WithTimeout(ctx, limit)
-	err := c.DeleteToken(deleting, id)
-	cancel()
+func removeToken(soft, hard context.Context, c *utho.Client, id string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(hard, limit)
+	defer cancel()
+	ctx, done := leaveRoom(ctx, soft, lastAnswer)
+	defer done()
+	err := c.DeleteToken(ctx, id)
 	if err == nil {
 		return nil
 	}
-	list, listErr := listWith(ctx, c, limit)
+	list, listErr := listWith(hard, c, min(listAtMost, limit))
 	if listErr != nil {
-		return err
+		return unseenError{err}
 	}
 	if len(matching(list.Tokens, func(t utho.Token) bool { return t.ID == id })) == 0 {
 		return nil
@@ -332,9 +350,10 @@ func removeToken(ctx context.Context, c *utho.Client, id string, limit time.Dura
 
 // leftover is why an undo did not come to its end, and what may stand.
 type leftover struct {
-	ids  []string // the token, or those that it may be; none where unknown
-	gone bool     // the list says that it is deleted, but its secret was not seen refused
-	err  error
+	ids    []string // the token, or those that it may be; none where unknown
+	gone   bool     // the list says that it is deleted, but its secret was not seen refused
+	unseen bool     // whether it is gone could not be seen
+	err    error
 }
 
 func (l *leftover) Error() string { return l.err.Error() }
@@ -351,6 +370,8 @@ func (m *making) standing(what string, undo error) *failure {
 	switch {
 	case len(l.ids) == 1 && l.gone:
 		text = fmt.Sprintf("%s; token %s was deleted again, but that its secret is refused could not be seen: %v", what, l.ids[0], l.err)
+	case len(l.ids) == 1 && l.unseen:
+		text = fmt.Sprintf("%s; token %s may still exist: %v", what, l.ids[0], l.err)
 	case len(l.ids) == 1:
 		text = fmt.Sprintf("%s; token %s still exists: %v", what, l.ids[0], l.err)
 	case len(l.ids) > 1:

@@ -277,7 +277,7 @@ func (a *app) finish(soft context.Context, s *session, rec *rotationRecord, old,
 		return err
 	}
 	defer end()
-	if err := removeToken(a.sig.hard, s.client, old.ID, s.timeout); err != nil {
+	if err := removeToken(soft, a.sig.hard, s.client, old.ID, s.timeout); err != nil {
 		return stillBoth(a, old.ID, made.ID, err)
 	}
 	rec.end()

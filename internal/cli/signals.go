@@ -48,7 +48,8 @@ type signals struct {
 	mu       sync.Mutex
 	count    int
 	shielded bool
-	forward  func(os.Signal) // where signals go while a command of the user runs
+	stopping func(interrupted) // told of the first signal where a protocol goes on in spite of it
+	forward  func(os.Signal)   // where signals go while a command of the user runs
 }
 
 // watch starts to take signals. Those that the parent ignored stay ignored
@@ -101,6 +102,9 @@ func (s *signals) handle(sig os.Signal, taken []os.Signal) {
 	cause := interrupted{sig}
 	s.endSoft(cause)
 	if s.shielded && s.count == 1 {
+		if s.stopping != nil {
+			go s.stopping(cause) // a stderr that blocks must not keep the second signal waiting
+		}
 		time.AfterFunc(afterInterrupt, func() {
 			s.endHard(fmt.Errorf("%w: no end in %v", cause, afterInterrupt))
 		})

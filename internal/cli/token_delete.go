@@ -237,6 +237,9 @@ func (a *app) runDeletions(soft context.Context, s *session, work []*deletion) (
 		if i == last && i > 0 {
 			break
 		}
+		if stop.Err() != nil {
+			break
+		}
 		select {
 		case queue <- d:
 			continue

@@ -174,7 +174,7 @@ func (r *rotation) run(soft, hard context.Context, out *secretOutput, v views) e
 	if err := r.record.reach(stageMade, r.token.ID); err != nil {
 		return r.giveUp(hard, err)
 	}
-	if err := r.prove(soft, hard); err != nil {
+	if err := r.prove(soft); err != nil {
 		return r.giveUp(hard, err)
 	}
 	if soft.Err() != nil {
@@ -224,23 +224,25 @@ func (r *rotation) giveUp(hard context.Context, cause error) error {
 
 // prove lists with the new secret. A rejection is tried again for a while;
 // without any answer nothing is proved.
-func (r *rotation) prove(soft, hard context.Context) error {
+func (r *rotation) prove(soft context.Context) error {
 	probe, err := r.s.with(r.secret)
 	if err != nil {
 		return fmt.Errorf("prove the new secret: %w", err)
 	}
 	deadline := time.Now().Add(provedFor)
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		_, err = listWith(hard, probe, r.s.timeout)
+		_, err = listWith(soft, probe, r.s.timeout)
 		rejected := errors.Is(err, utho.ErrUnauthorized) || errors.Is(err, utho.ErrForbidden)
 		switch {
 		case err == nil:
 			return nil
+		case soft.Err() != nil:
+			return context.Cause(soft)
 		case !rejected && errors.Is(err, utho.ErrUnavailable):
 			return fmt.Errorf("prove the new secret: %w", err)
 		case !rejected:
 			return failf(exitError, "error", "prove the new secret: %w", err)
-		case soft.Err() != nil || time.Now().Add(wait).After(deadline):
+		case time.Now().Add(wait).After(deadline):
 			return failf(exitError, "error", "prove the new secret: the service rejects it: %w", err)
 		}
 		pause(soft, wait)
@@ -257,9 +259,10 @@ func (r *rotation) retire(hard context.Context) error {
 			client = r.s.client
 		}
 	}
-	err := removeToken(hard, client, r.old.ID, r.s.timeout)
-	if err != nil && client != r.s.client {
-		err = removeToken(hard, r.s.client, r.old.ID, r.s.timeout)
+	soft := r.a.sig.soft
+	err := removeToken(soft, hard, client, r.old.ID, r.s.timeout)
+	if err != nil && client != r.s.client && hard.Err() == nil {
+		err = removeToken(soft, hard, r.s.client, r.old.ID, r.s.timeout)
 	}
 	if err == nil {
 		return nil
@@ -274,7 +277,11 @@ func stillBoth(a *app, oldID, newID string, err error) error {
 	if newID != "" {
 		what += " " + newID
 	}
-	return failf(exitUnknown, "unknown_outcome", "delete the old token %s: %w; %s works and its secret was delivered, and the old token %s still works too", oldID, err, what, oldID).
+	and := "still works too"
+	if errors.As(err, new(unseenError)) {
+		and = "may still work too"
+	}
+	return failf(exitUnknown, "unknown_outcome", "delete the old token %s: %w; %s works and its secret was delivered, and the old token %s %s", oldID, err, what, oldID, and).
 		with("%s", a.deleteCommand(oldID))
 }
 

@@ -135,6 +135,9 @@ func (a *app) makeForRun(soft context.Context, s *session, req runRequest, lifet
 	if err := m.confirm(soft, a.sig.hard); err != nil {
 		return nil, err
 	}
+	if soft.Err() != nil {
+		return nil, m.takeBack(a.sig.hard, context.Cause(soft))
+	}
 	if m.token.ID == "" {
 		return nil, m.takeBack(a.sig.hard, fmt.Errorf("create %s: its id cannot be learned, so it could not be deleted later; the command was not started", quoteText(name)))
 	}
