@@ -42,21 +42,24 @@ func (a *app) confirm(ctx context.Context, question string) error {
 }
 
 // askSecret reads a line without echo. Whatever ends it, the terminal is as it
-// was.
+// was. The echo goes before the prompt comes: a script that answers the prompt
+// is faster than a person.
 func (a *app) askSecret(ctx context.Context, prompt string) ([]byte, error) {
-	fd := int(a.in.Fd())
-	state, err := term.GetState(fd)
+	restore, err := hide(int(a.in.Fd()))
 	if err != nil {
 		return nil, fmt.Errorf("read the token: %w", err)
 	}
 	_, _ = fmt.Fprint(a.errFile, prompt)
-	line, err := await(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
-	if err != nil {
-		_ = term.Restore(fd, state)
-	}
+	line, err := await(ctx, func() ([]byte, error) {
+		return bufio.NewReader(io.LimitReader(a.in, maxInput+1)).ReadBytes('\n')
+	})
+	restore()
 	a.stderr("") // the Enter was not echoed
 	if errors.Is(err, io.EOF) {
-		return nil, failf(exitCancelled, "cancelled", "no token was entered; nothing was changed")
+		if len(line) == 0 {
+			return nil, failf(exitCancelled, "cancelled", "no token was entered; nothing was changed")
+		}
+		err = nil
 	}
 	return line, err
 }

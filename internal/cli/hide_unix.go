@@ -1,0 +1,22 @@
+//go:build unix
+
+package cli
+
+import "golang.org/x/sys/unix"
+
+// hide has a terminal not show what is typed, line by line, until the returned
+// function is called.
+func hide(fd int) (restore func(), err error) {
+	was, err := unix.IoctlGetTermios(fd, getTermios)
+	if err != nil {
+		return nil, err
+	}
+	hidden := *was
+	hidden.Lflag &^= unix.ECHO
+	hidden.Lflag |= unix.ICANON | unix.ISIG
+	hidden.Iflag |= unix.ICRNL
+	if err := unix.IoctlSetTermios(fd, setTermios, &hidden); err != nil {
+		return nil, err
+	}
+	return func() { _ = unix.IoctlSetTermios(fd, setTermios, was) }, nil
+}
