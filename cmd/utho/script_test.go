@@ -47,12 +47,18 @@ func TestMain(m *testing.M) {
 //	shell LINE                         run a line of POSIX shell
 //	made [-other] COUNT                wait until so many creates have taken effect
 //	leaks                              fail where the state or configuration folder holds a secret
+//
+// and these conditions:
+//
+//	[root]        the tests run as root
+//	[tool:NAME]   the program is installed; where UTHO_TEST_TOOLS is set, it must be
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		Setup:               setupScript,
+		Condition:           scriptCondition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":    cmdExits,
 			"fault":    cmdFault,
@@ -67,6 +73,21 @@ func TestScripts(t *testing.T) {
 			"sequence": cmdSequence,
 		},
 	})
+}
+
+func scriptCondition(cond string) (bool, error) {
+	if cond == "root" {
+		return os.Geteuid() == 0, nil
+	}
+	tool, ok := strings.CutPrefix(cond, "tool:")
+	if !ok {
+		return false, fmt.Errorf("no such condition: %s", cond)
+	}
+	_, err := exec.LookPath(tool)
+	if err != nil && os.Getenv("UTHO_TEST_TOOLS") != "" {
+		return false, fmt.Errorf("%s is not installed", tool)
+	}
+	return err == nil, nil
 }
 
 // service is one sandbox over HTTP with its faults.

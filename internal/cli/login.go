@@ -74,7 +74,11 @@ func (a *app) login(ctx context.Context, req loginRequest) error {
 	// The store and the configuration are tried first, so that a token shown
 	// once is not pasted in vain.
 	if err := s.store.Probe(ctx, s.ref()); err != nil {
-		return fmt.Errorf("the %s cannot keep a token: %w", s.kind, err)
+		what := "keyring"
+		if s.kind == config.StoreFile {
+			what = "file store"
+		}
+		return fmt.Errorf("the %s cannot keep a token: %w", what, err)
 	}
 	paths, err := a.paths()
 	if err == nil {
@@ -399,7 +403,7 @@ func (a *app) logout(ctx context.Context, all bool) error {
 		a.note("%s is still set in the environment and supplies a credential", variable)
 	}
 	if failed != nil && len(docs) > 0 {
-		failed = failf(exitPartial, "partial", "%w", failed)
+		failed = failf(exitPartial, "partial", "%w", failed).with("%s", classify(failed).hint)
 	}
 	switch {
 	case format == formatTable, failed != nil && !all:
