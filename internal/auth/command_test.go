@@ -146,7 +146,7 @@ func TestCommandTimeoutKillsAll(t *testing.T) {
 	pids := filepath.Join(t.TempDir(), "pids")
 	script := `sleep 600 & echo $! >>"$1"; sh -c 'echo $$ >>"$1"; trap "" TERM HUP INT; while :; do sleep 600; done' _ "$1"`
 	o := run(t, "command", nil,
-		"UTHO_AUTH_ARGV="+argv(t, "sh", "-c", script, "_", pids), "UTHO_AUTH_LIMIT=1s")
+		"UTHO_AUTH_ARGV="+argv(t, "sh", "-c", script, "_", pids), "UTHO_AUTH_LIMIT=3s")
 	if !strings.Contains(o.Err, "did not end in time") {
 		t.Errorf("%+v", o)
 	}
@@ -176,8 +176,12 @@ func TestCommandPipeHeld(t *testing.T) {
 	pid := filepath.Join(t.TempDir(), "pid")
 	script := `setsid sh -c 'echo $$ >"$1.new"; mv "$1.new" "$1"; exec sleep 600' _ "$1" 2>/dev/null & while [ ! -e "$1" ]; do sleep 0.01; done; echo ` + secret
 	for name, tail := range map[string]string{"ends well": "", "takes too long": "; sleep 600"} {
+		limit := "60s"
+		if tail != "" {
+			limit = "5s"
+		}
 		file := pid + name
-		o := run(t, "command", nil, "UTHO_AUTH_ARGV="+argv(t, "sh", "-c", script+tail, "_", file), "UTHO_AUTH_LIMIT=5s")
+		o := run(t, "command", nil, "UTHO_AUTH_ARGV="+argv(t, "sh", "-c", script+tail, "_", file), "UTHO_AUTH_LIMIT="+limit)
 		if tail == "" && o.Value != secret || tail != "" && !strings.Contains(o.Err, "did not end in time") {
 			t.Errorf("%s: %+v", name, o)
 		}
@@ -237,7 +241,7 @@ func TestCommandPass(t *testing.T) {
 		}
 	}
 	// Short, since gpg-agent's socket stands in it.
-	dir, err := os.MkdirTemp("/tmp", "utho-pass")
+	dir, err := os.MkdirTemp("/tmp", "utho-pass") //nolint:usetesting // short: see above
 	if err != nil {
 		t.Fatal(err)
 	}

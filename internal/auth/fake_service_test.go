@@ -143,7 +143,7 @@ func TestKeyringPromptUnanswered(t *testing.T) {
 	f := &fakeService{locked: true}
 	s.serve(t, f)
 	s.fails(t, ReasonTimeout, short)
-	o := s.do(t, "get", api("work"), "UTHO_AUTH_LIMIT=2s", "UTHO_AUTH_TERMINAL=1")
+	o := s.do(t, "get", api("work"), "UTHO_AUTH_LIMIT=4s", "UTHO_AUTH_TERMINAL=1")
 	if o.Reason != ReasonTimeout.String() || len(o.Waited) != 1 || !strings.Contains(o.Waited[0], "Ctrl-C") {
 		t.Errorf("%+v", o)
 	}
@@ -191,7 +191,7 @@ func TestKeyringStrangeService(t *testing.T) {
 			t.Parallel()
 			s := newSession(t)
 			s.serve(t, tc.service)
-			o := s.do(t, tc.job, api("work"), "UTHO_AUTH_LIMIT=30s")
+			o := s.do(t, tc.job, api("work"))
 			if !o.Keyring || o.Reason != ReasonOther.String() || !strings.Contains(o.Err, tc.says) || strings.Contains(o.Err, secret) {
 				t.Errorf("%+v, want %q", o, tc.says)
 			}

@@ -18,6 +18,7 @@ const (
 	keyringLimit         = 3 * time.Second
 	keyringTerminalLimit = 60 * time.Second
 	keyringSilence       = time.Second // before a word is said about waiting
+	unlockedLimit        = time.Second // of Unlocked
 )
 
 // KeyringOptions says how the keyring may behave.
@@ -27,7 +28,7 @@ type KeyringOptions struct {
 	// Waiting is called once where an answer takes longer than a second and
 	// Terminal is set, with a line to show. May be nil.
 	Waiting func(text string)
-	// Limit bounds one operation where it is above 0, in place of 60 or 3 s.
+	// Limit bounds one operation where it is above 0, in place of 60, 3 or 1 s.
 	Limit time.Duration
 }
 
@@ -205,7 +206,7 @@ func (k *KeyringStore) Probe(ctx context.Context, ref Ref) error {
 
 // Unlocked tells whether Get would find the secret without asking anybody
 // anything, for completion, where a dialog must never appear. In doubt it is
-// false. It takes no longer than a second and no longer than ctx.
+// false. It takes no longer than a second (or Limit) and no longer than ctx.
 //
 // With the Secret Service it looks, over D-Bus, whether the keyring and the item
 // in it are unlocked. On macOS it is always false: to ask the Keychain can
@@ -216,7 +217,11 @@ func (k *KeyringStore) Unlocked(ctx context.Context, ref Ref) bool {
 	if err != nil {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	limit := unlockedLimit
+	if k.opts.Limit > 0 {
+		limit = k.opts.Limit
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	open, err := call(ctx, nil, func() (bool, error) { return unlocked(ctx, it), nil })
 	return err == nil && open

@@ -44,7 +44,7 @@ func busAddress() string {
 		if info, err := os.Stat(socket); err == nil && info.Mode()&fs.ModeSocket != 0 {
 			return "unix:path=" + dbus.EscapeBusAddressValue(socket)
 		}
-		if text, err := os.ReadFile(filepath.Join(dir, "dbus-session")); err == nil { //nolint:gosec // a fixed name in the run-time folder
+		if text, err := os.ReadFile(filepath.Join(dir, "dbus-session")); err == nil {
 			if a, ok := strings.CutPrefix(string(text), "DBUS_SESSION_BUS_ADDRESS="); ok && strings.TrimSpace(a) != "" {
 				return strings.TrimSpace(a)
 			}

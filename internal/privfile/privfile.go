@@ -96,10 +96,15 @@ func ReadConfig(path string) ([]byte, error) {
 	if info.Mode()&fs.ModeSymlink == 0 {
 		return data, nil
 	}
-	// Whoever can write the folder behind the link can put another file there.
+	// Whoever can write the folder behind the link can put another file there,
+	// but not where it is sticky, as the store of Nix is: the file's owner was
+	// looked at.
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, err
+	}
+	if info, err := os.Stat(filepath.Dir(real)); err == nil && info.Mode()&fs.ModeSticky != 0 {
+		return data, nil
 	}
 	return data, CheckUnwritableDir(filepath.Dir(real))
 }

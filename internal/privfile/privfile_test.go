@@ -222,6 +222,27 @@ func TestConfigInAFolderOthersCanWrite(t *testing.T) {
 	refused(t, "direct", open, err)
 	_, err = ReadConfig(link)
 	refused(t, "through a link", open, err)
+	// Where the folder is sticky nobody else can replace the file.
+	if err := os.Chmod(open, 0o777|fs.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadConfig(link); err != nil {
+		t.Errorf("through a link to a sticky folder: %v", err)
+	}
+}
+
+func TestOthersCanRead(t *testing.T) {
+	t.Parallel()
+	path := put(t, filepath.Join(private(t), "f"), "x", 0o600)
+	for perm, want := range map[fs.FileMode]bool{0o600: false, 0o700: false, 0o622: false, 0o640: true, 0o604: true, 0o644: true} {
+		if err := os.Chmod(path, perm); err != nil {
+			t.Fatal(err)
+		}
+		_, info, err := ReadForeign(path)
+		if err != nil || OthersCanRead(info) != want {
+			t.Errorf("mode %o: %v, %v", perm, !want, err)
+		}
+	}
 }
 
 func TestOtherOwner(t *testing.T) {
