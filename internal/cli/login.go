@@ -75,7 +75,10 @@ func (a *app) login(ctx context.Context, req loginRequest) error {
 	// once is not pasted in vain.
 	if err := s.store.Probe(ctx, s.ref()); err != nil {
 		what := "keyring"
-		if s.kind == config.StoreFile {
+		switch {
+		case errors.As(err, new(interrupted)):
+			return err
+		case s.kind == config.StoreFile:
 			what = "file store"
 		}
 		return fmt.Errorf("the %s cannot keep a token: %w", what, err)
