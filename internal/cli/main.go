@@ -121,13 +121,17 @@ func (a *app) exit(err error) int {
 	if errors.As(err, &status) {
 		return int(status)
 	}
+	f := classify(err)
 	// A signal is the reason for whatever it cut short, but where something is
 	// left to clean up.
 	if cause := context.Cause(a.sig.soft); cause != nil && a.sig.soft.Err() != nil && !knowsMore(err) &&
 		(errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
-		err = cause
+		c := classify(cause)
+		if errors.As(err, new(*failure)) {
+			c.msg += ": " + f.msg // it says what was put back
+		}
+		f = c
 	}
-	f := classify(err)
 	if !a.started && f.exit == exitError && !errors.As(err, new(*stdoutError)) {
 		f.exit, f.code = exitUsage, "usage"
 	}

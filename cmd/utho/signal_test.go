@@ -1,0 +1,203 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/utho/utho-cli/internal/sandbox"
+)
+
+// stop is one place where a signal meets a command: a request that the service
+// holds.
+type stop struct {
+	name    string
+	request string // "METHOD" and which of them, counted from the start of the command
+	nth     int
+	after   bool // the request has had its effect, the answer is held
+	keep    bool // it is held for good: utho has to end by itself
+	twice   bool // a second signal follows
+
+	code   int    // 0 for the signal's own status
+	ok     bool   // the status is 0: it was too late to stop
+	says   string // on stderr
+	tokens int    // of that name in the end
+	output bool   // the secret is on stdout
+}
+
+var createStops = []stop{
+	{name: "first list", request: "GET", nth: 1, says: "interrupted|ended by"},
+	{name: "create before its effect", request: "POST", nth: 1, says: "the new token was deleted again"},
+	{name: "create after its effect", request: "POST", nth: 1, after: true, says: "the new token was deleted again"},
+	{name: "confirming list", request: "GET", nth: 2, says: "the new token was deleted again"},
+}
+
+var createHeld = []stop{
+	{name: "create before its effect, for good", request: "POST", nth: 1, keep: true, code: 8, says: `there is no new token named held; it may still appear`},
+	{name: "create after its effect, for good", request: "POST", nth: 1, after: true, keep: true, code: 8, says: `token \d+ exists and its secret is lost(.|\n)*hint: utho token delete \d+`, tokens: 1},
+	{name: "confirming list, for good", request: "GET", nth: 2, keep: true, says: "the new token was deleted again"},
+	{name: "twice, create before its effect", request: "POST", nth: 1, keep: true, twice: true, code: 8, says: "it is not known whether a token was made"},
+	{name: "twice, create after its effect", request: "POST", nth: 1, after: true, keep: true, twice: true, code: 8, says: "it is not known whether a token was made", tokens: 1},
+	{name: "twice, confirming list", request: "GET", nth: 2, keep: true, twice: true, code: 8, says: "a token named held may be left", tokens: 1},
+}
+
+var rotateStops = []stop{
+	{name: "first list", request: "GET", nth: 1, says: "interrupted|ended by", tokens: 1},
+	{name: "create before its effect", request: "POST", nth: 1, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
+	{name: "create after its effect", request: "POST", nth: 1, after: true, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
+	{name: "confirming list", request: "GET", nth: 2, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
+	{name: "proof", request: "GET", nth: 3, keep: true, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
+	{name: "deletion before its effect", request: "DELETE", nth: 1, ok: true, says: "deleted the old token", tokens: 1, output: true},
+	{name: "deletion after its effect", request: "DELETE", nth: 1, after: true, ok: true, says: "deleted the old token", tokens: 1, output: true},
+	{name: "last list", request: "GET", nth: 4, ok: true, says: "deleted the old token", tokens: 1, output: true},
+}
+
+var rotateHeld = []stop{
+	{name: "create before its effect, for good", request: "POST", nth: 1, keep: true, code: 8, says: `it may still appear; the old token \d+ still works`, tokens: 1},
+	{name: "create after its effect, for good", request: "POST", nth: 1, after: true, keep: true, code: 8, says: `token \d+ exists and its secret is lost; the old token \d+ still works`, tokens: 2},
+	{name: "deletion before its effect, for good", request: "DELETE", nth: 1, keep: true, code: 8, says: `the new token \d+ works and its secret was delivered, and the old token \d+ (still works|may still work) too`, tokens: 2, output: true},
+	{name: "deletion after its effect, for good", request: "DELETE", nth: 1, after: true, keep: true, ok: true, says: "deleted the old token", tokens: 1, output: true},
+	{name: "twice, create", request: "POST", nth: 1, after: true, keep: true, twice: true, code: 8, says: `it is not known whether a token was made.*; the old token \d+ still works`, tokens: 2},
+	{name: "twice, confirming list", request: "GET", nth: 2, keep: true, twice: true, code: 8, says: `a token named held may be left.*; the old token \d+ still works`, tokens: 2},
+	{name: "twice, deletion", request: "DELETE", nth: 1, keep: true, twice: true, code: 8, says: `the old token \d+ may still work too`, tokens: 2, output: true},
+}
+
+// The first INT, TERM or HUP only stops the waiting: utho finds out what
+// happened, then delivers or undoes. A second one ends it with 8.
+func TestSignals(t *testing.T) {
+	all := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
+	for _, group := range []struct {
+		command string
+		stops   []stop
+		signals []syscall.Signal
+	}{
+		{"create", createStops, all},
+		{"create", createHeld, all[:1]},
+		{"rotate", rotateStops, all},
+		{"rotate", rotateHeld, all[1:2]},
+	} {
+		for _, sig := range group.signals {
+			for _, s := range group.stops {
+				t.Run(fmt.Sprintf("%s/%v/%s", group.command, sig, s.name), func(t *testing.T) {
+					t.Parallel()
+					signalAt(t, group.command, sig, s)
+				})
+			}
+		}
+	}
+}
+
+func signalAt(t *testing.T, command string, sig syscall.Signal, s stop) {
+	w := newBench(t)
+	args, old := []string{"token", "create", "held"}, ""
+	if command == "rotate" {
+		old = strings.TrimSpace(w.run(0, args...).stdout.String())
+		args = []string{"token", "rotate", "held", "--yes"}
+	}
+	hold := make(chan struct{})
+	rule := sandbox.Rule{Method: s.request, Nth: s.nth, Times: 1, Hold: hold}
+	if s.after {
+		rule.Hold, rule.HoldAfter = nil, hold
+	}
+	if s.twice {
+		// Nothing is answered any more, as on a line that broke.
+		rule.Times = 0
+	}
+	base := w.faults.Count(s.request, "")
+	w.faults.Add(rule)
+	p := w.start(args...)
+	w.await(s.name, func([]sandbox.Request) bool {
+		requests := w.faults.Requests()
+		n := 0
+		for _, r := range requests {
+			if r.Method == s.request {
+				if n++; n == base+s.nth {
+					return !s.after || r.Effect
+				}
+			}
+		}
+		return false
+	})
+	p.signal(sig)
+	if s.request != "GET" || s.nth > 1 {
+		p.awaitSaid("finding out what stands first")
+	}
+	if s.twice {
+		p.signal(sig)
+	}
+	if !s.keep {
+		close(hold)
+	} else {
+		defer close(hold)
+	}
+	want := s.code
+	if want == 0 && !s.ok {
+		want = 128 + int(sig)
+	}
+	p.exits(want)
+	p.says(s.says)
+	if got := w.count("held"); got != s.tokens {
+		t.Errorf("%d tokens in the end, want %d\n%s", got, s.tokens, p.said())
+	}
+	if got := p.stdout.Len() > 0; got != s.output {
+		t.Errorf("stdout %q", p.stdout.String())
+	}
+	w.faults.Clear()
+	secret := strings.TrimSpace(p.stdout.String())
+	if s.output && !w.works(secret) {
+		t.Error("the secret that was delivered does not work")
+	}
+	if old != "" && !s.output && !w.works(old) {
+		t.Error("nothing was delivered, and the old secret does not work")
+	}
+	w.noLeaks()
+}
+
+// A signal while the secret is being delivered lets the delivery come to its
+// end, and what follows it too.
+func TestSignalDuringDelivery(t *testing.T) {
+	t.Parallel()
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			w := newBench(t)
+			w.run(0, "token", "create", "held", "--to", "env:.env")
+			old := w.read(".env")
+			if err := syscall.Mkfifo(w.path("gate"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			p := w.start("token", "rotate", "held", "--yes", "--to", "env:.env",
+				"--to", "exec:sh -c 'echo delivering >&2; cat gate >/dev/null'")
+			p.awaitSaid("delivering")
+			p.signal(sig)
+			p.awaitSaid("finding out what stands first")
+			w.write("gate", "go on\n")
+			p.exits(0)
+			p.says("deleted the old token")
+			if w.count("held") != 1 || w.read(".env") == old {
+				t.Errorf("%d tokens; .env %q, was %q", w.count("held"), w.read(".env"), old)
+			}
+			w.noLeaks()
+		})
+	}
+	// A command that does not come to its end is ended, and the secret taken back.
+	t.Run("for good", func(t *testing.T) {
+		t.Parallel()
+		w := newBench(t)
+		if err := syscall.Mkfifo(w.path("gate"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := w.start("token", "create", "held", "--to", "env:.env",
+			"--to", "exec:sh -c 'echo delivering >&2; cat gate >/dev/null'")
+		p.awaitSaid("delivering")
+		p.signal(syscall.SIGTERM)
+		p.exits(143)
+		p.says("put back as before: env:.env; cannot be taken back: exec:.*the new token was deleted again")
+		if w.count("held") != 0 || w.read(".env") != "" {
+			t.Errorf("%d tokens; .env %q", w.count("held"), w.read(".env"))
+		}
+	})
+}
