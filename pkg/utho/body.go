@@ -148,7 +148,7 @@ func (c *Client) harmless(err error) error {
 	if strings.Contains(text, "failed to parse Location header") {
 		return errBadLocation
 	}
-	if !ownWords(err) && (strings.Contains(text, "malformed") || strings.ContainsAny(text, "\"\n")) {
+	if !ownWords(err) && c.quotes(text) {
 		return errNotHTTP
 	}
 	if clean := clip(c.hide.text(text), maxMessage); clean != text {
@@ -158,6 +158,17 @@ func (c *Client) harmless(err error) error {
 		return &brokenOff{err}
 	}
 	return err
+}
+
+// quotes reports whether the text of an error of net/http may quote the answer. Another transport's
+// own errors are kept, quotes and all.
+func (c *Client) quotes(text string) bool {
+	for _, mark := range []string{"malformed", "Content-Length", "transfer encoding", "railer", "http2:"} {
+		if strings.Contains(text, mark) {
+			return true
+		}
+	}
+	return c.hooked && strings.ContainsAny(text, "\"\n")
 }
 
 // ownWords reports whether the text of err comes from this machine and not from the answer.

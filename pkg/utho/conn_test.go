@@ -1,6 +1,8 @@
 package utho
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -56,7 +58,7 @@ func TestOneConnection(t *testing.T) {
 	}
 }
 
-// An answer that is complete but does not end keeps nobody waiting for long.
+// An answer that is complete but does not end is not lost when the time runs out.
 func TestAnswerWithoutEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -73,13 +75,34 @@ func TestAnswerWithoutEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The head of a short answer is read up to its end, so the deadline counts; what has been
-		// understood until then is not lost.
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		got, err := client.CreateToken(ctx, ci)
 		if err != nil || got.Secret != newSecret {
 			t.Errorf("got %v, %v", got, err)
+		}
+		transport.CloseIdleConnections()
+	})
+}
+
+// Of a long list only what follows it is missing; nobody waits for that.
+func TestListWithoutEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		body := string(manyTokens(3000))
+		_, transport := piped(func(_ int, _ seen, c net.Conn) bool {
+			_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(body), body)
+			_, err := c.Read(make([]byte, 1))
+			return err == nil
+		})
+		client, err := New(testSecret, WithBaseURL("http://localhost"), WithHTTPClient(&http.Client{Transport: transport}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		list, err := client.ListTokens(t.Context())
+		if err != nil || len(list.Tokens) != 3000 || time.Since(start) > time.Second {
+			t.Errorf("%v after %s", err, time.Since(start))
 		}
 		transport.CloseIdleConnections()
 	})
@@ -264,4 +287,33 @@ func TestRedirects(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An answer may be compressed; the bound is on what it becomes.
+func TestGzip(t *testing.T) {
+	t.Parallel()
+	zip := func(s string) string {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		if _, err := io.WriteString(z, s); err != nil {
+			t.Fatal(err)
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	client, _ := against(t, reply(200, zip(string(manyTokens(3000))), "Content-Encoding: gzip"))
+	list, err := client.ListTokens(t.Context())
+	if err != nil || len(list.Tokens) != 3000 {
+		t.Fatal(err)
+	}
+	client, _ = against(t, reply(200, zip(someTokens+strings.Repeat(" ", maxBody)), "Content-Encoding: gzip"))
+	_, err = client.ListTokens(t.Context())
+	if mustError(t, err, nil); !errors.Is(err, errTooLarge) {
+		t.Error(err)
+	}
+	client, _ = against(t, reply(200, zip(created)[:40], "Content-Encoding: gzip"))
+	_, err = client.CreateToken(t.Context(), ci)
+	mustError(t, err, ErrOutcomeUnknown)
 }

@@ -134,9 +134,7 @@ func (c *Client) exchange(ctx context.Context, r *request, target string, attemp
 	defer func() {
 		// The connection serves the next request only if this answer is read to its end. A failure
 		// here costs only the connection, unless the answer turns out too large.
-		timer := time.AfterFunc(maxDrain, cancel)
-		_, err := io.Copy(io.Discard, io.LimitReader(body, a.drainLimit(f)))
-		timer.Stop()
+		err := drain(body, a.drainLimit(f), cancel)
 		_ = resp.Body.Close() // the answer has been read, or given up
 		if err == errTooLarge && f == nil && r.create == nil {
 			f = &failure{Error: &Error{Status: a.status, Sent: true, Err: err}}
@@ -176,8 +174,25 @@ func (c *Client) accepted(ctx context.Context, a *answer) *failure {
 	return &failure{Error: &Error{Status: a.status, Sent: true, Err: err}}
 }
 
-// maxDrain is how long an answer that has been understood may take to end.
-const maxDrain = 500 * time.Millisecond
+// drain reads up to limit bytes and forgets them. If none comes for a while it gives up, by cancel.
+func drain(body io.Reader, limit int64, cancel func()) error {
+	const patience = 500 * time.Millisecond
+	timer := time.AfterFunc(patience, cancel)
+	defer timer.Stop()
+	buf := make([]byte, min(limit, 32<<10))
+	for limit > 0 {
+		n, err := body.Read(buf[:min(int64(len(buf)), limit)])
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		limit -= int64(n)
+		timer.Reset(patience)
+	}
+	return nil
+}
 
 // drainLimit is how much of an answer is read only to keep its connection, in bytes. Of an answer
 // that was understood it is everything, since one that is too large is an error whatever it

@@ -441,6 +441,21 @@ func TestForeignTransports(t *testing.T) {
 		t.Errorf("%d calls, %v", calls, e)
 	}
 
+	// Its errors are its own, and stay what they are.
+	_, err = c.ListTokens(t.Context())
+	if e := mustError(t, err, ErrUnavailable); e.Error() != "list tokens: lost (attempt 4)" {
+		t.Error(e)
+	}
+	mine := &net.AddrError{Err: "the store \"x\" is broken", Addr: "here"}
+	broken := roundTripper(func(*http.Request) (*http.Response, error) { return nil, mine })
+	if c, err = New(testSecret, WithHTTPClient(&http.Client{Transport: broken}), WithRetry(quick)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.ListTokens(t.Context())
+	if mustError(t, err, ErrUnavailable); !errors.Is(err, mine) {
+		t.Error(err)
+	}
+
 	calls = 0
 	dead := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED }}
 	telling := roundTripper(func(r *http.Request) (*http.Response, error) { calls++; return dead.RoundTrip(r) })

@@ -68,7 +68,7 @@ func (p *tokenPayload) add(t Token, read int64) {
 	if n := len(p.tokens); n == cap(p.tokens) && n >= 64 {
 		room := n
 		if p.size > read {
-			room = int((p.size-read)*int64(n)/read) + n/16
+			room = min(int((p.size-read)*int64(n)/read)+n/16, max(n, 1<<17))
 		}
 		grown := make([]Token, n, n+room)
 		copy(grown, p.tokens)

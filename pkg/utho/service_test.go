@@ -201,13 +201,16 @@ func mustError(t testing.TB, err error, kind error) *Error {
 	return e
 }
 
-// noSecret fails where a text holds the client's secret or that of a create.
+// noSecret fails where a text holds the client's secret, that of a create, or one that looks so.
 func noSecret(t testing.TB, text string) {
 	t.Helper()
-	for _, s := range []string{testSecret, newSecret, "live_", "Bearer"} {
+	for _, s := range []string{testSecret, newSecret} {
 		if strings.Contains(text, s) {
 			t.Errorf("%q is in %q", s, text)
 		}
+	}
+	if i := strings.Index(text+" ", "live_"); i >= 0 && tokenByte((text + " ")[i+len("live_")]) {
+		t.Errorf("a secret is in %q", text)
 	}
 }
 

@@ -1,0 +1,145 @@
+package utho
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+)
+
+func TestKindOfMessage(t *testing.T) {
+	t.Parallel()
+	for message, want := range map[string]error{
+		"Unauthorized access. Please provide a valid API key.": ErrUnauthorized,
+		"UNAUTHORIZED":                                       ErrUnauthorized,
+		"unauthorised access":                                ErrUnauthorized,
+		"You are not authorized.":                            ErrUnauthorized,
+		"Authorization failed":                               ErrUnauthorized,
+		"Missing Authorization header":                       ErrUnauthorized,
+		"Unauthenticated.":                                   ErrUnauthorized,
+		"Authentication failed":                              ErrUnauthorized,
+		"Invalid API key":                                    ErrUnauthorized,
+		"Invalid token.":                                     ErrUnauthorized,
+		"invalid api-key provided":                           ErrUnauthorized,
+		"Your API key is invalid":                            ErrUnauthorized,
+		"The access token has expired":                       ErrUnauthorized,
+		"token expired":                                      ErrUnauthorized,
+		"Invalid credentials":                                ErrUnauthorized,
+		"No API key given":                                   ErrUnauthorized,
+		"Forbidden: invalid API key":                         ErrUnauthorized,
+		"You don't have permission to do it":                 ErrForbidden,
+		"You don’t have permission":                          ErrForbidden,
+		"You do not have the required permissions":           ErrForbidden,
+		"Permission denied":                                  ErrForbidden,
+		"Unauthorized: permission denied":                    ErrForbidden,
+		"This API key has read-only access":                  ErrForbidden,
+		"read only token":                                    ErrForbidden,
+		"This action requires write access":                  ErrForbidden,
+		"API key lacks write scope":                          ErrForbidden,
+		"Write access required; this token is read-only":     ErrForbidden,
+		"You are not authorized to perform this action":      ErrForbidden,
+		"Access denied":                                      ErrForbidden,
+		"Forbidden":                                          ErrForbidden,
+		"You are not allowed to delete this":                 ErrForbidden,
+		"API not found":                                      ErrNotFound,
+		"API key not found":                                  ErrNotFound,
+		"Token does not exist":                               ErrNotFound,
+		"Token doesn't exist.":                               ErrNotFound,
+		"No such token":                                      ErrNotFound,
+		"no token found with this id":                        ErrNotFound,
+		"Could not find the API":                             ErrNotFound,
+		"":                                                   nil,
+		"Server is busy":                                     nil,
+		"Invalid token name":                                 nil,
+		"Invalid API key name":                               nil,
+		"Please give a valid token name":                     nil,
+		"write permission must be on or off":                 nil,
+		"Limit of keys reached":                              nil,
+		"The foundation is not foundering":                   nil,
+		"API has been deleted":                               nil,
+		"authorizations: 3":                                  nil,
+		"\x00\xff\u202e":                                     nil,
+		strings.Repeat("api key ", 1000):                     nil,
+		strings.Repeat("invalid api key name ", 1000) + "x.": nil,
+	} {
+		if got := kindOfMessage(message); got != want {
+			t.Errorf("%.60q: %v, want %v", message, got, want)
+		}
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	t.Parallel()
+	for want, e := range map[string]*Error{
+		"list tokens: boom": {Op: "list tokens", Err: errors.New("boom")},
+		"list tokens: HTTP 503 Service Unavailable (attempt 4)": {Op: "list tokens", Status: 503, Kind: ErrUnavailable, Attempts: 4},
+		"list tokens: HTTP 599":                                 {Op: "list tokens", Status: 599, Attempts: 1},
+		"delete token 1: the service says: API not found":       {Op: "delete token 1", Status: 200, Message: "API not found", Kind: ErrNotFound, Attempts: 1},
+		"create token: outcome unknown: HTTP 502 Bad Gateway: the connection broke off before the answer was complete": {Op: "create token", Status: 502, Kind: ErrOutcomeUnknown, Err: &brokenOff{io.EOF}},
+	} {
+		if got := e.Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	e := fmt.Errorf("rotate: %w", &Error{Op: "x", Kind: ErrUnavailable, Err: fmt.Errorf("%w: slow", context.DeadlineExceeded)})
+	if !errors.Is(e, ErrUnavailable) || !errors.Is(e, context.DeadlineExceeded) || errors.Is(e, ErrNotFound) {
+		t.Error(e)
+	}
+	if errs := (&Error{}).Unwrap(); len(errs) != 0 {
+		t.Error(errs)
+	}
+}
+
+func TestRedactor(t *testing.T) {
+	t.Parallel()
+	r := newRedactor(`op/aque"1+2`)
+	for in, want := range map[string]string{
+		"":                           "",
+		"nothing":                    "nothing",
+		`a op/aque"1+2 b`:            "a [redacted] b",
+		`{"k":"op\/aque\"1+2"}`:      `{"k":"op\/aque\"1+2"}`, // both escapes at once: not a spelling of PHP and Go
+		`{"k":"op/aque\"1+2"}`:       `{"k":"[redacted]"}`,
+		"x=op%2Faque%221+2&y":        "x=[redacted]&y",
+		"x=op%2Faque%221%2B2&y":      "x=[redacted]&y",
+		"live_abc_09-Z.":             "[redacted].",
+		"live_ live":                 "live_ live",
+		"x live_a,live_b":            "x [redacted],[redacted]",
+		`{"apikey":"opaque","a":1}`:  `{"apikey":[redacted],"a":1}`,
+		`{"APIKEY" : "op\"x","a":1}`: `{"APIKEY" : [redacted],"a":1}`,
+		`{"apikey":123,"a":1}`:       `{"apikey":[redacted],"a":1}`,
+		`{"apikey":"cut of`:          `{"apikey":[redacted]`,
+		`{"apikey":"cut\`:            `{"apikey":[redacted]`,
+		`{"apikey":`:                 `{"apikey":`,
+		`{"apikey"`:                  `{"apikey"`,
+		`{"apikey","x"}`:             `{"apikey","x"}`,
+	} {
+		if got := r.text(in); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+	// A secret that the bound cuts in two leaves no half.
+	long := strings.Repeat("x", 90) + "live_0123456789abcdefghij" + strings.Repeat("y", 90)
+	for limit := range len(long) + 5 {
+		if got := r.upTo(long, limit); strings.Contains(got, "live_") && strings.Contains(got, "012") || len(got) > limit+len(redacted)+len("…") {
+			t.Errorf("%d: %s", limit, got)
+		}
+	}
+}
+
+func FuzzRedact(f *testing.F) {
+	f.Add("a", "live_x", "b", 3)
+	f.Add(`{"apikey":"`, "secret/1", `"}`, 12)
+	f.Fuzz(func(t *testing.T, before, secret, after string, limit int) {
+		if len(secret) < 8 || !headerSafe(secret) || limit < 0 || strings.Contains(redacted+"…", secret) {
+			return
+		}
+		r := newRedactor(secret)
+		for _, got := range []string{r.text(before + secret + after), r.upTo(before+secret+after, limit)} {
+			if strings.Contains(got, secret) && !strings.Contains(before+redacted+after, secret) {
+				t.Fatalf("%q is in %q", secret, got)
+			}
+		}
+	})
+}
