@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // newAnswer reads the head of an answer, or all of a short one. Of an answer outside 2xx only the
@@ -76,6 +77,39 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 		return 0, errTooLarge
 	}
 	return n, err
+}
+
+// drain reads up to limit bytes and forgets them. If none comes for a while it gives up, by cancel.
+func drain(body io.Reader, limit int64, cancel func()) error {
+	const patience = 500 * time.Millisecond
+	timer := time.AfterFunc(patience, cancel)
+	defer timer.Stop()
+	buf := make([]byte, min(limit, 32<<10))
+	for limit > 0 {
+		n, err := body.Read(buf[:min(int64(len(buf)), limit)])
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		limit -= int64(n)
+		timer.Reset(patience)
+	}
+	return nil
+}
+
+// drainLimit is how much of an answer is read only to keep its connection, in bytes. Of an answer
+// that was understood it is everything, since one that is too large is an error whatever it
+// begins with.
+func (a *answer) drainLimit(f *failure) int64 {
+	switch {
+	case a.end == errTooLarge:
+		return 0
+	case f == nil && a.request.create == nil:
+		return maxBody + 1
+	}
+	return 256 << 10
 }
 
 // sending watches how far net/http gets with a request. Its hooks run on goroutines of net/http.

@@ -174,39 +174,6 @@ func (c *Client) accepted(ctx context.Context, a *answer) *failure {
 	return &failure{Error: &Error{Status: a.status, Sent: true, Err: err}}
 }
 
-// drain reads up to limit bytes and forgets them. If none comes for a while it gives up, by cancel.
-func drain(body io.Reader, limit int64, cancel func()) error {
-	const patience = 500 * time.Millisecond
-	timer := time.AfterFunc(patience, cancel)
-	defer timer.Stop()
-	buf := make([]byte, min(limit, 32<<10))
-	for limit > 0 {
-		n, err := body.Read(buf[:min(int64(len(buf)), limit)])
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		limit -= int64(n)
-		timer.Reset(patience)
-	}
-	return nil
-}
-
-// drainLimit is how much of an answer is read only to keep its connection, in bytes. Of an answer
-// that was understood it is everything, since one that is too large is an error whatever it
-// begins with.
-func (a *answer) drainLimit(f *failure) int64 {
-	switch {
-	case a.end == errTooLarge:
-		return 0
-	case f == nil && a.request.create == nil:
-		return maxBody + 1
-	}
-	return 256 << 10
-}
-
 // newRequest builds the request with its headers, the same for every operation.
 func (c *Client) newRequest(ctx context.Context, r *request, target string, sent *sending) (*http.Request, error) {
 	var body io.Reader
