@@ -12,7 +12,7 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// The exit codes, as docs/exit-codes.md lists them.
+// The exit codes, as docs/reference.md lists them.
 const (
 	exitError       = 1
 	exitUsage       = 2
