@@ -31,6 +31,7 @@ func newMachine(t testing.TB) *machine {
 	m := &machine{t, home, map[string]string{
 		"HOME":                     home,
 		"PATH":                     os.Getenv("PATH"),
+		"GORACE":                   goRace,
 		"UTHO_CONFIG_DIR":          filepath.Join(home, "config"),
 		"UTHO_STATE_DIR":           filepath.Join(home, "state"),
 		"DBUS_SESSION_BUS_ADDRESS": "unix:path=" + filepath.Join(home, "no-bus"),

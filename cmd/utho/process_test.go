@@ -37,7 +37,7 @@ func newBench(t *testing.T) *bench {
 	}
 	w := &bench{service: s, t: t, dir: dir}
 	w.env = append(w.env,
-		"PATH="+os.Getenv("PATH"), "HOME="+dir, "NO_PROXY=*",
+		"GORACE="+goRace, "PATH="+os.Getenv("PATH"), "HOME="+dir, "NO_PROXY=*",
 		"UTHO_CONFIG_DIR="+filepath.Join(dir, "config"), "UTHO_STATE_DIR="+filepath.Join(dir, "state"),
 		"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(dir, "no-bus"),
 		"UTHO_API_KEY="+s.key, "UTHO_API_URL="+s.url,

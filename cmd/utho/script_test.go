@@ -22,6 +22,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the goldens of scripts and the generated files")
 
+// goRace spares every process of a -race build the second that it waits at its
+// end by default. The processes of tests have it in GORACE.
+const goRace = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"utho": main,
@@ -112,6 +116,7 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("UTHO_STATE_DIR", filepath.Join(env.WorkDir, "state"))
 	env.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(env.WorkDir, "no-bus"))
 	env.Setenv("NO_PROXY", "*")
+	env.Setenv("GORACE", goRace)
 	main, err := startService(filepath.Join(env.WorkDir, ".service"), env.Defer)
 	if err != nil {
 		return err

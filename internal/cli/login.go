@@ -97,6 +97,9 @@ func (a *app) login(ctx context.Context, req loginRequest) error {
 		return failf(exitAuth, "auth", "this token cannot be used: %w", errors.Unwrap(err))
 	}
 	if _, err := s.list(ctx); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx) // a signal
+		}
 		f := classify(err)
 		f.msg = fmt.Sprintf("the token cannot be proved; nothing was saved: %v", err)
 		if f.exit == exitAuth {

@@ -1,0 +1,157 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A served sandbox is what `utho sandbox serve` offers.
+type served struct {
+	cmd      *exec.Cmd
+	out      *bufio.Reader
+	stderr   *bytes.Buffer
+	url, key string
+}
+
+// serveSandbox starts `utho sandbox serve` and reads the two lines it prints.
+func serveSandbox(t *testing.T, m *machine, args ...string) *served {
+	t.Helper()
+	p := &served{cmd: m.command(append([]string{"utho", "sandbox", "serve"}, args...)...), stderr: new(bytes.Buffer)}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.Stderr = p.stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.cmd.Process.Kill() }) // where the test failed before its end
+	p.out = bufio.NewReader(out)
+	p.url = p.line(t, "UTHO_API_URL=")
+	p.key = p.line(t, "UTHO_API_KEY=")
+	return p
+}
+
+func (p *served) line(t *testing.T, prefix string) string {
+	t.Helper()
+	line, err := p.out.ReadString('\n')
+	value, ok := strings.CutPrefix(line, prefix)
+	if err != nil || !ok {
+		t.Fatalf("the line is %q, %v, and should begin with %s", line, err, prefix)
+	}
+	return strings.TrimSuffix(value, "\n")
+}
+
+// ends sends a signal and waits for the end.
+func (p *served) ends(t *testing.T, sig syscall.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(p.out)
+	if err != nil || len(rest) > 0 {
+		t.Errorf("after the two lines stdout says %q, %v", rest, err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("after %v: %v; stderr: %s", sig, err, p.stderr)
+	}
+}
+
+// Other processes of utho and other clients use the served sandbox, which is
+// the one of the profile.
+func TestSandboxServe(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	p := serveSandbox(t, m)
+	if !regexp.MustCompile(`^http://127\.0\.0\.1:[1-9][0-9]*/v2$`).MatchString(p.url) || !regexp.MustCompile(`^live_sandbox_\w+$`).MatchString(p.key) {
+		t.Fatalf("it prints %s and %s", p.url, p.key)
+	}
+	client := newMachine(t).with("UTHO_API_URL", p.url, "UTHO_API_KEY", p.key)
+	if got := client.utho("token", "list", "-o", "id").want(t, 0).stdout; got != "10000\n10001\n10002\n10003\n" {
+		t.Errorf("the list is %q", got)
+	}
+	secret := client.utho("token", "create", "ci").want(t, 0).stdout
+	m.utho("-p", "sandbox", "token", "get", "ci").want(t, 0)
+	client.with("UTHO_API_KEY", strings.TrimSpace(secret)).utho("token", "list").want(t, 0)
+
+	// A second server, and a change past both: one store.
+	q := serveSandbox(t, m, "--addr", "localhost:0")
+	m.utho("-p", "sandbox", "token", "delete", "ci", "--yes").want(t, 0)
+	client.with("UTHO_API_URL", q.url).utho("token", "get", "ci").want(t, 5)
+	client.utho("token", "get", "ci").want(t, 5)
+	m.utho("sandbox", "reset").want(t, 0)
+	client.utho("token", "list").want(t, 0)
+
+	q.ends(t, syscall.SIGINT)
+	p.ends(t, syscall.SIGTERM)
+	client.utho("token", "list", "--timeout", "1s").want(t, 9)
+}
+
+// The requests of the official Go SDK, as it writes them, against the program.
+func TestSandboxServeOfficialSDK(t *testing.T) {
+	t.Parallel()
+	p := serveSandbox(t, newMachine(t))
+	host := strings.TrimSuffix(strings.TrimPrefix(p.url, "http://"), "/v2")
+	conn, err := net.Dial("tcp", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // every answer has been read
+	answers := bufio.NewReader(conn)
+	exchange := func(line, body string) string {
+		t.Helper()
+		length := ""
+		if body != "" {
+			length = fmt.Sprintf("Content-Length: %d\r\n", len(body))
+		}
+		_, err := io.WriteString(conn, line+" HTTP/1.1\r\n"+
+			"Host: "+host+"\r\n"+
+			"User-Agent: Go-http-client/1.1\r\n"+
+			length+
+			"Accept-Encoding: application/json\r\n"+
+			"Authorization: Bearer "+p.key+"\r\n"+
+			"Content-Type: application/json\r\n"+
+			"\r\n"+body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close() //nolint:errcheck // read to its end
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Encoding") != "" || resp.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: %d, %v", line, resp.StatusCode, resp.Header)
+		}
+		return string(text)
+	}
+	for _, step := range []struct{ line, body, want string }{
+		{"GET /v2/api", "", `^\{"status":"success","api":\[\{"id":"10000","name":"ci-deploy","write":"1","created_at":"2024-04-22 01:12:36"\},.*\]\}$`},
+		{"POST /v2/api/generate", `{"name":"<ci&x>","write":"0"}` + "\n", `^\{"status":"success","apikey":"live_sandbox_\w+","message":"New API has been created"\}$`},
+		{"POST /v2/api/generate", `{"name":"<ci&x>","write":"on"}` + "\n", `^\{"status":"success","apikey":"live_sandbox_\w+","message":"New API has been created"\}$`},
+		{"GET /v2/api", "", `\{"id":"10004","name":"<ci&x>","write":"0","created_at":"[-0-9]{10} [:0-9]{8}"\},\{"id":"10005","name":"<ci&x>","write":"1","created_at":"[-0-9]{10} [:0-9]{8}"\}\]\}$`},
+		{"DELETE /v2/api/10004/delete", "", `^\{"status":"success","message":".+"\}$`},
+		{"DELETE /v2/api/10004/delete", "", `^\{"status":"error","message":".+"\}$`},
+		{"GET /v2/account/info", "", `^\{"status":"success","user":\{"id":"32154","fullname":"Asha Rao",.*\}\}$`},
+	} {
+		if got := exchange(step.line, step.body); !regexp.MustCompile(step.want).MatchString(got) {
+			t.Errorf("%s: %s\nwant: %s", step.line, got, step.want)
+		}
+	}
+	p.ends(t, syscall.SIGTERM)
+}
