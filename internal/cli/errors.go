@@ -54,6 +54,25 @@ func usagef(format string, args ...any) *failure {
 	return failf(exitUsage, "usage", format, args...)
 }
 
+// said is err with what was being done, in this program's words and not, again,
+// in the client's.
+func said(what string, err error) error { return &described{what, err} }
+
+type described struct {
+	what string
+	err  error
+}
+
+func (d *described) Error() string {
+	text := d.err.Error()
+	if e, ok := d.err.(*utho.Error); ok { //nolint:errorlint // only its own words are taken off
+		text = strings.TrimPrefix(text, e.Op+": ")
+	}
+	return d.what + ": " + text
+}
+
+func (d *described) Unwrap() error { return d.err }
+
 // childStatus is the end of `token run`: the command's own exit status, about
 // which utho has nothing to say.
 type childStatus int

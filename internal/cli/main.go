@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"slices"
 	"strings"
@@ -84,8 +85,9 @@ func (e *stdoutError) Unwrap() error { return e.err }
 // Main runs utho with the arguments after the program's name and returns its
 // exit status. version is empty in a build that is not a release.
 func Main(version string, args []string, in, out, errFile *os.File) int {
-	sig, stop := watch()
-	defer stop()
+	// net/http reports what a hostile service sends unasked through package log.
+	log.SetOutput(io.Discard)
+	sig := watch()
 	a := &app{
 		version: version,
 		in:      in,
@@ -215,5 +217,3 @@ func (a *app) about(ids []string, words ...string) string {
 
 // deleteCommand is the line that deletes the tokens with these ids.
 func (a *app) deleteCommand(ids ...string) string { return a.about(ids, "token", "delete") }
-
-var _ io.Writer = (*answer)(nil)

@@ -63,7 +63,7 @@ func (m *making) post(soft, hard context.Context) error {
 		err = cause
 	}
 	f := classify(err)
-	f.msg = fmt.Sprintf("create %s: %s; nothing was created", quoteText(m.req.Name), err)
+	f.msg = said("create "+quoteText(m.req.Name), err).Error() + "; nothing was created"
 	return f
 }
 
@@ -89,7 +89,7 @@ func (m *making) fresh(tokens []utho.Token) []utho.Token {
 // findLost lists at 0, 1 and 3 s after an answer that was lost, and says what
 // stands. The token is deleted only where its name can be nobody else's.
 func (m *making) findLost(soft, hard context.Context, lost error) error {
-	name := quoteText(m.req.Name)
+	lost = said("create "+quoteText(m.req.Name), lost)
 	var listErr error
 	for _, wait := range []time.Duration{0, time.Second, 2 * time.Second} {
 		pause(soft, wait)
@@ -104,11 +104,11 @@ func (m *making) findLost(soft, hard context.Context, lost error) error {
 		if len(found) == 1 && m.unique {
 			err := m.remove(hard, found[0].ID)
 			if err == nil {
-				return failf(exitError, "error", "create %s: %v; the token it had made, %s, was deleted again", name, lost, found[0].ID)
+				return failf(exitError, "error", "%v; the token it had made, %s, was deleted again", lost, found[0].ID)
 			}
-			return m.left(fmt.Errorf("create %s: %w", name, lost), found, err)
+			return m.left(lost, found, err)
 		}
-		return m.left(fmt.Errorf("create %s: %w", name, lost), found, nil)
+		return m.left(lost, found, nil)
 	}
 	after := " after 3 s"
 	if soft.Err() != nil {
@@ -116,10 +116,10 @@ func (m *making) findLost(soft, hard context.Context, lost error) error {
 	}
 	if listErr != nil {
 		return failf(exitUnknown, "unknown_outcome",
-			"create %s: %w; it is not known whether a token was made, since the list failed too: %w", name, lost, listErr).
+			"%w; it is not known whether a token was made, since the list failed too: %w", lost, listErr).
 			with("look for it, and delete it if it is there: its secret is lost: %s", m.a.command("token", "list", "-o", "wide"))
 	}
-	return failf(exitUnknown, "unknown_outcome", "create %s: %w; there is no new token named %s%s; it may still appear", name, lost, m.req.Name, after).
+	return failf(exitUnknown, "unknown_outcome", "%w; there is no new token named %s%s; it may still appear", lost, m.req.Name, after).
 		with("look again before trying again: %s", m.a.command("token", "list", "-o", "wide"))
 }
 

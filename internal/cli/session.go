@@ -43,6 +43,8 @@ type session struct {
 	sandbox bool
 	box     *sandbox.Sandbox
 	client  *utho.Client
+
+	transport http.RoundTripper // see roundTripper
 }
 
 // choice is which credential wins, before anything secret is read.
@@ -425,26 +427,44 @@ func (a *app) runCredentialCommand(ctx context.Context, s *session) error {
 
 // connect makes the client.
 func (s *session) connect() (err error) {
-	if strings.HasPrefix(s.origin, "https:") && !s.sandbox {
-		// The system's roots take some 12 ms to read: let that run beside name
-		// resolution and connecting.
-		go func() { _, _ = x509.SystemCertPool() }()
-	}
 	s.client, err = s.with(s.secret)
 	return err
+}
+
+// roundTripper is what all clients of the session share: the sandbox itself, or
+// connections to the service.
+func (s *session) roundTripper() http.RoundTripper {
+	switch {
+	case s.transport != nil:
+	case s.sandbox:
+		s.transport = s.box.Transport()
+	default:
+		t := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
+		if standard, ok := http.DefaultTransport.(*http.Transport); ok {
+			t = standard.Clone()
+		}
+		t.MaxIdleConnsPerHost = deletesAtOnce
+		t.MaxResponseHeaderBytes = 1 << 20
+		s.transport = t
+		if strings.HasPrefix(s.origin, "https:") {
+			// The system's roots take some 12 ms to read: let that run beside
+			// name resolution and connecting.
+			go func() { _, _ = x509.SystemCertPool() }()
+		}
+	}
+	return s.transport
 }
 
 // with is a client for the same place with another secret. It shares the
 // connections of the first.
 func (s *session) with(secret string) (*utho.Client, error) {
-	transport := http.DefaultTransport
-	if s.sandbox {
-		transport = s.box.Transport()
-	}
 	options := []utho.Option{
 		utho.WithBaseURL(s.baseURL),
 		utho.WithUserAgent(s.a.userAgent()),
-		utho.WithHTTPClient(&http.Client{Transport: transport}),
+		utho.WithHTTPClient(&http.Client{Transport: s.roundTripper()}),
+	}
+	if s.sandbox { // what it fails with is no passing state of a network
+		options = append(options, utho.WithRetry(utho.RetryPolicy{MaxAttempts: 1}))
 	}
 	if s.zone != nil {
 		options = append(options, utho.WithLocation(s.zone))

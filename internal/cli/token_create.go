@@ -96,7 +96,7 @@ func (a *app) createToken(soft context.Context, req createRequest) error {
 	}
 	list, err := s.list(soft)
 	if err != nil {
-		return fmt.Errorf("create %s: %w", quoteText(name), err)
+		return said("create "+quoteText(name)+": list the tokens there are", err)
 	}
 	at := now(list)
 	if lifetime > 0 {

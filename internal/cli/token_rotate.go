@@ -227,7 +227,7 @@ func (r *rotation) giveUp(hard context.Context, cause error) error {
 func (r *rotation) prove(soft context.Context) error {
 	probe, err := r.s.with(r.secret)
 	if err != nil {
-		return fmt.Errorf("prove the new secret: %w", err)
+		return said("prove the new secret", err)
 	}
 	deadline := time.Now().Add(provedFor)
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
@@ -239,11 +239,11 @@ func (r *rotation) prove(soft context.Context) error {
 		case soft.Err() != nil:
 			return context.Cause(soft)
 		case !rejected && errors.Is(err, utho.ErrUnavailable):
-			return fmt.Errorf("prove the new secret: %w", err)
+			return said("prove the new secret", err)
 		case !rejected:
-			return failf(exitError, "error", "prove the new secret: %w", err)
+			return failf(exitError, "error", "%w", said("prove the new secret", err))
 		case time.Now().Add(wait).After(deadline):
-			return failf(exitError, "error", "prove the new secret: the service rejects it: %w", err)
+			return failf(exitError, "error", "%w", said("prove the new secret: the service rejects it", err))
 		}
 		pause(soft, wait)
 	}
@@ -281,7 +281,7 @@ func stillBoth(a *app, oldID, newID string, err error) error {
 	if errors.As(err, new(unseenError)) {
 		and = "may still work too"
 	}
-	return failf(exitUnknown, "unknown_outcome", "delete the old token %s: %w; %s works and its secret was delivered, and the old token %s %s", oldID, err, what, oldID, and).
+	return failf(exitUnknown, "unknown_outcome", "%w; %s works and its secret was delivered, and the old token %s %s", said("delete the old token "+oldID, err), what, oldID, and).
 		with("%s", a.deleteCommand(oldID))
 }
 

@@ -29,12 +29,17 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	// A client that asks whether its request ever left hears of the attempt, and
+	// below that it did.
+	trace := httptrace.ContextClientTrace(ctx)
+	if trace != nil && trace.GetConn != nil {
+		trace.GetConn(r.URL.Host)
+	}
 	p, err := t.s.respond(r)
 	if errors.As(err, new(*StoreError)) {
 		return nil, err
 	}
-	// To a client that asks whether its request ever left, it did from here on.
-	if trace := httptrace.ContextClientTrace(ctx); trace != nil {
+	if trace != nil {
 		if trace.GotConn != nil {
 			trace.GotConn(httptrace.GotConnInfo{})
 		}
