@@ -1,0 +1,98 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/utho/utho-cli/internal/sandbox"
+)
+
+// Many are deleted at once, but never more than eight, and all are attempted.
+func TestDeleteAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newBench(t)
+	w.make(20)
+	hold := make(chan struct{})
+	w.faults.Add(sandbox.Rule{Method: "DELETE", Hold: hold})
+	p := w.start("token", "delete", "--name", "many-*", "--yes")
+	// Eight come, and no ninth before one of them is answered: each answer lets one
+	// more in.
+	for n := 8; n <= 20; n++ {
+		w.await(fmt.Sprint(n, " deletions"), func([]sandbox.Request) bool { return w.faults.Count("DELETE", "") >= n })
+		if got := w.faults.Count("DELETE", ""); got != n {
+			t.Fatalf("%d deletions, want %d", got, n)
+		}
+		hold <- struct{}{}
+	}
+	close(hold)
+	p.exits(0)
+	if n := strings.Count(p.stdout.String(), "deleted "); n != 20 {
+		t.Errorf("%d deleted:\n%s", n, p.stdout.String())
+	}
+	w.left(4)
+}
+
+// The first signal begins no further deletion, and waits for those under way.
+func TestDeleteInterrupted(t *testing.T) {
+	t.Parallel()
+	w := newBench(t)
+	w.make(20)
+	hold := make(chan struct{})
+	w.faults.Add(sandbox.Rule{Method: "DELETE", Hold: hold})
+	p := w.start("token", "delete", "--name", "many-*", "--yes")
+	w.await("deletions", func([]sandbox.Request) bool { return w.faults.Count("DELETE", "") >= 8 })
+	p.signal(syscall.SIGINT)
+	p.awaitSaid("finding out what stands first")
+	close(hold)
+	p.exits(130)
+	p.says("12 deletions not attempted")
+	if n := strings.Count(p.stdout.String(), "deleted "); n != 8 {
+		t.Errorf("%d deleted:\n%s", n, p.stdout.String())
+	}
+	w.left(16)
+}
+
+// On a terminal it asks, and shows how far it is.
+func TestDeleteOnTerminal(t *testing.T) {
+	t.Parallel()
+	w := newBench(t)
+	w.make(5)
+	term := w.onTerminal("utho", "token", "delete", "--name", "many-*")
+	term.awaitSaid(`\d+ "many-4" .*\n.*Delete 5 tokens for good\? \[y/N\]: `)
+	term.types("n\n")
+	term.exits(3)
+	w.left(9)
+	term = w.onTerminal("utho", "token", "delete", "--name", "many-*")
+	term.awaitSaid(`\[y/N\]: `)
+	term.types(ctrlC)
+	term.exits(130)
+	w.left(9)
+	term = w.onTerminal("utho", "token", "delete", "--name", "many-*")
+	term.awaitSaid(`\[y/N\]: `)
+	term.types("y\n")
+	term.exits(0)
+	term.says(`deleting .*\(?[1-5]/5`)
+	w.left(4)
+	// So does rotate.
+	term = w.onTerminal("utho", "token", "rotate", "grafana")
+	term.awaitSaid(`10001 "grafana".*\n.*delete the old token for good\? \[y/N\]: `)
+	term.types("\n")
+	term.exits(3)
+	if w.faults.Count("POST", "") != 5 {
+		t.Error("made before it was confirmed")
+	}
+	p := w.onTerminal("utho", "--no-input", "token", "delete", "grafana")
+	p.exits(2)
+}
+
+// make makes tokens named many-0 and so on.
+func (w *bench) make(n int) {
+	w.t.Helper()
+	for i := range n {
+		w.run(0, "token", "create", fmt.Sprint("many-", i))
+	}
+}
