@@ -223,7 +223,7 @@ func TestKeyringUnusable(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			m, service := tc.setup(t), record(t)
-			mark := "mark-" + filepath.Base(m.home) + t.Name() + "."
+			mark := "mark:" + m.home + ":" // no other run of the tests has the same
 			m.env["UTHO_TEST_MARK"] = mark
 			m.env["UTHO_API_URL"] = service.url
 			m.write("current_profile: work\nprofiles:\n  work:\n    api_url: "+service.url+"\n    store: keyring\n", "config", "config.yaml")
