@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,7 +63,7 @@ func (a *app) listProfiles() error {
 	for _, p := range file.Profiles() {
 		docs = append(docs, profileDoc{
 			Name:    p.Name,
-			APIURL:  firstOf(p.APIURL, utho.DefaultBaseURL),
+			APIURL:  shownURL(firstOf(p.APIURL, utho.DefaultBaseURL)),
 			Store:   profileStore(p),
 			Current: strings.EqualFold(p.Name, file.Current()),
 		})
@@ -84,6 +85,15 @@ func (a *app) listProfiles() error {
 			return ""
 		}},
 	}, docs, output.TableOptions{})
+}
+
+// shownURL is an address without the password that somebody may have written
+// into it. utho does not use such a one, but has to show it.
+func shownURL(s string) string {
+	if u, err := url.Parse(s); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return s
 }
 
 // profileStore is where a profile's token comes from.

@@ -31,7 +31,7 @@ type accountDoc struct {
 func (a *app) statusDoc(s *session, authenticated bool, ac *accountDoc) statusDoc {
 	return statusDoc{
 		Profile:       orNull(s.profile),
-		APIURL:        s.baseURL,
+		APIURL:        shownURL(s.baseURL),
 		Source:        orNull(s.source),
 		Store:         orNull(s.kind),
 		Authenticated: authenticated,
@@ -155,7 +155,7 @@ func (a *app) writeStatus(f format, s *session, ok bool, ac *accountDoc, shadows
 		}
 	}
 	add("PROFILE", s.profile)
-	add("API URL", s.baseURL)
+	add("API URL", shownURL(s.baseURL))
 	add("CREDENTIAL", s.source)
 	add("STORE", s.kind)
 	add("SHADOWS", strings.Join(shadows, ", "))
