@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -224,7 +225,14 @@ func (d *profileDestination) Prepare(ctx context.Context) error {
 		}
 		return err
 	}
-	return d.store.Probe(ctx, d.ref)
+	if err := d.store.Probe(ctx, d.ref); err != nil {
+		return err
+	}
+	paths, err := d.a.paths()
+	if err != nil {
+		return err
+	}
+	return config.Try(ctx, paths, func(e *config.Edit) error { return e.SetProfile(d.profile) })
 }
 
 func (d *profileDestination) taken() error {
@@ -317,7 +325,24 @@ func (d *destinations) addOwn(s *session) error {
 
 func (d *ownDestination) String() string { return "profile:" + d.s.profile }
 
-func (d *ownDestination) Prepare(ctx context.Context) error { return d.s.store.Probe(ctx, d.s.ref()) }
+func (d *ownDestination) Prepare(ctx context.Context) error {
+	if err := d.s.store.Probe(ctx, d.s.ref()); err != nil {
+		return err
+	}
+	paths, err := d.a.paths()
+	if err != nil {
+		return err
+	}
+	// The new token's id is not known yet, but that one can be written.
+	return config.Try(ctx, paths, func(e *config.Edit) error {
+		p, ok := e.Profile(d.s.profile)
+		if !ok {
+			return fmt.Errorf("profile %s: %w", d.s.profile, config.ErrNoProfile)
+		}
+		p.TokenID = "0" // any other than the old one's
+		return e.SetProfile(p)
+	})
+}
 
 func (d *ownDestination) Deliver(ctx context.Context, secret string) error {
 	d.written = true

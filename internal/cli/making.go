@@ -98,10 +98,15 @@ func (m *making) findLost(soft, hard context.Context, lost error) error {
 			continue
 		}
 		found := m.fresh(list.Tokens)
+		sure := len(found) == 1
 		if len(found) == 0 {
-			continue
+			t, ok := m.altered(list.Tokens)
+			if !ok {
+				continue
+			}
+			found = append(found, t)
 		}
-		if len(found) == 1 && m.unique {
+		if sure && m.unique {
 			err := m.remove(hard, found[0].ID)
 			if err == nil {
 				return failf(exitError, "error", "%v; the token it had made, %s, was deleted again", lost, found[0].ID)

@@ -179,9 +179,11 @@ func hashDestinations(to []string) string {
 }
 
 // prune removes the records of rotations whose old token is gone: there is
-// nothing to finish. What cannot be read is left for read to complain about.
+// nothing to finish. Those of another account at the same origin stay: none of
+// their tokens is among these. What cannot be read is left for read to complain
+// about.
 func (r *records) prune(tokens []utho.Token) {
-	there := map[string]bool{}
+	there, known := map[string]bool{}, ids(tokens)
 	for _, t := range tokens {
 		there[filepath.Base(r.path(t.ID))] = true
 	}
@@ -196,7 +198,8 @@ func (r *records) prune(tokens []utho.Token) {
 		path := filepath.Join(r.dir, e.Name())
 		var rec rotationRecord
 		data, err := privfile.ReadSecret(path)
-		if err == nil && json.Unmarshal(data, &rec) == nil && rec.Origin == r.origin {
+		if err == nil && json.Unmarshal(data, &rec) == nil && rec.Origin == r.origin &&
+			(known[rec.NewID] || slices.ContainsFunc(rec.Before, func(id string) bool { return known[id] })) {
 			_ = os.Remove(path)
 			_ = os.Remove(strings.TrimSuffix(path, ".json") + ".lock")
 		}
@@ -259,14 +262,14 @@ func (a *app) resume(soft context.Context, s *session, rec *rotationRecord, old 
 			with("where it has arrived: %s; where not: %s, then rotate again", a.deleteCommand(old.ID), a.deleteCommand(left[0].ID))
 	}
 	return true, failf(exitUnknown, "unknown_outcome",
-		"an earlier rotation of %s, begun %s, delivered the secret of token %s to %s and was killed before it deleted the old token; both work",
+		"an earlier rotation of %s, begun %s, delivered the secret of token %s to %s, but did not delete the old token; both work",
 		old.ID, since, names, strings.Join(rec.To, ", ")).
 		with("%s", a.deleteCommand(old.ID))
 }
 
 // finish deletes the old token of a rotation that had delivered its secret.
 func (a *app) finish(soft context.Context, s *session, rec *rotationRecord, old, made utho.Token, req rotateRequest, out *secretOutput) error {
-	a.note("an earlier rotation of %s delivered the secret of token %s to %s and was killed before it deleted the old token", old.ID, made.ID, strings.Join(rec.To, ", "))
+	a.note("an earlier rotation of %s delivered the secret of token %s to %s, but did not delete the old token", old.ID, made.ID, strings.Join(rec.To, ", "))
 	if !req.yes {
 		if err := a.confirm(soft, "Delete the old token "+old.ID+" for good?"); err != nil {
 			return err
@@ -282,6 +285,29 @@ func (a *app) finish(soft context.Context, s *session, rec *rotationRecord, old,
 	}
 	rec.end()
 	a.note("finished it: deleted the old token %s", old.ID)
+	return a.finished(rec, old, made, req, out)
+}
+
+// gone is for a rotation that was killed after it had deleted the old token: all
+// that is left to finish is its record.
+func (a *app) gone(r *records, list *utho.TokenList, req rotateRequest, out *secretOutput) (done bool, err error) {
+	rec, err := r.read(req.arg)
+	if err != nil || rec == nil || rec.Stage != stageDelivered {
+		return false, nil //nolint:nilerr // the caller has the better error
+	}
+	made := matching(list.Tokens, func(t utho.Token) bool { return t.ID == rec.NewID })
+	if len(made) != 1 {
+		return false, nil
+	}
+	rec.end()
+	a.note("an earlier rotation of %s delivered the secret of token %s to %s and deleted the old token", rec.OldID, rec.NewID, strings.Join(rec.To, ", "))
+	old := utho.Token{ID: rec.OldID, Name: rec.OldName, Scope: made[0].Scope}
+	return true, a.finished(rec, old, made[0], req, out)
+}
+
+// finished ends a command that had only to finish an earlier one. It is a
+// failure where this one was to take a secret elsewhere: there is none.
+func (a *app) finished(rec *rotationRecord, old, made utho.Token, req rotateRequest, out *secretOutput) error {
 	if out.secret || rec.ToHash != hashDestinations(req.to) {
 		return failf(exitError, "error",
 			"nothing new was made: the secret of token %s is where the earlier rotation delivered it, %s", made.ID, strings.Join(rec.To, ", ")).

@@ -105,7 +105,9 @@ func (a *app) deleteTokens(soft context.Context, req deleteRequest) error {
 		return a.writeDeletions(format, work, true)
 	}
 	if len(work) == 0 {
-		a.note("no token matches; nothing was deleted")
+		if a.terminal() { // cron mails every word
+			a.note("no token matches; nothing was deleted")
+		}
 		return a.writeDeletions(format, work, false)
 	}
 	if !req.yes {

@@ -94,11 +94,16 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 	if err != nil {
 		return err
 	}
-	records.prune(list.Tokens)
 	old, err := a.findRotated(list.Tokens, records, req.arg)
 	if err != nil {
+		if classify(err).exit == exitNotFound {
+			if done, err := a.gone(records, list, req, out); done {
+				return err
+			}
+		}
 		return err
 	}
+	records.prune(list.Tokens)
 	release, err := records.lock(soft, old.ID)
 	if err != nil {
 		return err

@@ -95,6 +95,9 @@ func (a *app) runWithToken(soft context.Context, req runRequest) error {
 		if !isVariable(name) {
 			return usagef("--env %s: not the name of a variable", quoteText(name)).with("letters, digits and _, not a digit first")
 		}
+		if name == "UTHO_API_URL" {
+			return usagef("--env UTHO_API_URL: that variable gets the service's address")
+		}
 	}
 	path, err := lookCommand(req.argv[0])
 	if err != nil {
