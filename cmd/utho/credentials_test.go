@@ -23,14 +23,6 @@ import (
 	"time"
 )
 
-// The secrets of the table, by where they are.
-const (
-	keySecret     = "live_test_good_of_UTHO_API_KEY"
-	tokenSecret   = "live_test_good_of_UTHO_TOKEN"
-	filedSecret   = "live_test_good_of_the_file_store"
-	commandSecret = "live_test_good_of_the_command"
-)
-
 // sources says which of them are there.
 type sources struct {
 	flag     string // --profile

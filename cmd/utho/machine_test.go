@@ -143,6 +143,14 @@ func (r result) says(t testing.TB, texts ...string) result {
 	return r
 }
 
+// Secrets that a recorder knows, by where they are.
+const (
+	keySecret     = "live_test_good_of_UTHO_API_KEY"
+	tokenSecret   = "live_test_good_of_UTHO_TOKEN"
+	filedSecret   = "live_test_good_of_the_file_store"
+	commandSecret = "live_test_good_of_the_command"
+)
+
 // A recorder is a service that knows some tokens, has none in its list, and
 // writes down which credentials came.
 type recorder struct {
