@@ -40,15 +40,22 @@ type session struct {
 	conn *dbus.Conn
 }
 
-// newSession starts a bus that can start no service by itself.
-func newSession(t *testing.T) *session {
+// socketFolder is a new folder with a name short enough for a socket in it.
+func socketFolder(t *testing.T) string {
 	t.Helper()
-	daemon := keyringTool(t, "dbus-daemon")
-	dir, err := os.MkdirTemp("", "bus") // t.TempDir can be too long for a socket
+	dir, err := os.MkdirTemp("", "bus") //nolint:usetesting // that can be too long
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// newSession starts a bus that can start no service by itself.
+func newSession(t *testing.T) *session {
+	t.Helper()
+	daemon := keyringTool(t, "dbus-daemon")
+	dir := socketFolder(t)
 	config := filepath.Join(dir, "bus.conf")
 	text := `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>session</type><listen>unix:path=` + dir + `/bus</listen><auth>EXTERNAL</auth>
@@ -323,18 +330,11 @@ func (r result) offersNothing(t testing.TB) {
 // silentBus is the address of a socket that takes connections and says nothing.
 func silentBus(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "bus")
+	ln, err := net.Listen("unix", filepath.Join(socketFolder(t), "bus"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := net.Listen("unix", filepath.Join(dir, "bus"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = ln.Close()
-		_ = os.RemoveAll(dir)
-	})
+	t.Cleanup(func() { _ = ln.Close() })
 	go func() {
 		for {
 			c, err := ln.Accept()
@@ -344,7 +344,7 @@ func silentBus(t *testing.T) string {
 			t.Cleanup(func() { _ = c.Close() })
 		}
 	}()
-	return "unix:path=" + filepath.Join(dir, "bus")
+	return "unix:path=" + ln.Addr().String()
 }
 
 // processes are those with mark in their environment: what utho started. One
@@ -534,18 +534,11 @@ func TestEnvironmentReadsNoStore(t *testing.T) {
 // countingBus is a socket that hangs up, and tells of each connection.
 func countingBus(t *testing.T, asked chan<- struct{}) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "bus")
+	ln, err := net.Listen("unix", filepath.Join(socketFolder(t), "bus"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := net.Listen("unix", filepath.Join(dir, "bus"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = ln.Close()
-		_ = os.RemoveAll(dir)
-	})
+	t.Cleanup(func() { _ = ln.Close() })
 	go func() {
 		for {
 			c, err := ln.Accept()
@@ -556,5 +549,5 @@ func countingBus(t *testing.T, asked chan<- struct{}) string {
 			_ = c.Close()
 		}
 	}()
-	return "unix:path=" + filepath.Join(dir, "bus")
+	return "unix:path=" + ln.Addr().String()
 }

@@ -179,7 +179,7 @@ func (a *app) removeSecret(ctx context.Context, p config.Profile) (bool, error) 
 	}
 	origin, err := utho.Origin(firstOf(p.APIURL, utho.DefaultBaseURL))
 	if err != nil && profileStore(p) == config.StoreKeyring {
-		return false, nil //nolint:nilerr // such an address never had a token: login refuses it
+		return false, nil // such an address never had a token: login refuses it
 	}
 	st, err := a.store(profileStore(p))
 	if err != nil {
