@@ -33,7 +33,9 @@ func killAtRequest(method string, nth int, after bool) kill {
 	}
 	return kill{name, func(w *bench, args ...string) {
 		hold := make(chan struct{})
-		defer close(hold)
+		// Not before the test has ended: the service may see late that the caller is
+		// gone, and what it lets go on then would still take effect.
+		w.t.Cleanup(func() { close(hold) })
 		rule := sandbox.Rule{Method: method, Nth: nth, Times: 1, Hold: hold}
 		if after {
 			rule.Hold, rule.HoldAfter = nil, hold

@@ -27,6 +27,11 @@ var update = flag.Bool("update", false, "rewrite the goldens of scripts and the 
 const goRace = "atexit_sleep_ms=0"
 
 func TestMain(m *testing.M) {
+	// These tests mostly wait for processes, so more of them fit at once than there
+	// are processors; -parallel on the command line still counts.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){
 		"utho": main,
 	})
