@@ -196,19 +196,27 @@ func (s *scanner) nested() (int, error) {
 		}
 		b := s.buf[s.pos:]
 		for ; off < len(b); off++ {
-			c := b[off]
-			switch {
-			case quoted && c == '\\':
-				off++
-			case c == '"':
+			if quoted { // as most of an answer is
+				for off < len(b) && b[off] != '"' && b[off] != '\\' {
+					off++
+				}
+				if off == len(b) {
+					break
+				}
+			}
+			switch b[off] {
+			case '\\':
+				if quoted {
+					off++
+				}
+			case '"':
 				quoted = !quoted
 				if !quoted && depth == 0 {
 					return off + 1, nil
 				}
-			case quoted:
-			case c == '{' || c == '[':
+			case '{', '[':
 				depth++
-			case c == '}' || c == ']':
+			case '}', ']':
 				if depth--; depth == 0 {
 					return off + 1, nil
 				}
