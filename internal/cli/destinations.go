@@ -120,8 +120,13 @@ func (d *destinations) deliver(soft, hard context.Context, secret string) error 
 	ctx, done := leaveRoom(hard, soft, lastAnswer)
 	defer done()
 	err := d.set.Deliver(ctx, secret)
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
+	case soft.Err() != nil: // a command on the terminal is sent Ctrl-C too
+		f := classify(context.Cause(soft))
+		f.msg += ": " + err.Error()
+		return f
 	}
 	return &failure{exit: exitError, code: "error", msg: err.Error(), err: err}
 }

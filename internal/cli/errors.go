@@ -121,6 +121,9 @@ func (a *app) report(f *failure) {
 	if f.code == "auth" && a.current != nil && errors.Is(f.err, utho.ErrUnauthorized) {
 		f.hint = a.current.mend()
 	}
+	if f.code == "forbidden" && a.current != nil && errors.Is(f.err, utho.ErrForbidden) {
+		f.hint = "creating and deleting needs a token with Write access, made at " + consoleURL + ": " + a.current.replace()
+	}
 	msg, hint := redact(f.msg), redact(f.hint)
 	if a.jsonErrors {
 		var doc struct {

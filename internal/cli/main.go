@@ -11,6 +11,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -85,6 +86,9 @@ func (e *stdoutError) Unwrap() error { return e.err }
 // Main runs utho with the arguments after the program's name and returns its
 // exit status. version is empty in a build that is not a release.
 func Main(version string, args []string, in, out, errFile *os.File) int {
+	// A run is over before its garbage matters: collecting it while 100,000 tokens
+	// are read took a third of the time, to save 1 MiB of 33.
+	debug.SetGCPercent(400)
 	// net/http reports what a hostile service sends unasked through package log.
 	log.SetOutput(io.Discard)
 	sig := watch()

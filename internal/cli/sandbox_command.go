@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -54,7 +55,10 @@ func (a *app) sandbox() (*sandbox.Sandbox, error) {
 }
 
 func (a *app) serveSandbox(ctx context.Context, addr string) error {
-	host, _, err := net.SplitHostPort(addr)
+	host, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
 	if err != nil {
 		return usagef("--addr %s: not an address and a port", quoteText(addr)).with("for example --addr 127.0.0.1:8080")
 	}

@@ -51,12 +51,10 @@ func plainWord(s string) bool {
 }
 
 func (v views) doc(t utho.Token) tokenDoc {
-	d := tokenDoc{ID: &t.ID, Name: t.Name, Scope: t.Scope.String(), CreatedRaw: t.CreatedRaw}
-	if t.ID == "" {
-		d.ID = nil
-	} else {
-		action := v.action(t.ID)
-		d.Action = &action
+	d := tokenDoc{Name: t.Name, Scope: t.Scope.String(), CreatedRaw: t.CreatedRaw}
+	if t.ID != "" {
+		id, action := t.ID, v.action(t.ID)
+		d.ID, d.Action = &id, &action
 	}
 	if !t.CreatedAt.IsZero() {
 		at := t.CreatedAt.Format(time.RFC3339)
