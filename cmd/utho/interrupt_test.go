@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -135,6 +137,15 @@ func TestRequestsOnOneConnection(t *testing.T) {
 		}
 		if got := connections.Load() - conns; int(got) != min(1, test.requests) {
 			t.Errorf("utho %s: %d connections", test.args, got)
+		}
+	}
+	agent := regexp.MustCompile(`^utho/[^ ]+ \(` + runtime.GOOS + `/` + runtime.GOARCH + `\)$`)
+	for _, r := range faults.Requests() {
+		if got := r.Header.Get("User-Agent"); !agent.MatchString(got) {
+			t.Errorf("%s %s came from %q", r.Method, r.Path, got)
+		}
+		if len(r.Header["Idempotency-Key"]) > 0 {
+			t.Errorf("%s %s: with that header net/http would send a create again", r.Method, r.Path)
 		}
 	}
 }

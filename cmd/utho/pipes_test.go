@@ -99,7 +99,7 @@ func TestClosedPipe(t *testing.T) {
 }
 
 // A stdout that can take nothing fails the command, whatever it was.
-func TestFullDisk(t *testing.T) {
+func TestFullStdout(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("there is no /dev/full here")
