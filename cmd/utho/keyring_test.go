@@ -5,165 +5,16 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/godbus/dbus/v5"
 )
 
 const keyringSecret = "live_test_good_of_the_keyring"
-
-// keyringTool gives the path of a program the keyring tests need.
-func keyringTool(t testing.TB, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-		return path
-	case os.Getenv("UTHO_TEST_KEYRING") != "":
-		t.Fatalf("%s is not installed", name)
-	}
-	t.Skipf("%s is not installed", name)
-	return ""
-}
-
-// session is a D-Bus session of its own, perhaps with a keyring.
-type session struct {
-	m    *machine // with the session's variables
-	dir  string
-	conn *dbus.Conn
-}
-
-// socketFolder is a new folder with a name short enough for a socket in it.
-func socketFolder(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "bus") //nolint:usetesting // that can be too long
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
-// newSession starts a bus that can start no service by itself.
-func newSession(t *testing.T) *session {
-	t.Helper()
-	daemon := keyringTool(t, "dbus-daemon")
-	dir := socketFolder(t)
-	config := filepath.Join(dir, "bus.conf")
-	text := `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:path=` + dir + `/bus</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	m := newMachine(t)
-	m.env["XDG_RUNTIME_DIR"], m.env["XDG_DATA_HOME"] = filepath.Join(dir, "run"), m.path("data")
-	for _, d := range []string{m.env["XDG_RUNTIME_DIR"], m.env["XDG_DATA_HOME"]} {
-		if err := os.Mkdir(d, 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s := &session{m: m, dir: dir}
-	out := s.start(t, "", daemon, "--nofork", "--nopidfile", "--config-file="+config, "--print-address=1")
-	line := make([]byte, 512)
-	n, err := out.Read(line)
-	if err != nil {
-		t.Fatalf("dbus-daemon: %v", err)
-	}
-	address := strings.TrimSpace(string(line[:n]))
-	m.env["DBUS_SESSION_BUS_ADDRESS"] = address
-	if s.conn, err = dbus.Connect(address); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.conn.Close() })
-	return s
-}
-
-// start runs a program until the test ends and returns its stdout.
-func (s *session) start(t *testing.T, stdin string, args ...string) io.Reader {
-	t.Helper()
-	cmd := s.m.command(args...)
-	cmd.Stdin = strings.NewReader(stdin)
-	var errOut bytes.Buffer
-	cmd.Stderr = &errOut
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s: %s", args[0], errOut.String())
-		}
-	})
-	return out
-}
-
-// keyring starts gnome-keyring. With a password it makes or unlocks the
-// keyring `login`, which needs one that is not empty.
-func (s *session) keyring(t *testing.T, password string) {
-	t.Helper()
-	daemon := keyringTool(t, "gnome-keyring-daemon")
-	args := []string{daemon, "--foreground", "--components=secrets"}
-	if password != "" {
-		args = append(args, "--unlock")
-	}
-	s.start(t, password, args...)
-	s.until(t, "the service has its name", func() bool {
-		var there bool
-		err := s.conn.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, "org.freedesktop.secrets").Store(&there)
-		return err == nil && there
-	})
-	if password != "" {
-		s.until(t, "the keyring is unlocked", func() bool { return !s.locked() })
-	}
-}
-
-func (s *session) locked() bool {
-	v, err := s.conn.Object("org.freedesktop.secrets", "/org/freedesktop/secrets/collection/login").
-		GetProperty("org.freedesktop.Secret.Collection.Locked")
-	is, ok := v.Value().(bool)
-	return err != nil || !ok || is
-}
-
-// until waits for what another program does.
-func (s *session) until(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	deadline := time.After(time.Minute)
-	for !done() {
-		select {
-		case <-deadline:
-			t.Fatalf("it did not come about that %s", what)
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}
-
-// looks asks the keyring with another program.
-func (s *session) looks(t *testing.T, service, profile string) string {
-	t.Helper()
-	r := s.m.run("", keyringTool(t, "secret-tool"), "lookup", "service", service, "username", profile)
-	return r.stdout
-}
-
-// mute takes the name of the Secret Service and answers nothing.
-type mute struct{ done chan struct{} }
-
-func (h mute) LookupObject(dbus.ObjectPath) (dbus.ServerObject, bool) {
-	<-h.done
-	return nil, false
-}
 
 // Every way in which a keyring can be missing or not answer: each command says
 // what is wrong and the ways out, asks for no token in vain, sends nothing, and
@@ -210,15 +61,7 @@ func TestKeyringUnusable(t *testing.T) {
 		}, "it is locked"},
 		{"never answers", func(t *testing.T) *machine {
 			s := newSession(t)
-			done := make(chan struct{})
-			conn, err := dbus.Connect(s.m.env["DBUS_SESSION_BUS_ADDRESS"], dbus.WithHandler(mute{done}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { close(done); _ = conn.Close() })
-			if _, err := conn.RequestName("org.freedesktop.secrets", dbus.NameFlagDoNotQueue); err != nil {
-				t.Fatal(err)
-			}
+			s.mute(t, "org.freedesktop.secrets")
 			return s.m
 		}, "no answer within 3s"},
 		{"silent socket", func(t *testing.T) *machine {
@@ -327,44 +170,6 @@ func (r result) offersNothing(t testing.TB) {
 	}
 }
 
-// silentBus is the address of a socket that takes connections and says nothing.
-func silentBus(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("unix", filepath.Join(socketFolder(t), "bus"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			t.Cleanup(func() { _ = c.Close() })
-		}
-	}()
-	return "unix:path=" + ln.Addr().String()
-}
-
-// processes are those with mark in their environment: what utho started. One
-// that has ended and was not waited for counts as gone.
-func processes(t *testing.T, mark string) (found []string) {
-	t.Helper()
-	dirs, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, dir := range dirs {
-		env, err := os.ReadFile(filepath.Join(dir, "environ"))
-		if err == nil && bytes.Contains(env, []byte(mark)) {
-			name, _ := os.ReadFile(filepath.Join(dir, "cmdline")) // gone meanwhile is as good
-			found = append(found, string(name))
-		}
-	}
-	return found
-}
-
 // A keyring that works keeps, finds, replaces and removes the secret, as
 // another program sees it, and gives it out for its own address only.
 func TestKeyring(t *testing.T) {
@@ -444,20 +249,39 @@ func TestKeyring(t *testing.T) {
 
 	// A closed keyring is an error, and raises no dialog in a completion.
 	m.login(keyringSecret+"_6", "-p", "second", "--api-url", other.url, "login").want(t, 0)
-	var unlocked []dbus.ObjectPath
-	var prompt dbus.ObjectPath
-	err = s.conn.Object("org.freedesktop.secrets", "/org/freedesktop/secrets").
-		Call("org.freedesktop.Secret.Service.Lock", 0, []dbus.ObjectPath{"/org/freedesktop/secrets/collection/login"}).
-		Store(&unlocked, &prompt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.until(t, "the keyring is locked", s.locked)
+	s.lock(t)
 	other.take()
 	m.utho("token", "list").want(t, 1).says(t, "it is locked", "--store file", "UTHO_API_KEY")
 	m.utho("__complete", "token", "get", "").want(t, 0).offersNothing(t)
 	if came := other.take(); len(came) > 0 {
 		t.Errorf("sent with a locked keyring: %q", came)
+	}
+}
+
+// A locked keyring asks for its password by a dialog. A command waits for that
+// so long, and no longer; a completion never raises one.
+func TestKeyringDialog(t *testing.T) {
+	t.Parallel()
+	s, service := newSession(t), record(t)
+	s.keyring(t, "ci")
+	m := s.m.with("UTHO_API_URL", service.url)
+	m.login(keyringSecret, "login").want(t, 0)
+	s.lock(t)
+	dialogs := s.mute(t, "org.gnome.keyring.SystemPrompter")
+	service.take()
+	for _, args := range [][]string{{"token", "get", ""}, {"token", "delete", "1"}, {"token", "rotate", ""}, {"-p", ""}} {
+		m.utho(append([]string{"__complete"}, args...)...).want(t, 0)
+	}
+	m.with("UTHO_API_KEY", keySecret).utho("token", "list").want(t, 0)
+	if n := dialogs.asked.Load(); n > 0 {
+		t.Errorf("%d dialogs were asked for", n)
+	}
+	if came := service.take(); len(came) != 1 {
+		t.Errorf("the service got %q", came)
+	}
+	m.utho("token", "list").want(t, 1).says(t, "no answer within 3s; it may be waiting for somebody to unlock it", "unlock the keyring, or", "--store file", "UTHO_API_KEY")
+	if dialogs.asked.Load() == 0 {
+		t.Error("a command asked for no dialog either: this test proves nothing")
 	}
 }
 
@@ -529,25 +353,4 @@ func TestEnvironmentReadsNoStore(t *testing.T) {
 	if len(asked) == 0 {
 		t.Error("the bus is not asked for the keyring either: this test proves nothing")
 	}
-}
-
-// countingBus is a socket that hangs up, and tells of each connection.
-func countingBus(t *testing.T, asked chan<- struct{}) string {
-	t.Helper()
-	ln, err := net.Listen("unix", filepath.Join(socketFolder(t), "bus"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			asked <- struct{}{}
-			_ = c.Close()
-		}
-	}()
-	return "unix:path=" + ln.Addr().String()
 }
