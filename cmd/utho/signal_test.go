@@ -183,6 +183,20 @@ func TestSignalDuringDelivery(t *testing.T) {
 			w.noLeaks()
 		})
 	}
+	// On a terminal the command gets Ctrl-C too, and ends with it.
+	t.Run("on a terminal", func(t *testing.T) {
+		t.Parallel()
+		w := newBench(t)
+		term := w.onTerminal("utho", "token", "create", "held", "--to", "env:.env",
+			"--to", "exec:sh -c 'echo DELIVERING >&2; while :; do sleep 0.05; done'")
+		term.awaitSaid(`DELIVERING\r?\n`)
+		term.types(ctrlC)
+		term.exits(130)
+		term.says("put back as before: env:.env; cannot be taken back: exec:.*the new token was deleted again")
+		if w.count("held") != 0 || w.read(".env") != "" {
+			t.Errorf("%d tokens; .env %q", w.count("held"), w.read(".env"))
+		}
+	})
 	// A command that does not come to its end is ended, and the secret taken back.
 	t.Run("for good", func(t *testing.T) {
 		t.Parallel()

@@ -1,0 +1,56 @@
+//go:build linux
+
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// A full disk is found before anything is made, and one that fills up on the way
+// is undone. The file system is a small tmpfs in a mount namespace of its own.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	if out, err := exec.Command("unshare", "-rm", "mount", "-t", "tmpfs", "none", t.TempDir()).CombinedOutput(); err != nil {
+		t.Skipf("nothing can be mounted here: %v: %s", err, out)
+	}
+	for _, d := range []struct {
+		name, script string
+		code         int
+		says         string
+		tokens       int
+	}{
+		{"file", `fill; utho token create full --to file:small/secret`, 1, "no space left on device.*; nothing was created", 0},
+		{"env", `fill; utho token create full --to env:small/env`, 1, "no space left on device.*; nothing was created", 0},
+		{"env that is there", `echo A=1 >small/env; fill; utho token create full --to env:small/env`, 1, "no space left on device.*; nothing was created", 0},
+		{"stdout", `fill; utho token create full >small/left`, 1, "write to stdout: no space left on device.*the new token was deleted again", 0},
+		{"on the way", `utho token create full --to env:small/env --to 'exec:sh -c "cat /dev/zero >small/fill; exit 1"'`, 1, "put back as before: env:small/env; .*the new token was deleted again", 0},
+		{"record of a rotation", `mkdir -m 700 small/state; fill; UTHO_STATE_DIR=small/state utho token rotate grafana --yes --to file:new`, 1, "no space left on device", 0},
+	} {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			w := newBench(t)
+			script := `set -e; mkdir small; mount -t tmpfs -o size=128k none small
+				fill() { : >small/left; cat /dev/zero >small/fill 2>/dev/null || true; }
+				set +e; ` + d.script + `; code=$?; ls -A small >listing; test ! -e small/env || cat small/env >env; exit $code`
+			cmd := exec.Command("unshare", "-rm", "sh", "-c", script)
+			cmd.Dir, cmd.Env = w.dir, w.env
+			var stderr strings.Builder
+			cmd.Stderr = &stderr
+			_ = cmd.Run() // its status is looked at
+			p := &process{w: w, cmd: cmd, changed: make(chan struct{})}
+			p.stderr.WriteString(stderr.String())
+			if got := cmd.ProcessState.ExitCode(); got != d.code {
+				t.Fatalf("status %d, want %d\n%s", got, d.code, p.said())
+			}
+			p.says(d.says)
+			if n := w.count("full"); n != d.tokens || w.count("grafana") != 1 {
+				t.Errorf("%d tokens, want %d", n, d.tokens)
+			}
+			if list := w.read("listing"); strings.Contains(list, ".utho-") || strings.Contains(list, "secret") || strings.Contains(w.read("env"), "live_") {
+				t.Errorf("left behind: %q; env %q", list, w.read("env"))
+			}
+		})
+	}
+}
