@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,9 +71,9 @@ func (a *app) listProfiles() error {
 	}
 	switch format {
 	case formatJSON:
-		return output.JSONList(a.out, docs)
+		return output.JSONList(a.out, slices.Values(docs))
 	case formatYAML:
-		return output.YAMLList(a.out, docs)
+		return output.YAMLList(a.out, slices.Values(docs))
 	}
 	return output.Table(a.boldFirstLine(true), []output.Column[profileDoc]{
 		{Key: "name", Header: "NAME", Text: func(d profileDoc) string { return d.Name }},

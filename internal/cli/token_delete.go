@@ -296,9 +296,9 @@ func (a *app) writeDeletions(f format, work []*deletion, dry bool) error {
 			}
 		}
 		if f == formatYAML {
-			return output.YAMLList(a.out, work)
+			return output.YAMLList(a.out, slices.Values(work))
 		}
-		return output.JSONList(a.out, work)
+		return output.JSONList(a.out, slices.Values(work))
 	}
 	var b strings.Builder
 	for _, d := range work {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"iter"
 	"time"
 
 	"github.com/utho/utho-cli/internal/expiry"
@@ -67,12 +68,15 @@ func (v views) doc(t utho.Token) tokenDoc {
 	return d
 }
 
-func (v views) docs(tokens []utho.Token) []tokenDoc {
-	docs := make([]tokenDoc, len(tokens))
-	for i, t := range tokens {
-		docs[i] = v.doc(t)
+// docs makes the documents one by one: 100,000 at once would be 12 MB.
+func (v views) docs(tokens []utho.Token) iter.Seq[tokenDoc] {
+	return func(yield func(tokenDoc) bool) {
+		for _, t := range tokens {
+			if !yield(v.doc(t)) {
+				return
+			}
+		}
 	}
-	return docs
 }
 
 // label is the scope as the console spells it.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -215,13 +216,13 @@ func TestTrueValues(t *testing.T) {
 			"yaml": func(b *bytes.Buffer) error { return YAML(b, want) },
 			"json list": func(b *bytes.Buffer) error {
 				if list, ok := want.([]any); ok {
-					return JSONList(b, list)
+					return JSONList(b, slices.Values(list))
 				}
 				return JSON(b, want)
 			},
 			"yaml list": func(b *bytes.Buffer) error {
 				if list, ok := want.([]any); ok {
-					return YAMLList(b, list)
+					return YAMLList(b, slices.Values(list))
 				}
 				return YAML(b, want)
 			},
@@ -297,7 +298,7 @@ func TestListsAgree(t *testing.T) {
 	t.Parallel()
 	rows := items(2000)
 	var list, value bytes.Buffer
-	if err := JSONList(&list, rows); err != nil {
+	if err := JSONList(&list, slices.Values(rows)); err != nil {
 		t.Fatal(err)
 	}
 	for i, line := range strings.Split(strings.TrimSuffix(list.String(), "\n"), "\n") {
@@ -322,7 +323,7 @@ func TestListsAgree(t *testing.T) {
 	}
 	list.Reset()
 	value.Reset()
-	if err := YAMLList(&list, rows); err != nil {
+	if err := YAMLList(&list, slices.Values(rows)); err != nil {
 		t.Fatal(err)
 	}
 	if err := YAML(&value, rows); err != nil {
@@ -339,8 +340,8 @@ func TestNoValue(t *testing.T) {
 	for name, write := range map[string]func(*bytes.Buffer) error{
 		"json":      func(b *bytes.Buffer) error { return JSON(b, math.NaN()) },
 		"yaml":      func(b *bytes.Buffer) error { return YAML(b, math.NaN()) },
-		"json list": func(b *bytes.Buffer) error { return JSONList(b, []float64{1, math.Inf(1)}) },
-		"yaml list": func(b *bytes.Buffer) error { return YAMLList(b, []float64{1, math.Inf(1)}) },
+		"json list": func(b *bytes.Buffer) error { return JSONList(b, slices.Values([]float64{1, math.Inf(1)})) },
+		"yaml list": func(b *bytes.Buffer) error { return YAMLList(b, slices.Values([]float64{1, math.Inf(1)})) },
 	} {
 		var b bytes.Buffer
 		if err := write(&b); err == nil || b.Len() > 0 {

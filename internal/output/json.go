@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"iter"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -24,30 +25,27 @@ func JSON(w io.Writer, v any) error {
 }
 
 // JSONList writes rows as one array with an object in each line, so that long lists are quick to write
-// and pleasant to grep. No rows are `[]`. Strings are written as by [JSON].
-func JSONList[T any](w io.Writer, rows []T) error {
-	if len(rows) == 0 {
-		_, err := io.WriteString(w, "[]\n")
-		return wrap("json", err)
-	}
+// and pleasant to grep; it holds one row at a time. No rows are `[]`. Strings are written as by [JSON].
+func JSONList[T any](w io.Writer, rows iter.Seq[T]) error {
 	out := bufio.NewWriterSize(w, bufferSize)
-	var row bytes.Buffer
+	var doc bytes.Buffer
 	var line []byte
-	enc := newEncoder(&row)
-	before := "[\n"
-	for i := range rows {
-		row.Reset()
-		if err := enc.Encode(&rows[i]); err != nil {
+	enc := newEncoder(&doc)
+	before, end := "[\n", "[]\n"
+	var row T // one for all, since what the encoder is given is allocated
+	for row = range rows {
+		doc.Reset()
+		if err := enc.Encode(&row); err != nil {
 			return wrap("json", err)
 		}
 		line = append(line[:0], before...)
-		line = escapeInvisible(line, bytes.TrimSuffix(row.Bytes(), []byte("\n")))
+		line = escapeInvisible(line, bytes.TrimSuffix(doc.Bytes(), []byte("\n")))
 		if _, err := out.Write(line); err != nil {
 			return wrap("json", err)
 		}
-		before = ",\n"
+		before, end = ",\n", "\n]\n"
 	}
-	if _, err := out.WriteString("\n]\n"); err != nil {
+	if _, err := out.WriteString(end); err != nil {
 		return wrap("json", err)
 	}
 	return wrap("json", out.Flush())
@@ -64,10 +62,12 @@ func newEncoder(w io.Writer) *json.Encoder {
 // JSON is printable ASCII, so what is found is always inside one.
 func escapeInvisible(to, doc []byte) []byte {
 	done := 0
-	for i := 0; i < len(doc); {
-		if c := doc[i]; c < 0x7f {
+	for i := 0; ; {
+		for i < len(doc) && doc[i] < 0x7f {
 			i++
-			continue
+		}
+		if i == len(doc) {
+			return append(to, doc[done:]...)
 		}
 		r, n := utf8.DecodeRune(doc[i:])
 		if invisibleInData(r) || r == utf8.RuneError && n == 1 {
@@ -77,7 +77,6 @@ func escapeInvisible(to, doc []byte) []byte {
 		}
 		i += n
 	}
-	return append(to, doc[done:]...)
 }
 
 // invisibleInData reports whether JSON and YAML escape r. They keep the variation selectors that

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,9 +21,9 @@ func formats() map[string]func(io.Writer, []item) error {
 		"markdown": func(w io.Writer, rows []item) error { return Markdown(w, cols, rows, TableOptions{}) },
 		"csv":      func(w io.Writer, rows []item) error { return CSV(w, cols, rows, TableOptions{}) },
 		"json":     func(w io.Writer, rows []item) error { return JSON(w, rows) },
-		"jsonlist": func(w io.Writer, rows []item) error { return JSONList(w, rows) },
+		"jsonlist": func(w io.Writer, rows []item) error { return JSONList(w, slices.Values(rows)) },
 		"yaml":     func(w io.Writer, rows []item) error { return YAML(w, rows) },
-		"yamllist": func(w io.Writer, rows []item) error { return YAMLList(w, rows) },
+		"yamllist": func(w io.Writer, rows []item) error { return YAMLList(w, slices.Values(rows)) },
 		"pairs": func(w io.Writer, rows []item) error {
 			pairs := []Pair{{"ROWS", fmt.Sprint(len(rows))}}
 			for _, r := range rows {
@@ -104,8 +105,8 @@ func TestEmptyList(t *testing.T) {
 			t.Errorf("%v, %q, want nothing", err, b.String())
 		}
 	}
-	if err := JSONList[item](&b, nil); err != nil || b.String() != "[]\n" {
-		t.Errorf("JSONList of nil: %v, %q", err, b.String())
+	if err := JSONList(&b, slices.Values([]item{})); err != nil || b.String() != "[]\n" {
+		t.Errorf("JSONList of nothing: %v, %q", err, b.String())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"iter"
 	"strings"
 	"unicode/utf8"
 )
@@ -28,26 +29,28 @@ func YAML(w io.Writer, v any) error {
 	return wrap("yaml", err)
 }
 
-// YAMLList writes rows as the one list that [YAML] writes for them, without holding it in memory.
-func YAMLList[T any](w io.Writer, rows []T) error {
-	if len(rows) == 0 {
-		_, err := io.WriteString(w, "[]\n")
-		return wrap("yaml", err)
-	}
+// YAMLList writes rows as the one list that [YAML] writes for them; it holds one row at a time.
+func YAMLList[T any](w io.Writer, rows iter.Seq[T]) error {
 	out := bufio.NewWriterSize(w, bufferSize)
-	var row bytes.Buffer
+	var doc bytes.Buffer
 	var y yamlText
-	enc := newEncoder(&row)
-	for i := range rows {
-		row.Reset()
-		if err := enc.Encode(&rows[i]); err != nil {
+	enc := newEncoder(&doc)
+	end := "[]\n"
+	var row T // one for all, since what the encoder is given is allocated
+	for row = range rows {
+		doc.Reset()
+		if err := enc.Encode(&row); err != nil {
 			return wrap("yaml", err)
 		}
-		y.json, y.text = row.Bytes(), append(y.text[:0], "- "...)
+		y.json, y.text = doc.Bytes(), append(y.text[:0], "- "...)
 		y.node(2, false)
 		if _, err := out.Write(y.text); err != nil {
 			return wrap("yaml", err)
 		}
+		end = ""
+	}
+	if _, err := out.WriteString(end); err != nil {
+		return wrap("yaml", err)
 	}
 	return wrap("yaml", out.Flush())
 }
