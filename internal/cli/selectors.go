@@ -24,6 +24,7 @@ func (s *selectors) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&s.name, "name", "", "only names that match this pattern: * ? [a-z], for example 'ci-*'")
 	f.Var(&s.scope, "scope", "only this scope: read-only or write")
+	f.Lookup("scope").DefValue = "" // which the help then leaves out
 	f.StringVar(&s.olderThan, "older-than", "", "only tokens older than this: 90m, 36h, 30d, 12w")
 	f.StringVar(&s.newerThan, "newer-than", "", "only tokens newer than this: 90m, 36h, 30d, 12w")
 	f.BoolVar(&s.expired, "expired", false, "only tokens whose name carries an expiry that has passed")
@@ -41,7 +42,8 @@ func (s *selectors) bind(cmd *cobra.Command) {
 
 // check reads the flags; what is wrong with them is a usage error.
 func (s *selectors) check(cmd *cobra.Command) (err error) {
-	for _, name := range []string{"name", "scope", "older-than", "newer-than", "expired"} {
+	s.set = s.expired // --expired=false chooses nothing; alone it must not mean all
+	for _, name := range []string{"name", "scope", "older-than", "newer-than"} {
 		s.set = s.set || cmd.Flags().Changed(name)
 	}
 	if cmd.Flags().Changed("name") && s.name == "" {

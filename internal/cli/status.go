@@ -74,6 +74,7 @@ func (a *app) status(ctx context.Context) error {
 	if choiceErr != nil {
 		return choiceErr
 	}
+	a.current = s
 	var ac *accountDoc
 	if err == nil {
 		err = a.prove(ctx, s)

@@ -56,10 +56,26 @@ may be repeated.
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
 	_ = cmd.RegisterFlagCompletionFunc("to", completeDestinations)
 	cmd.RunE = a.body(func(ctx context.Context, args []string) error {
+		if err := checkLifetime(cmd); err != nil {
+			return err
+		}
 		req.name = args[0]
 		return a.createToken(ctx, req)
 	})
 	return cmd
+}
+
+// checkLifetime refuses an --expires-in that is no duration. An empty one, from
+// a variable that is not set, would make a token that lives for ever.
+func checkLifetime(cmd *cobra.Command) error {
+	f := cmd.Flags().Lookup("expires-in")
+	if !f.Changed {
+		return nil
+	}
+	if _, err := expiry.ParseDuration(f.Value.String()); err != nil {
+		return usagef("--expires-in: %w", err)
+	}
+	return nil
 }
 
 func (a *app) createToken(soft context.Context, req createRequest) error {

@@ -272,12 +272,21 @@ func (a *app) settle(s *session, work []*deletion) {
 	}
 	list, err := s.list(a.sig.hard)
 	if err != nil {
+		for _, d := range work {
+			if d.err != nil && !errors.Is(d.err, utho.ErrUnauthorized) {
+				d.err = fmt.Errorf("%w; whether it is gone could not be seen: %v", d.err, err)
+			}
+		}
 		return
 	}
 	there := ids(list.Tokens)
 	for _, d := range work {
-		if d.err != nil && !there[d.ID] {
+		switch {
+		case d.err == nil:
+		case !there[d.ID]:
 			d.Deleted, d.err = true, nil
+		case errors.Is(d.err, utho.ErrNotFound):
+			d.err = failf(exitError, "error", "%w; but the list still shows it", d.err)
 		}
 	}
 }

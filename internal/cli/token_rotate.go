@@ -51,6 +51,9 @@ says exactly what stands.
 	f.BoolVarP(&req.yes, "yes", "y", false, "do not ask")
 	_ = cmd.RegisterFlagCompletionFunc("to", completeDestinations)
 	cmd.RunE = a.body(func(ctx context.Context, args []string) error {
+		if err := checkLifetime(cmd); err != nil {
+			return err
+		}
 		req.arg = args[0]
 		return a.rotateToken(ctx, req)
 	})
@@ -69,11 +72,6 @@ type rotation struct {
 
 func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 	hard := a.sig.hard
-	if req.expiresIn != "" {
-		if _, err := expiry.ParseDuration(req.expiresIn); err != nil {
-			return usagef("--expires-in: %w", err)
-		}
-	}
 	out, err := a.secretOutput(req.to)
 	if err != nil {
 		return err
