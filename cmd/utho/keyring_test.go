@@ -87,7 +87,7 @@ func TestKeyringUnusable(t *testing.T) {
 
 			// The two ways out, which look at no keyring.
 			m.with("UTHO_API_KEY", keySecret).utho("token", "list").want(t, 0)
-			m.login(filedSecret, "login", "--store", "file").want(t, 0)
+			m.login(filedSecret, "login", "--store", "file").want(t, 0).says(t, "before could not be removed from the keyring")
 			m.utho("status").want(t, 0)
 		})
 	}
