@@ -82,15 +82,17 @@ func TestCompletionOffers(t *testing.T) {
 	s, m := serve(t, newMachine(t))
 	s.faults.Add(sandbox.Rule{Method: http.MethodGet, Path: "/v2/api", Body: oddNames})
 	ids := []string{"55501", "55502", "55503", "55504", "55505", "55506", "55507", "55508"}
+	all := slices.Concat([]string{"55501", "terraform"}, ids[1:], []string{"odd.id", "spaced.id"})
 	for _, test := range []struct {
 		words []string
 		want  []string
 	}{
-		{[]string{"token", "get", ""}, ids},
-		{[]string{"token", "rotate", ""}, ids},
+		{[]string{"token", "get", ""}, all},
+		{[]string{"token", "rotate", ""}, all},
 		{[]string{"token", "delete", "555"}, ids},
-		{[]string{"token", "delete", "55501", "terraform", ""}, ids[1:]},
-		{[]string{"token", "delete", "--expired", "--except", ""}, ids},
+		{[]string{"token", "delete", "55501", ""}, all[2:]},
+		{[]string{"token", "delete", "terraform", "odd.id", "55508", ""}, slices.Concat(ids[1:7], []string{"spaced.id"})},
+		{[]string{"token", "delete", "--expired", "--except", ""}, all},
 		{[]string{"token", "get", "t"}, []string{"terraform"}},
 		{[]string{"token", "get", "o"}, []string{"odd.id"}},
 		{[]string{"token", "get", "s"}, []string{"spaced.id"}},
@@ -146,7 +148,7 @@ func TestCompletionSilent(t *testing.T) {
 		}
 	}
 	get := []string{"token", "get", ""}
-	if got := m.complete(get...); len(got) != 4 {
+	if got := m.complete(get...); len(got) != 8 {
 		t.Errorf("it offers %q", got)
 	}
 	silent(m.with("UTHO_API_URL", "http://127.0.0.1:1/v2"), get...)
@@ -219,7 +221,7 @@ func TestCompletionFromFileStore(t *testing.T) {
 	m.login(m.env["UTHO_API_KEY"], "-p", "filed", "login", "--store", "file").want(t, 0)
 	m = m.with("UTHO_API_KEY", "", "UTHO_API_URL", "")
 	for _, words := range [][]string{{"token", "get", ""}, {"-p", "filed", "token", "get", ""}, {"-p", "sandbox", "token", "get", ""}} {
-		if got := m.complete(words...); !slices.Equal(got, []string{"10000", "10001", "10002", "10003"}) {
+		if got := m.complete(words...); !slices.Equal(got, []string{"10000", "ci-deploy", "10001", "grafana", "10002", "nightly-backup.expires-20250101T0000Z", "10003", "terraform"}) {
 			t.Errorf("complete %q: %q", words, got)
 		}
 	}

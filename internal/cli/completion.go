@@ -139,17 +139,20 @@ func (a *app) offers(ctx context.Context, args []string, typed string) ([]string
 	}
 	var offers []string
 	for _, t := range list.Tokens {
+		if slices.Contains(args, t.ID) || count[t.Name] == 1 && slices.Contains(args, t.Name) {
+			continue // it is on the line already
+		}
 		about := label(t.Scope)
 		if !t.CreatedAt.IsZero() {
 			about += ", " + expiry.Age(at.Sub(t.CreatedAt))
 		}
-		if !strings.HasPrefix(t.ID, "-") && offerable(t.ID) && strings.HasPrefix(t.ID, typed) && !slices.Contains(args, t.ID) {
+		if !strings.HasPrefix(t.ID, "-") && offerable(t.ID) && strings.HasPrefix(t.ID, typed) {
 			offers = append(offers, t.ID+"\t"+output.Safe(t.Name)+" ("+about+")")
 		}
 		// A name is offered where it means this token and nothing else, and
 		// where a shell takes it as it stands.
-		if typed != "" && offerable(t.Name) && !isDigits(t.Name) && count[t.Name] == 1 && strings.HasPrefix(t.Name, typed) &&
-			!strings.HasPrefix(t.Name, "-") && !slices.Contains(args, t.Name) {
+		if offerable(t.Name) && !isDigits(t.Name) && count[t.Name] == 1 && strings.HasPrefix(t.Name, typed) &&
+			!strings.HasPrefix(t.Name, "-") {
 			offers = append(offers, t.Name+"\t"+t.ID+" ("+about+")")
 		}
 	}
