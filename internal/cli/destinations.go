@@ -46,6 +46,10 @@ func (a *app) destinations(s *session, to []string, out *secretOutput) (*destina
 			d.profiles = append(d.profiles, p)
 			dest = p
 		default:
+			if spec.Kind == deliver.KindEnv && env.LockDir == "" {
+				_, err := a.paths()
+				return nil, fmt.Errorf("--to %s takes a lock in utho's own folder: %w; nothing was created", text, err)
+			}
 			if dest, err = deliver.New(spec, env); err != nil {
 				return nil, specError(err)
 			}

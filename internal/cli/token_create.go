@@ -145,13 +145,13 @@ func (a *app) createToken(soft context.Context, req createRequest) error {
 		return err
 	}
 	if soft.Err() != nil {
-		return m.takeBack(hard, context.Cause(soft))
+		return m.takeBack(hard, fmt.Errorf("create %s: %w", quoteText(name), context.Cause(soft)))
 	}
 	a.mask(m.secret, dests)
 	out.show(m.token, a.views(at))
 	dests.made(m.token)
 	if err := dests.deliver(soft, hard, m.secret); err != nil {
-		return m.takeBack(hard, err)
+		return m.takeBack(hard, fmt.Errorf("create %s: %w", quoteText(name), err))
 	}
 	a.created(m, s, dests)
 	return nil
@@ -195,6 +195,6 @@ func (a *app) refuseTaken(tokens []utho.Token, name string, at time.Time) error 
 	for _, t := range taken {
 		text += "\n" + describe(t)
 	}
-	return failf(exitAmbiguous, "exists", "%s", text).
+	return failf(exitAmbiguous, "exists", "%s", lines(text)).
 		with("replace its secret with %s, or make a second one with --allow-duplicate", a.about([]string{taken[0].ID}, "token", "rotate"))
 }

@@ -178,10 +178,10 @@ func (r *rotation) run(soft, hard context.Context, out *secretOutput, v views) e
 		return r.giveUp(hard, err)
 	}
 	if err := r.prove(soft); err != nil {
-		return r.giveUp(hard, err)
+		return r.giveUp(hard, fmt.Errorf("rotate %s: %w", r.old.ID, err))
 	}
 	if soft.Err() != nil {
-		return r.giveUp(hard, context.Cause(soft))
+		return r.giveUp(hard, fmt.Errorf("rotate %s: %w", r.old.ID, context.Cause(soft)))
 	}
 	if err := r.record.reach(stageDelivering, r.token.ID); err != nil {
 		return r.giveUp(hard, err)
@@ -190,7 +190,7 @@ func (r *rotation) run(soft, hard context.Context, out *secretOutput, v views) e
 	out.show(r.token, v)
 	r.dests.made(r.token)
 	if err := r.dests.deliver(soft, hard, r.secret); err != nil {
-		return r.giveUp(hard, err)
+		return r.giveUp(hard, fmt.Errorf("rotate %s: %w", r.old.ID, err))
 	}
 	recordErr := r.record.reach(stageDelivered, r.token.ID)
 	a.created(r.making, r.s, r.dests)

@@ -88,6 +88,9 @@ func (a *app) runWithToken(soft context.Context, req runRequest) error {
 	if err := checkName(req.prefix); err != nil {
 		return err
 	}
+	if _, err := expiry.Append(req.prefix+"-0123456789", time.Now().Add(lifetime)); err != nil {
+		return usagef("--name: %w", err)
+	}
 	if len(req.env) == 0 {
 		req.env = []string{"UTHO_API_KEY", "UTHO_TOKEN"}
 	}
