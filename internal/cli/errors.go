@@ -46,7 +46,7 @@ func (f *failure) with(hint string, args ...any) *failure {
 }
 
 func failf(exit int, code, format string, args ...any) *failure {
-	err := fmt.Errorf(format, args...)
+	err := fmt.Errorf(format, inLine(args)...)
 	return &failure{exit: exit, code: code, msg: err.Error(), err: errors.Unwrap(err)}
 }
 
@@ -138,18 +138,30 @@ func (a *app) report(f *failure) {
 		_ = output.JSONLine(a.errFile, doc) // a broken stderr never stops a command
 		return
 	}
-	a.note("%s", msg)
+	a.note("%s", lines(msg))
 	if hint != "" {
-		// A command in it may hold an id of the service's making; it stays one line.
-		a.note("hint: %s", strings.ReplaceAll(hint, "\n", `\n`))
+		a.note("hint: %s", hint)
 	}
+}
+
+// lines is text of several lines that is meant to be so.
+type lines string
+
+// inLine spells out the line breaks in what is said: a name or an id of the
+// service's making starts no line of its own.
+func inLine(args []any) []any {
+	for i, arg := range args {
+		if s, ok := arg.(string); ok && strings.Contains(s, "\n") {
+			args[i] = strings.ReplaceAll(s, "\n", `\n`)
+		}
+	}
+	return args
 }
 
 // note says one thing on stderr, each line of it made harmless. A broken
 // stderr never stops a command.
 func (a *app) note(format string, args ...any) {
-	lines := strings.Split(fmt.Sprintf(format, args...), "\n")
-	for i, l := range lines {
+	for i, l := range strings.Split(fmt.Sprintf(format, inLine(args)...), "\n") {
 		prefix := "utho: "
 		if i > 0 {
 			prefix = "  "

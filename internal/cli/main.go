@@ -163,10 +163,17 @@ func wantsJSON(args []string, env string) bool {
 		switch value, isFlag := strings.CutPrefix(arg, "--output="); {
 		case isFlag:
 			want = value == "json"
-		case arg == "--output" || arg == "-o":
+		case arg == "--output":
 			want = i+1 < len(args) && args[i+1] == "json"
-		case strings.HasPrefix(arg, "-o"):
-			want = strings.TrimPrefix(strings.TrimPrefix(arg, "-o"), "=") == "json"
+		case strings.HasPrefix(arg, "-") && !strings.HasPrefix(arg, "--"):
+			// -o json, -ojson, -o=json, and behind flags without a value, as in -yo json.
+			value, isFlag := strings.CutPrefix(strings.TrimLeft(arg[1:], "hy"), "o")
+			if isFlag && value == "" && i+1 < len(args) {
+				value = args[i+1]
+			}
+			if isFlag {
+				want = strings.TrimPrefix(value, "=") == "json"
+			}
 		}
 	}
 	return want

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -132,7 +133,7 @@ func (m *making) findLost(soft, hard context.Context, lost error) error {
 func (m *making) left(cause error, tokens []utho.Token, removal error) error {
 	var names []string
 	for _, t := range tokens {
-		names = append(names, t.ID)
+		names = append(names, output.Safe(t.ID))
 	}
 	text := fmt.Sprintf("%v; token %s exists and its secret is lost", cause, strings.Join(names, ""))
 	if len(tokens) > 1 {
@@ -143,9 +144,9 @@ func (m *making) left(cause error, tokens []utho.Token, removal error) error {
 	}
 	f := &failure{exit: exitUnknown, code: "unknown_outcome", msg: text, err: cause}
 	if len(tokens) > 1 {
-		return f.with("find out which is yours, then: %s", m.a.deleteCommand(names[0]))
+		return f.with("find out which is yours, then: %s", m.a.deleteCommand(tokens[0].ID))
 	}
-	return f.with("%s", m.a.deleteCommand(names...))
+	return f.with("%s", m.a.deleteCommand(tokens[0].ID))
 }
 
 // confirm finds the new token in the list, for its id and to see its scope,

@@ -82,7 +82,7 @@ func (a *app) find(tokens []utho.Token, arg string) (utho.Token, error) {
 	for _, t := range matches {
 		text += "\n" + describe(t)
 	}
-	return utho.Token{}, failf(exitAmbiguous, "ambiguous", "%s", text).with("name one by its id, for example: %s", a.about([]string{matches[0].ID}, "token", "get"))
+	return utho.Token{}, failf(exitAmbiguous, "ambiguous", "%s", lines(text)).with("name one by its id, for example: %s", a.about([]string{matches[0].ID}, "token", "get"))
 }
 
 func matching(tokens []utho.Token, keep func(utho.Token) bool) []utho.Token {
