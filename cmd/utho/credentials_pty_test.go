@@ -33,9 +33,16 @@ func TestLoginBeforePrompt(t *testing.T) {
 		}
 	}
 
+	// Where the token will go, where that is not the usual place.
+	p := m.onTerminal(nil, "utho", "login", "--store", "file")
+	p.until("it will be sent to " + strings.TrimSuffix(service.url, "/v2"))
+	p.until("Paste the token: ")
+	p.types("\x04")
+	p.ends(3)
+
 	// A keyring that does not answer: a word, and Ctrl-C ends the waiting.
 	m.env["DBUS_SESSION_BUS_ADDRESS"] = silentBus(t)
-	p := m.onTerminal(nil, "utho", "login")
+	p = m.onTerminal(nil, "utho", "login")
 	p.until("waiting for the keyring")
 	p.types("\x03")
 	if shown := p.ends(130); strings.Contains(shown, "Paste the token: ") {

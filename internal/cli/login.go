@@ -209,6 +209,10 @@ func (a *app) readToken(ctx context.Context, req loginRequest) (string, error) {
 		return "", usagef("login asks for the token, and --no-input forbids it").with("pipe it: utho login --with-token")
 	case ask:
 		a.note("make a token at %s; creating and deleting tokens needs Write access", consoleURL)
+		// A variable that somebody else set must not lead a new token astray unseen.
+		if usual, _ := utho.Origin(utho.DefaultBaseURL); s.origin != usual {
+			a.note("it will be sent to %s", s.origin)
+		}
 		raw, err = a.askSecret(ctx, "Paste the token: ")
 	default:
 		raw, err = await(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(a.in, maxInput+1)) })
