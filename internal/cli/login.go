@@ -90,7 +90,7 @@ func (a *app) login(ctx context.Context, req loginRequest) error {
 	if err != nil {
 		return fmt.Errorf("the profile cannot be kept: %w", err)
 	}
-	if s.secret, err = a.readToken(ctx, req); err != nil {
+	if s.secret, err = a.readToken(ctx, s, req); err != nil {
 		return err
 	}
 	if s.client, err = s.with(s.secret); err != nil {
@@ -196,7 +196,7 @@ func (a *app) loginTarget(req loginRequest) (*session, config.Profile, error) {
 }
 
 // readToken gets the token from a prompt, stdin or another tool's file.
-func (a *app) readToken(ctx context.Context, req loginRequest) (string, error) {
+func (a *app) readToken(ctx context.Context, s *session, req loginRequest) (string, error) {
 	var raw []byte
 	var err error
 	// Here stdin alone decides: what is typed there must not be shown, wherever
