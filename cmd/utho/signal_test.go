@@ -156,6 +156,21 @@ func signalAt(t *testing.T, command string, sig syscall.Signal, s stop) {
 	w.noLeaks()
 }
 
+// A create that the service put off is not sent again after a signal.
+func TestSignalWhilePutOff(t *testing.T) {
+	t.Parallel()
+	w := newBench(t)
+	w.faults.Add(sandbox.Rule{Method: "POST", RetryAfter: "25"})
+	p := w.start("token", "create", "held")
+	w.await("create", func(r []sandbox.Request) bool { return len(r) == 2 && r[1].Status == 429 })
+	p.signal(syscall.SIGINT)
+	p.exits(130)
+	p.says(`create "held": interrupted; nothing was created`)
+	if w.count("held") != 0 || w.faults.Count("POST", "") != 1 {
+		t.Errorf("%d tokens, %d creates", w.count("held"), w.faults.Count("POST", ""))
+	}
+}
+
 // A signal while the secret is being delivered lets the delivery come to its
 // end, and what follows it too.
 func TestSignalDuringDelivery(t *testing.T) {

@@ -174,7 +174,8 @@ func (a *app) mask(secret string, d *destinations) {
 
 func (a *app) maskSecret(secret string) {
 	if a.getenv("GITHUB_ACTIONS") == "true" && a.getenv("UTHO_NO_MASK") != "1" {
-		a.stderr("::add-mask::" + secret)
+		// The runner reads %25 as a percent sign in what is to be masked.
+		a.stderr("::add-mask::" + strings.ReplaceAll(secret, "%", "%25"))
 	}
 }
 

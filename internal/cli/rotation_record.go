@@ -144,6 +144,12 @@ func (rec *rotationRecord) save() error {
 // cannot be removed is found and judged by the next rotation.
 func (rec *rotationRecord) end() { _ = os.Remove(rec.path) }
 
+// over is end for a rotation whose old token is gone: nobody will lock it again.
+func (rec *rotationRecord) over() {
+	rec.end()
+	_ = os.Remove(strings.TrimSuffix(rec.path, ".json") + ".lock")
+}
+
 // endUnless ends the record but where err says that something is left.
 func (rec *rotationRecord) endUnless(exit int, err error) {
 	if classify(err).exit != exit {
@@ -283,7 +289,7 @@ func (a *app) finish(soft context.Context, s *session, rec *rotationRecord, old,
 	if err := removeToken(soft, a.sig.hard, s.client, old.ID, s.timeout); err != nil {
 		return stillBoth(a, old.ID, made.ID, err)
 	}
-	rec.end()
+	rec.over()
 	a.note("finished it: deleted the old token %s", old.ID)
 	return a.finished(rec, old, made, req, out)
 }
@@ -299,7 +305,7 @@ func (a *app) gone(r *records, list *utho.TokenList, req rotateRequest, out *sec
 	if len(made) != 1 {
 		return false, nil
 	}
-	rec.end()
+	rec.over()
 	a.note("an earlier rotation of %s delivered the secret of token %s to %s and deleted the old token", rec.OldID, rec.NewID, strings.Join(rec.To, ", "))
 	old := utho.Token{ID: rec.OldID, Name: rec.OldName, Scope: made[0].Scope}
 	return true, a.finished(rec, old, made[0], req, out)

@@ -205,7 +205,7 @@ func (r *rotation) run(soft, hard context.Context, out *secretOutput, v views) e
 	if recordErr != nil {
 		a.note("warning: %v", recordErr)
 	}
-	r.record.end()
+	r.record.over()
 	a.note("deleted the old token %s", r.old.ID)
 	a.warnOwn(hard, r)
 	return nil
