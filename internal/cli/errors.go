@@ -98,7 +98,7 @@ func classify(err error) *failure {
 		return of(exitError, "error", "")
 	case errors.As(err, &in):
 		return of(in.exit(), "interrupted", "")
-	case errors.Is(err, utho.ErrUnauthorized):
+	case rejected(err):
 		return of(exitAuth, "auth", "log in with a token that works: utho login")
 	case errors.Is(err, utho.ErrForbidden):
 		return of(exitAuth, "forbidden", "creating and deleting needs a token with Write access: make one at "+consoleURL+" and run utho login")
@@ -115,10 +115,18 @@ func classify(err error) *failure {
 	}
 }
 
+// rejected tells whether the service rejects the credential. Any token may read,
+// so that a 403 to a list says this too, not that write scope is missing.
+func rejected(err error) bool {
+	var e *utho.Error
+	return errors.Is(err, utho.ErrUnauthorized) ||
+		errors.Is(err, utho.ErrForbidden) && errors.As(err, &e) && !strings.HasPrefix(e.Op, "create ") && !strings.HasPrefix(e.Op, "delete ")
+}
+
 // report writes the one account of an error to stderr, for a person or, with
 // -o json, as one object on one line.
 func (a *app) report(f *failure) {
-	if f.code == "auth" && a.current != nil && errors.Is(f.err, utho.ErrUnauthorized) {
+	if f.code == "auth" && a.current != nil && rejected(f.err) {
 		f.hint = a.current.mend()
 	}
 	if f.code == "forbidden" && a.current != nil && errors.Is(f.err, utho.ErrForbidden) {
