@@ -144,7 +144,8 @@ func (m *making) left(cause error, tokens []utho.Token, removal error) error {
 	}
 	f := &failure{exit: exitUnknown, code: "unknown_outcome", msg: text, err: cause}
 	if len(tokens) > 1 {
-		return f.with("find out which is yours, then: %s", m.a.deleteCommand(tokens[0].ID))
+		// No command that deletes one: it may be somebody else's.
+		return f.with("find out which is yours and delete it: %s", m.a.command("token", "list", "-o", "wide"))
 	}
 	return f.with("%s", m.a.deleteCommand(tokens[0].ID))
 }
