@@ -212,6 +212,23 @@ func TestSignalDuringDelivery(t *testing.T) {
 			t.Errorf("%d tokens; .env %q", w.count("held"), w.read(".env"))
 		}
 	})
+	// A second signal ends it, and what may be left is named.
+	t.Run("twice", func(t *testing.T) {
+		t.Parallel()
+		w := newBench(t)
+		mkfifo(t, w.path("gate"))
+		p := w.start("token", "create", "held", "--to", "env:.env",
+			"--to", "exec:sh -c 'echo delivering >&2; cat gate >/dev/null'")
+		p.awaitSaid("delivering")
+		p.signal(syscall.SIGTERM)
+		p.awaitSaid("finding out what stands first")
+		p.signal(syscall.SIGTERM)
+		p.exits(8)
+		p.says(`put back as before: env:.env; cannot be taken back: exec:.*; token \d+ may still exist(.|\n)*hint: utho token delete \d+`)
+		if w.count("held") != 1 || w.read(".env") != "" {
+			t.Errorf("%d tokens; .env %q", w.count("held"), w.read(".env"))
+		}
+	})
 	// A command that does not come to its end is ended, and the secret taken back.
 	t.Run("for good", func(t *testing.T) {
 		t.Parallel()
