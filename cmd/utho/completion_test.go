@@ -165,9 +165,13 @@ func TestCompletionSilent(t *testing.T) {
 	s.faults.Add(sandbox.Rule{Times: 1, Body: "<html>"})
 	silent(m, get...)
 	s.faults.Clear()
-	s.faults.Add(sandbox.Rule{Status: 500})
+	s.faults.Add(sandbox.Rule{Status: http.StatusServiceUnavailable})
+	before := s.faults.Count("", "")
 	silent(m, get...)
 	s.faults.Clear()
+	if n := s.faults.Count("", "") - before; n != 1 {
+		t.Errorf("an overloaded service was asked %d times while a person waits", n)
+	}
 
 	// A profile in the keyring, where there is no keyring.
 	m.write("current_profile: work\nprofiles:\n  work:\n    api_url: "+s.url+"\n", "config", "config.yaml")

@@ -50,7 +50,7 @@ func (s *session) with(secret string) (*utho.Client, error) {
 		utho.WithUserAgent(s.a.userAgent()),
 		utho.WithHTTPClient(&http.Client{Transport: s.roundTripper()}),
 	}
-	if s.sandbox { // what it fails with is no passing state of a network
+	if s.once || s.sandbox { // what the sandbox fails with is no passing state of a network
 		options = append(options, utho.WithRetry(utho.RetryPolicy{MaxAttempts: 1}))
 	}
 	if s.zone != nil {

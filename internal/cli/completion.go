@@ -125,6 +125,7 @@ func (a *app) offers(ctx context.Context, args []string, typed string) ([]string
 	if err := a.readSecret(ctx, s); err != nil {
 		return nil, err
 	}
+	s.once = true
 	if err := s.connect(); err != nil {
 		return nil, err
 	}

@@ -32,6 +32,7 @@ type session struct {
 	tokenID string     // the token the profile is known to use; empty where unknown
 	store   auth.Store // where the secret is kept; nil where utho does not keep it
 	timeout time.Duration
+	once    bool // a request is sent once: nobody waits for it
 	sandbox bool
 	box     *sandbox.Sandbox
 	client  *utho.Client
