@@ -352,7 +352,7 @@ compadd() {
 	builtin compadd "$@"
 }
 take() { hits=(); zle list-choices; print -rl -- $hits > answer.new; mv -f answer.new answer; BUFFER= }
-zle -N take; bindkey '^X' take
+zle -N take; bindkey '^T' take
 print so''urced
 `, "setup.zsh")
 	answer := m.path("answer")
@@ -364,7 +364,7 @@ print so''urced
 		if err := os.RemoveAll(answer); err != nil {
 			t.Fatal(err)
 		}
-		p.types(test.line + "\x18")
+		p.types(test.line + "\x14")
 		got := strings.Fields(string(appears(t, p, answer)))
 		slices.Sort(got)
 		if got = slices.Compact(got); !slices.Equal(got, test.want) {
