@@ -194,6 +194,7 @@ func (a *app) runCredentialCommand(ctx context.Context, s *session) error {
 	defer cancel()
 	secret, err := auth.Command(ctx, p.CredentialCommand, os.Environ(), a.errFile)
 	if err != nil {
+		a.seeSignal()
 		if cause := context.Cause(ctx); errors.As(cause, new(interrupted)) {
 			return cause
 		}

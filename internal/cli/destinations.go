@@ -124,6 +124,9 @@ func (d *destinations) deliver(soft, hard context.Context, secret string) error 
 	ctx, done := leaveRoom(hard, soft, lastAnswer)
 	defer done()
 	err := d.set.Deliver(ctx, secret)
+	if err != nil {
+		d.a.seeSignal()
+	}
 	switch {
 	case err == nil:
 		return nil

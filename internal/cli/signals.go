@@ -136,6 +136,14 @@ func (s *signals) passTo(f func(os.Signal)) (end func()) {
 	}
 }
 
+// seeSignal is for a command that failed on the terminal. Ctrl-C is sent to it and
+// to utho at once, and its end may be seen first: the signal gets a moment.
+func (a *app) seeSignal() {
+	if a.terminal() {
+		pause(a.sig.soft, 200*time.Millisecond)
+	}
+}
+
 // pause waits for d, or less where ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
