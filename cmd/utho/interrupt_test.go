@@ -33,7 +33,7 @@ func TestInterruptedWhileReading(t *testing.T) {
 	} {
 		for _, args := range []string{
 			"token list", "token list -o json", "token get 10000", "status", "status -o json", "login --store file",
-			"token delete 10000 --yes", "token create ci", "token rotate grafana --yes",
+			"token delete 10000 --yes", "token create ci", "token rotate grafana --yes", "token run -- true",
 		} {
 			t.Run(signal.sig.String()+" "+args, func(t *testing.T) {
 				t.Parallel()

@@ -110,12 +110,19 @@ func (a *app) runWithToken(soft context.Context, req runRequest) error {
 	if err != nil {
 		return runFailed(err)
 	}
+	list, err := s.list(soft)
+	if soft.Err() != nil {
+		return context.Cause(soft) // nothing has been changed yet
+	}
+	if err != nil {
+		return runFailed(err)
+	}
 	end, err := a.sig.shield()
 	if err != nil {
 		return err
 	}
 	defer end()
-	m, err := a.makeForRun(soft, s, req, lifetime)
+	m, err := a.makeForRun(soft, s, list, req, lifetime)
 	if err != nil {
 		return runFailed(err)
 	}
@@ -124,11 +131,7 @@ func (a *app) runWithToken(soft context.Context, req runRequest) error {
 
 // makeForRun makes the token, uniquely named, so that what is left of it can be
 // told from everything else.
-func (a *app) makeForRun(soft context.Context, s *session, req runRequest, lifetime time.Duration) (*making, error) {
-	list, err := s.list(soft)
-	if err != nil {
-		return nil, err
-	}
+func (a *app) makeForRun(soft context.Context, s *session, list *utho.TokenList, req runRequest, lifetime time.Duration) (*making, error) {
 	base := req.prefix + "-" + randomWord()
 	name, err := expiry.Append(base, now(list).Add(lifetime))
 	if err != nil {
