@@ -167,6 +167,39 @@ func TestKillCreate(t *testing.T) {
 	}
 }
 
+// A create into a profile that is killed leaves the profile usable: with a secret
+// that works, or open for another.
+func TestKillCreateProfile(t *testing.T) {
+	for _, k := range moments(t, 40*time.Millisecond, killsAtRequests("POST 1", "GET 2")...) {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			w := newBench(t)
+			w.login()
+			k.do(w, "token", "create", "killed", "--to", "profile:new")
+			w.noLeaks()
+			p := w.start("token", "create", "other", "--to", "profile:new")
+			<-p.done
+			if p.cmd.ProcessState.ExitCode() != 0 {
+				p.exits(6)
+				p.says("the profile new holds a secret already(.|\n)*hint: choose another name, or first: utho -p new logout")
+			}
+			w.run(0, "-p", "new", "token", "list")
+		})
+	}
+}
+
+// login makes the operator's secret that of the profile default, and takes it out of
+// the environment.
+func (w *bench) login() {
+	w.t.Helper()
+	w.env = without(w.env, "UTHO_API_KEY")
+	login := w.command("login", "--with-token", "--store", "file", "--api-url", w.url)
+	login.Stdin = strings.NewReader(w.key)
+	if out, err := login.CombinedOutput(); err != nil {
+		w.t.Fatalf("login: %v\n%s", err, out)
+	}
+}
+
 // A rotation that is killed leaves a secret that works where it was, and the
 // next rotation finishes it or says exactly what stands.
 func TestKillRotate(t *testing.T) {
@@ -197,13 +230,7 @@ func TestKillRotateOwn(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			w := newBench(t)
-			login := w.command("login", "--with-token", "--store", "file", "--api-url", w.url)
-			login.Stdin = strings.NewReader(w.key)
-			login.Env = without(w.env, "UTHO_API_KEY")
-			if out, err := login.CombinedOutput(); err != nil {
-				t.Fatalf("login: %v\n%s", err, out)
-			}
-			w.env = without(w.env, "UTHO_API_KEY")
+			w.login()
 			w.run(0, "token", "create", "killed", "--scope", "write", "--to", "profile:own")
 			k.do(w, "-p", "own", "token", "rotate", "killed", "--yes", "--to", "env:.env")
 			w.run(0, "-p", "own", "token", "list")

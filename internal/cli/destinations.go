@@ -189,9 +189,8 @@ type profileDestination struct {
 	ref     auth.Ref
 	store   auth.Store
 	before  *config.Profile // the profile of that name, without a secret
-	current string
-	written bool // the secret
-	listed  bool // the profile
+	written bool            // the secret
+	listed  bool            // the profile
 }
 
 func (a *app) profileDestination(s *session, name string) (*profileDestination, error) {
@@ -226,10 +225,10 @@ func (d *profileDestination) Prepare(ctx context.Context) error {
 		return err
 	}
 	if p, ok := file.Profile(d.profile.Name); ok {
+		d.before = &p
 		if err := d.refuseTaken(ctx, p); err != nil {
 			return err
 		}
-		d.before = &p
 	}
 	_, err = d.store.Get(ctx, d.ref)
 	if !errors.Is(err, auth.ErrNotFound) {
@@ -249,8 +248,11 @@ func (d *profileDestination) Prepare(ctx context.Context) error {
 }
 
 func (d *profileDestination) taken() error {
-	return failf(exitAmbiguous, "exists", "the profile %s holds a secret already", d.profile.Name).
-		with("choose another name, or first: utho -p %s logout", quote(d.profile.Name))
+	f := failf(exitAmbiguous, "exists", "the profile %s holds a secret already", d.profile.Name)
+	if d.before == nil {
+		return f.with("the configuration does not list it any more; choose another name, or log in under this one: utho -p %s login", quote(d.profile.Name))
+	}
+	return f.with("choose another name, or first: utho -p %s logout", quote(d.profile.Name))
 }
 
 func (d *profileDestination) refuseTaken(ctx context.Context, p config.Profile) error {
@@ -275,20 +277,22 @@ func (d *profileDestination) refuseTaken(ctx context.Context, p config.Profile) 
 	}
 }
 
+// Deliver lists the profile before it stores the secret: one that is killed
+// between the two leaves a profile without a secret, which the next may fill.
 func (d *profileDestination) Deliver(ctx context.Context, secret string) error {
-	d.written = true
-	if err := d.store.Set(ctx, d.ref, secret); err != nil {
-		return err
-	}
 	paths, err := d.a.paths()
 	if err != nil {
 		return err
 	}
-	return config.Update(ctx, paths, func(e *config.Edit) error {
-		d.current = e.Current()
+	err = config.Update(ctx, paths, func(e *config.Edit) error {
 		d.listed = true
 		return e.SetProfile(d.profile)
 	})
+	if err != nil {
+		return err
+	}
+	d.written = true
+	return d.store.Set(ctx, d.ref, secret)
 }
 
 func (d *profileDestination) Undo(ctx context.Context) error {
@@ -300,7 +304,10 @@ func (d *profileDestination) Undo(ctx context.Context) error {
 				if d.before != nil {
 					return e.SetProfile(*d.before)
 				}
-				return e.RemoveProfile(d.profile.Name)
+				if err := e.RemoveProfile(d.profile.Name); !errors.Is(err, config.ErrNoProfile) {
+					return err
+				}
+				return nil // it could not be written either
 			})
 		}
 		errs = append(errs, err)
