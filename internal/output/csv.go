@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // CSV writes rows as RFC 4180 asks, with LF ends of line, below a line of column keys. Every cell is
@@ -42,11 +43,8 @@ func CSV[T any](w io.Writer, cols []Column[T], rows []T, o TableOptions) error {
 func csvCell(text string) string {
 	safe := Safe(text)
 	first := strings.TrimLeftFunc(text, func(r rune) bool { return unicode.Is(unicode.Zs, r) })
-	for _, r := range first {
-		if strings.ContainsRune("=+-@\t\r＝＋－＠", r) {
-			return "'" + safe
-		}
-		break
+	if r, size := utf8.DecodeRuneInString(first); size > 0 && strings.ContainsRune("=+-@\t\r＝＋－＠", r) {
+		return "'" + safe
 	}
 	return safe
 }
