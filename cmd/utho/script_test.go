@@ -323,26 +323,6 @@ func cmdAwait(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-func cmdMade(ts *testscript.TestScript, _ bool, args []string) {
-	s, args := theService(ts, args)
-	if len(args) != 1 {
-		ts.Fatalf("usage: made [-other] COUNT")
-	}
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	ts.Check(s.faults.Await(ctx, func(requests []sandbox.Request) bool {
-		n := 0
-		for _, r := range requests {
-			if r.Method == http.MethodPost && r.Effect {
-				n++
-			}
-		}
-		return n >= want
-	}))
-}
-
 func cmdRequests(ts *testscript.TestScript, _ bool, args []string) {
 	s, args := theService(ts, args)
 	if len(args) != 3 {

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"context"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/utho/utho-cli/internal/sandbox"
 )
 
 // cmdSequence pins which requests came since the last one, and by whom: the
@@ -36,4 +42,25 @@ func cmdSequence(ts *testscript.TestScript, neg bool, args []string) {
 	if given && !slices.Equal(got, want) {
 		ts.Fatalf("requests:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
+}
+
+// cmdMade waits until so many creates have taken effect.
+func cmdMade(ts *testscript.TestScript, _ bool, args []string) {
+	s, args := theService(ts, args)
+	if len(args) != 1 {
+		ts.Fatalf("usage: made [-other] COUNT")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	ts.Check(s.faults.Await(ctx, func(requests []sandbox.Request) bool {
+		n := 0
+		for _, r := range requests {
+			if r.Method == http.MethodPost && r.Effect {
+				n++
+			}
+		}
+		return n >= want
+	}))
 }
