@@ -66,23 +66,21 @@ func (r *records) path(id string) string {
 	return filepath.Join(r.dir, hex.EncodeToString(sum[:12])+".json")
 }
 
-// lock keeps a second rotation of the same token off.
-func (r *records) lock(ctx context.Context, id string) (release func(), err error) {
+// lock keeps a second rotation of the same token off. It does not wait for the
+// first one's end: the list that the caller has would be out of date then, and
+// the token in it gone.
+func (r *records) lock(id string) (release func(), err error) {
 	if err := privfile.MkdirAll(r.dir); err != nil {
 		return nil, fmt.Errorf("rotate %s: %w", id, err)
 	}
-	waiting, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
-	defer cancel()
-	release, err = privfile.Lock(waiting, strings.TrimSuffix(r.path(id), ".json")+".lock")
-	switch {
-	case err == nil:
-		return release, nil
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
-	case errors.Is(err, context.DeadlineExceeded):
+	release, ok, err := privfile.TryLock(strings.TrimSuffix(r.path(id), ".json") + ".lock")
+	if err != nil {
+		return nil, fmt.Errorf("rotate %s: %w", id, err)
+	}
+	if !ok {
 		return nil, failf(exitError, "error", "rotate %s: another rotation of this token is under way on this machine", id)
 	}
-	return nil, fmt.Errorf("rotate %s: %w", id, err)
+	return release, nil
 }
 
 // read returns the record of a rotation of the token; nil where there is none.

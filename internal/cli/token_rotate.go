@@ -102,7 +102,7 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 		return err
 	}
 	records.prune(list.Tokens)
-	release, err := records.lock(soft, old.ID)
+	release, err := records.lock(old.ID)
 	if err != nil {
 		return err
 	}

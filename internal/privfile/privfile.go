@@ -238,6 +238,19 @@ func Lock(ctx context.Context, path string) (unlock func(), err error) {
 	return func() { _ = l.Unlock() }, nil
 }
 
+// TryLock is Lock without the waiting: ok is false where the lock is held.
+func TryLock(path string) (unlock func(), ok bool, err error) {
+	if err := makeLockFile(path); err != nil {
+		return nil, false, fmt.Errorf("lock %s: %w", path, err)
+	}
+	l := flock.New(path, flock.SetPermissions(0o600))
+	ok, err = l.TryLock()
+	if err != nil {
+		return nil, false, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return func() { _ = l.Unlock() }, ok, nil
+}
+
 // makeLockFile makes the lock file where it is missing, 0600 whatever the
 // umask: one made under umask 0777 could never be opened again.
 func makeLockFile(path string) error {

@@ -383,6 +383,9 @@ func TestLockExcludesAndGivesUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, ok, err := TryLock(path); ok || err != nil {
+		t.Errorf("a second lock without waiting: %v, %v", ok, err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()
 	if _, err := Lock(ctx, path); !errors.Is(err, context.DeadlineExceeded) {
@@ -400,4 +403,9 @@ func TestLockExcludesAndGivesUp(t *testing.T) {
 	if err := <-got; err != nil {
 		t.Errorf("lock after unlock: %v", err)
 	}
+	third, ok, err := TryLock(path)
+	if !ok || err != nil {
+		t.Fatalf("lock without waiting, after unlock: %v, %v", ok, err)
+	}
+	third()
 }
