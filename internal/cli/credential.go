@@ -168,6 +168,7 @@ func (s *session) ref() auth.Ref { return auth.Ref{Profile: s.profile, Origin: s
 
 func (a *app) notLoggedIn(s *session) error {
 	f := failf(exitAuth, "auth", "not logged in: there is no token for profile %s at %s", s.profile, s.origin)
+	f.err = auth.ErrNotFound
 	if s.store != nil && s.kind == config.StoreKeyring {
 		// The address is a part of the key there, so an edited profile and a
 		// missing token look alike.
