@@ -107,7 +107,9 @@ func TestListElements(t *testing.T) {
 		{`{"id":{"a":1},"name":"n","write":0}`, nil, "api[0].id is an object"},
 		{`{"id":1.5,"name":"n","write":0}`, nil, "api[0].id is a number that is not whole"},
 		{`{"id":1e3,"name":"n","write":0}`, nil, "api[0].id is a number that is not whole"},
-		{`{"id":-1,"name":"n","write":0}`, nil, "api[0].id is a number that is not whole"},
+		{`{"id":1e-3,"name":"n","write":0}`, nil, "api[0].id is a number that is not whole"},
+		{`{"id":-1.5,"name":"n","write":0}`, nil, "api[0].id is a number that is not whole"},
+		{`{"id":-1,"name":"n","write":0}`, with(func(t *Token) { t.ID = "-1" }), ""},
 		{`{"id":"1","id":"2","name":"n","write":0}`, nil, "api[0].id is there twice"},
 
 		{`{"id":"1","name":"","write":0}`, with(func(t *Token) { t.Name = "" }), ""},

@@ -133,8 +133,8 @@ func wireID(v []byte) ([]byte, error) {
 		return nil, errEmptyID
 	}
 	if v[0] != '"' {
-		for _, c := range id {
-			if c < '0' || c > '9' {
+		for i, c := range id {
+			if (c < '0' || c > '9') && (c != '-' || i > 0) {
 				return nil, fmt.Errorf("is a number that is not whole")
 			}
 		}
