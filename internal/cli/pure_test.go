@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -135,6 +136,29 @@ func TestLooksLikeCommand(t *testing.T) {
 	} {
 		if got := looksLikeCommand(word); got != want {
 			t.Errorf("looksLikeCommand(%q) = %v", word, got)
+		}
+	}
+}
+
+// A rotation renews an expiry for the length that was asked for, whatever
+// second the old token was made in and however late its time was stamped.
+func TestRotatedNameKeepsLength(t *testing.T) {
+	minute := time.Date(2026, 11, 23, 13, 44, 0, 0, time.UTC)
+	for _, lifetime := range []time.Duration{5 * time.Minute, 90 * time.Minute, time.Hour, 24 * time.Hour, 30 * 24 * time.Hour} {
+		for second := range 60 {
+			for late := range 3 {
+				made := minute.Add(time.Duration(second) * time.Second)
+				name, err := expiry.Append("ci", made.Add(lifetime))
+				if err != nil {
+					t.Fatal(err)
+				}
+				old := utho.Token{ID: "1", Name: name, CreatedAt: made.Add(time.Duration(late) * time.Second)}
+				at := minute.Add(1000 * time.Hour)
+				got, err := rotatedName(old, "", at)
+				if want, _ := expiry.Append("ci", at.Add(lifetime)); got != want || err != nil {
+					t.Errorf("%v, made at second %d, stamped %d s later: %s, want %s; %v", lifetime, second, late, got, want, err)
+				}
+			}
 		}
 	}
 }

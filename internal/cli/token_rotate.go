@@ -310,7 +310,13 @@ func rotatedName(old utho.Token, expiresIn string, at time.Time) (string, error)
 	}
 	// The suffix is in whole minutes, rounded up, and the creation is stamped a
 	// moment after: without this a token would live longer by every rotation.
-	lifetime := (until.Sub(old.CreatedAt) + 2*time.Second).Truncate(time.Minute)
+	left := until.Sub(old.CreatedAt)
+	lifetime := (left + 2*time.Second).Truncate(time.Minute)
+	// A token made in the first seconds of a minute looks a minute longer: people
+	// type round numbers.
+	if shorter := lifetime - time.Minute; left <= lifetime && shorter > 0 && shorter%(5*time.Minute) == 0 {
+		lifetime = shorter
+	}
 	return withExpiry(base, at.Add(max(lifetime, time.Minute)))
 }
 
