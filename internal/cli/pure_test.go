@@ -143,6 +143,7 @@ func TestLooksLikeCommand(t *testing.T) {
 // A rotation renews an expiry for the length that was asked for, whatever
 // second the old token was made in and however late its time was stamped.
 func TestRotatedNameKeepsLength(t *testing.T) {
+	t.Parallel()
 	minute := time.Date(2026, 11, 23, 13, 44, 0, 0, time.UTC)
 	for _, lifetime := range []time.Duration{5 * time.Minute, 90 * time.Minute, time.Hour, 24 * time.Hour, 30 * 24 * time.Hour} {
 		for second := range 60 {
