@@ -251,7 +251,11 @@ func (a *app) resume(soft context.Context, s *session, rec *rotationRecord, old 
 	if rec.Stage == stageDelivered && len(left) == 1 && !req.keepOld {
 		return true, a.finish(soft, s, rec, old, left[0], req, out)
 	}
-	rec.end() // it has been told; what follows is the user's to decide
+	if rec.NewID == "" || rec.Stage == stageDelivered {
+		// It has been told. Which token is meant is not certain, or both are
+		// wanted; it must not be in the way for ever.
+		rec.end()
+	}
 	names := idList(left)
 	switch rec.Stage {
 	case stageSent, stageMade:

@@ -191,6 +191,13 @@ func (a *app) refuseOwn(s *session, chosen []utho.Token, req deleteRequest) erro
 
 // mentionOwn says what follows where the profile's own token has gone.
 func (a *app) mentionOwn(s *session, work []*deletion) {
+	var gone []string
+	for _, d := range work {
+		if d.Deleted {
+			gone = append(gone, d.ID)
+		}
+	}
+	a.mentionUsers(s, gone...)
 	last := work[len(work)-1]
 	if s.tokenID == "" || last.ID != s.tokenID || !last.Deleted {
 		return
@@ -198,6 +205,21 @@ func (a *app) mentionOwn(s *session, work []*deletion) {
 	a.note("profile %s used this token; log in again with: utho -p %s login", s.profile, quote(s.profile))
 	if err := a.knownToken(a.sig.hard, s.profile, ""); err != nil {
 		a.note("warning: %v", err)
+	}
+}
+
+// mentionUsers names the other profiles of this machine that are known to use
+// tokens that have gone.
+func (a *app) mentionUsers(s *session, gone ...string) {
+	file, err := a.config()
+	if err != nil {
+		return // the tokens have gone whatever the file is like
+	}
+	for _, p := range file.Profiles() {
+		origin, err := utho.Origin(firstOf(p.APIURL, utho.DefaultBaseURL))
+		if err == nil && origin == s.origin && p.Name != s.profile && p.TokenID != "" && slices.Contains(gone, p.TokenID) {
+			a.note("warning: profile %s used token %s, which has gone; log in again with: utho -p %s login", p.Name, p.TokenID, quote(p.Name))
+		}
 	}
 }
 

@@ -207,6 +207,7 @@ func (r *rotation) run(soft, hard context.Context, out *secretOutput, v views) e
 	}
 	r.record.over()
 	a.note("deleted the old token %s", r.old.ID)
+	a.mentionUsers(r.s, r.old.ID)
 	a.warnOwn(hard, r)
 	return nil
 }
