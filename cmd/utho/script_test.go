@@ -207,8 +207,9 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 // cmdFault adds a rule. Its words are method=, path=, nth=, times=, delay=,
 // hold=NAME, drop-before, force-write, cut-name=, hide-lists=, hide-for=,
 // refuse-new=, hold-after=NAME, drop-after, status=, body=, redirect=,
-// retry-after=, effect, keep-body, prefix=, truncate, after-create; `fault
-// clear` takes all rules away.
+// retry-after=, effect, keep-body, prefix=, truncate, date=, after-create, and
+// new-secret for requests that come with another secret than SERVICE_KEY;
+// `fault clear` takes all rules away.
 func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
 	s, args := theService(ts, args)
 	if neg || len(args) == 0 {
@@ -276,6 +277,8 @@ func setFault(r *sandbox.Rule, s *service, key, value string) (err error) {
 		r.Truncate = true
 	case "after-create":
 		r.AfterCreate = true
+	case "new-secret":
+		r.Match = func(req *http.Request) bool { return req.Header.Get("Authorization") != "Bearer "+s.key }
 	case "date":
 		r.Header = http.Header{"Date": {value}}
 	default:

@@ -40,6 +40,7 @@ type making struct {
 
 	secret string
 	token  utho.Token // ID is empty where it could not be told
+	mute   bool       // nothing that came with the secret was answered
 }
 
 // post makes the token, once. Where the answer is lost it finds out what stands

@@ -243,6 +243,7 @@ func (r *rotation) prove(soft context.Context) error {
 		case soft.Err() != nil:
 			return context.Cause(soft)
 		case !rejected && errors.Is(err, utho.ErrUnavailable):
+			r.mute = true
 			return said("prove the new secret", err)
 		case !rejected:
 			return failf(exitError, "error", "%w", said("prove the new secret", err))
