@@ -47,7 +47,7 @@ func (a *app) destinations(s *session, to []string, out *secretOutput) (*destina
 			dest = p
 		default:
 			if spec.Kind == deliver.KindEnv && env.LockDir == "" {
-				_, err := a.paths()
+				_, err := a.state()
 				return nil, fmt.Errorf("--to %s takes a lock in utho's own folder: %w; nothing was created", text, err)
 			}
 			if dest, err = deliver.New(spec, env); err != nil {
@@ -71,8 +71,8 @@ func (a *app) deliverEnv() deliver.Env {
 	// A missing home folder only matters where ~/ or a lock needs one; the
 	// destination says so then.
 	env.Home, _ = os.UserHomeDir()
-	if paths, err := a.paths(); err == nil {
-		env.LockDir = filepath.Join(paths.State, "locks")
+	if dir, err := a.state(); err == nil {
+		env.LockDir = filepath.Join(dir, "locks")
 	}
 	return env
 }

@@ -54,11 +54,11 @@ type records struct {
 }
 
 func (a *app) rotationRecords(s *session) (*records, error) {
-	paths, err := a.paths()
+	dir, err := a.state()
 	if err != nil {
 		return nil, fmt.Errorf("rotate keeps a record of how far it came: %w", err)
 	}
-	return &records{dir: filepath.Join(paths.State, "rotations"), origin: s.origin}, nil
+	return &records{dir: filepath.Join(dir, "rotations"), origin: s.origin}, nil
 }
 
 func (r *records) path(id string) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -47,11 +48,11 @@ network. Its tokens are not real. Use it as a profile:
 }
 
 func (a *app) sandbox() (*sandbox.Sandbox, error) {
-	paths, err := a.paths()
+	dir, err := a.state()
 	if err != nil {
 		return nil, err
 	}
-	return sandbox.Open(sandboxFile(paths))
+	return sandbox.Open(filepath.Join(dir, "sandbox.json"))
 }
 
 func (a *app) serveSandbox(ctx context.Context, addr string) error {

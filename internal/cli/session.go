@@ -3,7 +3,7 @@ package cli
 import (
 	"context"
 	"net/http"
-	"path/filepath"
+
 	"time"
 
 	"github.com/utho/utho-cli/internal/auth"
@@ -87,19 +87,15 @@ func (a *app) prepareSandbox(s *session) error {
 	if a.flags.apiURL != "" {
 		return usagef("--api-url has no place beside the sandbox, which is built in").with("leave --api-url out, or use another profile")
 	}
-	paths, err := a.paths()
+	s.profile, s.kind, s.source, s.sandbox = sandboxName, sandboxName, sandboxName, true
+	s.baseURL = sandbox.BaseURL
+	box, err := a.sandbox()
 	if err != nil {
 		return err
 	}
-	s.profile, s.kind, s.source, s.sandbox = sandboxName, sandboxName, sandboxName, true
-	s.baseURL = sandbox.BaseURL
-	if s.box, err = sandbox.Open(sandboxFile(paths)); err != nil {
-		return err
-	}
+	s.box = box
 	return s.setOrigin()
 }
-
-func sandboxFile(p config.Paths) string { return filepath.Join(p.State, "sandbox.json") }
 
 // prepareProfile reads a profile. A profile that was named must be there.
 func (a *app) prepareProfile(s *session, c choice) error {

@@ -11,6 +11,19 @@ import (
 // paths are the folders of the configuration and the state.
 func (a *app) paths() (config.Paths, error) { return config.Locate(a.getenv, runtime.GOOS) }
 
+// state is the folder of what utho can do without: the sandbox, records of
+// rotations, locks.
+func (a *app) state() (string, error) {
+	paths, err := a.paths()
+	switch {
+	case paths.State != "":
+		return paths.State, nil
+	case errors.Is(err, config.ErrNoHome):
+		return "", errors.New("there is no folder for utho's own files: HOME is not set; set it, or UTHO_STATE_DIR")
+	}
+	return "", err
+}
+
 // config is the configuration, read once, and only by commands that need it.
 func (a *app) config() (*config.File, error) {
 	if a.file != nil {

@@ -32,8 +32,9 @@ var ErrNoHome = errors.New("no folder for the configuration: HOME is not set; se
 // their specification asks; a relative UTHO_… path is taken from the current
 // directory. It touches no file.
 //
-// ErrNoHome where the folder of the configuration cannot be told; where only
-// that of the state cannot, it is the folder state inside the other.
+// ErrNoHome where the folder of the configuration cannot be told; State may be
+// all the same. Where only the state's cannot, it is the folder state inside the
+// other.
 func Locate(getenv func(string) string, goos string) (Paths, error) {
 	home, fallback := getenv("HOME"), [2]string{".config", ".local/state"}
 	bases := [2]string{}
@@ -46,12 +47,12 @@ func Locate(getenv func(string) string, goos string) (Paths, error) {
 	if err != nil {
 		return Paths{}, err
 	}
-	if config == "" {
-		return Paths{}, ErrNoHome
-	}
 	state, err := folder(getenv, "UTHO_STATE_DIR", "XDG_STATE_HOME", bases[1])
 	if err != nil {
 		return Paths{}, err
+	}
+	if config == "" {
+		return Paths{State: state}, ErrNoHome
 	}
 	if state == "" {
 		state = filepath.Join(config, "state")

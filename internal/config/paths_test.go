@@ -26,7 +26,7 @@ func TestLocate(t *testing.T) {
 		"own over xdg":     {map[string]string{"HOME": "/h", "UTHO_CONFIG_DIR": "/uc", "UTHO_STATE_DIR": "/us", "XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s"}, "linux", "/uc", "/us", nil},
 		"own relative":     {map[string]string{"UTHO_CONFIG_DIR": "rel", "UTHO_STATE_DIR": "rel"}, "linux", here, here, nil},
 		"own without home": {map[string]string{"UTHO_CONFIG_DIR": "/uc"}, "linux", "/uc", "/uc/state", nil},
-		"state only":       {map[string]string{"UTHO_STATE_DIR": "/us"}, "linux", "", "", ErrNoHome},
+		"state only":       {map[string]string{"UTHO_STATE_DIR": "/us"}, "linux", "", "/us", ErrNoHome},
 		"nothing":          {nil, "linux", "", "", ErrNoHome},
 		"relative home":    {map[string]string{"HOME": "h"}, "linux", "", "", ErrNoHome},
 		"windows":          {map[string]string{"AppData": "/r", "LocalAppData": "/l", "HOME": "/h"}, "windows", "/r/utho", "/l/utho", nil},
