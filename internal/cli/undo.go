@@ -20,6 +20,9 @@ func (m *making) undo(hard context.Context) error {
 		if id, err = m.tell(hard); err != nil {
 			return err
 		}
+	} else if !m.unique && m.token.Name != m.req.Name {
+		// By all that can be told it is this one; that is not enough to delete it.
+		return &leftover{err: fmt.Errorf("the list shows token %s, named %s, in its place, which may be somebody else's", id, quoteText(m.token.Name))}
 	}
 	if err := m.remove(hard, id); err != nil {
 		return &leftover{ids: []string{id}, unseen: errors.As(err, new(unseenError)), err: fmt.Errorf("deleting it failed: %w", err)}
