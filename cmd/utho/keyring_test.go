@@ -247,6 +247,12 @@ func TestKeyring(t *testing.T) {
 		t.Errorf("left in the file store: %q, %v", files, err)
 	}
 
+	// Both schemes of a port share an item: what replaced the old secret stays.
+	edited := strings.ReplaceAll(string(config), "http:", "https:")
+	m.write(strings.ReplaceAll(edited, service.url[len("http:"):], other.url[len("http:"):]), "config", "config.yaml")
+	m.login(keyringSecret+"_5", "--api-url", other.url, "login").want(t, 0)
+	holds(other, "Work.EU", keyringSecret+"_5")
+
 	// A closed keyring is an error, and raises no dialog in a completion.
 	m.login(keyringSecret+"_6", "-p", "second", "--api-url", other.url, "login").want(t, 0)
 	s.lock(t)

@@ -85,6 +85,14 @@ func newItem(ref Ref) (item, error) {
 	return it, nil
 }
 
+// SameItem tells whether the keyring keeps the secrets of both in one item, as it
+// does for the two schemes on one port of this machine.
+func SameItem(a, b Ref) bool {
+	itemA, errA := newItem(a)
+	itemB, errB := newItem(b)
+	return errA == nil && errB == nil && itemA.service == itemB.service && itemA.account == itemB.account
+}
+
 // isLoopback tells whether host, with or without a port, is this machine by its
 // name or address.
 func isLoopback(host string) bool {

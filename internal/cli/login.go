@@ -301,13 +301,13 @@ func (a *app) dropOldSecret(ctx context.Context, s *session, before config.Profi
 		return
 	}
 	origin, err := utho.Origin(firstOf(before.APIURL, utho.DefaultBaseURL))
-	kind := firstOf(before.Store, config.StoreKeyring)
-	if err != nil || kind == s.kind && (origin == s.origin || kind == config.StoreFile) {
-		return
+	kind, old := firstOf(before.Store, config.StoreKeyring), auth.Ref{Profile: before.Name, Origin: origin}
+	if err != nil || kind == s.kind && (kind == config.StoreFile || auth.SameItem(old, s.ref())) {
+		return // there was none, or the new one has taken its place
 	}
 	st, err := a.store(kind)
 	if err == nil {
-		err = st.Delete(ctx, auth.Ref{Profile: before.Name, Origin: origin})
+		err = st.Delete(ctx, old)
 	}
 	if err != nil && !errors.Is(err, auth.ErrNotFound) {
 		a.note("warning: the token this profile had before could not be removed from the %s: %v", kind, err)
