@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -230,11 +231,7 @@ func (d *profileDestination) Prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err = d.store.Get(ctx, d.ref)
-	if !errors.Is(err, auth.ErrNotFound) {
-		if err == nil || errors.As(err, new(*auth.OriginError)) {
-			return d.taken()
-		}
+	if err := d.refuseHeld(ctx, d.store, d.ref); err != nil {
 		return err
 	}
 	if err := d.store.Probe(ctx, d.ref); err != nil {
@@ -267,7 +264,12 @@ func (d *profileDestination) refuseTaken(ctx context.Context, p config.Profile) 
 	if err != nil {
 		return err
 	}
-	switch _, err := store.Get(ctx, auth.Ref{Profile: p.Name, Origin: origin}); {
+	return d.refuseHeld(ctx, store, auth.Ref{Profile: p.Name, Origin: origin})
+}
+
+// refuseHeld refuses where the store holds a secret.
+func (d *profileDestination) refuseHeld(ctx context.Context, store auth.Store, ref auth.Ref) error {
+	switch _, err := store.Get(ctx, ref); {
 	case err == nil, errors.As(err, new(*auth.OriginError)):
 		return d.taken()
 	case errors.Is(err, auth.ErrNotFound):
@@ -279,12 +281,20 @@ func (d *profileDestination) refuseTaken(ctx context.Context, p config.Profile) 
 
 // Deliver lists the profile before it stores the secret: one that is killed
 // between the two leaves a profile without a secret, which the next may fill.
+// What others made of that name meanwhile stays theirs.
 func (d *profileDestination) Deliver(ctx context.Context, secret string) error {
 	paths, err := d.a.paths()
 	if err != nil {
 		return err
 	}
+	if err := d.refuseHeld(ctx, d.store, d.ref); err != nil {
+		return err
+	}
 	err = config.Update(ctx, paths, func(e *config.Edit) error {
+		p, ok := e.Profile(d.profile.Name)
+		if ok != (d.before != nil) || ok && !reflect.DeepEqual(p, *d.before) {
+			return fmt.Errorf("the profile %s was made or changed meanwhile", d.profile.Name)
+		}
 		d.listed = true
 		return e.SetProfile(d.profile)
 	})
