@@ -195,7 +195,11 @@ func (a *app) runCommandWith(soft context.Context, s *session, m *making, path s
 	waiting.ended()
 
 	if err := m.undo(a.sig.hard); err != nil {
-		f := m.standing("the command has ended", err)
+		what := "the command has ended"
+		if failed != nil {
+			what = failed.Error()
+		}
+		f := m.standing(what, err)
 		if status == 0 {
 			f.exit = exitRunFailed
 			return f
