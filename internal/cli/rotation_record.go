@@ -162,8 +162,8 @@ func shortDestinations(to []string) []string {
 	for _, text := range to {
 		spec, err := deliver.ParseSpec(text)
 		if err == nil && spec.Kind == deliver.KindExec {
-			word, _, _ := strings.Cut(strings.TrimSpace(spec.Arg), " ")
-			text = "exec:" + word
+			words := strings.FieldsFunc(spec.Arg, func(r rune) bool { return strings.ContainsRune(" \t\r\n", r) })
+			text = "exec:" + words[0]
 		}
 		short = append(short, text)
 	}
