@@ -374,7 +374,14 @@ func (d *ownDestination) Prepare(ctx context.Context) error {
 	})
 }
 
+// Deliver leaves alone what a login has put there meanwhile.
 func (d *ownDestination) Deliver(ctx context.Context, secret string) error {
+	switch now, err := d.s.store.Get(ctx, d.s.ref()); {
+	case err != nil:
+		return err
+	case now != d.s.secret:
+		return errors.New("its token was replaced meanwhile")
+	}
 	d.written = true
 	if err := d.s.store.Set(ctx, d.s.ref(), secret); err != nil {
 		return err
