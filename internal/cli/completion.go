@@ -143,7 +143,7 @@ func (a *app) offers(ctx context.Context, args []string, typed string) ([]string
 		if slices.Contains(args, t.ID) || count[t.Name] == 1 && slices.Contains(args, t.Name) {
 			continue // it is on the line already
 		}
-		about := label(t.Scope)
+		about := t.Scope.Label()
 		if !t.CreatedAt.IsZero() {
 			about += ", " + expiry.Age(at.Sub(t.CreatedAt))
 		}

@@ -73,7 +73,7 @@ func (a *app) chooseCredential() (choice, error) {
 	if name := file.Current(); name != "" {
 		return choice{kind: "profile", profile: name}, nil
 	}
-	return choice{kind: "profile", profile: defaultProfile}, nil
+	return choice{kind: "profile", profile: config.DefaultProfile}, nil
 }
 
 func shadowed(variable string, both bool, profile string) (names []string) {

@@ -155,7 +155,7 @@ func (a *app) loginTarget(req loginRequest) (*session, config.Profile, error) {
 		return nil, none, err
 	}
 	if name == "" {
-		name = firstOf(file.Current(), defaultProfile)
+		name = firstOf(file.Current(), config.DefaultProfile)
 	}
 	if strings.EqualFold(name, sandboxName) {
 		return nil, none, usagef("the sandbox needs no login").with("utho -p sandbox token list")

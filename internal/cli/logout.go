@@ -45,7 +45,7 @@ func (a *app) logout(ctx context.Context, all bool) error {
 		}
 		profiles = file.Profiles()
 	} else {
-		name = firstOf(a.flags.profile, a.getenv("UTHO_PROFILE"), file.Current(), defaultProfile)
+		name = firstOf(a.flags.profile, a.getenv("UTHO_PROFILE"), file.Current(), config.DefaultProfile)
 		if strings.EqualFold(name, sandboxName) {
 			return usagef("the sandbox has no login, so there is nothing to log out of").with("utho sandbox reset starts it afresh")
 		}

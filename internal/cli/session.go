@@ -13,10 +13,7 @@ import (
 )
 
 // sandboxName is the built-in profile that needs no account.
-const sandboxName = "sandbox"
-
-// defaultProfile is the name of the first profile.
-const defaultProfile = "default"
+const sandboxName = config.Sandbox
 
 // session is what a command that talks to the service works with: who it is,
 // where the service is, and the client.

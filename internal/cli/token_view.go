@@ -79,22 +79,11 @@ func (v views) docs(tokens []utho.Token) iter.Seq[tokenDoc] {
 	}
 }
 
-// label is the scope as the console spells it.
-func label(s utho.Scope) string {
-	switch s {
-	case utho.ScopeWrite:
-		return "Write"
-	case utho.ScopeReadOnly:
-		return "Read-Only"
-	}
-	return ""
-}
-
 // columns are the columns of every format for people, in their order.
 func (v views) columns() []output.Column[utho.Token] {
 	return []output.Column[utho.Token]{
 		{Key: "name", Header: "API NAME", Text: func(t utho.Token) string { return t.Name }},
-		{Key: "scope", Header: "ACCESS SCOPE", Text: func(t utho.Token) string { return label(t.Scope) }},
+		{Key: "scope", Header: "ACCESS SCOPE", Text: func(t utho.Token) string { return t.Scope.Label() }},
 		{Key: "created", Header: "CREATED AT", Text: func(t utho.Token) string { return t.CreatedRaw }},
 		{Key: "action", Header: "ACTION", Text: func(t utho.Token) string {
 			if t.ID == "" {
