@@ -11,6 +11,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"github.com/utho/utho-cli/internal/output"
 )
 
 // terminal tells whether a person can be talked to: stdin and stderr both.
@@ -23,7 +25,7 @@ func (a *app) canAsk() bool { return !a.flags.noInput && a.terminal() }
 
 // confirm asks and returns nil for yes, an error for anything else.
 func (a *app) confirm(ctx context.Context, question string) error {
-	_, _ = fmt.Fprint(a.errFile, question+" [y/N]: ")
+	_, _ = fmt.Fprint(a.errFile, output.Safe(question)+" [y/N]: ")
 	line, err := await(ctx, func() (string, error) {
 		return bufio.NewReader(a.in).ReadString('\n')
 	})
