@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -190,7 +191,7 @@ type profileDestination struct {
 	ref     auth.Ref
 	store   auth.Store
 	before  *config.Profile // the profile of that name, without a secret
-	written bool            // the secret
+	written string          // the secret, once it may be in the store
 	listed  bool            // the profile
 }
 
@@ -301,11 +302,14 @@ func (d *profileDestination) Deliver(ctx context.Context, secret string) error {
 	if err != nil {
 		return err
 	}
-	d.written = true
+	d.written = secret
 	return d.store.Set(ctx, d.ref, secret)
 }
 
 func (d *profileDestination) Undo(ctx context.Context) error {
+	if d.written != "" && replaced(ctx, d.store, d.ref, d.written) {
+		return deliver.ErrChanged
+	}
 	var errs []error
 	if d.listed {
 		paths, err := d.a.paths()
@@ -322,7 +326,7 @@ func (d *profileDestination) Undo(ctx context.Context) error {
 		}
 		errs = append(errs, err)
 	}
-	if d.written {
+	if d.written != "" {
 		err := d.store.Delete(ctx, d.ref)
 		if errors.Is(err, auth.ErrNotFound) {
 			err = nil
@@ -334,13 +338,20 @@ func (d *profileDestination) Undo(ctx context.Context) error {
 
 func (d *profileDestination) Close() error { return nil }
 
+// replaced tells whether a store holds another secret than those that a delivery
+// can have left there: somebody logged in meanwhile.
+func replaced(ctx context.Context, store auth.Store, ref auth.Ref, ours ...string) bool {
+	now, err := store.Get(ctx, ref)
+	return err == nil && !slices.Contains(ours, now) || errors.As(err, new(*auth.OriginError))
+}
+
 // ownDestination replaces the secret of the profile in use, for a rotation of
 // the very token it uses.
 type ownDestination struct {
 	a            *app
 	s            *session
 	oldID, newID string
-	written      bool
+	written      string // the new secret, once it may be in the store
 }
 
 // addOwn has the rotation update the profile it runs with.
@@ -382,7 +393,7 @@ func (d *ownDestination) Deliver(ctx context.Context, secret string) error {
 	case now != d.s.secret:
 		return errors.New("its token was replaced meanwhile")
 	}
-	d.written = true
+	d.written = secret
 	if err := d.s.store.Set(ctx, d.s.ref(), secret); err != nil {
 		return err
 	}
@@ -391,8 +402,11 @@ func (d *ownDestination) Deliver(ctx context.Context, secret string) error {
 
 // Undo puts the old secret back, which has worked all the time.
 func (d *ownDestination) Undo(ctx context.Context) error {
-	if !d.written {
+	switch {
+	case d.written == "":
 		return nil
+	case replaced(ctx, d.s.store, d.s.ref(), d.written, d.s.secret):
+		return deliver.ErrChanged
 	}
 	return errors.Join(
 		d.s.store.Set(ctx, d.s.ref(), d.s.secret),
