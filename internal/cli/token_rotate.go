@@ -130,9 +130,7 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 	}
 	defer r.dests.close()
 	if r.updates {
-		if err := r.dests.addOwn(s); err != nil {
-			return err
-		}
+		r.dests.addOwn(s)
 	}
 	if err := r.dests.prepare(soft); err != nil {
 		return err

@@ -81,9 +81,6 @@ func update(ctx context.Context, p Paths, edit func(*Edit) error, write func(pat
 // An Edit is the configuration file while Update holds its lock.
 type Edit struct{ f *File }
 
-// File is the file as it stands after the changes made so far.
-func (e *Edit) File() *File { return e.f }
-
 // Current is the name of the current profile, or "".
 func (e *Edit) Current() string { return e.f.Current() }
 

@@ -302,9 +302,9 @@ func TestUpdateKeepsTheRest(t *testing.T) {
 				t.Fatalf("%v\n%s", err, text)
 			}
 		}
-		after := string(e.File().text)
+		after := string(e.f.text)
 		got := map[string]Profile{}
-		for _, p := range e.File().Profiles() {
+		for _, p := range e.f.Profiles() {
 			got[strings.ToLower(p.Name)] = p
 		}
 		if !reflect.DeepEqual(got, want) || e.Current() != current {
