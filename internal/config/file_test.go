@@ -260,7 +260,7 @@ func FuzzParse(f *testing.F) {
 		if !ok || !reflect.DeepEqual(got, want) {
 			t.Fatalf("set %+v, got %+v", want, got)
 		}
-		if len(e.File().Profiles()) < len(file.Profiles()) {
+		if len(e.f.Profiles()) < len(file.Profiles()) {
 			t.Fatal("a profile went")
 		}
 	})
