@@ -219,6 +219,9 @@ func TestKeyring(t *testing.T) {
 	}
 	m.write(strings.ReplaceAll(string(config), service.url, other.url), "config", "config.yaml")
 	m.utho("token", "list").want(t, 4).says(t, "stored for another address is not used")
+	m.utho("logout").want(t, 0).says(t, "profile Work.EU was not logged in at "+strings.TrimSuffix(other.url, "/v2"))
+	m.utho("profile", "remove", "work.eu").want(t, 0).says(t, "the keyring held no token of it for "+other.url)
+	holds(service, "Work.EU", keyringSecret+"_2")
 	m.write(strings.ReplaceAll(string(config), "http:", "https:"), "config", "config.yaml")
 	m.utho("token", "list").want(t, 4).says(t, "is not sent to https://127.0.0.1")
 	m.write(string(config), "config", "config.yaml")

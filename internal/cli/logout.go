@@ -104,7 +104,11 @@ func (a *app) forget(ctx context.Context, p config.Profile) (*session, error) {
 	}
 	switch err := st.Delete(ctx, s.ref()); {
 	case errors.Is(err, auth.ErrNotFound):
-		a.note("profile %s was not logged in", p.Name)
+		at := ""
+		if s.kind == config.StoreKeyring { // the address is a part of the key, and may have been edited
+			at = " at " + s.origin
+		}
+		a.note("profile %s was not logged in%s", p.Name, at)
 		return s, nil
 	case err != nil:
 		return nil, err

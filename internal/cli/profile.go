@@ -162,9 +162,12 @@ func (a *app) removeProfile(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if hadToken {
+	switch {
+	case hadToken:
 		a.note("removed profile %s and its stored token from this machine; the token itself still works until it is deleted", p.Name)
-	} else {
+	case profileStore(p) == config.StoreKeyring: // the address is a part of the key, and may have been edited
+		a.note("removed profile %s; the keyring held no token of it for %s", p.Name, shownURL(firstOf(p.APIURL, utho.DefaultBaseURL)))
+	default:
 		a.note("removed profile %s; it kept no token on this machine", p.Name)
 	}
 	if wasCurrent {
