@@ -20,7 +20,7 @@ import (
 const maxFile = 1 << 20
 
 // A SyntaxError says where a configuration file is wrong and what is allowed
-// there. It quotes no values, since a secret may have been pasted into one.
+// there. It quotes names, and no other values: a secret may have been pasted into one.
 type SyntaxError struct {
 	Path         string
 	Line, Column int // from 1; 0 where the place is not known
