@@ -157,6 +157,7 @@ func TestLoginPrompt(t *testing.T) {
 		{"Ctrl-D", "\x04", 3, "no token was entered; nothing was changed", false},
 		{"Ctrl-C", "\x03", 130, "interrupted", false},
 		{"Ctrl-C behind a part", "live_test_half\x03", 130, "interrupted", false},
+		{"Ctrl-\\ and Ctrl-Z are no keys here", "\x1c\x1a\x03", 130, "interrupted", false},
 		{"a wrong token", "live_test_wrong\r", 4, "does not accept the token; nothing was saved", false},
 		{"two words", "live_test_two words\r", 2, "white space in its middle; nothing was saved", false},
 		{"a token", key + "\r", 0, "logged in to", true},

@@ -140,6 +140,16 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 		if err := a.confirm(soft, "Replace its secret and delete the old token for good?"); err != nil {
 			return err
 		}
+		// A person takes their time: what was there before the question says
+		// little about what is new after it.
+		if list, err = s.list(soft); err != nil {
+			return err
+		}
+		if !ids(list.Tokens)[old.ID] {
+			return failf(exitNotFound, "not_found", "token %s %s has gone meanwhile; nothing was created", old.ID, quoteText(old.Name)).
+				with("%s", a.command("token", "list", "-o", "wide"))
+		}
+		r.before = ids(list.Tokens)
 	}
 	end, err := a.sig.shield()
 	if err != nil {

@@ -1,0 +1,59 @@
+//go:build unix
+
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// rotate asks before it deletes. What is new is told from what was there after
+// the answer, not before the question: a person takes their time.
+func TestRotateConfirmation(t *testing.T) {
+	t.Parallel()
+	s, m := serve(t, newMachine(t))
+	m.utho("token", "create", "ask").want(t, 0)
+	for _, test := range []struct {
+		typed     string
+		meanwhile []string // what somebody else does while the question stands
+		code      int
+		says      string
+		left      int // tokens named ask
+	}{
+		{"n\r", nil, 3, "declined; nothing was changed", 1},
+		{"\x03", nil, 130, "interrupted", 1},
+		{"y\r", nil, 0, "deleted the old token 10004", 1},
+		{"y\r", []string{"token", "create", "ask", "--allow-duplicate"}, 0, "deleted the old token 10005", 2},
+		{"y\r", []string{"token", "delete", "10006", "--yes"}, 5, "has gone meanwhile; nothing was created", 1},
+	} {
+		arg := "ask"
+		if test.code == 5 {
+			arg = "10006"
+		}
+		p := m.onTerminal(nil, "utho", "token", "rotate", arg, "--to", "exec:true")
+		p.until("[y/N]: ")
+		if shown := p.text(); !strings.HasSuffix(shown, "Replace its secret and delete the old token for good? [y/N]: ") {
+			t.Errorf("the question is:\n%s", shown)
+		}
+		if test.meanwhile != nil {
+			m.utho(test.meanwhile...).want(t, 0)
+		}
+		p.types(test.typed)
+		if shown := p.ends(test.code); !strings.Contains(shown, test.says) || strings.Contains(shown, "warning") {
+			t.Errorf("typed %q: the terminal shows:\n%s", test.typed, shown)
+		}
+		names, err := s.names()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := 0
+		for _, n := range names {
+			if n == "ask" {
+				got++
+			}
+		}
+		if got != test.left {
+			t.Errorf("typed %q: %d tokens are named ask, want %d", test.typed, got, test.left)
+		}
+	}
+}
