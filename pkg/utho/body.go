@@ -79,37 +79,26 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// drain reads up to limit bytes and forgets them. If none comes for a while it gives up, by cancel.
-func drain(body io.Reader, limit int64, cancel func()) error {
+// drainSize is how much of an answer is read only to keep its connection, in bytes.
+const drainSize = 256 << 10
+
+// drain reads what is left of an answer that has been understood, or given up, and forgets it, so
+// that its connection serves the next request. It costs only the connection where there is too much,
+// or where none comes for a while: then it ends the request by cancel. What follows a complete answer
+// never decides anything; that would depend on how fast it comes.
+func drain(body io.Reader, cancel func()) {
 	const patience = 500 * time.Millisecond
 	timer := time.AfterFunc(patience, cancel)
 	defer timer.Stop()
-	buf := make([]byte, min(limit, 32<<10))
-	for limit > 0 {
-		n, err := body.Read(buf[:min(int64(len(buf)), limit)])
-		if err == io.EOF {
-			return nil
-		}
+	buf := make([]byte, 32<<10)
+	for left := drainSize; left > 0; {
+		n, err := body.Read(buf[:min(len(buf), left)])
 		if err != nil {
-			return err
+			return
 		}
-		limit -= int64(n)
+		left -= n
 		timer.Reset(patience)
 	}
-	return nil
-}
-
-// drainLimit is how much of an answer is read only to keep its connection, in bytes. Of an answer
-// that was understood it is everything, since one that is too large is an error whatever it
-// begins with.
-func (a *answer) drainLimit(f *failure) int64 {
-	switch {
-	case a.end == errTooLarge:
-		return 0
-	case f == nil && a.request.create == nil:
-		return maxBody + 1
-	}
-	return 256 << 10
 }
 
 // sending watches how far net/http gets with a request. Its hooks run on goroutines of net/http.

@@ -132,13 +132,10 @@ func (c *Client) exchange(ctx context.Context, r *request, target string, attemp
 	body := &boundedBody{src: resp.Body, left: maxBody}
 	a = newAnswer(r, resp, target, body)
 	defer func() {
-		// The connection serves the next request only if this answer is read to its end. A failure
-		// here costs only the connection, unless the answer turns out too large.
-		err := drain(body, a.drainLimit(f), cancel)
-		_ = resp.Body.Close() // the answer has been read, or given up
-		if err == errTooLarge && f == nil && r.create == nil {
-			f = &failure{Error: &Error{Status: a.status, Sent: true, Err: err}}
+		if a.end != errTooLarge {
+			drain(body, cancel)
 		}
+		_ = resp.Body.Close() // the answer has been read, or given up
 	}()
 	if resp.StatusCode/100 == 3 && resp.StatusCode != http.StatusNotModified {
 		return c.redirected(r, a, target, resp.Header.Get("Location"))

@@ -425,13 +425,12 @@ func TestOversized(t *testing.T) {
 		body endless
 		want error // nil: given up long before the bound
 	}{
-		"tokens":       {endless{`{"status":"success","api":[`, token}, errTooLarge},
-		"one string":   {endless{`{"status":"success","api":[{"id":"`, strings.Repeat("x", 32<<10)}, errTooLarge},
-		"blanks":       {endless{`{"status":"success","api":[`, strings.Repeat(" ", 32<<10)}, errTooLarge},
-		"after a list": {endless{someTokens, strings.Repeat(" ", 32<<10)}, errTooLarge},
-		"before JSON":  {endless{"", strings.Repeat("x", 32<<10)}, errNoJSON},
-		"digits":       {endless{`{"status":`, strings.Repeat("1", 32<<10)}, nil},
-		"garbage":      {endless{`{"status":"success","api":[`, strings.Repeat("}", 32<<10)}, nil},
+		"tokens":      {endless{`{"status":"success","api":[`, token}, errTooLarge},
+		"one string":  {endless{`{"status":"success","api":[{"id":"`, strings.Repeat("x", 32<<10)}, errTooLarge},
+		"blanks":      {endless{`{"status":"success","api":[`, strings.Repeat(" ", 32<<10)}, errTooLarge},
+		"before JSON": {endless{"", strings.Repeat("x", 32<<10)}, errNoJSON},
+		"digits":      {endless{`{"status":`, strings.Repeat("1", 32<<10)}, nil},
+		"garbage":     {endless{`{"status":"success","api":[`, strings.Repeat("}", 32<<10)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, err := New(testSecret, WithHTTPClient(&http.Client{Transport: c.body}), WithRetry(quick))
@@ -443,6 +442,20 @@ func TestOversized(t *testing.T) {
 				t.Error(e)
 			}
 		})
+	}
+}
+
+// What follows a complete list is not read to its end, and decides nothing.
+func TestEndlessAfterList(t *testing.T) {
+	t.Parallel()
+	body := endless{someTokens, strings.Repeat(" ", 32<<10)}
+	client, err := New(testSecret, WithHTTPClient(&http.Client{Transport: body}), WithRetry(quick))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := client.ListTokens(t.Context())
+	if err != nil || len(list.Tokens) != 2 {
+		t.Error(list, err)
 	}
 }
 
