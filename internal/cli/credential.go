@@ -35,7 +35,7 @@ func (a *app) environmentCredential() (name, secret string, other bool) {
 	return "", "", false
 }
 
-// choose finds which credential wins. It reads the configuration only where
+// chooseCredential finds which credential wins. It reads the configuration only where
 // neither a flag nor a variable decides.
 func (a *app) chooseCredential() (choice, error) {
 	variable, secret, both := a.environmentCredential()

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"net/http"
-
 	"time"
 
 	"github.com/utho/utho-cli/internal/auth"

@@ -32,7 +32,6 @@ type deletion struct {
 	Deleted bool    `json:"deleted"`
 	Error   *string `json:"error"`
 
-	token utho.Token
 	err   error
 	tried bool
 }
@@ -99,7 +98,7 @@ func (a *app) deleteTokens(soft context.Context, req deleteRequest) error {
 	}
 	work := make([]*deletion, len(chosen))
 	for i, t := range chosen {
-		work[i] = &deletion{ID: t.ID, Name: t.Name, token: t}
+		work[i] = &deletion{ID: t.ID, Name: t.Name}
 	}
 	if req.dryRun {
 		return a.writeDeletions(format, work, true)
