@@ -29,7 +29,7 @@ type stop struct {
 }
 
 var createStops = []stop{
-	{name: "first list", request: "GET", nth: 1, says: "interrupted|ended by"},
+	{name: "first list", request: "GET", nth: 1, keep: true, says: "interrupted|ended by"},
 	{name: "create before its effect", request: "POST", nth: 1, says: "the new token was deleted again"},
 	{name: "create after its effect", request: "POST", nth: 1, after: true, says: "the new token was deleted again"},
 	{name: "confirming list", request: "GET", nth: 2, says: "the new token was deleted again"},
@@ -45,7 +45,7 @@ var createHeld = []stop{
 }
 
 var rotateStops = []stop{
-	{name: "first list", request: "GET", nth: 1, says: "interrupted|ended by", tokens: 1},
+	{name: "first list", request: "GET", nth: 1, keep: true, says: "interrupted|ended by", tokens: 1},
 	{name: "create before its effect", request: "POST", nth: 1, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
 	{name: "create after its effect", request: "POST", nth: 1, after: true, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
 	{name: "confirming list", request: "GET", nth: 2, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
