@@ -23,16 +23,14 @@ type destinations struct {
 	set      *deliver.Set
 }
 
-// destinations reads --to. Nothing is touched yet.
-func (a *app) destinations(s *session, to []string, out *secretOutput) (*destinations, error) {
+// destinations are those of --to, and stdout where it gets anything else. Nothing
+// is touched yet.
+func (a *app) destinations(s *session, out *secretOutput) (*destinations, error) {
 	d := &destinations{a: a}
 	env := a.deliverEnv()
-	for _, text := range to {
-		spec, err := deliver.ParseSpec(text)
-		if err != nil {
-			return nil, specError(err)
-		}
+	for _, spec := range out.specs {
 		var dest deliver.Destination
+		var err error
 		switch spec.Kind {
 		case deliver.KindStdout:
 			dest = out
@@ -46,7 +44,7 @@ func (a *app) destinations(s *session, to []string, out *secretOutput) (*destina
 		default:
 			if spec.Kind == deliver.KindEnv && env.LockDir == "" {
 				_, err := a.state()
-				return nil, fmt.Errorf("--to %s takes a lock in utho's own folder: %w; nothing was created", text, err)
+				return nil, fmt.Errorf("--to %s takes a lock in utho's own folder: %w; nothing was created", spec, err)
 			}
 			if dest, err = deliver.New(spec, env); err != nil {
 				return nil, specError(err)

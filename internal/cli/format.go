@@ -92,19 +92,33 @@ func (a *app) doc(f format, v any) error {
 // document, or nothing.
 type secretOutput struct {
 	a       *app
-	secret  bool   // the secret is to stand on stdout
-	format  format // empty: the bare secret, or nothing
+	specs   []deliver.Spec // --to, in its form right
+	secret  bool           // the secret is to stand on stdout
+	format  format         // empty: the bare secret, or nothing
 	token   utho.Token
 	views   views
 	extend  func(*tokenDoc)
 	written bool
 }
 
-// secretOutput checks -o and --to against each other. UTHO_OUTPUT and the
+// secretOutput reads --to, and checks -o against it. UTHO_OUTPUT and the
 // configuration do not count here: a script that captures the secret must get
 // the secret.
 func (a *app) secretOutput(to []string) (*secretOutput, error) {
-	o := &secretOutput{a: a, secret: len(to) == 0 || slices.Contains(to, "stdout")}
+	o := &secretOutput{a: a, secret: len(to) == 0}
+	for _, text := range to {
+		spec, err := deliver.ParseSpec(text)
+		if err != nil {
+			return nil, specError(err)
+		}
+		if spec.Kind == deliver.KindProfile {
+			if err := config.ValidName(spec.Arg); err != nil {
+				return nil, usagef("--to %s: %w", quoteText(text), err)
+			}
+		}
+		o.specs = append(o.specs, spec)
+		o.secret = o.secret || spec.Kind == deliver.KindStdout
+	}
 	if a.flags.output != "" {
 		f, err := knownFormat(a.flags.output, "-o "+a.flags.output)
 		if err != nil {

@@ -25,9 +25,6 @@ type profileDestination struct {
 }
 
 func (a *app) profileDestination(s *session, name string) (*profileDestination, error) {
-	if err := config.ValidName(name); err != nil {
-		return nil, usagef("--to profile:%s: %w", name, err)
-	}
 	if s.sandbox {
 		return nil, usagef("--to profile:%s: a token of the sandbox has no use in a profile", name)
 	}

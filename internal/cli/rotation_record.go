@@ -47,10 +47,15 @@ type rotationRecord struct {
 	path string
 }
 
+// endedName is the file that says which rotation was the last to come to its
+// end.
+const endedName = "ended"
+
 // records are the rotations of one origin that this machine has under way.
 type records struct {
 	dir    string
 	origin string
+	look   string // the command that shows what stands
 }
 
 func (a *app) rotationRecords(s *session) (*records, error) {
@@ -58,7 +63,7 @@ func (a *app) rotationRecords(s *session) (*records, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rotate keeps a record of how far it came: %w", err)
 	}
-	return &records{dir: filepath.Join(dir, "rotations"), origin: s.origin}, nil
+	return &records{dir: filepath.Join(dir, "rotations"), origin: s.origin, look: a.command("token", "list", "-o", "wide")}, nil
 }
 
 func (r *records) path(id string) string {
@@ -66,9 +71,18 @@ func (r *records) path(id string) string {
 	return filepath.Join(r.dir, hex.EncodeToString(sum[:12])+".json")
 }
 
+// ended changes with every rotation that deleted its old token: a list from
+// before that may still have it.
+func (r *records) ended() string {
+	data, err := privfile.ReadSecret(filepath.Join(r.dir, endedName))
+	if err != nil {
+		return "" // none has ended, or none that could say so
+	}
+	return string(data)
+}
+
 // lock keeps a second rotation of the same token off. It does not wait for the
-// first one's end: the list that the caller has would be out of date then, and
-// the token in it gone.
+// first one's end: the token will be gone then.
 func (r *records) lock(id string) (release func(), err error) {
 	if err := privfile.MkdirAll(r.dir); err != nil {
 		return nil, fmt.Errorf("rotate %s: %w", id, err)
@@ -96,7 +110,7 @@ func (r *records) read(id string) (*rotationRecord, error) {
 	rec := &rotationRecord{path: path}
 	if err := json.Unmarshal(data, rec); err != nil || rec.OldID != id || rec.Origin != r.origin {
 		return nil, failf(exitError, "error", "the record of an earlier rotation of %s, %s, cannot be read", id, path).
-			with("look at what stands with utho token list -o wide, then remove that file")
+			with("look at what stands with %s, then remove that file", r.look)
 	}
 	return rec, nil
 }
@@ -142,8 +156,11 @@ func (rec *rotationRecord) save() error {
 // cannot be removed is found and judged by the next rotation.
 func (rec *rotationRecord) end() { _ = os.Remove(rec.path) }
 
-// over is end for a rotation whose old token is gone: nobody will lock it again.
+// over is end for a rotation whose old token is gone. Who locks it all the same
+// has an older list, and sees by what ended says that it is out of date.
 func (rec *rotationRecord) over() {
+	said := rec.OldID + " " + time.Now().UTC().Format(time.RFC3339Nano) + "\n"
+	_ = privfile.WriteSecret(filepath.Join(filepath.Dir(rec.path), endedName), []byte(said)) // only two at once need it
 	rec.end()
 	_ = os.Remove(strings.TrimSuffix(rec.path, ".json") + ".lock")
 }
@@ -248,10 +265,10 @@ func (a *app) resume(soft context.Context, s *session, rec *rotationRecord, old 
 		rec.end()
 		return false, nil
 	}
-	if rec.Stage == stageDelivered && len(left) == 1 && !req.keepOld {
+	if rec.Stage == stageDelivered && len(left) == 1 && !req.keepOld && rec.sameTo(req, out) {
 		return true, a.finish(soft, s, rec, old, left[0], req, out)
 	}
-	if rec.NewID == "" || rec.Stage == stageDelivered {
+	if rec.NewID == "" || rec.Stage == stageDelivered && req.keepOld {
 		// It has been told. Which token is meant is not certain, or both are
 		// wanted; it must not be in the way for ever.
 		rec.end()
@@ -272,7 +289,7 @@ func (a *app) resume(soft context.Context, s *session, rec *rotationRecord, old 
 	return true, failf(exitUnknown, "unknown_outcome",
 		"an earlier rotation of %s, begun %s, delivered the secret of token %s to %s, but did not delete the old token; both work",
 		old.ID, since, names, strings.Join(rec.To, ", ")).
-		with("%s", a.deleteCommand(old.ID))
+		with("where it is in use: %s; where it got lost: %s, then rotate again", a.deleteCommand(old.ID), a.deleteCommand(left[0].ID))
 }
 
 // finish deletes the old token of a rotation that had delivered its secret.
@@ -293,7 +310,7 @@ func (a *app) finish(soft context.Context, s *session, rec *rotationRecord, old,
 	}
 	rec.over()
 	a.note("finished it: deleted the old token %s", old.ID)
-	return a.finished(rec, old, made, req, out)
+	return a.finished(old, made, out)
 }
 
 // gone is for a rotation that was killed after it had deleted the old token: all
@@ -309,18 +326,23 @@ func (a *app) gone(r *records, list *utho.TokenList, req rotateRequest, out *sec
 	}
 	rec.over()
 	a.note("an earlier rotation of %s delivered the secret of token %s to %s and deleted the old token", rec.OldID, rec.NewID, strings.Join(rec.To, ", "))
+	if !rec.sameTo(req, out) {
+		return true, failf(exitError, "error",
+			"nothing new was made: the secret of token %s is where the earlier rotation delivered it, %s", made[0].ID, strings.Join(rec.To, ", ")).
+			with("for another secret: %s", a.about([]string{made[0].ID}, "token", "rotate"))
+	}
 	old := utho.Token{ID: rec.OldID, Name: rec.OldName, Scope: made[0].Scope}
-	return true, a.finished(rec, old, made[0], req, out)
+	return true, a.finished(old, made[0], out)
 }
 
-// finished ends a command that had only to finish an earlier one. It is a
-// failure where this one was to take a secret elsewhere: there is none.
-func (a *app) finished(rec *rotationRecord, old, made utho.Token, req rotateRequest, out *secretOutput) error {
-	if out.secret || rec.ToHash != hashDestinations(req.to) {
-		return failf(exitError, "error",
-			"nothing new was made: the secret of token %s is where the earlier rotation delivered it, %s", made.ID, strings.Join(rec.To, ", ")).
-			with("for another secret: %s", a.about([]string{made.ID}, "token", "rotate"))
-	}
+// sameTo tells whether a command sends its secret where the rotation of the
+// record has delivered it, and nowhere else.
+func (rec *rotationRecord) sameTo(req rotateRequest, out *secretOutput) bool {
+	return !out.secret && rec.ToHash == hashDestinations(req.to)
+}
+
+// finished ends a command that had only to finish an earlier one.
+func (a *app) finished(old, made utho.Token, out *secretOutput) error {
 	v := a.views(time.Now())
 	out.show(made, v)
 	out.extend = func(d *tokenDoc) {

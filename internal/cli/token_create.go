@@ -102,7 +102,7 @@ func (a *app) createToken(soft context.Context, req createRequest) error {
 	if err != nil {
 		return err
 	}
-	dests, err := a.destinations(s, req.to, out)
+	dests, err := a.destinations(s, out)
 	if err != nil {
 		return err
 	}

@@ -84,11 +84,12 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.list(soft)
+	records, err := a.rotationRecords(s)
 	if err != nil {
 		return err
 	}
-	records, err := a.rotationRecords(s)
+	ended := records.ended()
+	list, err := s.list(soft)
 	if err != nil {
 		return err
 	}
@@ -125,7 +126,7 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 		old:    old,
 	}
 	r.updates = s.tokenID == old.ID && s.tokenID != "" && s.store != nil
-	if r.dests, err = a.destinations(s, req.to, out); err != nil {
+	if r.dests, err = a.destinations(s, out); err != nil {
 		return err
 	}
 	defer r.dests.close()
@@ -135,13 +136,16 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 	if err := r.dests.prepare(soft); err != nil {
 		return err
 	}
-	if !req.yes && !req.keepOld {
+	asks := !req.yes && !req.keepOld
+	if asks {
 		a.stderr("  " + describe(old))
 		if err := a.confirm(soft, "Replace its secret and delete the old token for good?"); err != nil {
 			return err
 		}
-		// A person takes their time: what was there before the question says
-		// little about what is new after it.
+	}
+	// A person takes their time, and another rotation may have come to its end
+	// between the list and the lock: what was there before says little then.
+	if asks || records.ended() != ended {
 		if list, err = s.list(soft); err != nil {
 			return err
 		}
@@ -200,13 +204,14 @@ func (r *rotation) run(soft, hard context.Context, out *secretOutput, v views) e
 	if err := r.dests.deliver(soft, hard, r.secret); err != nil {
 		return r.giveUp(hard, fmt.Errorf("rotate %s: %w", r.old.ID, err))
 	}
-	recordErr := r.record.reach(stageDelivered, r.token.ID)
-	a.created(r.making, r.s, r.dests)
 	if r.req.keepOld {
 		r.record.end()
+		a.created(r.making, r.s, r.dests)
 		a.note("the old token %s %s is kept; delete it with: %s", r.old.ID, quoteText(r.old.Name), a.deleteCommand(r.old.ID))
 		return nil
 	}
+	recordErr := r.record.reach(stageDelivered, r.token.ID)
+	a.created(r.making, r.s, r.dests)
 	if err := r.retire(hard); err != nil {
 		return err
 	}
