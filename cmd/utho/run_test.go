@@ -100,7 +100,8 @@ func TestRunSignalBeforeStart(t *testing.T) {
 	}
 }
 
-// After the command has ended, a signal leaves the deletion its time.
+// After the command has ended, a signal leaves the deletion its time; so do
+// those that are only the command's.
 func TestRunSignalDuringDeletion(t *testing.T) {
 	t.Parallel()
 	w := newBench(t)
@@ -108,6 +109,9 @@ func TestRunSignalDuringDeletion(t *testing.T) {
 	w.faults.Add(sandbox.Rule{Method: "DELETE", Hold: hold})
 	p := w.start("token", "run", "--", "sh", "-c", "exit 3")
 	w.await("deletion", func([]sandbox.Request) bool { return w.faults.Count("DELETE", "") == 1 })
+	for _, sig := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGALRM} {
+		p.signal(sig)
+	}
 	p.signal(syscall.SIGINT)
 	p.awaitSaid("finding out what stands")
 	close(hold)

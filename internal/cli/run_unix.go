@@ -10,21 +10,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// notifyPassed takes the signals that only matter to the command that runs.
-// QUIT belongs to them: it must not end utho before the token is deleted. TSTP
-// and CONT do not: the terminal stops and wakes the whole group by itself.
-func notifyPassed(ch chan<- os.Signal) (stop func()) {
-	var take []os.Signal
+// notifyPassed takes the signals that only matter to the command that runs, for
+// good: QUIT belongs to them, and must not end utho before the token is deleted,
+// however late it comes. TSTP and CONT do not: the terminal stops and wakes the
+// whole group by itself.
+func notifyPassed(ch chan<- os.Signal) {
 	for _, sig := range []os.Signal{syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGWINCH} {
 		if !signal.Ignored(sig) {
-			take = append(take, sig)
+			signal.Notify(ch, sig)
 		}
 	}
-	if len(take) == 0 {
-		return func() {}
-	}
-	signal.Notify(ch, take...)
-	return func() { signal.Stop(ch) }
 }
 
 // reachedByTerminal tells whether the command got the signal itself, since it

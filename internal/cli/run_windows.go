@@ -3,7 +3,7 @@ package cli
 import "os"
 
 // notifyPassed has nothing to take: Windows has none of these signals.
-func notifyPassed(chan<- os.Signal) (stop func()) { return func() {} }
+func notifyPassed(chan<- os.Signal) {}
 
 // reachedByTerminal is always so: a console sends Ctrl-C to every program on it.
 func reachedByTerminal(os.Signal) bool { return true }

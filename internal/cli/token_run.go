@@ -122,11 +122,13 @@ func (a *app) runWithToken(soft context.Context, req runRequest) error {
 		return err
 	}
 	defer end()
+	sent := make(chan os.Signal, 16)
+	notifyPassed(sent)
 	m, err := a.makeForRun(soft, s, list, req, lifetime)
 	if err != nil {
 		return runFailed(err)
 	}
-	return a.runCommandWith(soft, s, m, path, req)
+	return a.runCommandWith(soft, s, m, sent, path, req)
 }
 
 // makeForRun makes the token, uniquely named, so that what is left of it can be
@@ -162,7 +164,7 @@ func randomWord() string {
 
 // runCommandWith starts the command, waits for it whatever comes, and deletes
 // the token after it.
-func (a *app) runCommandWith(soft context.Context, s *session, m *making, path string, req runRequest) error {
+func (a *app) runCommandWith(soft context.Context, s *session, m *making, sent chan os.Signal, path string, req runRequest) error {
 	apiURL := s.baseURL
 	if s.sandbox {
 		url, stop, err := a.serveForRun(s)
@@ -180,7 +182,7 @@ func (a *app) runCommandWith(soft context.Context, s *session, m *making, path s
 
 	var status int
 	var failed error
-	waiting := a.relay(cmd)
+	waiting := a.relay(cmd, sent)
 	if soft.Err() != nil { // nobody waits for the command any more
 		waiting.ended()
 		return runFailed(m.takeBack(a.sig.hard, context.Cause(soft)))
@@ -313,7 +315,6 @@ func (a *app) serveForRun(s *session) (url string, stop func(), err error) {
 
 // relay passes the signals that utho gets on to the command.
 type relay struct {
-	a    *app
 	cmd  *exec.Cmd
 	sent chan os.Signal
 	quit chan struct{}
@@ -321,17 +322,16 @@ type relay struct {
 }
 
 // relay takes over utho's signals before the command starts, so that none is
-// lost; those that come before it has started are passed on then.
-func (a *app) relay(cmd *exec.Cmd) *relay {
-	r := &relay{a: a, cmd: cmd, sent: make(chan os.Signal, 16), quit: make(chan struct{})}
-	stopExtra := notifyPassed(r.sent)
-	stopOwn := a.sig.passTo(func(sig os.Signal) {
+// lost; those that come before it has started are passed on then, as are those
+// that wait in sent.
+func (a *app) relay(cmd *exec.Cmd, sent chan os.Signal) *relay {
+	r := &relay{cmd: cmd, sent: sent, quit: make(chan struct{})}
+	r.end = a.sig.passTo(func(sig os.Signal) {
 		select {
 		case r.sent <- sig:
 		default: // a command that is sent sixteen signals at once needs no more
 		}
 	})
-	r.end = func() { stopOwn(); stopExtra() }
 	return r
 }
 
