@@ -76,7 +76,10 @@ func (d *document) patch(c change) (string, bool) {
 	for i, name := range c.path {
 		if parent.Kind == yaml.ScalarNode && isNull(parent) && key != nil { // "profiles:" and nothing after it
 			out, ok := l.render(d.root, nest(c.path[i:], c.value), key.Column-1+l.step(d.root))
-			return l.insert(key.Line, out), ok && parent.Value == ""
+			if parent.Value != "" { // ~ or null
+				ok = ok && l.overwrite(parent, "")
+			}
+			return l.insert(key.Line, out), ok
 		}
 		if !isBlock(parent) {
 			return "", false

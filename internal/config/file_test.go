@@ -232,6 +232,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(example))
 	f.Add([]byte("profiles:\n  a: &x {store: file}\n  b: *x\n"))
 	f.Add([]byte("? a\n: b\n--- |\n x"))
+	f.Add([]byte("# one\u2028current_profile: b\u2029profiles:\u0085  a: ~\r  b: ~ # c\r\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		file, err := parse("config.yaml", text)
 		if err != nil {
@@ -262,6 +263,9 @@ func FuzzParse(f *testing.F) {
 		}
 		if len(e.f.Profiles()) < len(file.Profiles()) {
 			t.Fatal("a profile went")
+		}
+		if err := e.RemoveProfile("zz"); err != nil && !errors.Is(err, errByHand) {
+			t.Fatal(err)
 		}
 	})
 }

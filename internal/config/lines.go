@@ -2,6 +2,7 @@ package config
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -12,13 +13,28 @@ type lines struct {
 	eol   string // the line break of the first line
 }
 
+// breaks are the characters that end a line for the YAML library, which counts
+// by them; CR LF is one.
+const breaks = "\r\n\u0085\u2028\u2029"
+
 func split(text []byte) *lines {
-	l := &lines{lines: strings.SplitAfter(string(text), "\n"), eol: "\n"}
-	if n := len(l.lines) - 1; l.lines[n] == "" {
-		l.lines = l.lines[:n]
+	l := &lines{eol: "\n"}
+	for rest := string(text); rest != ""; {
+		n := len(rest)
+		if i := strings.IndexAny(rest, breaks); i >= 0 {
+			_, size := utf8.DecodeRuneInString(rest[i:])
+			if n = i + size; strings.HasPrefix(rest[i:], "\r\n") {
+				n++
+			}
+		}
+		l.lines = append(l.lines, rest[:n])
+		rest = rest[n:]
 	}
-	if len(l.lines) > 0 && strings.HasSuffix(l.lines[0], "\r\n") {
-		l.eol = "\r\n"
+	if len(l.lines) > 0 {
+		first := l.lines[0]
+		if eol := first[len(strings.TrimRight(first, "\r\n")):]; eol != "" {
+			l.eol = eol
+		}
 	}
 	return l
 }
@@ -26,7 +42,7 @@ func split(text []byte) *lines {
 // insert is the text with out after the first n lines.
 func (l *lines) insert(n int, out string) string {
 	before := strings.Join(l.lines[:n], "")
-	if before != "" && !strings.HasSuffix(before, "\n") {
+	if before != "" && strings.TrimRight(before, breaks) == before {
 		before += l.eol
 	}
 	return before + out + strings.Join(l.lines[n:], "")
@@ -38,7 +54,7 @@ func (l *lines) insert(n int, out string) string {
 func (l *lines) end(key *yaml.Node) int {
 	depth, end := key.Column-1, key.Line
 	for i := key.Line; i < len(l.lines); i++ {
-		line := strings.TrimRight(l.lines[i], " \t\r\n")
+		line := strings.TrimRight(l.lines[i], " \t"+breaks)
 		body := strings.TrimLeft(line, " ")
 		in := len(line) - len(body)
 		switch {
@@ -84,17 +100,7 @@ func (l *lines) commentAt(i, depth int) bool {
 // replaceScalar is the text with value in place of old, both scalars and old on
 // one line; what else stands on that line stays.
 func (l *lines) replaceScalar(old, value *yaml.Node) (string, bool) {
-	if old.Kind != yaml.ScalarNode || value.Kind != yaml.ScalarNode || old.Line > len(l.lines) {
-		return "", false
-	}
-	line := l.lines[old.Line-1]
-	runes := []rune(line)
-	if old.Column < 1 || old.Column > len(runes) {
-		return "", false
-	}
-	start := len(string(runes[:old.Column-1]))
-	length := token(line[start:])
-	if length == 0 {
+	if value.Kind != yaml.ScalarNode {
 		return "", false
 	}
 	n := *value
@@ -107,17 +113,39 @@ func (l *lines) replaceScalar(old, value *yaml.Node) (string, bool) {
 		return "", false
 	}
 	word := strings.TrimRight(string(out), "\n")
-	if strings.Contains(word, "\n") {
+	if strings.ContainsAny(word, breaks) || !l.overwrite(old, word) {
 		return "", false
 	}
-	l.lines[old.Line-1] = line[:start] + word + line[start+length:]
 	return strings.Join(l.lines, ""), true
+}
+
+// overwrite puts a word, or nothing, in place of a scalar that stands on one line.
+func (l *lines) overwrite(old *yaml.Node, word string) bool {
+	if old.Kind != yaml.ScalarNode || old.Line > len(l.lines) {
+		return false
+	}
+	line := l.lines[old.Line-1]
+	runes := []rune(line)
+	if old.Column < 1 || old.Column > len(runes) {
+		return false
+	}
+	start := len(string(runes[:old.Column-1]))
+	length := token(line[start:])
+	if length == 0 {
+		return false
+	}
+	before := line[:start] + word
+	if word == "" {
+		before = strings.TrimRight(before, " \t")
+	}
+	l.lines[old.Line-1] = before + line[start+length:]
+	return true
 }
 
 // token is the length of the scalar that s begins with, 0 where that cannot be
 // told from one line.
 func token(s string) int {
-	s = strings.TrimRight(s, "\r\n")
+	s = strings.TrimRight(s, breaks)
 	if s == "" {
 		return 0
 	}
@@ -138,8 +166,10 @@ func token(s string) int {
 		}
 		return 0
 	default:
-		if i := strings.Index(s, " #"); i >= 0 {
-			s = s[:i]
+		for i := 1; i < len(s); i++ {
+			if s[i] == '#' && (s[i-1] == ' ' || s[i-1] == '\t') {
+				s = s[:i]
+			}
 		}
 		return len(strings.TrimRight(s, " \t"))
 	}

@@ -79,6 +79,13 @@ func TestUpdate(t *testing.T) {
 		"alias":            {"base: &b\n  store: file\nprofiles:\n  a: *b\n  c: *b\n", set(Profile{Name: "a", Store: "keyring"}), "base: &b\n  store: file\nprofiles:\n  a:\n    store: keyring\n  c: *b\n"},
 		"block scalar":     {"notes: |\n  profiles:\n    a: 1\n\nprofiles:\n  a:\n    store: file\n", set(Profile{Name: "a", Store: "keyring"}), "notes: |\n  profiles:\n    a: 1\n\nprofiles:\n  a:\n    store: keyring\n"},
 		"folded url":       {"profiles:\n  a:\n    api_url: >-\n      https://old\n    store: file\n", set(Profile{Name: "a", Store: "file", APIURL: url}), "profiles:\n  a:\n    api_url: https://x.example/v2\n    store: file\n"},
+		"null and comment": {"profiles: ~ # mine\nx: 1\n", set(Profile{Name: "b", APIURL: url}), "profiles: # mine\n  b:\n    api_url: https://x.example/v2\nx: 1\n"},
+		"null alone":       {"profiles:\n  a: null\n  b:\n", set(Profile{Name: "a", Store: "file"}), "profiles:\n  a:\n    store: file\n  b:\n"},
+		"tabs":             {"current_profile:\tb\t# c\nprofiles:\n  A:\n  b:\n", use("a"), "current_profile:\tA\t# c\nprofiles:\n  A:\n  b:\n"},
+		"old Mac":          {"current_profile: a\r# mine\rprofiles:\r  a:\r    store: file\r  b:\r    store: file\r", remove("a"), "# mine\rprofiles:\r  b:\r    store: file\r"},
+		"a lone CR":        {"# one\rx: 1\nprofiles:\n  a:\n    store: file\n", set(Profile{Name: "a", Store: "keyring"}), "# one\rx: 1\nprofiles:\n  a:\n    store: keyring\n"},
+		"break of Unicode": {"# one\u2028# two\u2029# three\u0085# four\nprofiles:\n  a:\n    store: file\n", set(Profile{Name: "b", Store: "file"}), "# one\u2028# two\u2029# three\u0085# four\nprofiles:\n  a:\n    store: file\n  b:\n    store: file\n"},
+		"ends with one":    {"profiles:\n  a:\u2028", set(Profile{Name: "b", Store: "file"}), "profiles:\n  a:\u2028  b:\n    store: file\n"},
 		"whole file, flow": {"# head\n{profiles: {a: {store: file}}}\n", set(Profile{Name: "a", Store: "keyring"}), "# head\n{profiles: {a: {store: keyring}}}\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -256,7 +263,7 @@ func TestUpdateTogether(t *testing.T) {
 func TestUpdateKeepsTheRest(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		g := &generator{t: t, eol: rapid.SampledFrom([]string{"\n", "\r\n"}).Draw(t, "eol")}
+		g := &generator{t: t, eol: rapid.SampledFrom([]string{"\n", "\r\n", "\r"}).Draw(t, "eol")}
 		text := g.file()
 		f, err := parse("config.yaml", []byte(text))
 		if err != nil {
@@ -341,7 +348,8 @@ type owned struct{ text, owner string }
 func (g *generator) add(owner, text string) {
 	if rapid.Bool().Draw(g.t, "comment") && !strings.HasSuffix(text, ":") {
 		g.n++
-		text += fmt.Sprintf("  # c%d", g.n)
+		text += rapid.SampledFrom([]string{"  # c%d", "\t# c%d"}).Draw(g.t, "gap")
+		text = fmt.Sprintf(text, g.n) // no text has a percent sign
 	}
 	g.lines = append(g.lines, owned{text, owner})
 }
