@@ -56,7 +56,7 @@ func (s *session) with(secret string) (*utho.Client, error) {
 	if s.zone != nil {
 		options = append(options, utho.WithLocation(s.zone))
 	}
-	if s.a.flags.debug || truthy(s.a.getenv("UTHO_DEBUG")) {
+	if s.a.flags.debug || !s.a.flags.changed("debug") && truthy(s.a.getenv("UTHO_DEBUG")) {
 		options = append(options, utho.WithTrace(s.a.trace))
 	}
 	c, err := utho.New(secret, options...)
@@ -81,8 +81,8 @@ func (a *app) trace(e utho.Exchange) {
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
-	a.stderr("utho: debug: " + output.Safe(redact(text)))
+	a.stderr("utho: debug: " + output.Safe(a.redact(text)))
 	if e.Body != "" {
-		a.stderr("utho: debug: " + output.Safe(redact(e.Body)))
+		a.stderr("utho: debug: " + output.Safe(a.redact(e.Body)))
 	}
 }

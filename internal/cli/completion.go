@@ -36,8 +36,8 @@ func (a *app) completionCommand() *cobra.Command {
 		}
 		return nil
 	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		a.started = true
+	cmd.RunE = a.plain(func(_ context.Context, args []string) error {
+		a.pipeQuiet = true
 		root := cmd.Root()
 		switch args[0] {
 		case "bash":
@@ -48,7 +48,7 @@ func (a *app) completionCommand() *cobra.Command {
 			return root.GenFishCompletion(a.out, true)
 		}
 		return root.GenPowerShellCompletionWithDesc(a.out)
-	}
+	})
 	return cmd
 }
 

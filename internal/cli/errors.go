@@ -132,7 +132,7 @@ func (a *app) report(f *failure) {
 	if f.code == "forbidden" && a.current != nil && errors.Is(f.err, utho.ErrForbidden) {
 		f.hint = "creating and deleting needs a token with Write access, made at " + consoleURL + ": " + a.current.replace()
 	}
-	msg, hint := redact(f.msg), redact(f.hint)
+	msg, hint := a.redact(f.msg), a.redact(f.hint)
 	if a.jsonErrors {
 		var doc struct {
 			Error struct {
@@ -174,16 +174,31 @@ func (a *app) note(format string, args ...any) {
 		if i > 0 {
 			prefix = "  "
 		}
-		a.stderr(a.paint(prefix) + output.Safe(redact(l)))
+		a.stderr(a.paint(prefix) + output.Safe(a.redact(l)))
 	}
 }
 
 func (a *app) stderr(line string) { _, _ = fmt.Fprintln(a.errFile, line) }
 
-// redact takes out what looks like a secret of the service. It is the last
+// redact takes out the secrets in use, and what looks like one. It is the last
 // fence, for what people type in the wrong place: no text should carry one.
-func redact(s string) string {
-	const prefix, least = "live_", 20
+func (a *app) redact(s string) string {
+	own := []string{a.getenv("UTHO_API_KEY"), a.getenv("UTHO_TOKEN")}
+	if a.current != nil {
+		own = append(own, a.current.secret)
+	}
+	for _, secret := range own {
+		// Shorter ones are no secrets, and would take words out of sentences.
+		if secret = strings.TrimSpace(secret); len(secret) >= 8 {
+			s = strings.ReplaceAll(s, secret, "[redacted]")
+		}
+	}
+	return redactLive(s)
+}
+
+// redactLive takes out what looks like a secret of the service.
+func redactLive(s string) string {
+	const prefix = "live_"
 	for from := 0; ; {
 		i := strings.Index(s[from:], prefix)
 		if i < 0 {
@@ -191,13 +206,33 @@ func redact(s string) string {
 		}
 		start := from + i
 		end := start
-		for end < len(s) && (s[end] == '_' || s[end] == '-' || '0' <= s[end] && s[end] <= '9' || 'a' <= s[end]|0x20 && s[end]|0x20 <= 'z') {
+		for end < len(s) && (s[end] == '_' || s[end] == '-' || isAlnum(s[end])) {
 			end++
 		}
-		if end-start >= least {
+		if random(s[start:end]) {
 			s = s[:start] + "live_[redacted]" + s[end:]
 			end = start + len("live_[redacted]")
 		}
 		from = end
 	}
+}
+
+// random tells chance from what people call things, live_production_database:
+// no words of letters alone, with a number behind them perhaps.
+func random(s string) bool {
+	if len(s) < 20 {
+		return false
+	}
+	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == '_' || r == '-' }) {
+		stem := strings.TrimRight(word, "0123456789")
+		mixed := strings.ContainsAny(stem, "0123456789")
+		if len(word) >= 6 && mixed || len(word) >= 15 && stem != word || len(word) >= 24 {
+			return true
+		}
+	}
+	return false
+}
+
+func isAlnum(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
 }

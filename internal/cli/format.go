@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -43,33 +42,40 @@ func (f format) hasColumns() bool {
 // isDoc tells whether the format is a document that can carry a secret.
 func (f format) isDoc() bool { return f == formatJSON || f == formatYAML }
 
-// knownFormat reads a value of -o, UTHO_OUTPUT or the configuration.
-func knownFormat(text, from string) (format, error) {
-	f := format(strings.TrimSpace(text))
-	if !slices.Contains(allFormats, f) {
-		return "", usagef("%s: there is no format %s", from, quoteText(text)).with("the formats are %s", join(allFormats))
-	}
-	return f, nil
-}
-
 // format is the one in force for a command that has those allowed.
 func (a *app) format(allowed []format) (format, error) {
+	if f, err := a.flagFormat(allowed); f != "" || err != nil {
+		return f, err
+	}
 	st, err := a.loadSettings()
 	if err != nil {
 		return "", err
 	}
-	from := "-o " + st.Output.Value
-	switch st.Output.Source {
-	case config.SourceEnvironment:
+	from := "defaults.output: " + st.Output.Value + " in the configuration"
+	if st.Output.Source == config.SourceEnvironment {
 		from = "UTHO_OUTPUT=" + st.Output.Value
-	case config.SourceFile:
-		from = "defaults.output: " + st.Output.Value + " in the configuration"
 	}
 	f := format(st.Output.Value)
-	if !slices.Contains(allowed, f) {
-		return "", usagef("%s: this command does not have that format", from).with("use one of -o %s", join(allowed))
+	if !slices.Contains(allFormats, f) {
+		return "", usagef("%s: there is no such format", from).with("the formats are %s", join(allFormats))
 	}
-	return f, nil
+	return f, allow(f, from, allowed)
+}
+
+// flagFormat is the format that -o names, if it does.
+func (a *app) flagFormat(allowed []format) (format, error) {
+	f := format(a.flags.output)
+	if f == "" {
+		return "", nil
+	}
+	return f, allow(f, "-o "+a.flags.output, allowed)
+}
+
+func allow(f format, from string, allowed []format) error {
+	if slices.Contains(allowed, f) {
+		return nil
+	}
+	return usagef("%s: this command does not have that format", from).with("use one of -o %s", join(allowed))
 }
 
 func join(formats []format) string {
@@ -119,11 +125,7 @@ func (a *app) secretOutput(to []string) (*secretOutput, error) {
 		o.specs = append(o.specs, spec)
 		o.secret = o.secret || spec.Kind == deliver.KindStdout
 	}
-	if a.flags.output != "" {
-		f, err := knownFormat(a.flags.output, "-o "+a.flags.output)
-		if err != nil {
-			return nil, err
-		}
+	if f := format(a.flags.output); f != "" {
 		if o.secret && !f.isDoc() {
 			return nil, usagef("-o %s has no place for the secret, which goes to stdout; nothing was created", f).
 				with("use -o json or -o yaml, leave -o out for the bare secret, or take the secret elsewhere with --to")
@@ -194,10 +196,7 @@ func quote(s string) string { return output.Quote(s) }
 
 // quoteText is a name in a sentence: in quotes, harmless.
 func quoteText(s string) string {
-	if strings.ContainsAny(s, "\"\\") || !utf8.ValidString(s) {
-		return strconv.Quote(s)
-	}
-	return `"` + output.Safe(s) + `"`
+	return `"` + output.Safe(strings.NewReplacer(`"`, `\"`, `\`, `\\`).Replace(s)) + `"`
 }
 
 func plural(n int, what string) string {
@@ -207,12 +206,34 @@ func plural(n int, what string) string {
 	return strconv.Itoa(n) + " " + what + "s"
 }
 
-// glob matches a whole name. path.Match lets * stop at a slash, which means
-// nothing in a name: the slash is put out of the way on both sides.
+// noSlash puts the slash, at which the * of path.Match stops, out of the way: it
+// means nothing in a name.
+func noSlash(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
+
+// glob matches a whole name.
 func glob(pattern, name string) bool {
-	const slash = "\x00"
-	ok, err := path.Match(strings.ReplaceAll(pattern, "/", slash), strings.ReplaceAll(name, "/", slash))
+	ok, err := path.Match(globPattern(pattern), noSlash(name))
 	return ok && err == nil
+}
+
+// globPattern is a pattern as path.Match reads it, which knows [^a] only, where
+// shells know [!a] too.
+func globPattern(pattern string) string {
+	p := []byte(noSlash(pattern))
+	for i, inside := 0, false; i < len(p); i++ {
+		switch {
+		case p[i] == '\\':
+			i++
+		case inside:
+			inside = p[i] != ']'
+		case p[i] == '[':
+			inside = true
+			if i+1 < len(p) && p[i+1] == '!' {
+				p[i+1] = '^'
+			}
+		}
+	}
+	return string(p)
 }
 
 // colored tells whether text for f is to be coloured.

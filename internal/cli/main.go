@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,6 +37,7 @@ type app struct {
 	started    bool // a command's body ran: what fails before is a usage error
 	pipeQuiet  bool // a closed stdout is silent: list, get, help
 	jsonErrors bool
+	failed     error           // what cobra gives no way to return
 	current    *session        // the session of this run, once it was resolved
 	warned     map[string]bool // what warnOnce has said
 	file       *config.File    // the configuration, once it was needed
@@ -47,7 +47,7 @@ type app struct {
 // globals are the flags that every command has.
 type globals struct {
 	profile, output, apiURL, color string
-	timeout                        time.Duration
+	timeout                        timeoutFlag
 	noInput, debug                 bool
 	changed                        func(flag string) bool
 }
@@ -109,6 +109,9 @@ func Main(version string, args []string, in, out, errFile *os.File) int {
 	root.SetOut(a.out)
 	root.SetErr(errFile)
 	err := root.ExecuteContext(sig.soft)
+	if err == nil {
+		err = a.failed
+	}
 	if err == nil {
 		err = a.out.err
 	}
@@ -186,6 +189,17 @@ func (a *app) body(f func(ctx context.Context, args []string) error) func(*cobra
 		a.started = true
 		return f(cmd.Context(), args)
 	}
+}
+
+// plain is body for a command whose answer has no formats: of -o it takes those
+// in which its errors can be told.
+func (a *app) plain(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return a.body(func(ctx context.Context, args []string) error {
+		if _, err := a.flagFormat(docFormats); err != nil {
+			return err
+		}
+		return f(ctx, args)
+	})
 }
 
 // warnOnce says something on stderr, at most once a run.

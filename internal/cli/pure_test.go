@@ -51,24 +51,29 @@ func TestRedact(t *testing.T) {
 	t.Parallel()
 	const secret = "live_0123456789abcdefABCDEF-_"
 	for in, want := range map[string]string{
-		"":                               "",
-		"nothing":                        "nothing",
-		secret:                           "live_[redacted]",
-		"a " + secret + ", b":            "a live_[redacted], b",
-		secret + " " + secret:            "live_[redacted] live_[redacted]",
-		`"` + secret + `"`:               `"live_[redacted]"`,
-		"live_stream":                    "live_stream",
-		"live_stream and " + secret:      "live_stream and live_[redacted]",
-		"live_live_" + secret + "\nnext": "live_[redacted]\nnext",
+		"":                              "",
+		"nothing":                       "nothing",
+		secret:                          "live_[redacted]",
+		"a " + secret + ", b":           "a live_[redacted], b",
+		secret + " " + secret:           "live_[redacted] live_[redacted]",
+		`"` + secret + `"`:              `"live_[redacted]"`,
+		"live_stream":                   "live_stream",
+		"live_production_database":      "live_production_database",
+		"live_streaming-backend_2026":   "live_streaming-backend_2026",
+		"live_payments2026-frankfurt01": "live_payments2026-frankfurt01",
+		"live_550e8400-e29b-41d4-a716-446655440000": "live_[redacted]",
+		"live_sandbox_0123456789abcdef0123":         "live_[redacted]",
+		"live_stream and " + secret:                 "live_stream and live_[redacted]",
+		"live_live_" + secret + "\nnext":            "live_[redacted]\nnext",
 	} {
-		if got := redact(in); got != want {
+		if got := redactLive(in); got != want {
 			t.Errorf("redact(%q) = %q, want %q", in, got, want)
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		around := rapid.StringMatching(`[ -~]*[^A-Za-z0-9_-]|`)
 		text := around.Draw(t, "before") + secret + around.Draw(t, "after")
-		if got := redact(text); strings.Contains(got, "0123456789") || redact(got) != got {
+		if got := redactLive(text); strings.Contains(got, "0123456789") || redactLive(got) != got {
 			t.Fatalf("redact(%q) = %q", text, got)
 		}
 	})

@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // root is the whole tree of commands.
@@ -41,17 +39,23 @@ Log in with a token made at ` + consoleURL + `:
 	cmd.SetHelpCommand(a.helpCommand(cmd))
 	help := cmd.HelpFunc()
 	cmd.SetHelpFunc(func(c *cobra.Command, args []string) {
+		if c.HasSubCommands() {
+			if a.failed = a.noSuchCommand(c, c.Flags().Args()); a.failed != nil {
+				return // utho nosuch --help
+			}
+		}
 		a.pipeQuiet = true
 		help(c, args)
 	})
 
 	f := cmd.PersistentFlags()
 	f.StringVarP(&a.flags.profile, "profile", "p", "", "profile to use; sandbox needs no account")
-	f.StringVarP(&a.flags.output, "output", "o", "", "format of the answer: table, wide, json, yaml, csv, markdown or id")
+	f.VarP(wordFlag{&a.flags.output, "FORMAT", strings.Split(join(allFormats), ", ")}, "output", "o", "format of the answer: table, wide, json, yaml, csv, markdown or id")
 	f.StringVar(&a.flags.apiURL, "api-url", "", "base URL of the service (default https://api.utho.com/v2)")
-	f.DurationVar(&a.flags.timeout, "timeout", 30*time.Second, "limit for one exchange with the service, its retries included")
+	a.flags.timeout, a.flags.color = timeoutFlag(30*time.Second), "auto"
+	f.Var(&a.flags.timeout, "timeout", "limit for one exchange with the service, its retries included")
 	f.BoolVar(&a.flags.noInput, "no-input", false, "never ask")
-	f.StringVar(&a.flags.color, "color", "auto", "colour: auto, always or never")
+	f.Var(wordFlag{&a.flags.color, "WHEN", []string{"auto", "always", "never"}}, "color", "colour: auto, always or never")
 	f.BoolVar(&a.flags.debug, "debug", false, "show requests and answers on stderr, without secrets")
 	a.flags.changed = f.Changed
 	cmd.PersistentFlags().BoolP("help", "h", false, "help for the command")
@@ -137,54 +141,6 @@ func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
 			return cmd.Help()
 		},
 	}
-}
-
-// habits are flags of other tools, and what to type here.
-func habit(flag string) string {
-	switch flag {
-	case "json":
-		return "use -o json"
-	case "yaml":
-		return "use -o yaml"
-	case "q", "quiet":
-		return "use -o id for ids only; notes are on stderr"
-	case "force", "f":
-		return "use --yes"
-	case "read-only", "readonly":
-		return "read-only is the default; --scope read-only says so"
-	case "write":
-		return "use --scope write"
-	case "token", "t", "api-key", "apikey":
-		return "a secret on the command line can be seen by others; set UTHO_API_KEY, or pipe it: utho login --with-token"
-	case "expires", "ttl", "expiry":
-		return "use --expires-in"
-	case "format":
-		return "use -o"
-	case "n", "name":
-		return "the name is an argument: utho token create NAME"
-	case "v":
-		return "use --version or --debug"
-	}
-	return ""
-}
-
-// flagError is what a flag that cannot be read says. It never repeats a value
-// of an unknown flag: it may be a secret.
-func (a *app) flagError(cmd *cobra.Command, err error) error {
-	hint := cmd.CommandPath() + " --help"
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
-		name := unknown.GetSpecifiedName()
-		shown := "--" + name
-		if unknown.GetSpecifiedShortnames() != "" {
-			shown = "-" + name
-		}
-		if h := habit(name); h != "" {
-			hint = h
-		}
-		return usagef("%s has no flag %s", cmd.CommandPath(), shown).with("%s", hint)
-	}
-	return usagef("%s: %s", cmd.CommandPath(), err).with("%s", hint)
 }
 
 // one and none check the number of arguments; what was typed is

@@ -23,13 +23,13 @@ the two variables that lead utho and other clients to it.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	serve.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "loopback address and port; port 0 takes a free one")
-	serve.RunE = a.body(func(ctx context.Context, _ []string) error { return a.serveSandbox(ctx, addr) })
+	serve.RunE = a.plain(func(ctx context.Context, _ []string) error { return a.serveSandbox(ctx, addr) })
 	reset := &cobra.Command{
 		Use:               "reset",
 		Short:             "Start the sandbox afresh",
 		Args:              a.none,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: a.body(func(ctx context.Context, _ []string) error {
+		RunE: a.plain(func(ctx context.Context, _ []string) error {
 			box, err := a.sandbox()
 			if err != nil {
 				return err

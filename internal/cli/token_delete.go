@@ -318,7 +318,7 @@ func (a *app) writeDeletions(f format, work []*deletion, dry bool) error {
 			switch {
 			case d.Deleted || dry:
 			case d.err != nil:
-				text := redact(d.err.Error())
+				text := a.redact(d.err.Error())
 				d.Error = &text
 			default:
 				text := "not attempted"

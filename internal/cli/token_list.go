@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -90,9 +92,6 @@ func (a *app) listTokens(ctx context.Context, req listRequest) error {
 	if req.set {
 		tokens = matching(tokens, func(t utho.Token) bool { return req.match(t, at) })
 	}
-	if req.usesClock() || format == formatWide {
-		a.mentionClock(list)
-	}
 	if less != nil {
 		slices.SortStableFunc(tokens, less)
 	}
@@ -102,13 +101,15 @@ func (a *app) listTokens(ctx context.Context, req listRequest) error {
 	if err != nil {
 		return err
 	}
-	if err := a.writeTokens(format, columns, tokens, v, req.noHeaders); err != nil {
-		return err
+	if req.usesClock() || format.hasColumns() && v.useClock(columns) {
+		a.mentionClock(list)
 	}
-	if req.failIfAny && len(tokens) > 0 {
+	err = a.writeTokens(format, columns, tokens, v, req.noHeaders)
+	// A gate stays shut where head has seen enough.
+	if req.failIfAny && len(tokens) > 0 && (err == nil || errors.Is(err, syscall.EPIPE)) {
 		return failf(exitMatched, "matched", "%s matched", plural(len(tokens), "token"))
 	}
-	return nil
+	return err
 }
 
 // writeTokens is the list in any format.
@@ -247,7 +248,12 @@ func (a *app) getCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return a.writeToken(format, t, a.views(now(list)), nil)
+		v := a.views(now(list))
+		v.plain = format == formatCSV
+		if format.hasColumns() {
+			a.mentionClock(list)
+		}
+		return a.writeToken(format, t, v, nil)
 	})
 	return cmd
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/utho/utho-cli/internal/expiry"
@@ -95,6 +96,13 @@ func (v views) columns() []output.Column[utho.Token] {
 		{Key: "age", Header: "AGE", Wide: true, Text: v.age},
 		{Key: "expires", Header: "EXPIRES", Wide: true, Text: v.expires},
 	}
+}
+
+// useClock tells whether one of the columns depends on what time it is.
+func (v views) useClock(columns []output.Column[utho.Token]) bool {
+	return slices.ContainsFunc(columns, func(c output.Column[utho.Token]) bool {
+		return c.Key == "age" || c.Key == "expires" && !v.plain
+	})
 }
 
 func (v views) age(t utho.Token) string {

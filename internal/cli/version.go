@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -52,27 +53,23 @@ func (a *app) versionCommand() *cobra.Command {
 		Short:             "Print the version",
 		Args:              a.none,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(*cobra.Command, []string) error {
-			a.started = true
-			return a.printVersion()
-		},
+		RunE:              a.body(func(context.Context, []string) error { return a.printVersion() }),
 	}
 }
 
-// printVersion needs no configuration: only -o and UTHO_OUTPUT count, and a
-// variable that fits no version is passed over, since this must always answer.
+// printVersion must always answer: a variable or a configuration that cannot be
+// read, or names a format that this has not, is passed over.
 func (a *app) printVersion() error {
-	f := formatTable
-	if a.flags.output != "" {
-		var err error
-		if f, err = knownFormat(a.flags.output, "-o "+a.flags.output); err != nil {
-			return err
+	a.pipeQuiet = true
+	f, err := a.flagFormat(docFormats)
+	if err != nil {
+		return err
+	}
+	if f == "" {
+		f = formatTable
+		if st, err := a.loadSettings(); err == nil && format(st.Output.Value).isDoc() {
+			f = format(st.Output.Value)
 		}
-		if !f.isDoc() && f != formatTable {
-			return usagef("-o %s: version does not have that format", f).with("use one of -o %s", join(docFormats))
-		}
-	} else if env := format(a.getenv("UTHO_OUTPUT")); env.isDoc() {
-		f = env
 	}
 	b := a.build()
 	if f != formatTable {
@@ -82,6 +79,6 @@ func (a *app) printVersion() error {
 	if len(b.Commit) >= 12 {
 		text += " (" + b.Commit[:12] + ")"
 	}
-	_, err := fmt.Fprintf(a.out, "%s %s %s/%s\n", text, b.Go, b.OS, b.Arch)
+	_, err = fmt.Fprintf(a.out, "%s %s %s/%s\n", text, b.Go, b.OS, b.Arch)
 	return err
 }

@@ -42,7 +42,7 @@ type Setting[T any] struct {
 
 // Settings are what flags, environment and file agree on.
 type Settings struct {
-	Output  Setting[string]        // table, wide, json, yaml, csv, markdown or id
+	Output  Setting[string]        // table, wide, json, yaml, csv, markdown or id; of the environment anything
 	Color   Setting[string]        // auto, always or never
 	Timeout Setting[time.Duration] // of one exchange with the service; above 0
 }
@@ -141,7 +141,8 @@ func Resolve(f *File, flag func(name string) (value string, given bool)) (Settin
 		case v.InConfig(key):
 			s.Source = SourceFile
 		}
-		if def.check(s.Value) != nil && err == nil {
+		// Some commands take no format from the environment: those that do check it.
+		if def.check(s.Value) != nil && err == nil && (key != "output" || s.Source != SourceEnvironment) {
 			err = &ValueError{name, s.Value, def.allowed}
 		}
 		return s

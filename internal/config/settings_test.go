@@ -68,7 +68,7 @@ func TestBuiltIn(t *testing.T) {
 
 func TestBadSettings(t *testing.T) {
 	for _, tc := range []struct{ name, value string }{
-		{"UTHO_OUTPUT", "xml"}, {"UTHO_OUTPUT", "JSON"}, {"UTHO_COLOR", "yes"},
+		{"UTHO_COLOR", "yes"},
 		{"UTHO_TIMEOUT", "30"}, {"UTHO_TIMEOUT", "soon"}, {"UTHO_TIMEOUT", "-1s"}, {"UTHO_TIMEOUT", "0"},
 		{"--output", "xml"}, {"--output", ""}, {"--color", "x"}, {"--timeout", "1"}, {"--timeout", "1h1"},
 	} {
@@ -87,6 +87,13 @@ func TestBadSettings(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a format of the environment is not everybody's", func(t *testing.T) {
+		t.Setenv("UTHO_OUTPUT", "xml")
+		s, err := Resolve(nil, flags{}.lookup)
+		if err != nil || s.Output != (Setting[string]{"xml", SourceEnvironment}) {
+			t.Errorf("%+v, %v", s, err)
+		}
+	})
 	t.Run("a good flag is the way out of a bad variable", func(t *testing.T) {
 		t.Setenv("UTHO_OUTPUT", "xml")
 		s, err := Resolve(nil, flags{"output": "json"}.lookup)
