@@ -160,7 +160,6 @@ func TestCompletionSilent(t *testing.T) {
 	silent(m.with("UTHO_TOKEN", "other", "UTHO_API_URL", "http://127.0.0.1:1/v2"), get...)
 	silent(m, "-p", "nosuch", "token", "get", "")
 	silent(m, "-p", "../x", "token", "get", "")
-	silent(m, "--timeout", "0s", "token", "get", "")
 
 	s.faults.Add(sandbox.Rule{Times: 1, Body: "<html>"})
 	silent(m, get...)

@@ -72,7 +72,7 @@ func TestClosedPipe(t *testing.T) {
 		{"-p sandbox token get 10000", 0},
 		{"-p sandbox token get 10000 -o yaml", 0},
 		{"-p sandbox token list", 0},
-		{"-p sandbox token list --fail-if-any", 0},
+		{"-p sandbox token list --fail-if-any", 10},
 		{"-p sandbox status", 1},
 		{"-p sandbox status -o json", 1},
 		{"version", 1},

@@ -37,7 +37,6 @@ func (a *app) completionCommand() *cobra.Command {
 		return nil
 	}
 	cmd.RunE = a.plain(func(_ context.Context, args []string) error {
-		a.pipeQuiet = true
 		root := cmd.Root()
 		switch args[0] {
 		case "bash":

@@ -90,17 +90,18 @@ func (f *globFlag) Set(text string) error {
 func (f *globFlag) Type() string { return "GLOB" }
 
 // onceFlag is a flag of which a second value would replace the first, where
-// people may mean both.
+// people may mean both. The same value again is none: cobra reads a line twice to
+// complete it.
 type onceFlag struct {
 	pflag.Value
-	given bool
+	given *string
 }
 
 func (f *onceFlag) Set(text string) error {
-	if f.given {
+	if f.given != nil && *f.given != text {
 		return errors.New("it is there twice, and only one can be in force")
 	}
-	f.given = true
+	f.given = &text
 	return f.Value.Set(text)
 }
 

@@ -168,3 +168,45 @@ func TestRotatedNameKeepsLength(t *testing.T) {
 		}
 	}
 }
+
+// A name in a sentence is in quotes, those in it are told from the end, and
+// writing keeps its joiners.
+func TestQuoteText(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"ci":                           `"ci"`,
+		"":                             `""`,
+		`a"b\c`:                        `"a\"b\\c"`,
+		"\u0915\u094d\u200d\u0937":     "\"\u0915\u094d\u200d\u0937\"",
+		"\"\u0915\u094d\u200d\u0937\"": "\"\\\"\u0915\u094d\u200d\u0937\\\"\"",
+		"a\u202eb\x1b[31m":             `"a\u202eb\x1b[31m"`,
+		"a\xffb":                       `"a\xffb"`,
+	} {
+		if got := quoteText(in); got != want {
+			t.Errorf("quoteText(%q) = %s, want %s", in, got, want)
+		}
+	}
+}
+
+// Shells know [!a], path.Match only [^a]; a slash is a letter like any other.
+func TestGlob(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"ci-*", "ci-a/b", true},
+		{"ci?b", "ci/b", true},
+		{"[!a]*", "b", true},
+		{"[!a]*", "a", false},
+		{"[^a]*", "a", false},
+		{`\[!a]`, "[!a]", true},
+		{"[a!]", "!", true},
+		{"[!/]", "/", false},
+		{"x[!", "x", false},
+	} {
+		if got := glob(test.pattern, test.name); got != test.want {
+			t.Errorf("glob(%q, %q) = %v", test.pattern, test.name, got)
+		}
+	}
+}

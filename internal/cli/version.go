@@ -60,7 +60,6 @@ func (a *app) versionCommand() *cobra.Command {
 // printVersion must always answer: a variable or a configuration that cannot be
 // read, or names a format that this has not, is passed over.
 func (a *app) printVersion() error {
-	a.pipeQuiet = true
 	f, err := a.flagFormat(docFormats)
 	if err != nil {
 		return err
