@@ -19,6 +19,7 @@ const (
 	refusedFor   = 5 * time.Second // for a deleted token's secret to be refused
 	lastAnswer   = 4 * time.Second // for the answer of a create or a delete, or a delivery, after a signal
 	lastLook     = 2 * time.Second // for the new token to show after a signal
+	scopeFor     = 2 * time.Second // for one of the asked scope, where another's has shown
 	listAtMost   = 5 * time.Second // for one of these lists
 	deleteAtMost = 8 * time.Second // for the deletion that undoes
 )
@@ -37,6 +38,7 @@ type making struct {
 	req    utho.CreateTokenRequest
 	unique bool            // utho made the name up: a token of that name is this one
 	before map[string]bool // the ids that were there before
+	since  time.Time       // what is older may be an earlier rotation's; zero where there was none
 
 	secret string
 	token  utho.Token // ID is empty where it could not be told
@@ -88,6 +90,17 @@ func (m *making) fresh(tokens []utho.Token) []utho.Token {
 	return matching(tokens, func(t utho.Token) bool { return !m.before[t.ID] && t.Name == m.req.Name })
 }
 
+// recent leaves out what an earlier rotation may have made and the list not shown
+// until now.
+func (m *making) recent(tokens []utho.Token) []utho.Token {
+	return matching(tokens, func(t utho.Token) bool { return m.since.IsZero() || !t.CreatedAt.Before(m.since) })
+}
+
+// list asks what there is, in the time that such a look has.
+func (m *making) list(ctx context.Context) (*utho.TokenList, error) {
+	return listWith(ctx, m.s.client, min(listAtMost, m.s.timeout))
+}
+
 // findLost lists at 0, 1 and 3 s after an answer that was lost, and says what
 // stands. The token is deleted only where its name can be nobody else's.
 func (m *making) findLost(soft, hard context.Context, lost error) error {
@@ -96,7 +109,7 @@ func (m *making) findLost(soft, hard context.Context, lost error) error {
 	for _, wait := range []time.Duration{0, time.Second, 2 * time.Second} {
 		pause(soft, wait)
 		var list *utho.TokenList
-		if list, listErr = listWith(hard, m.s.client, min(listAtMost, m.s.timeout)); listErr != nil {
+		if list, listErr = m.list(hard); listErr != nil {
 			continue
 		}
 		found := m.fresh(list.Tokens)
@@ -123,7 +136,7 @@ func (m *making) findLost(soft, hard context.Context, lost error) error {
 	}
 	if listErr != nil {
 		return failf(exitUnknown, "unknown_outcome",
-			"%w; it is not known whether a token was made, since the list failed too: %w", lost, listErr).
+			"%w; it is not known whether a token was made, since the list failed too: %v", lost, listErr).
 			with("look for it, and delete it if it is there: its secret is lost: %s", m.a.command("token", "list", "-o", "wide"))
 	}
 	return failf(exitUnknown, "unknown_outcome", "%w; there is no new token named %s%s; it may still appear", lost, m.req.Name, after).
@@ -151,6 +164,51 @@ func (m *making) left(cause error, tokens []utho.Token, removal error) error {
 	return f.with("%s", m.a.deleteCommand(tokens[0].ID))
 }
 
+// look lists until enough of the new tokens of that name are there, or ctx ends.
+// It returns the last list that came, or else why none did. A list that fails is
+// asked for again, but where that cannot help or a signal came.
+func (m *making) look(ctx, soft context.Context, enough func([]utho.Token) bool) (list *utho.TokenList, err error) {
+	for wait := 250 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		l, listErr := m.s.client.ListTokens(ctx)
+		switch {
+		case listErr == nil:
+			if list = l; enough(m.fresh(l.Tokens)) {
+				return list, nil
+			}
+		case soft.Err() != nil || futile(ctx, listErr):
+			return list, listErr
+		case err == nil || ctx.Err() == nil: // that the time is over says less
+			err = listErr
+		}
+		if soft.Err() != nil {
+			pause(ctx, wait)
+		} else {
+			waiting, stop := context.WithCancel(ctx)
+			unhook := context.AfterFunc(soft, stop)
+			pause(waiting, wait)
+			unhook()
+			stop()
+		}
+		if ctx.Err() != nil {
+			return list, err
+		}
+	}
+}
+
+// futile tells whether a list that failed would fail again: the credential is
+// rejected, or the service asks for more time than there is.
+func futile(ctx context.Context, err error) bool {
+	var e *utho.Error
+	until, limited := ctx.Deadline()
+	return errors.Is(err, utho.ErrUnauthorized) || errors.Is(err, utho.ErrForbidden) ||
+		limited && errors.As(err, &e) && e.RetryAfter > time.Until(until)
+}
+
+// asked are those of the tokens that have the scope that was asked for.
+func (m *making) asked(tokens []utho.Token) []utho.Token {
+	return matching(tokens, func(t utho.Token) bool { return t.Scope == m.req.Scope })
+}
+
 // confirm finds the new token in the list, for its id and to see its scope,
 // which nothing else tells. What cannot be told leaves token.ID empty and is a
 // warning; a scope that came out otherwise than asked is undone and an error.
@@ -160,28 +218,20 @@ func (m *making) confirm(soft, hard context.Context) error {
 	ctx, done := leaveRoom(ctx, soft, lastLook)
 	defer done()
 	m.token = utho.Token{Name: m.req.Name, Scope: m.req.Scope}
-	var list *utho.TokenList
-	var err error
-	for wait := 250 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		var l *utho.TokenList
-		if l, err = m.s.client.ListTokens(ctx); err == nil {
-			list = l
-			if len(m.fresh(l.Tokens)) > 0 {
-				break
-			}
+	var until time.Time
+	list, err := m.look(ctx, soft, func(fresh []utho.Token) bool {
+		found := m.recent(fresh)
+		switch {
+		case len(found) == 0:
+			return soft.Err() != nil
+		case m.unique || len(m.asked(found)) > 0:
+			return true
+		case until.IsZero():
+			// It may be somebody else's that shows before this one does.
+			until = time.Now().Add(scopeFor)
 		}
-		if err != nil || ctx.Err() != nil || soft.Err() != nil {
-			break
-		}
-		waiting, stop := context.WithCancel(ctx)
-		unhook := context.AfterFunc(soft, stop)
-		pause(waiting, wait)
-		unhook()
-		stop()
-		if ctx.Err() != nil {
-			break
-		}
-	}
+		return time.Now().After(until)
+	})
 	if list == nil && soft.Err() != nil {
 		return nil // the caller takes it back
 	}
@@ -189,9 +239,13 @@ func (m *making) confirm(soft, hard context.Context) error {
 		m.a.note("warning: the list after the create failed, so the id and the scope of %s are not confirmed: %v", quoteText(m.req.Name), err)
 		return nil
 	}
-	found := m.fresh(list.Tokens)
-	asked := matching(found, func(t utho.Token) bool { return t.Scope == m.req.Scope })
+	fresh := m.fresh(list.Tokens)
+	found := m.recent(fresh)
+	asked := m.asked(found)
 	switch {
+	case len(found) == 0 && len(fresh) > 0:
+		m.a.note("warning: what is new and named %s may be what an earlier rotation made (%s), so the id and the scope of this one are not confirmed", quoteText(m.req.Name), idList(fresh))
+		return nil
 	case len(found) == 1 && len(asked) == 1:
 		m.token = found[0]
 		return nil
@@ -214,7 +268,9 @@ func (m *making) confirm(soft, hard context.Context) error {
 	return nil
 }
 
-// otherScope takes back a token that the service made with another scope.
+// otherScope takes back a token that the service made with another scope. That
+// it is this one is not certain where others may use the name: confirm has waited
+// for another then, and undo sees by the secret whether it was.
 func (m *making) otherScope(hard context.Context, t utho.Token) error {
 	what := fmt.Sprintf("create %s: the service made token %s with the scope %s instead of %s", quoteText(m.req.Name), t.ID, t.Scope, m.req.Scope)
 	if err := m.undo(hard); err != nil {

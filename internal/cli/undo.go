@@ -53,42 +53,58 @@ func (m *making) undo(hard context.Context) error {
 	}
 	if m.mute && !accepted && errors.Is(err, utho.ErrUnavailable) {
 		// What was never answered cannot be seen refused: the list has to do.
-		if list, listErr := listWith(hard, m.s.client, min(listAtMost, m.s.timeout)); listErr == nil && !ids(list.Tokens)[id] {
+		if list, listErr := m.list(hard); listErr == nil && !ids(list.Tokens)[id] {
 			m.a.note("warning: token %s is no longer listed; that its secret is refused could not be seen: %v", id, err)
 			return nil
 		}
 	}
+	left := &leftover{ids: []string{id}, gone: true, err: err}
 	if accepted {
-		err = errors.New("its secret still works")
+		left.err = errors.New("its secret still works")
+		left.others = m.others(hard, id)
 	}
-	return &leftover{ids: []string{id}, gone: true, err: err}
+	return left
+}
+
+// others are the new tokens of that name besides the one that was deleted, of
+// which one is this one: the secret goes on working.
+func (m *making) others(hard context.Context, id string) []string {
+	if m.unique {
+		return nil
+	}
+	list, err := m.list(hard)
+	if err != nil {
+		return nil
+	}
+	var others []string
+	for _, t := range m.fresh(list.Tokens) {
+		if t.ID != id {
+			others = append(others, t.ID)
+		}
+	}
+	return others
 }
 
 // tell finds the one new token of that name and scope, for undo.
 func (m *making) tell(hard context.Context) (id string, err error) {
 	ctx, cancel := context.WithTimeout(hard, confirmFor)
 	defer cancel()
-	for wait := 250 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		list, err := m.s.client.ListTokens(ctx)
-		if err != nil {
-			return "", &leftover{err: fmt.Errorf("it cannot be told which token it is: %w", err)}
-		}
-		found := matching(m.fresh(list.Tokens), func(t utho.Token) bool { return t.Scope == m.req.Scope })
-		switch {
-		case len(found) == 1:
-			return found[0].ID, nil
-		case len(found) > 1:
-			left := &leftover{err: errors.New("several new tokens have that name and scope")}
-			for _, t := range found {
-				left.ids = append(left.ids, t.ID)
-			}
-			return "", left
-		}
-		pause(ctx, wait)
-		if ctx.Err() != nil {
-			return "", &leftover{err: errors.New("the list does not show it")}
-		}
+	list, err := m.look(ctx, ctx, func(fresh []utho.Token) bool { return len(m.asked(fresh)) > 0 })
+	if list == nil {
+		return "", &leftover{err: fmt.Errorf("it cannot be told which token it is: %w", err)}
 	}
+	found := m.asked(m.fresh(list.Tokens))
+	switch len(found) {
+	case 0:
+		return "", &leftover{err: errors.New("the list does not show it")}
+	case 1:
+		return found[0].ID, nil
+	}
+	left := &leftover{err: errors.New("several new tokens have that name and scope")}
+	for _, t := range found {
+		left.ids = append(left.ids, t.ID)
+	}
+	return "", left
 }
 
 // remove deletes a token and decides by the list, not by words, whether it is
@@ -129,7 +145,8 @@ func removeToken(soft, hard context.Context, c *utho.Client, id string, limit ti
 // leftover is why an undo did not come to its end, and what may stand.
 type leftover struct {
 	ids    []string // the token, or those that it may be; none where unknown
-	gone   bool     // the list says that it is deleted, but its secret was not seen refused
+	gone   bool     // it was deleted, but its secret was not seen refused
+	others []string // new ones of that name that are left then: it may be one of these
 	unseen bool     // whether it is gone could not be seen
 	err    error
 }
@@ -147,6 +164,9 @@ func (m *making) standing(what string, undo error) *failure {
 	}
 	var text string
 	switch {
+	case len(l.others) > 0:
+		text = fmt.Sprintf("%s; token %s was deleted, but the secret still works, so that it may be another's: %s, new and named %s, is left",
+			what, l.ids[0], strings.Join(l.others, ", "), quoteText(m.req.Name))
 	case len(l.ids) == 1 && l.gone:
 		text = fmt.Sprintf("%s; token %s was deleted again, but that its secret is refused could not be seen: %v", what, l.ids[0], l.err)
 	case len(l.ids) == 1 && l.unseen:
@@ -159,7 +179,7 @@ func (m *making) standing(what string, undo error) *failure {
 		text = fmt.Sprintf("%s; a token named %s may be left: %v", what, m.req.Name, l.err)
 	}
 	f := &failure{exit: exitUnknown, code: "unknown_outcome", msg: text, err: undo}
-	if len(l.ids) == 1 {
+	if len(l.ids) == 1 && len(l.others) == 0 {
 		return f.with("%s", m.a.deleteCommand(l.ids[0]))
 	}
 	return f.with("find it and delete it: %s", m.a.command("token", "list", "-o", "wide"))
