@@ -56,6 +56,64 @@ func TestDeleteInterrupted(t *testing.T) {
 	w.left(16)
 }
 
+// A deletion that a signal leaves without an answer is decided by the list; where
+// the list fails too, that is said.
+func TestDeleteUnanswered(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		after bool // it has taken its effect
+		deaf  bool // nothing is answered any more
+		args  []string
+		code  int
+		out   string
+		says  string
+	}{
+		{name: "done", after: true, code: 0, out: "deleted 10001 grafana\n", says: "finding out what stands first"},
+		{name: "not done", code: 143, says: "delete token 10001: ended by TERM before an answer came; the list still shows it"},
+		{
+			name: "nothing answers", after: true, deaf: true, code: 8,
+			says: `delete token 10001: ended by TERM before an answer came; whether it is gone could not be seen: (.|\n)*hint: utho token list -o wide`,
+		},
+		{
+			name: "done, of two", after: true, args: []string{"terraform", "-o", "json"}, code: 0,
+			out: "[\n" + `{"id":"10001","name":"grafana","deleted":true,"error":null},` + "\n" + `{"id":"10003","name":"terraform","deleted":true,"error":null}` + "\n]\n",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newBench(t)
+			hold := make(chan struct{})
+			defer close(hold)
+			rule := sandbox.Rule{Method: "DELETE", Path: "/v2/api/10001/delete", Hold: hold}
+			if test.after {
+				rule.Hold, rule.HoldAfter = nil, hold
+			}
+			w.faults.Add(rule)
+			if test.deaf {
+				w.faults.Add(sandbox.Rule{Method: "GET", Nth: 2, Hold: hold})
+			}
+			p := w.start(append([]string{"token", "delete", "grafana", "--yes"}, test.args...)...)
+			all := 1 + min(len(test.args), 1)
+			w.await("deletions", func(requests []sandbox.Request) bool {
+				n := 0
+				for _, r := range requests {
+					if r.Method == "DELETE" && (r.Effect || !test.after) {
+						n++
+					}
+				}
+				return n == all
+			})
+			p.signal(syscall.SIGTERM)
+			p.exits(test.code)
+			p.says(test.says)
+			if got := p.stdout.String(); got != test.out {
+				t.Errorf("stdout %q, want %q", got, test.out)
+			}
+		})
+	}
+}
+
 // On a terminal it asks, and shows how far it is.
 func TestDeleteOnTerminal(t *testing.T) {
 	t.Parallel()
@@ -85,8 +143,11 @@ func TestDeleteOnTerminal(t *testing.T) {
 	if w.faults.Count("POST", "") != 5 {
 		t.Error("made before it was confirmed")
 	}
-	p := w.onTerminal("utho", "--no-input", "token", "delete", "grafana")
-	p.exits(2)
+	for _, command := range []string{"delete", "rotate"} {
+		p := w.onTerminal("utho", "--no-input", "token", command, "grafana")
+		p.exits(2)
+		p.says("asks first, and --no-input forbids that")
+	}
 }
 
 // make makes tokens named many-0 and so on.

@@ -23,8 +23,16 @@ func (a *app) terminal() bool {
 // canAsk tells whether a question may be asked.
 func (a *app) canAsk() bool { return !a.flags.noInput && a.terminal() }
 
-// confirm asks and returns nil for yes, an error for anything else.
-func (a *app) confirm(ctx context.Context, question string) error {
+// cannotAsk says why canAsk is false.
+func (a *app) cannotAsk() string {
+	if a.terminal() {
+		return "--no-input forbids that"
+	}
+	return "there is no terminal to ask on"
+}
+
+// ask asks and returns nil for yes, an error for anything else.
+func (a *app) ask(ctx context.Context, question string) error {
 	_, _ = fmt.Fprint(a.errFile, output.Safe(question)+" [y/N]: ")
 	line, err := await(ctx, func() (string, error) {
 		return bufio.NewReader(a.in).ReadString('\n')
@@ -44,7 +52,8 @@ func (a *app) confirm(ctx context.Context, question string) error {
 }
 
 // askSecret reads a line without echo. Whatever ends it, the terminal is as it
-// was. The echo goes before the prompt comes: a script that answers the prompt
+// was, and what was typed or pasted behind the line is dropped: it may be the rest
+// of a secret, which a shell would run, show and remember. The echo goes before the prompt comes: a script that answers the prompt
 // is faster than a person.
 func (a *app) askSecret(ctx context.Context, prompt string) ([]byte, error) {
 	restore, err := hide(int(a.in.Fd()))

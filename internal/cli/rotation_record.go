@@ -296,7 +296,7 @@ func (a *app) resume(soft context.Context, s *session, rec *rotationRecord, old 
 func (a *app) finish(soft context.Context, s *session, rec *rotationRecord, old, made utho.Token, req rotateRequest, out *secretOutput) error {
 	a.note("an earlier rotation of %s delivered the secret of token %s to %s, but did not delete the old token", old.ID, made.ID, strings.Join(rec.To, ", "))
 	if !req.yes {
-		if err := a.confirm(soft, "Delete the old token "+old.ID+" for good?"); err != nil {
+		if err := a.ask(soft, "Delete the old token "+old.ID+" for good?"); err != nil {
 			return err
 		}
 	}

@@ -64,6 +64,9 @@ deleted token stops working at once and cannot be brought back.`,
 }
 
 func (a *app) deleteTokens(soft context.Context, req deleteRequest) error {
+	if err := noneEmpty(slices.Concat(req.args, req.except)...); err != nil {
+		return err
+	}
 	switch {
 	case len(req.args) > 0 && req.set:
 		return usagef("token delete takes ids and names, or selectors, not both").with("utho token delete --help")
@@ -72,7 +75,7 @@ func (a *app) deleteTokens(soft context.Context, req deleteRequest) error {
 	case len(req.args) > 0 && len(req.except) > 0:
 		return usagef("--except goes with selectors, not with ids and names")
 	case !req.yes && !req.dryRun && !a.canAsk():
-		return usagef("token delete asks first, and there is no terminal to ask on").with("to delete without being asked, add --yes")
+		return usagef("token delete asks first, and %s", a.cannotAsk()).with("to delete without being asked, add --yes")
 	}
 	format, err := a.format(docFormats)
 	if err != nil {
@@ -120,12 +123,19 @@ func (a *app) deleteTokens(soft context.Context, req deleteRequest) error {
 	}
 	defer end()
 	stopped := a.runDeletions(soft, s, work)
-	a.settle(s, work)
+	a.settle(soft, s, work)
 	a.mentionOwn(s, work)
-	if err := a.writeDeletions(format, work, false); err != nil {
-		return err
+	unwritten := a.writeDeletions(format, work, false)
+	err = a.deletionError(soft, work, stopped)
+	if err == nil {
+		return unwritten
 	}
-	return a.deletionError(soft, work, stopped)
+	if unwritten != nil {
+		f := classify(err)
+		f.msg += "\n" + unwritten.Error()
+		return f
+	}
+	return err
 }
 
 // choose resolves every argument, or the selectors, before the first change.
@@ -181,7 +191,7 @@ func (a *app) refuseOwn(s *session, chosen []utho.Token, req deleteRequest) erro
 		if req.set {
 			return f.with("leave it out with --except %s; deleting it needs its id and --yes", quote(own.ID))
 		}
-		return f.with("deleting it needs its id and --yes: %s --yes", a.deleteCommand(own.ID))
+		return f.with("deleting it needs its id and --yes: %s", a.about([]string{own.ID}, "token", "delete", "--yes"))
 	}
 	copy(chosen[i:], chosen[i+1:])
 	chosen[len(chosen)-1] = own
@@ -226,7 +236,7 @@ func (a *app) askToDelete(soft context.Context, chosen []utho.Token) error {
 	for _, t := range chosen {
 		a.stderr("  " + output.Safe(describe(t)))
 	}
-	return a.confirm(soft, "Delete "+plural(len(chosen), "token")+" for good?")
+	return a.ask(soft, "Delete "+plural(len(chosen), "token")+" for good?")
 }
 
 // runDeletions attempts all, several at once. It stops early where the
@@ -237,17 +247,20 @@ func (a *app) runDeletions(soft context.Context, s *session, work []*deletion) (
 	queue := make(chan *deletion)
 	stop, cancel := context.WithCancelCause(soft)
 	defer cancel(nil)
+	attempt := func(d *deletion) {
+		d.tried = true
+		d.err = s.delete(soft, a.sig.hard, d.ID)
+		d.Deleted = d.err == nil
+		if errors.Is(d.err, utho.ErrUnauthorized) {
+			cancel(d.err)
+		}
+		bar.step()
+	}
 	var wg sync.WaitGroup
 	for range min(deletesAtOnce, len(work)) {
 		wg.Go(func() {
 			for d := range queue {
-				d.tried = true
-				d.err = s.delete(a.sig.hard, d.ID)
-				d.Deleted = d.err == nil
-				if errors.Is(d.err, utho.ErrUnauthorized) {
-					cancel(d.err)
-				}
-				bar.step()
+				attempt(d)
 			}
 		})
 	}
@@ -273,11 +286,7 @@ func (a *app) runDeletions(soft context.Context, s *session, work []*deletion) (
 	close(queue)
 	wg.Wait()
 	if last < len(work) && last > 0 && stop.Err() == nil {
-		d := work[last]
-		d.tried = true
-		d.err = s.delete(a.sig.hard, d.ID)
-		d.Deleted = d.err == nil
-		bar.step()
+		attempt(work[last])
 	}
 	if err := context.Cause(stop); stop.Err() != nil && soft.Err() == nil {
 		return err
@@ -287,14 +296,18 @@ func (a *app) runDeletions(soft context.Context, s *session, work []*deletion) (
 
 // settle decides by the list what became of those whose answer was not a
 // success: one that went meanwhile counts as deleted.
-func (a *app) settle(s *session, work []*deletion) {
+func (a *app) settle(soft context.Context, s *session, work []*deletion) {
 	if !slices.ContainsFunc(work, func(d *deletion) bool { return d.err != nil }) {
 		return
 	}
 	list, err := s.list(a.sig.hard)
 	if err != nil {
 		for _, d := range work {
-			if d.err != nil && !errors.Is(d.err, utho.ErrUnauthorized) {
+			switch {
+			case cutShort(soft, d.err):
+				d.err = failf(exitUnknown, "unknown_outcome", "delete token %s: %w before an answer came; whether it is gone could not be seen: %v", d.ID, context.Cause(soft), err).
+					with("%s", a.command("token", "list", "-o", "wide"))
+			case d.err != nil && !errors.Is(d.err, utho.ErrUnauthorized):
 				d.err = fmt.Errorf("%w; whether it is gone could not be seen: %v", d.err, err)
 			}
 		}
@@ -306,10 +319,17 @@ func (a *app) settle(s *session, work []*deletion) {
 		case d.err == nil:
 		case !there[d.ID]:
 			d.Deleted, d.err = true, nil
+		case cutShort(soft, d.err):
+			d.err = fmt.Errorf("delete token %s: %w before an answer came; the list still shows it", d.ID, context.Cause(soft))
 		case errors.Is(d.err, utho.ErrNotFound):
 			d.err = failf(exitError, "error", "%w; but the list still shows it", d.err)
 		}
 	}
+}
+
+// cutShort tells whether a signal kept a deletion from being answered.
+func cutShort(soft context.Context, err error) bool {
+	return soft.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
 }
 
 func (a *app) writeDeletions(f format, work []*deletion, dry bool) error {

@@ -72,12 +72,15 @@ type rotation struct {
 
 func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 	hard := a.sig.hard
+	if err := noneEmpty(req.arg); err != nil {
+		return err
+	}
 	out, err := a.secretOutput(req.to)
 	if err != nil {
 		return err
 	}
 	if !req.yes && !req.keepOld && !a.canAsk() {
-		return usagef("token rotate deletes the old token and asks first, and there is no terminal to ask on").
+		return usagef("token rotate deletes the old token and asks first, and %s", a.cannotAsk()).
 			with("to rotate without being asked, add --yes; to keep the old token, --keep-old")
 	}
 	s, err := a.resolve(soft)
@@ -139,7 +142,7 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 	asks := !req.yes && !req.keepOld
 	if asks {
 		a.stderr("  " + describe(old))
-		if err := a.confirm(soft, "Replace its secret and delete the old token for good?"); err != nil {
+		if err := a.ask(soft, "Replace its secret and delete the old token for good?"); err != nil {
 			return err
 		}
 	}

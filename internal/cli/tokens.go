@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,10 +26,17 @@ func listWith(ctx context.Context, c *utho.Client, limit time.Duration) (*utho.T
 	return c.ListTokens(ctx)
 }
 
-func (s *session) delete(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+// delete deletes a token. A signal leaves the answer some seconds.
+func (s *session) delete(soft, hard context.Context, id string) error {
+	return deleteWith(soft, hard, s.client, id, s.timeout)
+}
+
+func deleteWith(soft, hard context.Context, c *utho.Client, id string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(hard, limit)
 	defer cancel()
-	return s.client.DeleteToken(ctx, id)
+	ctx, done := leaveRoom(ctx, soft, lastAnswer)
+	defer done()
+	return c.DeleteToken(ctx, id)
 }
 
 // now is the service's clock, or the local one where the answer has no date.
@@ -50,10 +58,22 @@ func (a *app) mentionClock(l *utho.TokenList) {
 	}
 }
 
+// noneEmpty refuses an empty ID or NAME, as from a variable that is not set: it
+// would mean a token without a name.
+func noneEmpty(args ...string) error {
+	if slices.Contains(args, "") {
+		return usagef("an ID or NAME is empty; nothing was changed").with("a token without a name is named by its id")
+	}
+	return nil
+}
+
 // find is the token an argument means. Digits are an id and only that, so that
 // a stale command never hits a name; anything else is an id, else an exact
 // name, else a name without its expiry.
 func (a *app) find(tokens []utho.Token, arg string) (utho.Token, error) {
+	if err := noneEmpty(arg); err != nil {
+		return utho.Token{}, err
+	}
 	matches := matching(tokens, func(t utho.Token) bool { return t.ID == arg })
 	if len(matches) == 0 && !isDigits(arg) {
 		matches = matching(tokens, func(t utho.Token) bool { return t.Name == arg })

@@ -124,11 +124,7 @@ func (e unseenError) Unwrap() error { return e.err }
 // removeToken deletes a token with a client. After any answer but success the
 // list decides.
 func removeToken(soft, hard context.Context, c *utho.Client, id string, limit time.Duration) error {
-	ctx, cancel := context.WithTimeout(hard, limit)
-	defer cancel()
-	ctx, done := leaveRoom(ctx, soft, lastAnswer)
-	defer done()
-	err := c.DeleteToken(ctx, id)
+	err := deleteWith(soft, hard, c, id, limit)
 	if err == nil {
 		return nil
 	}
