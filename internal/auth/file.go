@@ -98,13 +98,18 @@ func (s *FileStore) Set(ctx context.Context, ref Ref, secret string) error {
 	return nil
 }
 
-// Delete implements Store.
+// Delete implements Store. A link is refused with privfile.ErrLink.
 func (s *FileStore) Delete(_ context.Context, ref Ref) error {
 	ref.Origin = "any"
 	if err := ref.check(); err != nil {
 		return fmt.Errorf("remove token: %w", err)
 	}
-	switch err := os.Remove(s.path(ref)); {
+	path := s.path(ref)
+	// Without the link the secret would still stand in the file it leads to.
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return fmt.Errorf("remove token: %w; remove the file that it leads to by hand", &fs.PathError{Op: "remove", Path: path, Err: privfile.ErrLink})
+	}
+	switch err := os.Remove(path); {
 	case errors.Is(err, fs.ErrNotExist):
 		return ErrNotFound
 	case err != nil:

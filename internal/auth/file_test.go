@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/utho/utho-cli/internal/privfile"
@@ -155,7 +156,11 @@ func TestFileStoreSetRefuses(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "target")
 	writeFile(t, target, "old", 0o600)
 	link(t, target, filepath.Join(dir, "linked.json"))
-	for name, err := range map[string]error{"set": s.Set(t.Context(), api("linked"), secret), "probe": s.Probe(t.Context(), api("linked"))} {
+	for name, err := range map[string]error{
+		"set":    s.Set(t.Context(), api("linked"), secret),
+		"probe":  s.Probe(t.Context(), api("linked")),
+		"delete": s.Delete(t.Context(), api("linked")),
+	} {
 		if !errors.Is(err, privfile.ErrLink) {
 			t.Errorf("%s through a link: %v", name, err)
 		}
@@ -238,6 +243,10 @@ func writeFile(t *testing.T, path, text string, mode fs.FileMode) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	// A child that another test forks meanwhile would hold the file open for writing
+	// until it executes: until then the file itself could not be executed.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
