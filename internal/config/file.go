@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -71,6 +73,7 @@ type File struct {
 	current  string
 	profiles []Profile
 	defaults map[string]scalar
+	hidden   error // why it could not even be looked for
 }
 
 // scalar is a value of the file and where it stands.
@@ -79,19 +82,33 @@ type scalar struct {
 	line, column int
 }
 
-// Load reads and checks the file at path. A missing file is an empty one. A
-// file that others can write is a *privfile.ModeError, one that does not say
-// what it should a *SyntaxError. Unknown keys are ignored.
+// Load reads and checks the file at path. A missing file is an empty one, and so
+// is one in a folder that cannot be entered: Reachable tells. A file that others
+// can write is a *privfile.ModeError, one that does not say what it should a
+// *SyntaxError. Unknown keys are ignored.
 func Load(path string) (*File, error) {
 	text, err := privfile.ReadConfig(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return &File{path: path}, nil
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrPermission) && !seen(path):
+		return &File{path: path, hidden: fmt.Errorf("read configuration: %w", err)}, nil
 	case err != nil:
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
 	return parse(path, text)
 }
+
+// seen tells whether anything can be seen at path, readable or not.
+func seen(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrPermission)
+}
+
+// Reachable is nil where the file was read or is missing, and says why where its
+// folder cannot be entered, as with HOME=/dev/null or the home of somebody else.
+// What needs no profile works there as without a configuration.
+func (f *File) Reachable() error { return f.hidden }
 
 // Path is where the file was read from.
 func (f *File) Path() string { return f.path }

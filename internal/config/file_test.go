@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -204,6 +205,43 @@ func TestLoadRefusesWhatOthersCanWrite(t *testing.T) {
 	var mode *privfile.ModeError
 	if !errors.As(err, &mode) || !strings.Contains(err.Error(), "chmod go-w") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Where the folder cannot be entered there is no configuration, which only those
+// mind who need it.
+func TestLoadUnreachable(t *testing.T) {
+	t.Parallel()
+	beside := write(t, example)
+	path := filepath.Join(beside, "utho", "config.yaml") // as with HOME=/dev/null
+	f, err := Load(path)
+	if err != nil || f.Reachable() == nil || len(f.Profiles()) > 0 {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if f, err := Load(beside); err != nil || f.Reachable() != nil {
+		t.Errorf("the one beside it: %v, %v", f.Reachable(), err)
+	}
+	if f, err := Load(filepath.Join(filepath.Dir(beside), "nosuch", "config.yaml")); err != nil || f.Reachable() != nil {
+		t.Errorf("a missing one: %v, %v", f.Reachable(), err)
+	}
+	if os.Geteuid() <= 0 {
+		return // root enters every folder, and Windows has no modes
+	}
+	if err := os.Chmod(filepath.Dir(beside), 0); err != nil {
+		t.Fatal(err)
+	}
+	f, err = Load(beside)
+	if err != nil || f.Reachable() == nil {
+		t.Errorf("a folder without rights: %+v, %v", f, err)
+	}
+	if err := os.Chmod(filepath.Dir(beside), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(beside, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(beside); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("a file without rights: %v", err)
 	}
 }
 

@@ -86,3 +86,6 @@ func (p Paths) Credentials() string { return filepath.Join(p.Config, "credential
 
 // lock is the file that Update locks. It stays empty.
 func (p Paths) lock() string { return filepath.Join(p.Config, ".lock") }
+
+// secretsLock is the file that Hold locks. It stays empty.
+func (p Paths) secretsLock() string { return filepath.Join(p.Config, ".secrets.lock") }

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -19,6 +21,9 @@ import (
 // lockWait bounds how long Update waits for another utho, which holds the lock
 // for milliseconds.
 const lockWait = 10 * time.Second
+
+// holdWait bounds the same for Hold: the other may be waiting for its keyring.
+const holdWait = time.Minute
 
 // ErrNoProfile is returned for a profile that the file does not have.
 var ErrNoProfile = errors.New("no such profile")
@@ -46,12 +51,48 @@ func Try(ctx context.Context, p Paths, edit func(*Edit) error) error {
 	})
 }
 
-func update(ctx context.Context, p Paths, edit func(*Edit) error, write func(path string, data []byte) error) error {
+// Hold takes the lock under which a secret and what the file says of it change
+// together, so that they come from the same login. It waits for another utho, for
+// a minute at most; Update has a lock of its own and may be called meanwhile. Where
+// the folder cannot be written nobody can log in there, and nothing is locked.
+func Hold(ctx context.Context, p Paths) (release func(), err error) {
+	if err := makeFolder(p); err != nil {
+		if unwritable(err) {
+			return func() {}, nil
+		}
+		return nil, err
+	}
+	wait, cancel := context.WithTimeout(ctx, holdWait)
+	defer cancel()
+	release, err = privfile.Lock(wait, p.secretsLock())
+	switch {
+	case err == nil:
+		return release, nil
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case unwritable(err):
+		return func() {}, nil
+	}
+	return nil, fmt.Errorf("wait for another login or logout to end: %w", err)
+}
+
+func unwritable(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
+}
+
+func makeFolder(p Paths) error {
 	if err := privfile.MkdirAll(p.Config); err != nil {
 		return fmt.Errorf("make the configuration's folder: %w", err)
 	}
 	if err := privfile.CheckUnwritableDir(p.Config); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
+	}
+	return nil
+}
+
+func update(ctx context.Context, p Paths, edit func(*Edit) error, write func(path string, data []byte) error) error {
+	if err := makeFolder(p); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
@@ -61,6 +102,9 @@ func update(ctx context.Context, p Paths, edit func(*Edit) error, write func(pat
 	}
 	defer unlock()
 	f, err := Load(p.File())
+	if err == nil {
+		err = f.Reachable()
+	}
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -255,6 +256,44 @@ func TestUpdateTogether(t *testing.T) {
 	f, err := Load(p.File())
 	if err != nil || len(f.Profiles()) != n {
 		t.Errorf("%d profiles, %v", len(f.Profiles()), err)
+	}
+}
+
+// Hold keeps others out until it is released, and Update works meanwhile.
+func TestHold(t *testing.T) {
+	t.Parallel()
+	p := Paths{Config: filepath.Join(t.TempDir(), "c")}
+	var all sync.WaitGroup
+	var inside atomic.Int32
+	for i := range 16 {
+		all.Go(func() {
+			release, err := Hold(t.Context(), p)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer release()
+			inside.Add(1)
+			if err := Update(t.Context(), p, func(e *Edit) error { return e.SetProfile(Profile{Name: fmt.Sprintf("p%d", i)}) }); err != nil {
+				t.Error(err)
+			}
+			if inside.Add(-1) != 0 {
+				t.Error("two hold it at once")
+			}
+		})
+	}
+	all.Wait()
+
+	release, err := Hold(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	cause := errors.New("a signal")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(cause)
+	if _, err := Hold(ctx, p); !errors.Is(err, cause) {
+		t.Errorf("waiting was ended, and it says %v", err)
 	}
 }
 
