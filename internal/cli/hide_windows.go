@@ -3,7 +3,7 @@ package cli
 import "golang.org/x/sys/windows"
 
 // hide has a console not show what is typed, line by line, until the returned
-// function is called.
+// function is called, which also drops what was typed and not read.
 func hide(fd int) (restore func(), err error) {
 	var was uint32
 	if err := windows.GetConsoleMode(windows.Handle(fd), &was); err != nil {
@@ -13,5 +13,8 @@ func hide(fd int) (restore func(), err error) {
 	if err := windows.SetConsoleMode(windows.Handle(fd), hidden); err != nil {
 		return nil, err
 	}
-	return func() { _ = windows.SetConsoleMode(windows.Handle(fd), was) }, nil
+	return func() {
+		_ = windows.FlushConsoleInputBuffer(windows.Handle(fd))
+		_ = windows.SetConsoleMode(windows.Handle(fd), was)
+	}, nil
 }
