@@ -84,6 +84,54 @@ func TestLoginStderrElsewhere(t *testing.T) {
 	}
 }
 
+// What is pasted behind the line with the token is not left for the shell, which
+// would run it, and remember it.
+func TestLoginDropsTheRest(t *testing.T) {
+	t.Parallel()
+	m, service := newMachine(t), record(t)
+	m.env["UTHO_API_URL"] = service.url
+	p := m.onTerminal(nil, "utho", "login", "--store", "file")
+	p.until("Paste the token: ")
+	p.types(filedSecret + "\rlive_test_the_rest_of_a_wrapped_token\r")
+	if shown := p.ends(0); strings.Contains(shown, "live_") {
+		t.Errorf("the terminal shows:\n%s", shown)
+	}
+	if n, err := unix.IoctlGetInt(int(p.tty.Fd()), unix.TIOCINQ); err != nil || n > 0 {
+		t.Errorf("%d bytes are left to be read, %v", n, err)
+	}
+}
+
+// Ctrl-C ends a logout of all at the keyring that does not answer: what comes
+// behind it is left alone, and said to be.
+func TestLogoutAllInterrupted(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	m.env["DBUS_SESSION_BUS_ADDRESS"] = silentBus(t)
+	profile := func(name, store string) string {
+		if store == "file" {
+			m.write(`{"origin":"https://x.example","token":"`+filedSecret+`"}`, "config", "credentials", name+".json")
+		}
+		return "  " + name + ":\n    api_url: https://x.example/v2\n    store: " + store + "\n    token_id: \"10000\"\n"
+	}
+	m.write("profiles:\n"+profile("before", "file")+profile("silent", "keyring")+profile("behind", "file")+profile("last", "file"), "config", "config.yaml")
+	p := m.onTerminal(nil, "utho", "logout", "--all")
+	p.until("waiting for the keyring")
+	p.types("\x03")
+	shown := p.ends(130)
+	if want := "interrupted: 1 of 4 profiles were done, and not silent, behind, last"; !strings.Contains(shown, want) {
+		t.Errorf("it does not say %q:\n%s", want, shown)
+	}
+	for name, there := range map[string]bool{"before": false, "behind": true, "last": true} {
+		if _, err := os.Stat(m.path("config", "credentials", name+".json")); (err == nil) != there {
+			t.Errorf("the token of %s: %v", name, err)
+		}
+	}
+	text, err := os.ReadFile(m.path("config", "config.yaml"))
+	if err != nil || strings.Count(string(text), "token_id") != 3 {
+		t.Errorf("the configuration is %s, %v", text, err)
+	}
+}
+
 // A credential command may ask on the terminal, and Ctrl-C reaches it too.
 func TestCommandOnTerminal(t *testing.T) {
 	t.Parallel()

@@ -5,8 +5,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -85,4 +87,66 @@ func TestLoginInterruptedWhileSaving(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Many at once: the secret and what the configuration says of it are always of
+// the same login, or both are gone.
+func TestLoginTogether(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	services := []*recorder{record(t), record(t)}
+	m.login(filedSecret, "-p", "one", "--api-url", services[0].url, "login", "--store", "file").want(t, 0)
+	stands := func() (secret, config string) {
+		t.Helper()
+		text, err := os.ReadFile(m.path("config", "config.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored, err := os.ReadFile(m.path("config", "credentials", "one.json"))
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		return string(stored), string(text)
+	}
+	const n = 24
+	together := func(run func(i int) result) []result {
+		results := make([]result, n)
+		var all sync.WaitGroup
+		for i := range n {
+			all.Go(func() { results[i] = run(i) })
+		}
+		all.Wait()
+		return results
+	}
+	login := func(i int) result {
+		return m.login(fmt.Sprintf("%s_%d", filedSecret, i), "-p", "one", "--api-url", services[i%2].url, "login", "--store", "file")
+	}
+	for _, r := range together(login) {
+		r.want(t, 0)
+	}
+	// Which was the last cannot be told, but both files are of it.
+	belong := func() {
+		t.Helper()
+		secret, config := stands()
+		for i, s := range services {
+			origin := strings.TrimSuffix(s.url, "/v2")
+			if listed, kept := strings.Contains(config, "api_url: "+s.url), strings.Contains(secret, `"`+origin+`"`); listed != kept {
+				t.Errorf("service %d: in the configuration %v, with the secret %v:\n%s", i, listed, kept, config)
+			}
+		}
+	}
+	belong()
+	m.utho("-p", "one", "token", "list").want(t, 0)
+
+	for _, r := range together(func(i int) result {
+		if i%3 == 0 {
+			return m.utho("profile", "remove", "one")
+		}
+		return login(i)
+	}) {
+		if r.code != 0 && r.code != 5 {
+			t.Errorf("exit status %d: %s", r.code, r.stderr)
+		}
+	}
+	belong()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/pkg/utho"
 )
 
 // choice is which credential wins, before anything secret is read.
@@ -18,7 +19,8 @@ type choice struct {
 	source  string   // the variable; for kind environment
 	secret  string   // for kind environment
 	named   bool     // the profile was named by a flag or a variable
-	shadows []string // what would have been used otherwise
+	shadows []string // the variables with a credential that would have been used otherwise
+	besides string   // the profile of UTHO_PROFILE where it is not used
 }
 
 // environmentCredential is the secret of UTHO_API_KEY, else of UTHO_TOKEN, the
@@ -35,58 +37,75 @@ func (a *app) environmentCredential() (name, secret string, other bool) {
 	return "", "", false
 }
 
+// named are the profiles that --profile and UTHO_PROFILE name; "" for neither.
+func (a *app) named() (flag, variable string, err error) {
+	flag, variable = strings.TrimSpace(a.flags.profile), strings.TrimSpace(a.getenv("UTHO_PROFILE"))
+	if flag == "" && a.flags.changed("profile") {
+		return "", "", usagef("--profile: the name is empty")
+	}
+	return flag, variable, nil
+}
+
+// warnWinner says what the environment has that wins over a profile in the next
+// command.
+func (a *app) warnWinner(profile string) {
+	variable, _, _ := a.environmentCredential()
+	other := strings.TrimSpace(a.getenv("UTHO_PROFILE"))
+	switch {
+	case variable != "" && !strings.EqualFold(other, sandboxName):
+		a.note("warning: %s is set and still wins over this profile", variable)
+	case other != "" && !strings.EqualFold(other, profile):
+		a.note("warning: UTHO_PROFILE=%s is set and still wins over this profile", other)
+	}
+}
+
 // chooseCredential finds which credential wins. It reads the configuration only where
 // neither a flag nor a variable decides.
 func (a *app) chooseCredential() (choice, error) {
 	variable, secret, both := a.environmentCredential()
-	fromEnv := a.getenv("UTHO_PROFILE")
-	flag := a.flags.profile
-	if a.flags.changed("profile") && flag == "" {
-		return choice{}, usagef("--profile: the name is empty")
-	}
-	switch {
-	case flag != "":
-		if strings.EqualFold(flag, sandboxName) {
-			return choice{kind: sandboxName, shadows: shadowed(variable, both, fromEnv)}, nil
-		}
-		return choice{kind: "profile", profile: flag, named: true, shadows: shadowed(variable, both, fromEnv)}, nil
-	case strings.EqualFold(fromEnv, sandboxName):
-		return choice{kind: sandboxName, shadows: shadowed(variable, both, "")}, nil
-	case secret != "":
-		c := choice{kind: "environment", source: variable, secret: secret}
-		if both {
-			a.warnOnce("UTHO_API_KEY and UTHO_TOKEN hold different values; UTHO_API_KEY is used")
-			c.shadows = append(c.shadows, "UTHO_TOKEN")
-		}
-		if fromEnv != "" {
-			a.warnOnce("%s is used; UTHO_PROFILE=%s has no effect beside it", variable, fromEnv)
-			c.shadows = append(c.shadows, "profile "+fromEnv)
-		}
-		return c, nil
-	case fromEnv != "":
-		return choice{kind: "profile", profile: fromEnv, named: true}, nil
-	}
-	file, err := a.config()
+	flag, fromEnv, err := a.named()
 	if err != nil {
 		return choice{}, err
 	}
-	if name := file.Current(); name != "" {
-		return choice{kind: "profile", profile: name}, nil
-	}
-	return choice{kind: "profile", profile: config.DefaultProfile}, nil
-}
-
-func shadowed(variable string, both bool, profile string) (names []string) {
+	var others []string
 	if variable != "" {
-		names = append(names, variable)
+		others = append(others, variable)
 	}
 	if both {
-		names = append(names, "UTHO_TOKEN")
+		others = append(others, "UTHO_TOKEN")
 	}
-	if profile != "" {
-		names = append(names, "profile "+profile)
+	switch {
+	case strings.EqualFold(flag, sandboxName):
+		return choice{kind: sandboxName, shadows: others, besides: fromEnv}, nil
+	case flag != "":
+		return choice{kind: "profile", profile: flag, named: true, shadows: others, besides: fromEnv}, nil
+	case strings.EqualFold(fromEnv, sandboxName):
+		return choice{kind: sandboxName, shadows: others}, nil
+	case secret != "":
+		if both {
+			a.warnOnce("UTHO_API_KEY and UTHO_TOKEN hold different values; UTHO_API_KEY is used")
+		}
+		if fromEnv != "" {
+			a.warnOnce("%s is used; UTHO_PROFILE=%s has no effect beside it", variable, fromEnv)
+		}
+		return choice{kind: "environment", source: variable, secret: secret, shadows: others[1:], besides: fromEnv}, nil
+	case fromEnv != "":
+		return choice{kind: "profile", profile: fromEnv, named: true}, nil
 	}
-	return names
+	file, err := a.profiles()
+	if err != nil {
+		return choice{}, err
+	}
+	return choice{kind: "profile", profile: firstOf(file.Current(), config.DefaultProfile)}, nil
+}
+
+// profiles is the configuration for what needs its profiles.
+func (a *app) profiles() (*config.File, error) {
+	file, err := a.config()
+	if err == nil {
+		err = file.Reachable()
+	}
+	return file, err
 }
 
 // mend is the next step where the service rejects the credential.
@@ -99,7 +118,7 @@ func (s *session) mend() string {
 	case sandboxName:
 		return "utho sandbox reset starts the sandbox afresh"
 	}
-	return "log in with a token that works: utho -p " + quote(s.profile) + " login"
+	return "log in with a token that works: " + s.a.loginTo(s.profile)
 }
 
 // replace is how another token takes the credential's place.
@@ -110,7 +129,16 @@ func (s *session) replace() string {
 	case "command":
 		return "have the credential_command of profile " + s.profile + " print it"
 	}
-	return "utho -p " + quote(s.profile) + " login"
+	return s.a.loginTo(s.profile)
+}
+
+// loginTo is the command that logs in to a profile at the address of this one.
+func (a *app) loginTo(profile string) string {
+	line := "utho -p " + quote(profile)
+	if a.flags.apiURL != "" {
+		line += " --api-url " + quote(a.flags.apiURL)
+	}
+	return line + " login"
 }
 
 // store is the store of a kind, keyring or file.
@@ -123,6 +151,67 @@ func (a *app) store(kind string) (auth.Store, error) {
 		return auth.NewFile(paths.Credentials()), nil
 	}
 	return a.keyring(), nil
+}
+
+// profileStore is where a profile's token comes from.
+func profileStore(p config.Profile) string {
+	if len(p.CredentialCommand) > 0 {
+		return "command"
+	}
+	return firstOf(p.Store, config.StoreKeyring)
+}
+
+// addressOf is the base URL of a profile.
+func addressOf(p config.Profile) string { return firstOf(p.APIURL, utho.DefaultBaseURL) }
+
+// secretOf is where a profile keeps its secret. The store is nil where there can
+// be none: a command supplies it, or the keyring, of whose keys the address is a
+// part, is used with one that login refuses.
+func (a *app) secretOf(p config.Profile) (auth.Store, auth.Ref, error) {
+	ref := auth.Ref{Profile: p.Name}
+	kind := profileStore(p)
+	if kind == "command" {
+		return nil, ref, nil
+	}
+	var err error
+	if ref.Origin, err = utho.Origin(addressOf(p)); err != nil {
+		if kind == config.StoreKeyring {
+			return nil, ref, nil
+		}
+		ref.Origin = "unknown" // the file is found by the profile's name alone
+	}
+	store, err := a.store(kind)
+	return store, ref, err
+}
+
+// removeSecret removes a profile's secret, and tells whether there was one.
+func (a *app) removeSecret(ctx context.Context, p config.Profile) (bool, error) {
+	store, ref, err := a.secretOf(p)
+	if err != nil || store == nil {
+		return false, err
+	}
+	err = store.Delete(ctx, ref)
+	if errors.Is(err, auth.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// hold keeps every other utho from changing a secret or what the configuration
+// says of it, until release. The file is as it is then.
+func (a *app) hold(ctx context.Context) (file *config.File, release func(), err error) {
+	paths, err := a.paths()
+	if err != nil {
+		return nil, nil, err
+	}
+	if release, err = config.Hold(ctx, paths); err != nil {
+		return nil, nil, err
+	}
+	if file, err = config.Load(paths.File()); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return file, release, nil
 }
 
 func (a *app) keyring() *auth.KeyringStore {
@@ -157,7 +246,7 @@ func (a *app) storeError(s *session, err error) error {
 	case errors.Is(err, auth.ErrNotFound):
 		return a.notLoggedIn(s)
 	case errors.As(err, &origin):
-		return a.otherOrigin(s.profile, origin.Stored, origin.Asked)
+		return s.otherOrigin(origin.Stored)
 	case err != nil && s.kind == config.StoreFile:
 		return failf(exitAuth, "auth", "%w", err)
 	}
@@ -174,11 +263,7 @@ func (a *app) notLoggedIn(s *session) error {
 		// missing token look alike.
 		f.msg += "; one that was stored for another address is not used"
 	}
-	login := "utho login"
-	if a.flags.profile != "" || a.flags.apiURL != "" {
-		login = a.command("login")
-	}
-	return f.with("log in with: %s; or set UTHO_API_KEY; or try it without an account: utho -p sandbox token list", login)
+	return f.with("log in with: %s; or set UTHO_API_KEY; or try it without an account: utho -p sandbox token list", a.command("login"))
 }
 
 func (a *app) runCredentialCommand(ctx context.Context, s *session) error {

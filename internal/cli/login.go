@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -55,7 +57,15 @@ operating system or, with --store file, in a file that only you can read.`,
 	f.StringVar(&req.importing, "import", "", "take the token that uthoctl or the community tool holds; --import=PATH names the file")
 	f.Lookup("import").NoOptDefVal = "auto"
 	_ = cmd.RegisterFlagCompletionFunc("store", fixed(config.StoreKeyring, config.StoreFile))
-	cmd.RunE = a.body(func(ctx context.Context, _ []string) error { return a.login(ctx, req) })
+	cmd.RunE = a.body(func(ctx context.Context, _ []string) error {
+		switch { // empty as from a variable that is not set: not what was meant by the flag
+		case f.Changed("import") && strings.TrimSpace(req.importing) == "":
+			return usagef("--import: the path is empty").with("without =PATH it looks where the other tools keep their tokens: %s", a.command("login", "--import"))
+		case f.Changed("store") && strings.TrimSpace(req.store) == "":
+			return usagef("--store is empty: it is keyring or file")
+		}
+		return a.login(ctx, req)
+	})
 	return cmd
 }
 
@@ -115,11 +125,7 @@ func (a *app) login(ctx context.Context, req loginRequest) error {
 	}
 	account := a.account(ctx, s)
 	a.note("logged in to %s%s; the token is kept in %s for profile %s", s.origin, asWhom(account), placeOf(s), s.profile)
-	if variable, _, _ := a.environmentCredential(); variable != "" {
-		a.note("warning: %s is set and still wins over this profile", variable)
-	} else if other := a.getenv("UTHO_PROFILE"); other != "" && !strings.EqualFold(other, s.profile) {
-		a.note("warning: UTHO_PROFILE=%s is set and still wins over this profile", other)
-	}
+	a.warnWinner(s.profile)
 	if format == formatTable {
 		return nil
 	}
@@ -149,19 +155,20 @@ func placeOf(s *session) string {
 // The secret is empty.
 func (a *app) loginTarget(req loginRequest) (*session, config.Profile, error) {
 	none := config.Profile{}
-	name := firstOf(a.flags.profile, a.getenv("UTHO_PROFILE"))
-	file, err := a.config()
+	flag, variable, err := a.named()
 	if err != nil {
 		return nil, none, err
 	}
-	if name == "" {
-		name = firstOf(file.Current(), config.DefaultProfile)
+	file, err := a.profiles()
+	if err != nil {
+		return nil, none, err
 	}
+	name := firstOf(flag, variable, file.Current(), config.DefaultProfile)
 	if strings.EqualFold(name, sandboxName) {
 		return nil, none, usagef("the sandbox needs no login").with("utho -p sandbox token list")
 	}
 	if err := config.ValidName(name); err != nil {
-		return nil, none, usagef("profile %s: %w", quoteText(name), err)
+		return nil, none, usagef("%w", err)
 	}
 	p, ok := file.Profile(name)
 	if !ok {
@@ -176,9 +183,9 @@ func (a *app) loginTarget(req loginRequest) (*session, config.Profile, error) {
 		return nil, none, usagef("profile %s takes its token from its credential_command, so there is nothing to log in", p.Name).
 			with("to keep a token instead: %s --store keyring", a.command("login"))
 	}
-	p.Store = firstOf(p.Store, config.StoreKeyring)
+	p.Store = profileStore(p)
 	s := &session{a: a, profile: p.Name, kind: p.Store, source: p.Store}
-	s.baseURL = firstOf(a.flags.apiURL, a.getenv("UTHO_API_URL"), p.APIURL, utho.DefaultBaseURL)
+	s.baseURL = firstOf(a.flags.apiURL, a.getenv("UTHO_API_URL"), addressOf(p))
 	if err := s.setOrigin(); err != nil {
 		return nil, none, err
 	}
@@ -206,7 +213,11 @@ func (a *app) readToken(ctx context.Context, s *session, req loginRequest) (stri
 	case req.importing != "":
 		return a.importToken(req.importing)
 	case ask && a.flags.noInput:
-		return "", usagef("login asks for the token, and --no-input forbids it").with("pipe it: utho login --with-token")
+		words := []string{"login", "--with-token"}
+		if req.store != "" {
+			words = append(words, "--store", req.store)
+		}
+		return "", usagef("login asks for the token, and --no-input forbids it").with("pipe it: %s", a.command(words...))
 	case ask:
 		a.note("make a token at %s; creating and deleting tokens needs Write access", consoleURL)
 		// A variable that somebody else set must not lead a new token astray unseen.
@@ -243,10 +254,11 @@ func (a *app) saveLogin(ctx context.Context, s *session, p config.Profile) error
 	if err != nil {
 		return err
 	}
-	file, err := a.config()
+	file, release, err := a.hold(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("save the token: %w", err)
 	}
+	defer release()
 	// Ctrl-C from here on still puts back what was there.
 	unshield, err := a.sig.shield()
 	if err != nil {
@@ -297,19 +309,15 @@ func makeCurrent(p config.Profile) func(*config.Edit) error {
 // dropOldSecret removes what the profile had in another store or for another
 // address. It could not be used any more.
 func (a *app) dropOldSecret(ctx context.Context, s *session, before config.Profile) {
-	if len(before.CredentialCommand) > 0 {
-		return
+	kind := profileStore(before)
+	_, old, err := a.secretOf(before)
+	if err == nil && kind == s.kind && (kind == config.StoreFile || auth.SameItem(old, s.ref())) {
+		return // the new one has taken its place
 	}
-	origin, err := utho.Origin(firstOf(before.APIURL, utho.DefaultBaseURL))
-	kind, old := firstOf(before.Store, config.StoreKeyring), auth.Ref{Profile: before.Name, Origin: origin}
-	if err != nil || kind == s.kind && (kind == config.StoreFile || auth.SameItem(old, s.ref())) {
-		return // there was none, or the new one has taken its place
-	}
-	st, err := a.store(kind)
 	if err == nil {
-		err = st.Delete(ctx, old)
+		_, err = a.removeSecret(ctx, before)
 	}
-	if err != nil && !errors.Is(err, auth.ErrNotFound) {
+	if err != nil {
 		a.note("warning: the token this profile had before could not be removed from the %s: %v", kind, err)
 	}
 }
@@ -329,9 +337,16 @@ func (a *app) account(ctx context.Context, s *session) *accountDoc {
 func (a *app) importToken(from string) (string, error) {
 	var found auth.Import
 	var err error
-	if from == "auto" {
+	rest, atHome := strings.CutPrefix(from, "~/") // no shell expands it behind the equals sign
+	switch {
+	case from == "auto":
 		found, err = auth.FindImport(a.getenv)
-	} else {
+	case atHome:
+		var home string
+		if home, err = os.UserHomeDir(); err == nil {
+			found, err = auth.ReadImport(filepath.Join(home, rest))
+		}
+	default:
 		found, err = auth.ReadImport(from)
 	}
 	if err != nil {

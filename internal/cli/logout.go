@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -33,46 +32,66 @@ func (a *app) logout(ctx context.Context, all bool) error {
 	if err != nil {
 		return err
 	}
-	file, err := a.config()
+	flag, variable, err := a.named()
+	if err != nil {
+		return err
+	}
+	file, err := a.profiles()
 	if err != nil {
 		return err
 	}
 	var profiles []config.Profile
 	var name string
 	if all {
-		if a.flags.profile != "" {
+		if flag != "" {
 			return usagef("logout takes --all or --profile, not both")
 		}
-		profiles = file.Profiles()
+		if profiles = file.Profiles(); len(profiles) == 0 {
+			a.note("not logged in: there is no profile yet")
+		}
 	} else {
-		name = firstOf(a.flags.profile, a.getenv("UTHO_PROFILE"), file.Current(), config.DefaultProfile)
+		name = firstOf(flag, variable, file.Current(), config.DefaultProfile)
 		if strings.EqualFold(name, sandboxName) {
 			return usagef("the sandbox has no login, so there is nothing to log out of").with("utho sandbox reset starts it afresh")
 		}
 		p, ok := file.Profile(name)
-		if !ok && (a.flags.profile != "" || a.getenv("UTHO_PROFILE") != "") {
-			return failf(exitNotFound, "not_found", "there is no profile %s", quoteText(name)).with("utho profile list")
-		}
-		if ok {
+		switch {
+		case ok:
 			profiles = append(profiles, p)
-		} else {
+		case flag != "" || variable != "":
+			return noProfile(name)
+		case len(file.Profiles()) > 0:
+			a.note("not logged in: there is no profile %s", name)
+		default:
 			a.note("not logged in: there is no profile yet")
 		}
 	}
 	docs := []statusDoc{}
 	var failed error
-	for _, p := range profiles {
+	var kept []string
+	for i, p := range profiles {
+		if ctx.Err() != nil { // the names before it were told of as they went
+			for _, p := range profiles[i:] {
+				kept = append(kept, p.Name)
+			}
+			break
+		}
 		s, err := a.forget(ctx, p)
 		if err != nil {
+			kept = append(kept, p.Name)
 			failed = errors.Join(failed, fmt.Errorf("log out of profile %s: %w", p.Name, err))
 			continue
 		}
 		docs = append(docs, a.statusDoc(s, false, nil))
 	}
+	stopped := ctx.Err() != nil && len(kept) > 0
+	if stopped && all {
+		failed = fmt.Errorf("%w: %d of %d profiles were done, and not %s", context.Cause(ctx), len(docs), len(profiles), strings.Join(kept, ", "))
+	}
 	if variable, _, _ := a.environmentCredential(); variable != "" {
 		a.note("%s is still set in the environment and supplies a credential", variable)
 	}
-	if failed != nil && len(docs) > 0 {
+	if failed != nil && len(docs) > 0 && !stopped {
 		failed = failf(exitPartial, "partial", "%w", failed).with("%s", classify(failed).hint)
 	}
 	switch {
@@ -88,42 +107,53 @@ func (a *app) logout(ctx context.Context, all bool) error {
 
 // forget removes the secret of one profile. The profile itself stays.
 func (a *app) forget(ctx context.Context, p config.Profile) (*session, error) {
-	s := &session{a: a, profile: p.Name, baseURL: firstOf(p.APIURL, utho.DefaultBaseURL)}
-	if len(p.CredentialCommand) > 0 {
-		s.kind = "command"
-		a.note("profile %s keeps no token: its credential_command supplies it", p.Name)
-		return s, nil
-	}
-	s.kind = firstOf(p.Store, config.StoreKeyring)
-	if err := s.setOrigin(); err != nil && s.kind == config.StoreKeyring {
-		return nil, err
-	}
-	st, err := a.store(s.kind)
+	file, release, err := a.hold(ctx)
 	if err != nil {
 		return nil, err
 	}
-	switch err := st.Delete(ctx, s.ref()); {
-	case errors.Is(err, auth.ErrNotFound):
+	defer release()
+	if now, ok := file.Profile(p.Name); ok { // where it is gone, so is its secret
+		p = now
+	}
+	s := &session{a: a, profile: p.Name, baseURL: addressOf(p), kind: profileStore(p)}
+	if s.kind == "command" {
+		a.note("profile %s keeps no token: its credential_command supplies it", p.Name)
+		return s, nil
+	}
+	if err := s.setOrigin(); err != nil && s.kind == config.StoreKeyring {
+		return nil, err
+	}
+	paths, err := a.paths()
+	if err != nil {
+		return nil, err
+	}
+	if p.TokenID != "" {
+		if err := config.Try(ctx, paths, setTokenID(p.Name, "")); err != nil {
+			return nil, fmt.Errorf("%w; nothing was removed", err)
+		}
+	}
+	switch had, err := a.removeSecret(ctx, p); {
+	case err != nil:
+		return nil, err
+	case !had:
 		at := ""
 		if s.kind == config.StoreKeyring { // the address is a part of the key, and may have been edited
 			at = " at " + s.origin
 		}
 		a.note("profile %s was not logged in%s", p.Name, at)
 		return s, nil
-	case err != nil:
-		return nil, err
-	}
-	if p.TokenID != "" {
-		if err := a.knownToken(ctx, p.Name, ""); err != nil {
-			return nil, err
-		}
 	}
 	a.note("logged out: the token of profile %s was removed from this machine", p.Name)
-	del := a.command("token", "delete", "ID") + ", or at " + consoleURL
+	which, id := "the token itself", "ID"
 	if p.TokenID != "" {
-		del = a.deleteCommand(p.TokenID) + ", or at " + consoleURL
+		which, id = "token "+p.TokenID+" itself", p.TokenID
 	}
-	a.note("the token itself still works until it is deleted: %s", del)
+	a.note("%s still works until it is deleted: at %s, or with another token by utho token delete %s", which, consoleURL, quote(id))
+	if p.TokenID != "" { // no signal keeps half of it: the secret is gone
+		if err := a.knownToken(context.WithoutCancel(ctx), p.Name, ""); err != nil {
+			return nil, fmt.Errorf("its token is no longer stored, but the profile still names it: %w", err)
+		}
+	}
 	return s, nil
 }
 
@@ -133,12 +163,16 @@ func (a *app) knownToken(ctx context.Context, profile, id string) error {
 	if err != nil {
 		return err
 	}
-	return config.Update(ctx, paths, func(e *config.Edit) error {
+	return config.Update(ctx, paths, setTokenID(profile, id))
+}
+
+func setTokenID(profile, id string) func(*config.Edit) error {
+	return func(e *config.Edit) error {
 		p, ok := e.Profile(profile)
 		if !ok {
 			return nil
 		}
 		p.TokenID = id
 		return e.SetProfile(p)
-	})
+	}
 }

@@ -2,18 +2,14 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/output"
-	"github.com/utho/utho-cli/pkg/utho"
 )
 
 // profileDoc is a profile in JSON and YAML.
@@ -33,11 +29,17 @@ func (a *app) profileCommand() *cobra.Command {
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              a.body(func(context.Context, []string) error { return a.listProfiles() }),
 	}
+	only := func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return a.completeProfiles(cmd, args, typed)
+	}
 	use := &cobra.Command{
 		Use:               "use NAME",
 		Short:             "Make a profile the current one",
 		Args:              a.one("one NAME"),
-		ValidArgsFunction: a.completeProfiles,
+		ValidArgsFunction: only,
 		RunE:              a.body(func(ctx context.Context, args []string) error { return a.useProfile(ctx, args[0]) }),
 	}
 	remove := &cobra.Command{
@@ -45,7 +47,7 @@ func (a *app) profileCommand() *cobra.Command {
 		Aliases:           []string{"rm"},
 		Short:             "Remove a profile and its stored token from this machine",
 		Args:              a.one("one NAME"),
-		ValidArgsFunction: a.completeProfiles,
+		ValidArgsFunction: only,
 		RunE:              a.body(func(ctx context.Context, args []string) error { return a.removeProfile(ctx, args[0]) }),
 	}
 	return a.group("profile", "List, choose and remove profiles", "", list, use, remove)
@@ -56,7 +58,7 @@ func (a *app) listProfiles() error {
 	if err != nil {
 		return err
 	}
-	file, err := a.config()
+	file, err := a.profiles()
 	if err != nil {
 		return err
 	}
@@ -64,7 +66,7 @@ func (a *app) listProfiles() error {
 	for _, p := range file.Profiles() {
 		docs = append(docs, profileDoc{
 			Name:    p.Name,
-			APIURL:  shownURL(firstOf(p.APIURL, utho.DefaultBaseURL)),
+			APIURL:  shownURL(addressOf(p)),
 			Store:   profileStore(p),
 			Current: strings.EqualFold(p.Name, file.Current()),
 		})
@@ -88,21 +90,21 @@ func (a *app) listProfiles() error {
 	}, docs, output.TableOptions{})
 }
 
-// shownURL is an address without the password that somebody may have written
-// into it. utho does not use such a one, but has to show it.
+// shownURL is an address without the name and password that somebody may have
+// written into it. utho does not use such a one, but has to show it, also where
+// it cannot be parsed.
 func shownURL(s string) string {
-	if u, err := url.Parse(s); err == nil && u.User != nil {
-		return u.Redacted()
+	at := strings.LastIndexByte(s, '@')
+	if at < 0 {
+		return s
 	}
-	return s
-}
-
-// profileStore is where a profile's token comes from.
-func profileStore(p config.Profile) string {
-	if len(p.CredentialCommand) > 0 {
-		return "command"
+	scheme := ""
+	for _, known := range []string{"https://", "http://"} {
+		if strings.HasPrefix(s[:at], known) {
+			scheme = known
+		}
 	}
-	return firstOf(p.Store, config.StoreKeyring)
+	return scheme + "xxxxx" + s[at:]
 }
 
 // existing is a profile that must be there.
@@ -110,15 +112,19 @@ func (a *app) existing(name string) (config.Profile, error) {
 	if strings.EqualFold(name, sandboxName) {
 		return config.Profile{}, usagef("the sandbox is built in: it can be neither the current profile nor removed").with("use it with -p sandbox or UTHO_PROFILE=sandbox")
 	}
-	file, err := a.config()
+	file, err := a.profiles()
 	if err != nil {
 		return config.Profile{}, err
 	}
 	p, ok := file.Profile(name)
 	if !ok {
-		return p, failf(exitNotFound, "not_found", "there is no profile %s", quoteText(name)).with("utho profile list")
+		return p, noProfile(name)
 	}
 	return p, nil
+}
+
+func noProfile(name string) error {
+	return failf(exitNotFound, "not_found", "there is no profile %s", quoteText(name)).with("utho profile list")
 }
 
 func (a *app) useProfile(ctx context.Context, name string) error {
@@ -135,9 +141,7 @@ func (a *app) useProfile(ctx context.Context, name string) error {
 		return err
 	}
 	a.note("profile %s is now the current one", p.Name)
-	if variable, _, _ := a.environmentCredential(); variable != "" {
-		a.note("warning: %s is set and still wins over it", variable)
-	}
+	a.warnWinner(p.Name)
 	return nil
 }
 
@@ -150,23 +154,36 @@ func (a *app) removeProfile(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	file, release, err := a.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	p, ok := file.Profile(p.Name)
+	if !ok {
+		return noProfile(name)
+	}
+	var wasCurrent bool
+	remove := func(e *config.Edit) error {
+		wasCurrent = strings.EqualFold(e.Current(), p.Name)
+		return e.RemoveProfile(p.Name)
+	}
+	if err := config.Try(ctx, paths, remove); err != nil {
+		return fmt.Errorf("remove profile %s: %w; nothing was removed", p.Name, err)
+	}
 	hadToken, err := a.removeSecret(ctx, p)
 	if err != nil {
 		return fmt.Errorf("remove profile %s: %w; the profile was kept", p.Name, err)
 	}
-	var wasCurrent bool
-	err = config.Update(ctx, paths, func(e *config.Edit) error {
-		wasCurrent = strings.EqualFold(e.Current(), p.Name)
-		return e.RemoveProfile(p.Name)
-	})
-	if err != nil {
-		return err
+	// No signal keeps half of it: the secret is gone.
+	if err := config.Update(context.WithoutCancel(ctx), paths, remove); err != nil {
+		return fmt.Errorf("remove profile %s: its token is no longer stored, but the profile stays: %w", p.Name, err)
 	}
 	switch {
 	case hadToken:
 		a.note("removed profile %s and its stored token from this machine; the token itself still works until it is deleted", p.Name)
 	case profileStore(p) == config.StoreKeyring: // the address is a part of the key, and may have been edited
-		a.note("removed profile %s; the keyring held no token of it for %s", p.Name, shownURL(firstOf(p.APIURL, utho.DefaultBaseURL)))
+		a.note("removed profile %s; the keyring held no token of it for %s", p.Name, shownURL(addressOf(p)))
 	default:
 		a.note("removed profile %s; it kept no token on this machine", p.Name)
 	}
@@ -174,24 +191,4 @@ func (a *app) removeProfile(ctx context.Context, name string) error {
 		a.note("it was the current profile; choose another with: utho profile use NAME")
 	}
 	return nil
-}
-
-// removeSecret removes a profile's secret, and tells whether there was one.
-func (a *app) removeSecret(ctx context.Context, p config.Profile) (bool, error) {
-	if len(p.CredentialCommand) > 0 {
-		return false, nil
-	}
-	origin, err := utho.Origin(firstOf(p.APIURL, utho.DefaultBaseURL))
-	if err != nil && profileStore(p) == config.StoreKeyring {
-		return false, nil // such an address never had a token: login refuses it
-	}
-	st, err := a.store(profileStore(p))
-	if err != nil {
-		return false, err
-	}
-	err = st.Delete(ctx, auth.Ref{Profile: p.Name, Origin: origin})
-	if errors.Is(err, auth.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/deliver"
-	"github.com/utho/utho-cli/pkg/utho"
 )
 
 // profileDestination makes a new profile that holds the new secret.
@@ -83,15 +82,11 @@ func (d *profileDestination) refuseTaken(ctx context.Context, p config.Profile) 
 	if len(p.CredentialCommand) > 0 {
 		return d.taken()
 	}
-	origin, err := utho.Origin(firstOf(p.APIURL, utho.DefaultBaseURL))
-	if err != nil {
-		return nil //nolint:nilerr // such an address never had a secret
-	}
-	store, err := d.a.store(profileStore(p))
-	if err != nil {
+	store, ref, err := d.a.secretOf(p)
+	if err != nil || store == nil {
 		return err
 	}
-	return d.refuseHeld(ctx, store, auth.Ref{Profile: p.Name, Origin: origin})
+	return d.refuseHeld(ctx, store, ref)
 }
 
 // refuseHeld refuses where the store holds a secret.
@@ -114,6 +109,11 @@ func (d *profileDestination) Deliver(ctx context.Context, secret string) error {
 	if err != nil {
 		return err
 	}
+	_, release, err := d.a.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := d.refuseHeld(ctx, d.store, d.ref); err != nil {
 		return err
 	}
@@ -133,33 +133,35 @@ func (d *profileDestination) Deliver(ctx context.Context, secret string) error {
 }
 
 func (d *profileDestination) Undo(ctx context.Context) error {
+	if !d.listed {
+		return nil
+	}
+	_, release, err := d.a.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if d.written != "" && replaced(ctx, d.store, d.ref, d.written) {
 		return deliver.ErrChanged
 	}
-	var errs []error
-	if d.listed {
-		paths, err := d.a.paths()
-		if err == nil {
-			err = config.Update(ctx, paths, func(e *config.Edit) error {
-				if d.before != nil {
-					return e.SetProfile(*d.before)
-				}
-				if err := e.RemoveProfile(d.profile.Name); !errors.Is(err, config.ErrNoProfile) {
-					return err
-				}
-				return nil // it could not be written either
-			})
-		}
-		errs = append(errs, err)
+	paths, err := d.a.paths()
+	if err == nil {
+		err = config.Update(ctx, paths, func(e *config.Edit) error {
+			if d.before != nil {
+				return e.SetProfile(*d.before)
+			}
+			if err := e.RemoveProfile(d.profile.Name); !errors.Is(err, config.ErrNoProfile) {
+				return err
+			}
+			return nil // it could not be written either
+		})
 	}
 	if d.written != "" {
-		err := d.store.Delete(ctx, d.ref)
-		if errors.Is(err, auth.ErrNotFound) {
-			err = nil
+		if removed := d.store.Delete(ctx, d.ref); !errors.Is(removed, auth.ErrNotFound) {
+			err = errors.Join(err, removed)
 		}
-		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 func (d *profileDestination) Close() error { return nil }
@@ -212,6 +214,11 @@ func (d *ownDestination) Prepare(ctx context.Context) error {
 
 // Deliver leaves alone what a login has put there meanwhile.
 func (d *ownDestination) Deliver(ctx context.Context, secret string) error {
+	_, release, err := d.a.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	switch now, err := d.s.store.Get(ctx, d.s.ref()); {
 	case err != nil:
 		return err
@@ -227,10 +234,15 @@ func (d *ownDestination) Deliver(ctx context.Context, secret string) error {
 
 // Undo puts the old secret back, which has worked all the time.
 func (d *ownDestination) Undo(ctx context.Context) error {
-	switch {
-	case d.written == "":
+	if d.written == "" {
 		return nil
-	case replaced(ctx, d.s.store, d.s.ref(), d.written, d.s.secret):
+	}
+	_, release, err := d.a.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if replaced(ctx, d.s.store, d.s.ref(), d.written, d.s.secret) {
 		return deliver.ErrChanged
 	}
 	return errors.Join(

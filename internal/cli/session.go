@@ -27,6 +27,8 @@ type session struct {
 	zone    *time.Location
 	tokenID string     // the token the profile is known to use; empty where unknown
 	store   auth.Store // where the secret is kept; nil where utho does not keep it
+	shadows []string   // the variables that the credential wins over
+	besides string     // the profile of UTHO_PROFILE where it wins over that
 	timeout time.Duration
 	once    bool // a request is sent once: nobody waits for it
 	sandbox bool
@@ -61,7 +63,7 @@ func (a *app) prepare() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{a: a, timeout: st.Timeout.Value, kind: c.kind, source: c.source, secret: c.secret}
+	s := &session{a: a, timeout: st.Timeout.Value, kind: c.kind, source: c.source, secret: c.secret, shadows: c.shadows, besides: c.besides}
 	switch c.kind {
 	case sandboxName:
 		return s, a.prepareSandbox(s)
@@ -95,17 +97,17 @@ func (a *app) prepareSandbox(s *session) error {
 
 // prepareProfile reads a profile. A profile that was named must be there.
 func (a *app) prepareProfile(s *session, c choice) error {
-	file, err := a.config()
+	file, err := a.profiles()
 	if err != nil {
 		return err
 	}
 	p, ok := file.Profile(c.profile)
 	if !ok && c.named {
 		if err := config.ValidName(c.profile); err != nil {
-			return usagef("profile %s: %w", quoteText(c.profile), err)
+			return usagef("%w", err)
 		}
 		return failf(exitNotFound, "not_found", "there is no profile %s", quoteText(c.profile)).
-			with("make it with: utho -p %s login; see what there is with: utho profile list", quote(c.profile))
+			with("make it with: %s; see what there is with: utho profile list", a.loginTo(c.profile))
 	}
 	if !ok {
 		p = config.Profile{Name: c.profile}
@@ -114,17 +116,16 @@ func (a *app) prepareProfile(s *session, c choice) error {
 		return err
 	}
 	s.profile, s.tokenID = p.Name, p.TokenID
-	stored := firstOf(p.APIURL, utho.DefaultBaseURL)
+	stored := addressOf(p)
 	s.baseURL = firstOf(a.flags.apiURL, a.getenv("UTHO_API_URL"), stored)
 	if err := s.setOrigin(); err != nil {
 		return err
 	}
-	if len(p.CredentialCommand) > 0 {
-		s.kind, s.source = "command", "command"
-		return a.bindStored(s, stored)
-	}
-	s.kind = firstOf(p.Store, config.StoreKeyring)
+	s.kind = profileStore(p)
 	s.source = s.kind
+	if s.kind == "command" {
+		return s.bindStored(stored)
+	}
 	s.store, err = a.store(s.kind)
 	if err != nil {
 		return err
@@ -133,14 +134,14 @@ func (a *app) prepareProfile(s *session, c choice) error {
 		s.store = nil
 		return nil
 	}
-	return a.bindStored(s, stored)
+	return s.bindStored(stored)
 }
 
 // bindStored refuses, by the configuration alone, another address than the
 // profile's. That the profile's own address was not edited is the store's to
 // see: the origin is kept with the secret. For a credential command, the
 // profile's address is all that is known about where its secret belongs.
-func (a *app) bindStored(s *session, stored string) error {
+func (s *session) bindStored(stored string) error {
 	origin, err := utho.Origin(stored)
 	if err != nil {
 		return usagef("api_url of profile %s: %w", s.profile, err)
@@ -148,11 +149,12 @@ func (a *app) bindStored(s *session, stored string) error {
 	if origin == s.origin {
 		return nil
 	}
-	return a.otherOrigin(s.profile, origin, s.origin)
+	return s.otherOrigin(origin)
 }
 
-// otherOrigin is the refusal to send a stored secret elsewhere.
-func (a *app) otherOrigin(profile, stored, asked string) error {
-	return failf(exitAuth, "auth", "the token of profile %s was stored for %s and is not sent to %s; nothing was sent", profile, stored, asked).
-		with("to use %s, log in there under a name of its own: utho -p NAME --api-url %s login", asked, quote(asked))
+// otherOrigin is the refusal to send a secret elsewhere than to where it was
+// stored for.
+func (s *session) otherOrigin(stored string) error {
+	return failf(exitAuth, "auth", "the token of profile %s was stored for %s and is not sent to %s; nothing was sent", s.profile, stored, s.origin).
+		with("to use %s, log in there under a name of its own: utho -p NAME --api-url %s login", s.origin, quote(s.baseURL))
 }

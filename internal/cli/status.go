@@ -70,9 +70,9 @@ func (a *app) status(ctx context.Context) error {
 	if s == nil || s.baseURL == "" || isUsage(err) {
 		return err
 	}
-	shadows, choiceErr := a.shadows(s)
-	if choiceErr != nil {
-		return choiceErr
+	shadows, fileErr := a.shadows(s)
+	if fileErr != nil {
+		return fileErr
 	}
 	a.current = s
 	var ac *accountDoc
@@ -104,7 +104,7 @@ func isUsage(err error) bool {
 // prove reads the secret and has the service accept it.
 func (a *app) prove(ctx context.Context, s *session) error {
 	if err := a.readSecret(ctx, s); err != nil {
-		if errors.Is(err, auth.ErrNotFound) || s.store == nil {
+		if errors.Is(err, auth.ErrNotFound) {
 			s.source = ""
 		}
 		return err
@@ -118,20 +118,13 @@ func (a *app) prove(ctx context.Context, s *session) error {
 
 // shadows is what would supply a credential if the winner were not there.
 func (a *app) shadows(s *session) ([]string, error) {
-	c, err := a.chooseCredential()
-	if err != nil {
-		return nil, err
-	}
 	file, err := a.config()
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for _, name := range append(c.shadows, "profile "+file.Current()) {
-		if profile, ok := strings.CutPrefix(name, "profile "); ok && (profile == "" || strings.EqualFold(profile, s.profile)) {
-			continue
-		}
-		if !slices.Contains(names, name) {
+	names := slices.Clone(s.shadows)
+	for _, profile := range []string{s.besides, file.Current()} {
+		if name := "profile " + profile; profile != "" && !strings.EqualFold(profile, s.profile) && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
