@@ -32,9 +32,19 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
-	testscript.Main(m, map[string]func(){
+	testscript.Main(plainUmask{m}, map[string]func(){
 		"utho": main,
 	})
+}
+
+// plainUmask runs the tests, and not the programs that testscript starts, with a
+// umask of which they know what it leaves: under 002 a configuration that a script
+// writes would be one that others can write.
+type plainUmask struct{ *testing.M }
+
+func (m plainUmask) Run() int {
+	umask(0o022)
+	return m.M.Run()
 }
 
 // TestScripts runs the program in processes of its own against the sandbox on

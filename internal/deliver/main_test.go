@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -130,6 +131,10 @@ func failsWith(err error, words ...string) error {
 // write makes a file with exactly this mode.
 func write(t *testing.T, path, content string, mode fs.FileMode) {
 	t.Helper()
+	// A child that another test forks meanwhile would hold the file open for writing
+	// until it executes: until then the file itself could not be executed.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
