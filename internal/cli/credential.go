@@ -101,6 +101,9 @@ func (a *app) chooseCredential() (choice, error) {
 
 // profiles is the configuration for what needs its profiles.
 func (a *app) profiles() (*config.File, error) {
+	if _, _, err := a.named(); err != nil {
+		return nil, err
+	}
 	file, err := a.config()
 	if err == nil {
 		err = file.Reachable()
