@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -17,10 +18,10 @@ import (
 )
 
 // newAnswer reads the head of an answer, or all of a short one. Of an answer outside 2xx only the
-// head counts.
-func newAnswer(r *request, resp *http.Response, target string, body *boundedBody) *answer {
-	a := &answer{request: r, status: resp.StatusCode, url: target}
-	a.url, _, _ = strings.Cut(target, "?")
+// head counts. shown is the address without secrets.
+func newAnswer(r *request, resp *http.Response, shown string, body *boundedBody) *answer {
+	a := &answer{request: r, status: resp.StatusCode}
+	a.url, _, _ = strings.Cut(shown, "?")
 	a.html = strings.Contains(strings.ToLower(resp.Header.Get("Content-Type")), "text/html")
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		a.date = date
@@ -161,8 +162,9 @@ var errNotHTTP = errors.New("the answer is not HTTP")
 var errBadLocation = errors.New("redirected to an address that cannot be read")
 
 // harmless gives the cause of a failed exchange: without the address that net/http puts before
-// it, without a text that quotes the answer, and without secrets.
-func (c *Client) harmless(err error) error {
+// it, without a text that quotes the answer, and without secrets. Where nothing was sent there is no
+// answer; the words may be a proxy's.
+func (c *Client) harmless(err error, sent bool) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
@@ -171,9 +173,14 @@ func (c *Client) harmless(err error) error {
 	if strings.Contains(text, "failed to parse Location header") {
 		return errBadLocation
 	}
-	if !ownWords(err) && c.quotes(text) {
+	switch {
+	case ownWords(err):
+	case !sent && c.hooked:
+		err = fmt.Errorf("no connection: %w", err)
+	case c.quotes(text):
 		return errNotHTTP
 	}
+	text = err.Error()
 	if clean := clip(c.hide.text(text), maxMessage); clean != text {
 		return errors.New(clean)
 	}

@@ -102,7 +102,7 @@ func New(secret string, opts ...Option) (*Client, error) {
 		retry:   o.retry.withDefaults(),
 		stamps:  stampReader{o.loc},
 		trace:   o.trace,
-		hide:    newRedactor(secret),
+		hide:    redactor{secret},
 		baseURL: base.origin + base.path,
 	}
 	if o.http != nil {

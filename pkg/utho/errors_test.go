@@ -2,9 +2,14 @@ package utho
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
+	"math/rand/v2"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -94,12 +99,12 @@ func TestErrorText(t *testing.T) {
 
 func TestRedactor(t *testing.T) {
 	t.Parallel()
-	r := newRedactor(`op/aque"1+2`)
+	r := redactor{`op/aque"1+2`}
 	for in, want := range map[string]string{
 		"":                           "",
 		"nothing":                    "nothing",
 		`a op/aque"1+2 b`:            "a [redacted] b",
-		`{"k":"op\/aque\"1+2"}`:      `{"k":"op\/aque\"1+2"}`, // both escapes at once: not a spelling of PHP and Go
+		`{"k":"op\/aque\"1+2"}`:      `{"k":"[redacted]"}`,
 		`{"k":"op/aque\"1+2"}`:       `{"k":"[redacted]"}`,
 		"x=op%2Faque%221+2&y":        "x=[redacted]&y",
 		"x=op%2Faque%221%2B2&y":      "x=[redacted]&y",
@@ -128,14 +133,111 @@ func TestRedactor(t *testing.T) {
 	}
 }
 
+// spellings are ways to write one character: as it is, and as JSON, addresses and HTML escape it.
+func spellings(c byte) []string {
+	all := []string{
+		fmt.Sprintf(`\u%04x`, c), fmt.Sprintf(`\u%04X`, c), fmt.Sprintf("%%%02x", c), fmt.Sprintf("%%%02X", c),
+		fmt.Sprintf("&#%d;", c), fmt.Sprintf("&#%03d;", c), fmt.Sprintf("&#x%x;", c), html.EscapeString(string(c)),
+		string(c), `\` + string(c), `\\\` + string(c),
+	}
+	if strings.IndexByte(`\%&`, c) < 0 {
+		all = append(all, string(c), string(c), string(c))
+	}
+	return all
+}
+
+// A secret is found in any mix of spellings, wherever it stands.
+func TestRedactorSpellings(t *testing.T) {
+	t.Parallel()
+	const odd = `/"\'&<>%+=;:.#ux0025`
+	draw := func(n int) string {
+		b := make([]byte, n)
+		for i := range b {
+			if b[i] = byte('!' + rand.IntN('~'-'!'+1)); rand.IntN(2) == 0 {
+				b[i] = odd[rand.IntN(len(odd))]
+			}
+		}
+		return string(b)
+	}
+	for range 20_000 {
+		secret := draw(1 + rand.IntN(40))
+		if strings.Contains(strings.ToLower(redacted+" ж…"), strings.ToLower(secret)) {
+			continue
+		}
+		var mixed strings.Builder
+		for i := range len(secret) {
+			all := spellings(secret[i])
+			mixed.WriteString(all[rand.IntN(len(all))])
+		}
+		inJSON := func(s string) string {
+			b, err := json.Marshal(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(b[1 : len(b)-1])
+		}
+		r := redactor{secret}
+		for _, spelling := range []string{
+			secret, mixed.String(), inJSON(secret), inJSON(inJSON(secret)), strings.ReplaceAll(inJSON(secret), "/", `\/`),
+			inJSON(strings.ReplaceAll(inJSON(secret), "/", `\/`)), strconv.Quote(secret)[1 : len(strconv.Quote(secret))-1],
+			url.PathEscape(secret), url.QueryEscape(secret), inJSON(url.QueryEscape(secret)), html.EscapeString(secret), strings.ToUpper(secret),
+		} {
+			if got := r.text("ж " + spelling + " ж"); got != "ж [redacted] ж" {
+				t.Fatalf("%s as %s: %s", secret, spelling, got)
+			}
+			if got := r.upTo("ж "+spelling+" ж", 3+rand.IntN(len(spelling)+1)); !strings.HasPrefix(got, "ж [redacted]") && got != "ж …" {
+				t.Fatalf("%s as %s, cut: %s", secret, spelling, got)
+			}
+		}
+	}
+}
+
+// Where a text breaks off in the middle of a secret, so much of it as tells something is taken out.
+func TestRedactorAtTheEnd(t *testing.T) {
+	t.Parallel()
+	const secret = `hunter2/"hunter2&more`
+	r := redactor{secret}
+	for _, spelling := range []string{secret, `hunter2\/\"hunter2\u0026more`, url.QueryEscape(secret), html.EscapeString(secret)} {
+		at := strings.LastIndex(spelling, "hunter2")
+		for end := at; end < len(spelling); end++ {
+			for _, after := range []string{"", "…", `…", which is no known scope`} {
+				if got := r.text("is " + spelling[:end] + after); got != "is [redacted]"+after {
+					t.Errorf("%s: %s", spelling[:end]+after, got)
+				}
+			}
+		}
+		if got := r.text("is " + spelling[:at] + " other"); got != "is "+spelling[:at]+" other" {
+			t.Errorf("%s: %s", spelling[:at], got)
+		}
+	}
+	if got := r.text("a new hunter"); got != "a new hunter" {
+		t.Error(got)
+	}
+}
+
+// No text makes the search slow, even for secrets that can be read in many ways: with a search that
+// tries one way after the other this test would not end.
+func TestRedactorIsBounded(t *testing.T) {
+	t.Parallel()
+	for _, secret := range []string{strings.Repeat(`\`, 60) + "x", strings.Repeat("%25", 20) + "x", strings.Repeat("u005c", 12) + "x", strings.Repeat("a", 60) + "x"} {
+		for _, unit := range []string{`\`, "%25", `\u005c`, `a\`, "&amp;"} {
+			in := strings.Repeat(unit, 3000/len(unit)) + " and more words"
+			if got := (redactor{secret}).text(in); got != in {
+				t.Errorf("%.20s in %.20s: %.60s", secret, unit, got)
+			}
+		}
+	}
+}
+
 func FuzzRedact(f *testing.F) {
 	f.Add("a", "live_x", "b", 3)
 	f.Add(`{"apikey":"`, "secret/1", `"}`, 12)
+	f.Add("live_", `secret\u0041/1`, `1`, 12)
 	f.Fuzz(func(t *testing.T, before, secret, after string, limit int) {
 		if len(secret) < 8 || !headerSafe(secret) || limit < 0 || strings.Contains(redacted+"…", secret) {
 			return
 		}
-		r := newRedactor(secret)
+		r := redactor{secret}
 		for _, got := range []string{r.text(before + secret + after), r.upTo(before+secret+after, limit)} {
 			if strings.Contains(got, secret) && !strings.Contains(before+redacted+after, secret) {
 				t.Fatalf("%q is in %q", secret, got)

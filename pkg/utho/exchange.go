@@ -29,7 +29,7 @@ type answer struct {
 	text
 	request *request
 	status  int
-	url     string // of the last request, without its query
+	url     string // of the last request, without its query and secrets
 	size    int64  // of the body in bytes, 0 if not known
 	date    time.Time
 }
@@ -123,14 +123,14 @@ func (c *Client) exchange(ctx context.Context, r *request, target string, attemp
 	}
 	req, err := c.newRequest(ctx, r, target, sent)
 	if err != nil {
-		return "", &failure{Error: &Error{Err: c.harmless(err)}}
+		return "", &failure{Error: &Error{Err: c.harmless(err, false)}}
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return "", c.lost(ctx, r, sent.maybe(), err)
 	}
 	body := &boundedBody{src: resp.Body, left: maxBody}
-	a = newAnswer(r, resp, target, body)
+	a = newAnswer(r, resp, c.hide.text(target), body)
 	defer func() {
 		if a.end != errTooLarge {
 			drain(body, cancel)
@@ -157,18 +157,14 @@ func (c *Client) accepted(ctx context.Context, a *answer) *failure {
 	case err == nil:
 		return nil
 	case errors.As(err, &said):
-		said.Message = c.hide.text(said.Message)
+		said.Message, said.Err = c.hide.text(said.Message), c.hide.err(said.Err)
 		return &failure{Error: said}
 	case readFailed(err):
 		f := c.lost(ctx, a.request, true, err)
 		f.Status = a.status
 		return f
 	}
-	err = a.explain(err)
-	if clean := c.hide.text(err.Error()); clean != err.Error() {
-		err = errors.New(clean)
-	}
-	return &failure{Error: &Error{Status: a.status, Sent: true, Err: err}}
+	return &failure{Error: &Error{Status: a.status, Sent: true, Err: c.hide.err(a.explain(err))}}
 }
 
 // newRequest builds the request with its headers, the same for every operation.
@@ -198,8 +194,9 @@ func (c *Client) newRequest(ctx context.Context, r *request, target string, sent
 
 // lost is the failure of a request that has no answer, or one that broke off.
 func (c *Client) lost(ctx context.Context, r *request, sent bool, err error) *failure {
-	err = c.harmless(err)
-	f := &failure{Error: &Error{Kind: ErrUnavailable, Sent: sent, Err: err}, again: !hopeless(err)}
+	again := !hopeless(err)
+	err = c.harmless(err, sent)
+	f := &failure{Error: &Error{Kind: ErrUnavailable, Sent: sent, Err: err}, again: again}
 	if err == errBadLocation {
 		f.Kind, f.again = nil, false
 	}
@@ -217,16 +214,17 @@ func (c *Client) lost(ctx context.Context, r *request, sent bool, err error) *fa
 func (c *Client) redirected(r *request, a *answer, from, location string) (string, *failure) {
 	e := &Error{Status: a.status, Sent: true}
 	next, host := resolve(from, location)
+	shown := c.hide.text(host)
 	switch {
 	case r.create != nil:
 		e.Kind = ErrOutcomeUnknown
-		e.Err = fmt.Errorf("redirected to %s, where a create is not sent", host)
+		e.Err = fmt.Errorf("redirected to %s, where a create is not sent", shown)
 	case next == "":
-		e.Err = fmt.Errorf("redirected to %s", host)
+		e.Err = fmt.Errorf("redirected to %s", shown)
 	case r.method != http.MethodGet:
-		e.Err = fmt.Errorf("redirected to %s, where a %s is not sent", host, r.method)
+		e.Err = fmt.Errorf("redirected to %s, where a %s is not sent", shown, r.method)
 	case host != c.origin:
-		e.Err = fmt.Errorf("redirected to %s, where the secret is not sent", host)
+		e.Err = fmt.Errorf("redirected to %s, where the secret is not sent", shown)
 	default:
 		return next, nil
 	}
@@ -278,10 +276,7 @@ func (c *Client) created(ctx context.Context, a *answer, h http.Header) *failure
 	env, p, err := parse(a.text, newSecretPayload)
 	e := &Error{Status: a.status, Sent: true}
 	if err == nil {
-		e.Message = c.hide.text(env.message)
-		if p.secret != "" {
-			e.Message = strings.ReplaceAll(e.Message, p.secret, redacted)
-		}
+		e.Message = append(redactor{p.said}, c.hide...).text(env.message)
 	}
 	switch {
 	case a.status == http.StatusTooManyRequests:

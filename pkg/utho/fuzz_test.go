@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -383,7 +384,7 @@ func FuzzCreate(f *testing.F) {
 			}
 		}
 		if err == nil {
-			if status/100 != 2 || !contains(keys, got.Secret) || !headerSafe(got.Secret) {
+			if status/100 != 2 || !slices.Contains(keys, got.Secret) || !headerSafe(got.Secret) {
 				t.Fatalf("HTTP %d: a secret from nowhere: %q", status, got.Secret)
 			}
 			return

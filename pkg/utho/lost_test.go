@@ -59,6 +59,24 @@ func TestCreateNeverLeft(t *testing.T) {
 	}
 }
 
+// That a name does not resolve is known even where the error may not say it.
+func TestUnresolvableSecret(t *testing.T) {
+	t.Parallel()
+	dials := 0
+	transport := &http.Transport{DialContext: func(_ context.Context, _, addr string) (net.Conn, error) {
+		dials++
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: addr, IsNotFound: true}}
+	}}
+	client, err := New(testSecret, WithBaseURL("https://live_hunter2.invalid/"), WithHTTPClient(&http.Client{Transport: transport}), WithRetry(quick))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.ListTokens(t.Context())
+	if e := mustError(t, err, ErrUnavailable); dials != 1 || !strings.HasSuffix(e.Error(), "lookup [redacted].invalid:443: no such host") {
+		t.Errorf("%d dials: %v", dials, e)
+	}
+}
+
 func TestCreateAfterTheServiceCameUp(t *testing.T) {
 	t.Parallel()
 	s, base := listen(t, answering(ok(created)))
@@ -85,22 +103,22 @@ func TestCreateBadProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = client.CreateToken(t.Context(), ci)
-	if e := mustError(t, err, ErrUnavailable); e.Sent {
+	if e := mustError(t, err, ErrUnavailable); e.Sent || !strings.Contains(e.Error(), "create token: no connection: no such proxy") {
 		t.Error(e)
 	}
 }
 
-// A proxy that refuses the tunnel has not passed the request on.
+// A proxy that refuses the tunnel has not passed the request on. Its reasons are told, quotes and all.
 func TestCreateProxyRefuses(t *testing.T) {
 	t.Parallel()
-	s, base := listen(t, answering(reply(407, "", "Connection: close")))
+	s, base := listen(t, answering("HTTP/1.1 403 Forbidden by \"policy\" for "+testSecret+"\r\nConnection: close\r\n\r\n"))
 	transport := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return url.Parse(base) }}
 	client, err := New(testSecret, WithHTTPClient(&http.Client{Transport: transport}), WithRetry(quick))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = client.CreateToken(t.Context(), ci)
-	if e := mustError(t, err, ErrUnavailable); e.Sent {
+	if e := mustError(t, err, ErrUnavailable); e.Sent || !strings.Contains(e.Error(), `create token: no connection: Forbidden by "policy" for [redacted]`) {
 		t.Error(e)
 	}
 	if s.count("POST") != 0 || s.count("CONNECT") != 4 {

@@ -137,6 +137,7 @@ func (p *accountPayload) read(s *scanner) error {
 // secretPayload is the "apikey" of a create.
 type secretPayload struct {
 	secret string // usable in a header, or empty
+	said   string // what was there, usable or not, which no text may repeat
 	blank  bool   // there is nothing in it
 	wrong  error
 }
@@ -151,7 +152,8 @@ func (p *secretPayload) read(s *scanner) error {
 	if err != nil {
 		return err
 	}
-	p.secret, p.wrong, p.blank = "", nil, messageText(v) == ""
+	said := messageText(v)
+	p.secret, p.said, p.wrong, p.blank = "", strings.TrimSpace(said), nil, said == ""
 	if v[0] != '"' {
 		p.wrong = &fieldError{"apikey", "is " + jsonType(v) + ", not a secret"}
 		return nil
