@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -43,7 +44,7 @@ const (
 	statusMissing status = iota // no such member, "" or null: a success, if the rest is one
 	statusSuccess
 	statusError // "error"
-	statusOther // anything else: a failure too
+	statusOther // anything else, true and 1 too: it is not guessed what they mean, so a failure
 )
 
 // envelope is the frame of every answer: {"status":…,"message":…, and the payload}.
@@ -55,7 +56,8 @@ type envelope struct {
 	payload bool  // the payload's member was there
 	stated  bool  // "status" was there
 	known   bool  // one of the members that answers have was there
-	wrong   error // a member of the frame that cannot be read
+	unknown error // with statusOther: what is there instead
+	wrong   error // a member of the frame that is there twice
 }
 
 // isEmpty: {} or [], which PHP writes for the same thing.
@@ -207,7 +209,7 @@ func (e *envelope) member(s *scanner, key string, p payload) error {
 			return err
 		}
 		before := e.status
-		e.status = readStatus(v)
+		e.status, e.unknown = readStatus(v)
 		twice = before != statusMissing && before != e.status
 	case key == "message":
 		e.known = true
@@ -242,25 +244,31 @@ func (e *envelope) member(s *scanner, key string, p payload) error {
 	return nil
 }
 
-func readStatus(v []byte) status {
+// readStatus reads "status". The error says what is there where it is none that is known.
+func readStatus(v []byte) (status, error) {
 	if string(v) == "null" {
-		return statusMissing
+		return statusMissing, nil
 	}
-	if v[0] != '"' {
-		return statusOther
+	is := clip(string(v), 40)
+	switch v[0] {
+	case '"':
+		text, err := unquote(v)
+		if err != nil {
+			text = v
+		}
+		switch {
+		case len(text) == 0:
+			return statusMissing, nil
+		case strings.EqualFold(string(text), "success"):
+			return statusSuccess, nil
+		case strings.EqualFold(string(text), "error"):
+			return statusError, nil
+		}
+		is = strconv.Quote(clip(string(text), 40))
+	case '{', '[':
+		is = jsonType(v)
 	}
-	text, err := unquote(v)
-	switch {
-	case err != nil:
-		return statusOther
-	case len(text) == 0:
-		return statusMissing
-	case strings.EqualFold(string(text), "success"):
-		return statusSuccess
-	case strings.EqualFold(string(text), "error"):
-		return statusError
-	}
-	return statusOther
+	return statusOther, &fieldError{"status", "is " + is + `, neither "success" nor "error"`}
 }
 
 // messageText gives the words of a message: a string's text, nothing for what PHP takes for

@@ -322,8 +322,10 @@ var (
 // accept turns a frame that says failure, and a value that cannot be read, into an error.
 func (a *answer) accept(env *envelope, p payload) error {
 	switch {
-	case env.status == statusError || env.status == statusOther:
+	case env.status == statusError:
 		return a.says(env, errNoReason)
+	case env.status == statusOther:
+		return a.says(env, env.unknown)
 	case env.status == statusMissing && (env.failed || !env.payload && kindOfMessage(env.message) != nil):
 		return a.says(env, errNoReason)
 	case env.wrong != nil:
