@@ -3,8 +3,12 @@
 package main
 
 import (
+	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/utho/utho-cli/internal/sandbox"
 )
 
 // rotate asks before it deletes. What is new is told from what was there after
@@ -55,5 +59,27 @@ func TestRotateConfirmation(t *testing.T) {
 		if got != test.left {
 			t.Errorf("typed %q: %d tokens are named ask, want %d", test.typed, got, test.left)
 		}
+	}
+}
+
+// The new expiry counts from the answer, however long the question stood.
+func TestRotateExpiryAfterQuestion(t *testing.T) {
+	t.Parallel()
+	w := newBench(t)
+	w.run(0, "token", "create", "late", "--expires-in", "2h")
+	term := w.onTerminal("utho", "token", "rotate", "late", "--to", "exec:true")
+	term.awaitSaid(`\[y/N\]: `)
+	answered := time.Now().Add(24 * time.Hour).UTC()
+	w.faults.Add(sandbox.Rule{Method: "GET", Header: http.Header{"Date": {answered.Format(http.TimeFormat)}}})
+	term.types("y\n")
+	term.exits(0)
+	names, err := w.names()
+	if err != nil {
+		t.Fatal(err)
+	}
+	suffix, ok := strings.CutPrefix(names[len(names)-1], "late.expires-")
+	until, err := time.Parse("20060102T1504Z", suffix)
+	if !ok || err != nil || until.Before(answered.Add(2*time.Hour-time.Second)) || until.After(answered.Add(2*time.Hour+time.Minute)) {
+		t.Errorf("answered at %v: %q", answered, names)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,6 +57,14 @@ func (a *app) destinations(s *session, out *secretOutput) (*destinations, error)
 		d.targets = append(d.targets, deliver.Target{Spec: deliver.Spec{Kind: deliver.KindStdout}, Destination: out})
 	}
 	return d, nil
+}
+
+// leaveOut forgets a profile that --to names: the rotation of the token that it
+// uses updates it anyway.
+func (d *destinations) leaveOut(profile string) {
+	d.targets = slices.DeleteFunc(d.targets, func(t deliver.Target) bool {
+		return t.Spec.Kind == deliver.KindProfile && strings.EqualFold(t.Spec.Arg, profile)
+	})
 }
 
 func (a *app) deliverEnv() deliver.Env {

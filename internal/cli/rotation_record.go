@@ -152,6 +152,42 @@ func (rec *rotationRecord) save() error {
 	return nil
 }
 
+// appearsFor is how long after its begin a killed rotation may have made a token
+// that no list shows yet.
+const appearsFor = time.Minute
+
+// mayAppear tells whether the rotation may have made a token that the list is yet
+// to show.
+func (rec *rotationRecord) mayAppear() bool {
+	return (rec.Stage == stageSent || rec.Stage == stageMade) && rec.NewID == "" && time.Since(rec.Started) < appearsFor
+}
+
+// left are the tokens that the rotation made, or may have made.
+func (rec *rotationRecord) left(tokens []utho.Token) []utho.Token {
+	return matching(tokens, func(t utho.Token) bool {
+		if rec.NewID != "" {
+			return t.ID == rec.NewID
+		}
+		return t.Name == rec.NewName && !slices.Contains(rec.Before, t.ID)
+	})
+}
+
+// await lists again at 1 and 3 s where the rotation was killed a moment ago and
+// the list shows nothing of it. It returns the last list.
+func (rec *rotationRecord) await(soft context.Context, s *session, list *utho.TokenList) (*utho.TokenList, error) {
+	for _, wait := range []time.Duration{time.Second, 2 * time.Second} {
+		if !rec.mayAppear() || len(rec.left(list.Tokens)) > 0 {
+			break
+		}
+		pause(soft, wait)
+		var err error
+		if list, err = s.list(soft); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
 // end removes the record: nothing is left to finish or to explain. One that
 // cannot be removed is found and judged by the next rotation.
 func (rec *rotationRecord) end() { _ = os.Remove(rec.path) }
@@ -253,15 +289,14 @@ func (a *app) findRotated(tokens []utho.Token, r *records, arg string) (utho.Tok
 // finishes it or says what stands. done means that this command has nothing
 // else to do.
 func (a *app) resume(soft context.Context, s *session, rec *rotationRecord, old utho.Token, list *utho.TokenList, req rotateRequest, out *secretOutput) (done bool, err error) {
-	left := matching(list.Tokens, func(t utho.Token) bool {
-		if rec.NewID != "" {
-			return t.ID == rec.NewID
-		}
-		return t.Name == rec.NewName && !slices.Contains(rec.Before, t.ID)
-	})
+	left := rec.left(list.Tokens)
 	since := rec.Started.Local().Format("2006-01-02 15:04:05")
 	if len(left) == 0 {
-		a.note("an earlier rotation of %s, begun %s, left nothing behind", old.ID, since)
+		if rec.mayAppear() {
+			a.note("an earlier rotation of %s, begun %s, was killed while it made a token; the list shows nothing of it, but it may still appear: its secret is lost", old.ID, since)
+		} else {
+			a.note("an earlier rotation of %s, begun %s, left nothing behind", old.ID, since)
+		}
 		rec.end()
 		return false, nil
 	}

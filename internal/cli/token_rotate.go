@@ -111,9 +111,14 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 		return err
 	}
 	defer release()
-	if earlier, err := records.read(old.ID); err != nil {
+	earlier, err := records.read(old.ID)
+	if err != nil {
 		return err
-	} else if earlier != nil {
+	}
+	if earlier != nil {
+		if list, err = earlier.await(soft, s, list); err != nil {
+			return err
+		}
 		if done, err := a.resume(soft, s, earlier, old, list, req, out); done || err != nil {
 			return err
 		}
@@ -134,6 +139,7 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 	}
 	defer r.dests.close()
 	if r.updates {
+		r.dests.leaveOut(s.profile)
 		r.dests.addOwn(s)
 	}
 	if err := r.dests.prepare(soft); err != nil {
@@ -157,6 +163,14 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 				with("%s", a.command("token", "list", "-o", "wide"))
 		}
 		r.before = ids(list.Tokens)
+		// The expiry counts from now on, not from before the question.
+		if r.making.req.Name, err = rotatedName(old, req.expiresIn, now(list)); err != nil {
+			return err
+		}
+	}
+	if earlier != nil && earlier.mayAppear() && earlier.NewName == r.making.req.Name {
+		// The service's stamps and its clock are whole seconds, and may be two clocks.
+		r.since = now(list).Add(-2 * time.Second)
 	}
 	end, err := a.sig.shield()
 	if err != nil {
@@ -171,7 +185,12 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 		replaced := v.doc(old)
 		d.Replaced = &replaced
 	}
-	return r.run(soft, hard, out, v)
+	if err := r.run(soft, hard, out, v); err != nil || req.keepOld {
+		return err
+	}
+	end() // nothing is open any more
+	a.warnOwn(soft, r)
+	return nil
 }
 
 // run is the rotation from the POST on. The record says at each moment how far
@@ -224,7 +243,6 @@ func (r *rotation) run(soft, hard context.Context, out *secretOutput, v views) e
 	r.record.over()
 	a.note("deleted the old token %s", r.old.ID)
 	a.mentionUsers(r.s, r.old.ID)
-	a.warnOwn(hard, r)
 	return nil
 }
 
@@ -348,11 +366,11 @@ func withExpiry(base string, at time.Time) (string, error) {
 
 // warnOwn says so where the credential in use has stopped working, which means
 // that it was the token that was rotated, and utho could not know.
-func (a *app) warnOwn(hard context.Context, r *rotation) {
+func (a *app) warnOwn(soft context.Context, r *rotation) {
 	if r.updates {
 		return
 	}
-	if _, err := r.s.list(hard); !errors.Is(err, utho.ErrUnauthorized) {
+	if _, err := listWith(soft, r.s.client, min(lastLook, r.s.timeout)); !errors.Is(err, utho.ErrUnauthorized) {
 		return
 	}
 	where := "profile " + r.s.profile
