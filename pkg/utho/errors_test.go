@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestKindOfMessage(t *testing.T) {
@@ -94,6 +95,17 @@ func TestErrorText(t *testing.T) {
 	}
 	if errs := (&Error{}).Unwrap(); len(errs) != 0 {
 		t.Error(errs)
+	}
+	for after, want := range map[time.Duration]string{
+		30*time.Second - 40*time.Millisecond:    "30s",
+		90*time.Second - time.Nanosecond:        "1m30s",
+		1500*time.Millisecond - time.Nanosecond: "1.5s",
+		time.Second - time.Microsecond:          "1s",
+		300*time.Millisecond - time.Microsecond: "300ms",
+	} {
+		if got := (&timeOut{after}).Error(); got != "no answer within "+want {
+			t.Errorf("%s: %s", after, got)
+		}
 	}
 }
 

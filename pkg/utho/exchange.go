@@ -22,6 +22,7 @@ type request struct {
 	byID   bool                // it is about one token, which may be missing
 	read   func(*answer) error // takes a 2xx answer; nil for a create
 	create *CreatedToken       // where a create puts what it got
+	time   time.Duration       // that the context left it when it began; 0 without a deadline
 }
 
 // answer is what came back.
@@ -42,6 +43,9 @@ type failure struct {
 
 // do sends the request, again where that is right, until there is an answer or an error.
 func (c *Client) do(ctx context.Context, r *request) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		r.time = time.Until(deadline)
+	}
 	sent := false
 	for attempt := 1; ; attempt++ {
 		f := c.try(ctx, r, attempt)
@@ -65,7 +69,7 @@ func (c *Client) do(ctx context.Context, r *request) error {
 			f.Err = join(f.Err, err)
 			return f.Error
 		default:
-			e := endedError(ctx, err)
+			e := r.endedError(ctx, err)
 			e.Op, e.Attempts, e.Sent = f.Op, attempt, sent
 			return e
 		}
@@ -74,13 +78,33 @@ func (c *Client) do(ctx context.Context, r *request) error {
 
 // endedError is the error for a context that is over: the caller gave up (no kind), or the time
 // ran out.
-func endedError(ctx context.Context, err error) *Error {
+func (r *request) endedError(ctx context.Context, err error) *Error {
 	e := &Error{Err: err}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		e.Kind = ErrUnavailable
+		if err == context.DeadlineExceeded { // and not the caller's own words
+			e.Err = &timeOut{r.time}
+		}
 	}
 	return e
 }
+
+// timeOut says for a request what context.DeadlineExceeded means.
+type timeOut struct{ after time.Duration }
+
+func (e *timeOut) Error() string {
+	switch {
+	case e.after <= 0:
+		return "there was no time left for it"
+	case e.after < time.Second:
+		return "no answer within " + e.after.Round(10*time.Millisecond).String()
+	case e.after < 10*time.Second:
+		return "no answer within " + e.after.Round(100*time.Millisecond).String()
+	}
+	return "no answer within " + e.after.Round(time.Second).String()
+}
+
+func (e *timeOut) Unwrap() error { return context.DeadlineExceeded }
 
 func join(err, more error) error {
 	if err == nil {
@@ -97,7 +121,7 @@ func (c *Client) try(ctx context.Context, r *request, attempt int) *failure {
 	target := r.url
 	for hops := 0; ; hops++ {
 		if ctx.Err() != nil {
-			return &failure{Error: endedError(ctx, ended(ctx))}
+			return &failure{Error: r.endedError(ctx, ended(ctx))}
 		}
 		next, f := c.exchange(ctx, r, target, attempt)
 		if next == "" {
@@ -201,7 +225,7 @@ func (c *Client) lost(ctx context.Context, r *request, sent bool, err error) *fa
 		f.Kind, f.again = nil, false
 	}
 	if ctx.Err() != nil {
-		f.Error = endedError(ctx, ended(ctx))
+		f.Error = r.endedError(ctx, ended(ctx))
 		f.Sent, f.again = sent, false
 	}
 	if r.create != nil && sent {

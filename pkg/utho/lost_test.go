@@ -172,7 +172,7 @@ func TestContextOverBeforeSending(t *testing.T) {
 		t.Errorf("sent %v: %v", e.Sent, err)
 	}
 	_, err = c.CreateToken(late, ci)
-	if e := mustError(t, err, ErrUnavailable); e.Sent || !errors.Is(err, context.DeadlineExceeded) {
+	if e := mustError(t, err, ErrUnavailable); e.Sent || !errors.Is(err, context.DeadlineExceeded) || e.Error() != "create token: there was no time left for it" {
 		t.Errorf("sent %v: %v", e.Sent, err)
 	}
 	_, err = c.ListTokens(late)
