@@ -72,8 +72,10 @@ func Hold(ctx context.Context, p Paths) (release func(), err error) {
 		return nil, context.Cause(ctx)
 	case unwritable(err):
 		return func() {}, nil
+	case wait.Err() != nil:
+		return nil, fmt.Errorf("another login or logout has not ended within %v: it holds %s", holdWait, p.secretsLock())
 	}
-	return nil, fmt.Errorf("wait for another login or logout to end: %w", err)
+	return nil, err
 }
 
 func unwritable(err error) bool {
