@@ -124,8 +124,10 @@ func kindOfStatus(status int, message string) error {
 // service sends failures with HTTP 200 and has no field for a code, so this is a heuristic, and
 // this function is the only place for it. In this order:
 //
-//  1. words about a bad key ("Please provide a valid API key", "invalid token", "token has
-//     expired", "unauthenticated") are ErrUnauthorized,
+//  0. words about how many there may be ("limit reached", "no API key left", "not allowed to create
+//     more than 5") are none of these,
+//  1. words about a bad key or none ("Please provide a valid API key", "invalid token", "token has
+//     expired", "API key is required", "unauthenticated") are ErrUnauthorized,
 //  2. words about a missing right ("permission", "write access", "read-only", "forbidden",
 //     "not authorized to …") are ErrForbidden,
 //  3. words about authorization ("Unauthorized access", "not authorized") are ErrUnauthorized,
@@ -144,6 +146,8 @@ func kindOfMessage(message string) error {
 		return false
 	}
 	switch {
+	case has("limit", "limits", "quota", "maximum", "too many", "more than", "no more", "left"):
+		return nil
 	case badKey(m):
 		return ErrUnauthorized
 	case has("permission denied", "no permission", "no permissions", "without permission", "not permitted",
@@ -154,9 +158,10 @@ func kindOfMessage(message string) error {
 		"dont have permission", "doesnt have permission", "lacks permission", "lack permission", "missing permission", "lacks the permission",
 		"requires write", "require write", "needs write", "need write", "write access", "write scope", "write permission required",
 		"write permission is required", "no write", "not have write", "lacks write", "read only", "readonly",
+		"not have access", "dont have access", "doesnt have access", "insufficient rights",
 		"forbidden", "access denied", "not allowed to", "not authorized to", "unauthorized to"):
 		return ErrForbidden
-	case has("unauthorized", "not authorized", "authorization failed", "authorization required", "authorization error",
+	case has("unauthorized", "not authorized", "authorization token", "authorization failed", "authorization required", "authorization error",
 		"authorization header", "missing authorization", "invalid authorization"):
 		return ErrUnauthorized
 	case has("not found", "not exist", "not exists", "doesnt exist", "doesnt exists", "no such", "could not find", "cannot find", "cant find", "already deleted", "unknown id", "unknown token",
@@ -175,16 +180,17 @@ func plainWords(message string) string {
 	}), " ") + " "
 }
 
-// badKey reports whether m, from plainWords, calls the credential bad. "invalid token name" is
-// about a name.
+// badKey reports whether m, from plainWords, calls the credential bad or missing. "invalid token
+// name" is about a name, "no token was made" about a new one.
 func badKey(m string) bool {
-	for _, phrase := range []string{"unauthenticated", "authentication", "not authenticated", "not logged in", "login required", "please login", "please log in"} {
+	for _, phrase := range []string{"unauthenticated", "authentication", "not authenticated", "not logged in", "must be logged in", "login required",
+		"please login", "please log in", "please sign in", "session expired", "session has expired"} {
 		if strings.Contains(m, " "+phrase+" ") {
 			return true
 		}
 	}
-	for _, key := range []string{"api key", "apikey", "api token", "access token", "bearer token", "token", "key", "credential", "credentials"} {
-		for _, before := range []string{"a valid ", "valid ", "invalid ", "incorrect ", "wrong ", "expired ", "revoked ", "missing ", "no "} {
+	for _, key := range []string{"api key", "apikey", "api token", "access token", "auth token", "authorization token", "bearer token", "token", "key", "credential", "credentials"} {
+		for _, before := range []string{"valid ", "invalid ", "incorrect ", "bad ", "wrong ", "expired ", "revoked ", "missing ", "no "} {
 			for rest := m; ; {
 				_, after, found := strings.Cut(rest, " "+before+key+" ")
 				if !found {
@@ -193,13 +199,21 @@ func badKey(m string) bool {
 				next, _, _ := strings.Cut(after, " ")
 				switch next {
 				case "name", "names", "id", "ids", "type", "scope", "length", "value", "found", "with", "named", "exists", "matches", "matching":
-				default:
+				case "", "given", "provided", "supplied", "specified", "sent", "present", "in":
 					return true
+				default:
+					if before != "no " {
+						return true
+					}
 				}
 				rest = " " + after
 			}
 		}
-		for _, after := range []string{" is invalid", " is not valid", " invalid", " not valid", " has expired", " is expired", " expired", " has been revoked", " was revoked", " is revoked", " is missing", " is incorrect", " is wrong"} {
+		for _, after := range []string{
+			" is invalid", " is not valid", " invalid", " not valid", " has expired", " is expired", " expired", " has been revoked", " was revoked", " is revoked",
+			" has been blacklisted", " is missing", " missing", " is required", " required", " not provided", " is not provided", " was not provided",
+			" not supplied", " was not supplied", " not given", " was not given", " not sent", " was not sent", " is incorrect", " is wrong",
+		} {
 			if strings.Contains(m, " "+key+after+" ") {
 				return true
 			}

@@ -281,7 +281,7 @@ func TestListErrors(t *testing.T) {
 		"blank status, message":    {ok(`{"status":"","message":"Something"}`), nil, "holds no list of tokens"},
 		"no answer at all":         {ok(`{"foo":"bar"}`), nil, "holds no list of tokens"},
 		"account for a list":       {ok(`{"user":{"id":"1"}}`), nil, "holds no list of tokens"},
-		"echoed secret":            {ok(`{"status":"error","message":"bad key ` + testSecret + ` given"}`), nil, "bad key [redacted] given"},
+		"echoed secret":            {ok(`{"status":"error","message":"bad key ` + testSecret + ` given"}`), ErrUnauthorized, "bad key [redacted] given"},
 		"secret as a scope":        {ok(`{"api":[{"id":1,"name":"a","write":"` + testSecret + `"}]}`), nil, `write is "[redacted]"`},
 		"api is text":              {ok(`{"status":"success","api":"none"}`), nil, "api is a string, not a list"},
 		"api is true":              {ok(`{"status":"success","api":true}`), nil, "api is a boolean, not a list"},
