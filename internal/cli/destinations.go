@@ -152,18 +152,33 @@ func (d *destinations) close() {
 	}
 }
 
-// arrows names where the secret went, where that is not stdout alone.
+// arrows names where the secret goes, where that is not stdout alone.
 func (d *destinations) arrows() string {
+	if names := d.names(); names != "" {
+		return "; to " + names
+	}
+	return ""
+}
+
+// went says where the secret has gone.
+func (d *destinations) went() string {
+	for _, t := range d.targets {
+		if out, ok := t.Destination.(*secretOutput); ok && out.secret {
+			return "its secret is shown this once" + d.arrows()
+		}
+	}
+	return "its secret went to " + d.names()
+}
+
+// names are the destinations but stdout.
+func (d *destinations) names() string {
 	var names []string
 	for _, t := range d.targets {
 		if t.Spec.Kind != deliver.KindStdout {
 			names = append(names, t.String())
 		}
 	}
-	if len(names) == 0 {
-		return ""
-	}
-	return "; to " + strings.Join(names, ", ")
+	return strings.Join(names, ", ")
 }
 
 // mask hides the secret in the log of GitHub Actions before it leaves by a way

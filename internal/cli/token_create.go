@@ -163,7 +163,7 @@ func (a *app) created(m *making, s *session, dests *destinations) {
 	if m.token.ID != "" {
 		id = ", id " + m.token.ID
 	}
-	a.note("created %s (%s%s); its secret is shown this once%s", quoteText(m.token.Name), m.token.Scope, id, dests.arrows())
+	a.note("created %s (%s%s); %s", quoteText(m.token.Name), m.token.Scope, id, dests.went())
 	if s.sandbox {
 		a.note("this is a token of the sandbox, not a real one")
 	}

@@ -27,6 +27,7 @@ type assignment struct {
 	end      int  // behind the value
 	next     int  // of the line after it
 	quoted   bool // the value begins with a quote
+	exported bool // export stands before the name
 	follows  bool // the line before ends in a backslash
 	trailing bool // its own last line ends in a backslash
 }
@@ -133,6 +134,8 @@ func findVariable(content []byte, name string) (found *assignment, appendable bo
 		return nil, false, fmt.Errorf("line %d: a backslash at the end of a line may join it with the next", found.line)
 	case !found.quoted && !balanced(content[found.value:found.end]):
 		return nil, false, fmt.Errorf("line %d: a quote is opened within the value, and where it ends cannot be told", found.line)
+	case hasMore(content[found.value:found.end], found.exported):
+		return nil, false, fmt.Errorf("line %d: to a shell more stands behind the value, and to other readers it is a part of it; give the variable a line of its own, or quote its value", found.line)
 	}
 	return found, appendable, nil
 }
@@ -179,6 +182,7 @@ func parseKey(content []byte, i int) (a assignment, ok bool) {
 	i = skipBlanks(content, i, end)
 	if rest, ok := bytes.CutPrefix(content[i:end], []byte("export")); ok && len(rest) > 0 && isBlank(rest[0]) {
 		i = skipBlanks(content, i+len("export"), end)
+		a.exported = true
 	}
 	key := i
 	for i < end && !isBlank(content[i]) && bytes.IndexByte([]byte("=#'\"`"), content[i]) < 0 {
@@ -289,6 +293,36 @@ func balanced(text []byte) bool {
 		}
 	}
 	return open == 0
+}
+
+// hasMore tells whether a shell takes something in a value for other than the value:
+// docker, python-dotenv and godotenv read an unquoted value to the end of its line, be
+// there a ; in it, and a shell does not. Words behind it are no doubt (a shell would run
+// them as a command, which nobody keeps in a dotenv file), but where they assign or
+// export another variable.
+func hasMore(value []byte, exported bool) bool {
+	var open byte
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case c == '\\' && open != '\'':
+			i++
+		case open != 0:
+			if c == open {
+				open = 0
+			}
+		case c == '\'' || c == '"' || c == '`':
+			open = c
+		case c == ';' || c == '&' || c == '|':
+			return true
+		case isBlank(c):
+			word := value[skipBlanks(value, i, len(value)):]
+			name, _, assigns := bytes.Cut(word, []byte("="))
+			if exported || assigns && isVariable(string(name)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // quoteValue writes a value so that a shell and the usual dotenv readers read it back:

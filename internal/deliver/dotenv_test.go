@@ -73,6 +73,11 @@ func TestSetVariable(t *testing.T) {
 		"after path":    {"D=\"C:\\dir\\\"\nKEY=old\nE=\"x\"\n", "D=\"C:\\dir\\\"\nKEY=live_new\nE=\"x\"\n"},
 		"after escapes": {`A="a\\"` + "\nKEY=old\nB=\"b\"\n", `A="a\\"` + "\nKEY=live_new\nB=\"b\"\n"},
 		"after single":  {`A='a\'` + "\nKEY=old\nB='b'\n", `A='a\'` + "\nKEY=live_new\nB='b'\n"},
+		"words":         {"KEY=an old one\n", "KEY=live_new\n"},
+		"quoted ;&|":    {"KEY='a; b & c|d B=2'\n", "KEY=live_new\n"},
+		"escaped ;":     {"KEY=a\\;b\\ c\n", "KEY=live_new\n"},
+		"; in comment":  {"export KEY=old # a; B=2\n", "export KEY=live_new # a; B=2\n"},
+		"; of another":  {"A=1; B=2\nKEY=old\n", "A=1; B=2\nKEY=live_new\n"},
 		"quote, text":   {"A=\"x\"y \"z\"\nKEY=old\n", "A=\"x\"y \"z\"\nKEY=live_new\n"},
 	} {
 		e, err := setVariable([]byte(c.before), "KEY", "live_new")
@@ -125,6 +130,16 @@ func TestSetVariableRefuses(t *testing.T) {
 		"own quote inside":      {"KEY=it's\n", "line 1: a quote is opened"},
 		"own backslash":         {"KEY=0ld\\\nmore\n", "line 1: a backslash"},
 		"after backslash":       {"A=0ld\\\nKEY=1\n", "line 2: a backslash"},
+		"a shell's end":         {"A=1\nKEY=0ld; B=2\n", "line 2: to a shell more stands behind the value"},
+		"quoted, a shell's end": {"KEY=\"0ld\"; export B=2\n", "line 1: to a shell more"},
+		"semicolon only":        {"KEY=0ld;\n", "line 1: to a shell more"},
+		"and":                   {"KEY=0ld && B=2\n", "line 1: to a shell more"},
+		"background":            {"KEY='0ld'& B=2\n", "line 1: to a shell more"},
+		"pipe":                  {"KEY=0ld|B=2\n", "line 1: to a shell more"},
+		"exports another":       {"export KEY=0ld B=2\n", "line 1: to a shell more"},
+		"exports a name":        {"export KEY=0ld B\n", "line 1: to a shell more"},
+		"sets another":          {"KEY=0ld B=2\n", "line 1: to a shell more"},
+		"quoted, sets another":  {"KEY=\"0ld 1\" B=2 cmd\n", "line 1: to a shell more"},
 		"append to backslash":   {"A=0ld\\\n", "last line ends in a backslash"},
 		"append to backslash 2": {"A=0ld\\", "last line ends in a backslash"},
 	} {

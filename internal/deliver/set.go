@@ -20,7 +20,7 @@ type Target struct {
 func (t Target) String() string { return t.Spec.String() }
 
 // A Set is all the destinations of one secret. The order of calls is Prepare,
-// Deliver, perhaps Undo, and always Close. It is not for concurrent use.
+// Deliver and always Close. It is not for concurrent use.
 type Set struct {
 	targets []Target // in the order of delivery
 	begun   int      // how many of them Deliver has been called on
@@ -126,11 +126,7 @@ func (s *Set) Deliver(ctx context.Context, secret string) error {
 	return nil
 }
 
-// Undo puts back every destination that was delivered to, in reverse order and even
-// where ctx has ended: for a caller whose own next step failed.
-func (s *Set) Undo(ctx context.Context) Report { return s.undo(ctx, -1) }
-
-// undo undoes what was begun. The target at index failed is not reported as put back:
+// undo undoes what was begun, in reverse order and even where ctx has ended. The target at index failed is not reported as put back:
 // nothing arrived there.
 func (s *Set) undo(ctx context.Context, failed int) Report {
 	var r Report
@@ -174,9 +170,6 @@ type Report struct {
 	Kept    []string      // have the secret for good: a command that ran, stdout
 	Failed  []UndoFailure // should have been put back and were not
 }
-
-// Clean tells whether nothing of the secret is left anywhere.
-func (r Report) Clean() bool { return len(r.Kept) == 0 && len(r.Failed) == 0 }
 
 // String says it in words; empty where there is nothing to say.
 func (r Report) String() string {

@@ -54,6 +54,9 @@ func fakes(log *[]string, texts ...string) []Target {
 	return all
 }
 
+// clean tells whether nothing of the secret is left anywhere.
+func clean(r Report) bool { return len(r.Kept) == 0 && len(r.Failed) == 0 }
+
 func TestSetOrder(t *testing.T) {
 	t.Parallel()
 	var log []string
@@ -69,7 +72,7 @@ func TestSetOrder(t *testing.T) {
 	if err := errors.Join(s.Prepare(t.Context()), s.Deliver(t.Context(), testSecret)); err != nil {
 		t.Fatal(err)
 	}
-	r := s.Undo(t.Context())
+	r := s.undo(t.Context(), -1)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -89,10 +92,10 @@ func TestSetOrder(t *testing.T) {
 	if !slices.Equal(log, want) {
 		t.Errorf("calls:\n%s\nwant:\n%s", strings.Join(log, "\n"), strings.Join(want, "\n"))
 	}
-	if r.Clean() || !slices.Equal(r.Kept, []string{"stdout", "exec:b", "exec:a", "exec:b"}) || !slices.Equal(r.PutBack, []string{"env:e", "file:f", "profile:p"}) {
+	if clean(r) || !slices.Equal(r.Kept, []string{"stdout", "exec:b", "exec:a", "exec:b"}) || !slices.Equal(r.PutBack, []string{"env:e", "file:f", "profile:p"}) {
 		t.Errorf("report: %+v", r)
 	}
-	if r := s.Undo(t.Context()); !r.Clean() || r.String() != "" {
+	if r := s.undo(t.Context(), -1); !clean(r) || r.String() != "" {
 		t.Errorf("a second undo: %+v", r)
 	}
 }
@@ -133,7 +136,7 @@ func TestSetDeliverFails(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	if !slices.Equal(f.PutBack, []string{"profile:d", "profile:a"}) || !slices.Equal(f.Kept, []string{"stdout", "exec:c"}) ||
-		len(f.Failed) != 1 || f.Failed[0].Destination != "profile:b" || f.Failed[0].Err.Error() != "disk is full" || f.Clean() {
+		len(f.Failed) != 1 || f.Failed[0].Destination != "profile:b" || f.Failed[0].Err.Error() != "disk is full" || clean(f.Report) {
 		t.Errorf("%+v", f.Report)
 	}
 	const text = "deliver to stdout: pipe is broken; put back as before: profile:d, profile:a; cannot be taken back: stdout, exec:c; not put back: profile:b (disk is full)"
@@ -157,7 +160,7 @@ func TestSetFirstFails(t *testing.T) {
 		t.Errorf("%v, %q", err, log)
 	}
 	var f *Failure
-	if !errors.As(err, &f) || !f.Clean() {
+	if !errors.As(err, &f) || !clean(f.Report) {
 		t.Errorf("%+v", f)
 	}
 }
@@ -337,7 +340,7 @@ func TestFailureLeavesNothing(t *testing.T) {
 		}
 		err = s.Deliver(t.Context(), testSecret)
 		var f *Failure
-		if !errors.As(err, &f) || !f.Clean() || strings.Contains(err.Error(), testSecret) {
+		if !errors.As(err, &f) || !clean(f.Report) || strings.Contains(err.Error(), testSecret) {
 			rt.Fatalf("deliver: %v", err)
 		}
 		after, err := tree(dir)

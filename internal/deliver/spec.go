@@ -109,7 +109,7 @@ func ParseSpec(text string) (Spec, error) {
 		if err != nil {
 			why = err.Error()
 			if err.shell {
-				hint = "no shell runs the command; for one, write exec:sh -c " + shellescape.Quote(arg)
+				hint = "no shell runs the command; for one, write --to " + shellWord("exec:sh -c "+shellescape.Quote(arg))
 			}
 		}
 	}
@@ -117,6 +117,15 @@ func ParseSpec(text string) (Spec, error) {
 		return bad(why, hint)
 	}
 	return s, nil
+}
+
+// shellWord quotes s for a shell, in double quotes where it has single ones and nothing
+// that double ones leave to the shell.
+func shellWord(s string) string {
+	if strings.Contains(s, "'") && !strings.ContainsAny(s, "\"$`\\!") {
+		return `"` + s + `"`
+	}
+	return shellescape.Quote(s)
 }
 
 // New makes the destination that a Spec of the kinds file, env and exec describes.

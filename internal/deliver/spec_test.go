@@ -67,10 +67,10 @@ func TestParseSpecRefuses(t *testing.T) {
 		"env:dir/#X":             {"names a folder", ""},
 		"exec:  ":                {"no command", ""},
 		"exec:''":                {"no command", ""},
-		"exec:a | b":             {"unquoted |", "exec:sh -c 'a | b'"},
+		"exec:a | b":             {"unquoted |", `write --to "exec:sh -c 'a | b'"`},
 		"exec:a 'it":             {"never closed", ""},
-		"exec:echo $HOME":        {"unquoted $", "exec:sh -c 'echo $HOME'"},
-		"exec:echo it\\'s > out": {"unquoted >", `exec:sh -c 'echo it\'"'"'s > out'`},
+		"exec:echo $HOME":        {"unquoted $", `write --to 'exec:sh -c '"'"'echo $HOME'"'"''`},
+		"exec:echo it\\'s > out": {"unquoted >", `write --to 'exec:sh -c '`},
 	} {
 		_, err := ParseSpec(text)
 		var bad *SpecError
