@@ -191,7 +191,8 @@ func parseZone(s string) (*time.Location, error) {
 	if s == "Z" || s == "UTC" {
 		return time.UTC, nil
 	}
-	if t, err := time.Parse("-07:00", s); err == nil {
+	// Parse also takes 24 hours and 60 minutes, which RFC 3339 cannot write.
+	if t, err := time.Parse("-07:00", s); err == nil && s[1:3] < "24" && s[4:] < "60" {
 		_, offset := t.Zone()
 		return time.FixedZone(s, offset), nil
 	}
