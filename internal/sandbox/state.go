@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -127,7 +128,10 @@ func decode(data []byte) (*state, error) {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(data, &format); err != nil {
-		return nil, fmt.Errorf("not the JSON of a sandbox: %w", err)
+		return nil, fmt.Errorf("not the JSON of a sandbox: %w", inWords(err))
+	}
+	if format.Version == 0 {
+		return nil, errors.New("it has no format version")
 	}
 	if format.Version != stateVersion {
 		return nil, fmt.Errorf("format version %d, this utho knows %d", format.Version, stateVersion)
@@ -136,12 +140,30 @@ func decode(data []byte) (*state, error) {
 	dec.DisallowUnknownFields()
 	st := new(state)
 	if err := dec.Decode(st); err != nil {
-		return nil, err
+		return nil, inWords(err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("more than one JSON value")
 	}
 	return st, st.check()
+}
+
+// inWords is an error of encoding/json without its types of Go.
+func inWords(err error) error {
+	wrong := new(*json.UnmarshalTypeError)
+	if !errors.As(err, wrong) {
+		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+	}
+	what, is := cmp.Or((*wrong).Field, "it"), "the "+(*wrong).Value // such as "number 1e99"
+	switch (*wrong).Value {
+	case "array", "object":
+		is = "an " + (*wrong).Value
+	case "string", "number":
+		is = "a " + (*wrong).Value
+	case "bool":
+		is = "a boolean"
+	}
+	return fmt.Errorf("%s cannot be %s", what, is)
 }
 
 // check refuses a state on which the sandbox could not keep its promises.
