@@ -91,6 +91,7 @@ func killAfter(d time.Duration) kill {
 		case <-p.done:
 		}
 		<-p.done
+		w.settled()
 	}}
 }
 
@@ -104,6 +105,7 @@ func killAtCall(nth int) kill {
 		cmd := exec.Command("strace", strace...)
 		cmd.Dir, cmd.Env = w.dir, w.env
 		_ = cmd.Run() // killed, or done where there were fewer calls
+		w.settled()
 	}}
 }
 

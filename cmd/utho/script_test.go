@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,7 +117,8 @@ type service struct {
 	faults *sandbox.Faults
 	plain  *sandbox.Sandbox // the same store, without the faults
 	holds  map[string]chan struct{}
-	told   int // how many requests sequence has compared
+	told   int            // how many requests sequence has compared
+	open   sync.WaitGroup // the connections that it has not closed
 }
 
 type serviceKey string
@@ -169,7 +171,7 @@ func startService(dir string, atEnd func(func())) (*service, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- box.Serve(ctx, ln) }()
+	go func() { done <- box.Serve(ctx, countedListener{ln, &s.open}) }()
 	atEnd(func() {
 		for _, c := range s.holds {
 			close(c)

@@ -38,12 +38,8 @@ func (a *app) environmentCredential() (name, secret string, other bool) {
 }
 
 // named are the profiles that --profile and UTHO_PROFILE name; "" for neither.
-func (a *app) named() (flag, variable string, err error) {
-	flag, variable = strings.TrimSpace(a.flags.profile), strings.TrimSpace(a.getenv("UTHO_PROFILE"))
-	if flag == "" && a.flags.changed("profile") {
-		return "", "", usagef("--profile: the name is empty")
-	}
-	return flag, variable, nil
+func (a *app) named() (flag, variable string) {
+	return strings.TrimSpace(a.flags.profile), strings.TrimSpace(a.getenv("UTHO_PROFILE"))
 }
 
 // warnWinner says what the environment has that wins over a profile in the next
@@ -63,10 +59,7 @@ func (a *app) warnWinner(profile string) {
 // neither a flag nor a variable decides.
 func (a *app) chooseCredential() (choice, error) {
 	variable, secret, both := a.environmentCredential()
-	flag, fromEnv, err := a.named()
-	if err != nil {
-		return choice{}, err
-	}
+	flag, fromEnv := a.named()
 	var others []string
 	if variable != "" {
 		others = append(others, variable)
@@ -101,9 +94,6 @@ func (a *app) chooseCredential() (choice, error) {
 
 // profiles is the configuration for what needs its profiles.
 func (a *app) profiles() (*config.File, error) {
-	if _, _, err := a.named(); err != nil {
-		return nil, err
-	}
 	file, err := a.config()
 	if err == nil {
 		err = file.Reachable()

@@ -41,6 +41,31 @@ func (f wordFlag) Set(text string) error {
 
 func (f wordFlag) Type() string { return f.what }
 
+// filledFlag takes any text but none: an empty one comes from a variable that is not
+// set, and to go on without it is not what was meant.
+type filledFlag struct {
+	to    *string
+	what  string // for the help
+	empty string // what is said then
+}
+
+func (f filledFlag) String() string {
+	if f.to == nil {
+		return ""
+	}
+	return *f.to
+}
+
+func (f filledFlag) Set(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return errors.New(f.empty)
+	}
+	*f.to = text
+	return nil
+}
+
+func (f filledFlag) Type() string { return f.what }
+
 // timeoutFlag takes a duration above 0, as Go writes it.
 type timeoutFlag time.Duration
 

@@ -155,10 +155,7 @@ func placeOf(s *session) string {
 // The secret is empty.
 func (a *app) loginTarget(req loginRequest) (*session, config.Profile, error) {
 	none := config.Profile{}
-	flag, variable, err := a.named()
-	if err != nil {
-		return nil, none, err
-	}
+	flag, variable := a.named()
 	file, err := a.profiles()
 	if err != nil {
 		return nil, none, err

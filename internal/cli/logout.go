@@ -32,10 +32,7 @@ func (a *app) logout(ctx context.Context, all bool) error {
 	if err != nil {
 		return err
 	}
-	flag, variable, err := a.named()
-	if err != nil {
-		return err
-	}
+	flag, variable := a.named()
 	file, err := a.profiles()
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ func (a *app) profileCommand() *cobra.Command {
 		Short:             "Make a profile the current one",
 		Args:              a.one("one NAME"),
 		ValidArgsFunction: only,
-		RunE:              a.body(func(ctx context.Context, args []string) error { return a.useProfile(ctx, args[0]) }),
+		RunE:              a.plain(func(ctx context.Context, args []string) error { return a.useProfile(ctx, args[0]) }),
 	}
 	remove := &cobra.Command{
 		Use:               "remove NAME",
@@ -48,7 +48,7 @@ func (a *app) profileCommand() *cobra.Command {
 		Short:             "Remove a profile and its stored token from this machine",
 		Args:              a.one("one NAME"),
 		ValidArgsFunction: only,
-		RunE:              a.body(func(ctx context.Context, args []string) error { return a.removeProfile(ctx, args[0]) }),
+		RunE:              a.plain(func(ctx context.Context, args []string) error { return a.removeProfile(ctx, args[0]) }),
 	}
 	return a.group("profile", "List, choose and remove profiles", "", list, use, remove)
 }

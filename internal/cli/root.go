@@ -49,9 +49,9 @@ Log in with a token made at ` + consoleURL + `:
 	})
 
 	f := cmd.PersistentFlags()
-	f.StringVarP(&a.flags.profile, "profile", "p", "", "profile to use; sandbox needs no account")
+	f.VarP(filledFlag{&a.flags.profile, "NAME", "the name is empty"}, "profile", "p", "profile to use; sandbox needs no account")
 	f.VarP(wordFlag{&a.flags.output, "FORMAT", strings.Split(join(allFormats), ", ")}, "output", "o", "format of the answer: table, wide, json, yaml, csv, markdown or id")
-	f.StringVar(&a.flags.apiURL, "api-url", "", "base URL of the service (default https://api.utho.com/v2)")
+	f.Var(filledFlag{&a.flags.apiURL, "URL", "the address is empty"}, "api-url", "base URL of the service (default https://api.utho.com/v2)")
 	a.flags.timeout, a.flags.color = timeoutFlag(30*time.Second), "auto"
 	f.Var(&a.flags.timeout, "timeout", "limit for one exchange with the service, its retries included")
 	f.BoolVar(&a.flags.noInput, "no-input", false, "never ask")

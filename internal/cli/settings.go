@@ -50,9 +50,6 @@ func (a *app) loadSettings() (*config.Settings, error) {
 	if a.settings != nil {
 		return a.settings, nil
 	}
-	if a.flags.changed("api-url") && strings.TrimSpace(a.flags.apiURL) == "" {
-		return nil, usagef("--api-url: the address is empty")
-	}
 	file, err := a.config()
 	if err != nil {
 		return nil, err

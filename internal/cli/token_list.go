@@ -46,19 +46,14 @@ and the command that deletes it. Selectors combine with AND.`,
 	}
 	req.bind(cmd)
 	f := cmd.Flags()
-	f.StringVar(&req.sort, "sort", "", "order by name, scope, created, id, age or expires; -KEY reverses")
-	f.StringVar(&req.columns, "columns", "", "columns to show: name,scope,created,action,id,age,expires")
+	f.Var(filledFlag{&req.sort, "KEY", "no key is named"}, "sort", "order by name, scope, created, id, age or expires; -KEY reverses")
+	f.Var(filledFlag{&req.columns, "KEYS", "no column is named"}, "columns", "columns to show: name,scope,created,action,id,age,expires")
 	f.BoolVar(&req.noHeaders, "no-headers", false, "leave out the header line")
 	f.BoolVar(&req.failIfAny, "fail-if-any", false, "exit with 10 when a token is listed, as a gate for pipelines")
 	_ = cmd.RegisterFlagCompletionFunc("sort", fixed("name", "scope", "created", "id", "age", "expires"))
 	_ = cmd.RegisterFlagCompletionFunc("columns", fixed("name", "scope", "created", "action", "id", "age", "expires"))
 	cmd.RunE = a.body(func(ctx context.Context, _ []string) error {
 		a.pipeQuiet = true
-		for _, flag := range []string{"sort", "columns"} {
-			if f.Changed(flag) && strings.TrimSpace(f.Lookup(flag).Value.String()) == "" {
-				return usagef("--%s: nothing is named", flag).with("%s --help", cmd.CommandPath())
-			}
-		}
 		return a.listTokens(ctx, req)
 	})
 	return cmd
