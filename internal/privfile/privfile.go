@@ -252,11 +252,16 @@ func TryLock(path string) (unlock func(), ok bool, err error) {
 }
 
 // makeLockFile makes the lock file where it is missing, 0600 whatever the
-// umask: one made under umask 0777 could never be opened again.
+// umask: one made under umask 0777 could never be opened again. Anything but a
+// regular file in its place is refused: opening a pipe would wait for ever.
 func makeLockFile(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return nil
+		info, err := os.Lstat(path)
+		if err == nil && !info.Mode().IsRegular() {
+			err = errors.New("not a regular file")
+		}
+		return err
 	}
 	if err != nil {
 		return err

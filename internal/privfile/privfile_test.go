@@ -409,3 +409,29 @@ func TestLockExcludesAndGivesUp(t *testing.T) {
 	}
 	third()
 }
+
+func TestLockRefusesWhatIsNoFile(t *testing.T) {
+	t.Parallel()
+	dir := private(t)
+	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("elsewhere", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"folder", "link", "pipe"} {
+		path := filepath.Join(dir, name)
+		if _, err := Lock(t.Context(), path); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("lock %s: %v", name, err)
+		}
+		if _, ok, err := TryLock(path); ok || err == nil {
+			t.Errorf("lock %s without waiting: %v, %v", name, ok, err)
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "elsewhere")); err == nil {
+		t.Error("the link was followed")
+	}
+}
