@@ -5,9 +5,10 @@ package cli
 import "golang.org/x/sys/unix"
 
 // hide has a terminal not show what is typed, line by line, until the returned
-// function is called, which also drops what was typed and not read. Meanwhile Ctrl-C is the only key that sends a signal: one
-// that ends or stops the program at once would leave the terminal like that, or
-// have the shell show what is typed after it.
+// function is called, which also drops what was typed and not read. Meanwhile
+// Ctrl-C is the only key that sends a signal: one that ends or stops the program
+// at once would leave the terminal like that, or have the shell show what is typed
+// after it.
 func hide(fd int) (restore func(), err error) {
 	was, err := unix.IoctlGetTermios(fd, getTermios)
 	if err != nil {
