@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/deliver"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -108,6 +109,14 @@ func (d *destinations) prepare(ctx context.Context) (err error) {
 	if err := d.set.Prepare(ctx); err != nil {
 		f := classify(err)
 		f.msg += "; nothing was created"
+		if errors.As(err, new(*auth.KeyringError)) && len(d.profiles) > 0 {
+			// The store is the active profile's: no flag chooses another here.
+			at := ""
+			if d.a.flags.apiURL != "" {
+				at = " --api-url " + quote(d.a.flags.apiURL)
+			}
+			f.hint = fmt.Sprintf("take the secret to a file with --to file:PATH, then log in with it: utho -p %s%s login --store file <PATH", quote(d.profiles[0].profile.Name), at)
+		}
 		return f
 	}
 	return nil
@@ -209,5 +218,3 @@ func completeDestinations(_ *cobra.Command, _ []string, typed string) ([]string,
 	}
 	return []string{"stdout", "file:", "env:", "profile:", "exec:"}, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
 }
-
-var _ deliver.Destination = (*secretOutput)(nil)

@@ -378,12 +378,8 @@ func (rec *rotationRecord) sameTo(req rotateRequest, out *secretOutput) bool {
 
 // finished ends a command that had only to finish an earlier one.
 func (a *app) finished(old, made utho.Token, out *secretOutput) error {
-	v := a.views(time.Now())
-	out.show(made, v)
-	out.extend = func(d *tokenDoc) {
-		replaced := v.doc(old)
-		d.Replaced = &replaced
-	}
+	out.show(made, a.views(time.Now()))
+	out.replaced = &old
 	if !out.wanted() {
 		return nil
 	}

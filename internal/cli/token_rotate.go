@@ -180,12 +180,8 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 	if r.record, err = records.begin(r, list.Tokens); err != nil {
 		return err
 	}
-	v := a.views(now(list))
-	out.extend = func(d *tokenDoc) {
-		replaced := v.doc(old)
-		d.Replaced = &replaced
-	}
-	if err := r.run(soft, hard, out, v); err != nil || req.keepOld {
+	out.replaced = &old
+	if err := r.run(soft, hard, out, a.views(now(list))); err != nil || req.keepOld {
 		return err
 	}
 	end() // nothing is open any more

@@ -206,6 +206,7 @@ func (a *app) runCommandWith(soft context.Context, s *session, m *making, sent c
 			f.exit = exitRunFailed
 			return f
 		}
+		f.exit = status // what the JSON of it says too
 		a.report(f)
 		return childStatus(status)
 	}
