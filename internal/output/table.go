@@ -52,7 +52,7 @@ func Table[T any](w io.Writer, cols []Column[T], rows []T, o TableOptions) error
 			}
 		}
 		if size <= maxBytes {
-			return wrap("table", smallTable(w, headers, cells))
+			return wrap("table", smallTable(w, headers, len(cols), cells))
 		}
 		cell = func(row, col int) string { return cells[row][col] }
 	}
@@ -60,13 +60,13 @@ func Table[T any](w io.Writer, cols []Column[T], rows []T, o TableOptions) error
 }
 
 // smallTable lets tablewriter lay out safe cells; lineRenderer writes its lines.
-func smallTable(w io.Writer, headers []string, cells [][]string) error {
+func smallTable(w io.Writer, headers []string, cols int, cells [][]string) error {
 	section := tw.CellConfig{
 		Formatting: tw.CellFormatting{AutoWrap: tw.WrapNone, AutoFormat: tw.Off},
 		Alignment:  tw.CellAlignment{Global: tw.AlignLeft},
 		Padding:    tw.CellPadding{Global: tw.Padding{Right: gap, Overwrite: true}},
 	}
-	var lines lineRenderer
+	lines := lineRenderer{widths: columnWidths(headers, cols, len(cells), func(r, c int) string { return cells[r][c] })}
 	t := tablewriter.NewTable(&lines.out,
 		tablewriter.WithRenderer(&lines),
 		tablewriter.WithConfig(tablewriter.Config{Header: section, Row: section}),
@@ -90,11 +90,11 @@ func smallTable(w io.Writer, headers []string, cells [][]string) error {
 // lineRenderer is a tw.Renderer for lines without rules. It halves what a table costs, compared with
 // tablewriter's own, which does much for borders that are not there. It never cuts a cell: the other,
 // with a padding of two blanks, pads too far and cuts the cell back rune by rune, which takes joined
-// emoji apart. And its lines end without blanks. It writes to memory, since the methods of a Renderer
-// cannot return an error.
+// emoji apart. The widths are those of width, not of tablewriter. And its lines end without blanks. It
+// writes to memory, since the methods of a Renderer cannot return an error.
 type lineRenderer struct {
 	out    bytes.Buffer
-	widths []int // of the columns with their gaps, but the last
+	widths []int // from columnWidths
 	line   []byte
 }
 
@@ -104,11 +104,7 @@ func (l *lineRenderer) Header(headers [][]string, ctx tw.Formatting) {
 	}
 }
 
-func (l *lineRenderer) Row(cells []string, ctx tw.Formatting) {
-	l.widths = l.widths[:0]
-	for c := range len(cells) - 1 {
-		l.widths = append(l.widths, ctx.Row.Widths.Get(c))
-	}
+func (l *lineRenderer) Row(cells []string, _ tw.Formatting) {
 	l.line = appendLine(l.line[:0], l.widths, func(c int) string { return cells[c] })
 	l.out.Write(l.line)
 }
@@ -129,22 +125,7 @@ func (l *lineRenderer) Config() tw.Rendition {
 // plainTable writes the bytes that smallTable would, asking for each cell twice instead of keeping
 // any. Its cells are safe too.
 func plainTable(w io.Writer, headers []string, cols, rows int, cell func(row, col int) string) error {
-	twwidth.SetEastAsian(false) // as smallTable does
-	last := cols - 1            // needs no width: nothing stands behind it
-	widths := make([]int, last)
-	for c := range widths {
-		if headers != nil {
-			widths[c] = width(headers[c])
-		}
-	}
-	for r := range rows {
-		for c := range widths {
-			widths[c] = max(widths[c], width(cell(r, c)))
-		}
-	}
-	for c := range widths {
-		widths[c] += len(gap)
-	}
+	widths := columnWidths(headers, cols, rows, cell)
 	out := bufio.NewWriterSize(w, bufferSize)
 	var line []byte
 	if headers != nil {
@@ -162,41 +143,36 @@ func plainTable(w io.Writer, headers []string, cols, rows int, cell func(row, co
 	return out.Flush()
 }
 
+// columnWidths gives the widths of the columns with their gaps. The last one needs none: nothing stands
+// behind it.
+func columnWidths(headers []string, cols, rows int, cell func(row, col int) string) []int {
+	twwidth.SetEastAsian(false) // else the locale decides
+	widths := make([]int, cols-1)
+	for c := range widths {
+		if headers != nil {
+			widths[c] = width(headers[c])
+		}
+	}
+	for r := range rows {
+		for c := range widths {
+			widths[c] = max(widths[c], width(cell(r, c)))
+		}
+	}
+	for c := range widths {
+		widths[c] += len(gap)
+	}
+	return widths
+}
+
 // appendLine appends a line of one more cell than there are widths; a width includes the gap.
 func appendLine(line []byte, widths []int, cell func(col int) string) []byte {
 	for c, w := range widths {
 		text := cell(c)
 		line = append(line, text...)
-		for range w - widthBeforeBlank(text) {
+		for range w - width(text) {
 			line = append(line, ' ')
 		}
 	}
 	line = append(line, cell(len(widths))...)
 	return append(bytes.TrimRight(line, " "), '\n')
-}
-
-// width returns the number of terminal columns that safe text takes.
-func width(s string) int {
-	if ascii(s) {
-		return len(s)
-	}
-	return twwidth.WidthNoCache(s) // Width would keep every string it ever saw
-}
-
-// widthBeforeBlank is the width of s where a blank follows. An Arabic number sign or another
-// character that goes in front of what follows takes the blank into its own cell.
-func widthBeforeBlank(s string) int {
-	if ascii(s) {
-		return len(s)
-	}
-	return twwidth.WidthNoCache(s+" ") - 1
-}
-
-func ascii(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
 }

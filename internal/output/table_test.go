@@ -152,7 +152,7 @@ func TestTablesEqual(t *testing.T) {
 			headers = rapid.SliceOfN(rapid.StringMatching(`[A-Z]{1,6}( [A-Z]{1,6})?`), cols, cols).Draw(t, "headers")
 		}
 		var small, plain bytes.Buffer
-		if err := smallTable(&small, headers, rows); err != nil {
+		if err := smallTable(&small, headers, cols, rows); err != nil {
 			t.Fatal(err)
 		}
 		if err := plainTable(&plain, headers, cols, len(rows), func(r, c int) string { return rows[r][c] }); err != nil {
@@ -247,7 +247,7 @@ func BenchmarkTablewriter(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := smallTable(new(bytes.Buffer), headers, cells); err != nil {
+				if err := smallTable(new(bytes.Buffer), headers, len(headers), cells); err != nil {
 					b.Fatal(err)
 				}
 			}
