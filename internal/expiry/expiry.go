@@ -12,26 +12,26 @@ import (
 	"time"
 )
 
-// Layout is the form of the time in a suffix, as package time spells layouts:
+// layout is the form of the time in a suffix, as package time spells layouts:
 // UTC, to the minute. The Z is literal.
-const Layout = "20060102T1504Z"
+const layout = "20060102T1504Z"
 
-// MaxName is how long a token's name may be, in bytes, its suffix included.
-const MaxName = 255
+// maxName is how long a token's name may be, in bytes, its suffix included.
+const maxName = 255
 
 const (
 	marker    = ".expires-"
-	suffixLen = len(marker) + len(Layout)
+	suffixLen = len(marker) + len(layout)
 
-	// MaxBase is how long a name may be, in bytes, for a suffix to fit behind it.
-	MaxBase = MaxName - suffixLen
+	// maxBase is how long a name may be, in bytes, for a suffix to fit behind it.
+	maxBase = maxName - suffixLen
 )
 
 // Append returns name with the suffix for at, rounded up to the next whole
 // minute, so that a token never ends earlier than was asked.
 //
 // It is an error where name is empty or already ends in a suffix, where the whole
-// would be longer than MaxName bytes, and where at, rounded, is outside the years
+// would be longer than 255 bytes, and where at, rounded, is outside the years
 // 1 to 9999. For what Append returns, Split gives back name and the rounded time.
 func Append(name string, at time.Time) (string, error) {
 	if name == "" {
@@ -40,8 +40,8 @@ func Append(name string, at time.Time) (string, error) {
 	if Has(name) {
 		return "", fmt.Errorf("add expiry to %q: it already has one", name)
 	}
-	if len(name) > MaxBase {
-		return "", fmt.Errorf("add expiry to %q: the name is %d bytes long; with an expiry it may have %d", name, len(name), MaxBase)
+	if len(name) > maxBase {
+		return "", fmt.Errorf("add expiry to %q: the name is %d bytes long; with an expiry it may have %d", name, len(name), maxBase)
 	}
 	minute := at.UTC().Truncate(time.Minute)
 	if minute.Before(at) {
@@ -50,7 +50,7 @@ func Append(name string, at time.Time) (string, error) {
 	if y := minute.Year(); y < 1 || y > 9999 {
 		return "", fmt.Errorf("add expiry to %q: the year %d cannot be written with four digits", name, y)
 	}
-	return name + marker + minute.Format(Layout), nil
+	return name + marker + minute.Format(layout), nil
 }
 
 // Split takes the suffix off name. ok says whether there is one: at the very end,
@@ -66,9 +66,9 @@ func Split(name string) (base string, at time.Time, ok bool) {
 		return name, time.Time{}, false
 	}
 	text := name[cut+len(marker):]
-	at, err := time.Parse(Layout, text)
+	at, err := time.Parse(layout, text)
 	// Printing it again holds the parser to the one spelling there is.
-	if err != nil || at.Year() < 1 || at.Format(Layout) != text {
+	if err != nil || at.Year() < 1 || at.Format(layout) != text {
 		return name, time.Time{}, false
 	}
 	return name[:cut], at, true

@@ -70,12 +70,12 @@ func TestAppendRefuses(t *testing.T) {
 
 func TestLimit(t *testing.T) {
 	t.Parallel()
-	full, err := Append(strings.Repeat("n", MaxBase), utc(t, "2026-12-23T09:30:00Z"))
+	full, err := Append(strings.Repeat("n", maxBase), utc(t, "2026-12-23T09:30:00Z"))
 	if err != nil || len(full) != 255 {
 		t.Fatalf("the longest name gives %d bytes, %v; want 255", len(full), err)
 	}
-	if MaxBase != 232 {
-		t.Errorf("MaxBase = %d; want 232", MaxBase)
+	if maxBase != 232 {
+		t.Errorf("maxBase = %d; want 232", maxBase)
 	}
 	// A service that cuts long names takes the expiry away with the last byte.
 	if Has(full[:254]) {
@@ -200,12 +200,12 @@ func TestRoundTrip(t *testing.T) {
 		full, err := Append(name, at)
 		if err != nil {
 			up := at.UTC().Add(time.Minute - 1).Truncate(time.Minute)
-			if name != "" && len(name) <= MaxBase && !Has(name) && up.Year() >= 1 && up.Year() <= 9999 {
+			if name != "" && len(name) <= maxBase && !Has(name) && up.Year() >= 1 && up.Year() <= 9999 {
 				t.Fatalf("refused without a reason: %v", err)
 			}
 			return
 		}
-		if len(full) > MaxName {
+		if len(full) > maxName {
 			t.Fatalf("%d bytes", len(full))
 		}
 		base, got, ok := Split(full)

@@ -18,7 +18,7 @@ func (e *SuffixError) Error() string {
 }
 
 // CheckName tells what is wrong with name as the name of a new token, nil when
-// nothing is: 1 to MaxName bytes of UTF-8 text without control characters (C0, DEL,
+// nothing is: 1 to 255 bytes of UTF-8 text without control characters (C0, DEL,
 // C1) and without line or paragraph separators. A name that ends in an expiry
 // suffix, or is nothing but one, is a *SuffixError.
 //
@@ -27,8 +27,8 @@ func CheckName(name string) error {
 	switch {
 	case name == "":
 		return errors.New("bad name: it is empty")
-	case len(name) > MaxName:
-		return fmt.Errorf("bad name: it is %d bytes long; at most %d are allowed", len(name), MaxName)
+	case len(name) > maxName:
+		return fmt.Errorf("bad name: it is %d bytes long; at most %d are allowed", len(name), maxName)
 	case !utf8.ValidString(name):
 		return fmt.Errorf("bad name %q: it is not valid UTF-8", name)
 	}

@@ -24,8 +24,7 @@ type store interface {
 // file, no permission, a full disk, a lock not had in time. The request or call
 // that met it changed nothing.
 type StoreError struct {
-	Path string // of the sandbox's file
-	Err  error  // names the file that is at fault
+	Err error // names the file that is at fault
 }
 
 func (e *StoreError) Error() string { return "sandbox: " + e.Err.Error() }
@@ -112,7 +111,7 @@ func (f *fileStore) save(st *state) error {
 func (f *fileStore) alone(ctx context.Context, do func() error) error {
 	err := f.locked(ctx, do)
 	if err != nil {
-		return &StoreError{Path: f.path, Err: err}
+		return &StoreError{Err: err}
 	}
 	return nil
 }
