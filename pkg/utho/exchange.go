@@ -300,7 +300,7 @@ func (c *Client) created(ctx context.Context, a *answer, h http.Header) *failure
 	env, p, err := parse(a.text, newSecretPayload)
 	e := &Error{Status: a.status, Sent: true}
 	if err == nil {
-		e.Message = append(redactor{p.said}, c.hide...).text(env.message)
+		e.Message = append(p.hide, c.hide...).text(env.message)
 	}
 	switch {
 	case a.status == http.StatusTooManyRequests:

@@ -1,6 +1,8 @@
 package utho
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -136,9 +138,9 @@ func (p *accountPayload) read(s *scanner) error {
 
 // secretPayload is the "apikey" of a create.
 type secretPayload struct {
-	secret string // usable in a header, or empty
-	said   string // what was there, usable or not, which no text may repeat
-	blank  bool   // there is nothing in it
+	secret string   // usable in a header, or empty
+	hide   redactor // of what was there, usable or not
+	blank  bool     // there is nothing in it
 	wrong  error
 }
 
@@ -152,9 +154,9 @@ func (p *secretPayload) read(s *scanner) error {
 	if err != nil {
 		return err
 	}
-	said := messageText(v)
-	p.secret, p.said, p.wrong, p.blank = "", strings.TrimSpace(said), nil, said == ""
+	p.secret, p.wrong, p.blank = "", nil, messageText(v) == ""
 	if v[0] != '"' {
+		p.hide = append(p.hide, textsIn(v)...)
 		p.wrong = &fieldError{"apikey", "is " + jsonType(v) + ", not a secret"}
 		return nil
 	}
@@ -163,6 +165,7 @@ func (p *secretPayload) read(s *scanner) error {
 		return s.invalid()
 	}
 	secret := strings.TrimSpace(string(text))
+	p.hide = append(p.hide, secret)
 	switch {
 	case secret == "":
 		p.wrong = &fieldError{"apikey", "is empty"}
@@ -172,6 +175,26 @@ func (p *secretPayload) read(s *scanner) error {
 		p.secret = secret
 	}
 	return nil
+}
+
+// textsIn gives what may be a secret in a value that is no string: texts and numbers that are not too
+// short for one, and a few only.
+func textsIn(v []byte) (texts []string) {
+	dec := json.NewDecoder(bytes.NewReader(v))
+	dec.UseNumber()
+	for len(texts) < 16 {
+		token, err := dec.Token()
+		if err != nil {
+			break
+		}
+		switch token.(type) {
+		case string, json.Number:
+			if text := strings.TrimSpace(fmt.Sprint(token)); len(text) >= leastPart {
+				texts = append(texts, text)
+			}
+		}
+	}
+	return texts
 }
 
 // headerSafe reports whether a secret can stand in the Authorization header: visible ASCII only.

@@ -118,6 +118,8 @@ func TestEchoedSecrets(t *testing.T) {
 		"reason":                     {own, []string{"HTTP/1.1 400 " + own + "\r\nContent-Length: 0\r\n\r\n"}},
 		"created":                    {"other-key", []string{ok(`{"status":"success","apikey":"` + inPHP + `","message":{"made":"` + inPHP + `"}}`)}},
 		"created, not usable":        {"other-key", []string{ok(`{"status":"success","apikey":"` + inPHP + ` é","message":"made ` + inPHP + ` é"}`)}},
+		"created, in a list":         {"other-key", []string{ok(`{"status":"success","apikey":["` + inPHP + `"],"message":"made ` + inPHP + `"}`)}},
+		"created, twice":             {"other-key", []string{ok(`{"status":"success","apikey":"` + inPHP + `","message":"made ` + inPHP + `","apikey":"x"}`)}},
 		"created, begins with live_": {"other-key", []string{ok(`{"status":"success","apikey":"live_a\/` + inPHP + `","message":"made live_a\/` + inPHP + `"}`)}},
 	} {
 		t.Run(name, func(t *testing.T) {
