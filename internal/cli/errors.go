@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/utho/utho-cli/internal/auth"
@@ -107,12 +109,24 @@ func classify(err error) *failure {
 	case errors.Is(err, utho.ErrOutcomeUnknown):
 		return of(exitUnknown, "unknown_outcome", "utho token list shows what stands")
 	case errors.Is(err, utho.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		return of(exitUnavailable, "unavailable", "try again later, or give it longer with --timeout")
+		return of(exitUnavailable, "unavailable", unavailableHint(err))
 	case errors.As(err, &ke):
 		return of(exitError, "error", ke.Hint())
 	default:
 		return of(exitError, "error", "")
 	}
+}
+
+// unavailableHint is the next step where the service cannot be reached.
+func unavailableHint(err error) string {
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return "check the certificates of this machine, and those of a proxy on the way"
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "check the address, and the network"
+	}
+	return "try again later, or give it longer with --timeout"
 }
 
 // rejected tells whether the service rejects the credential. Any token may read,

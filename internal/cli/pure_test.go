@@ -1,6 +1,10 @@
 package cli
 
 import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -160,7 +164,7 @@ func TestRotatedNameKeepsLength(t *testing.T) {
 				}
 				old := utho.Token{ID: "1", Name: name, CreatedAt: made.Add(time.Duration(late) * time.Second)}
 				at := minute.Add(1000 * time.Hour)
-				got, err := rotatedName(old, "", at)
+				got, err := rotatedName(old, 0, at)
 				if want, _ := expiry.Append("ci", at.Add(lifetime)); got != want || err != nil {
 					t.Errorf("%v, made at second %d, stamped %d s later: %s, want %s; %v", lifetime, second, late, got, want, err)
 				}
@@ -207,6 +211,22 @@ func TestGlob(t *testing.T) {
 	} {
 		if got := glob(test.pattern, test.name); got != test.want {
 			t.Errorf("glob(%q, %q) = %v", test.pattern, test.name, got)
+		}
+	}
+}
+
+// Time helps where the service is busy, and nowhere else.
+func TestUnavailableHint(t *testing.T) {
+	t.Parallel()
+	for hint, cause := range map[string]error{
+		"certificates": &tls.CertificateVerificationError{Err: errors.New("unknown authority")},
+		"address":      &net.DNSError{Err: "no such host", Name: "nosuch.example", IsNotFound: true},
+		"--timeout":    &net.DNSError{Err: "i/o timeout", Name: "api.utho.com", IsTimeout: true},
+		"later":        errors.New("connection refused"),
+	} {
+		f := classify(fmt.Errorf("list: %w", &utho.Error{Op: "list tokens", Kind: utho.ErrUnavailable, Err: cause}))
+		if f.exit != exitUnavailable || !strings.Contains(f.hint, hint) {
+			t.Errorf("%v: exit %d, hint %q", cause, f.exit, f.hint)
 		}
 	}
 }

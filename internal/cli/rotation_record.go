@@ -108,7 +108,7 @@ func (r *records) read(id string) (*rotationRecord, error) {
 		return nil, fmt.Errorf("record of an earlier rotation: %w", err)
 	}
 	rec := &rotationRecord{path: path}
-	if err := json.Unmarshal(data, rec); err != nil || rec.OldID != id || rec.Origin != r.origin {
+	if err := json.Unmarshal(data, rec); err != nil || rec.Version != 1 || rec.OldID != id || rec.Origin != r.origin {
 		return nil, failf(exitError, "error", "the record of an earlier rotation of %s, %s, cannot be read", id, path).
 			with("look at what stands with %s, then remove that file", r.look)
 	}

@@ -16,7 +16,7 @@ import (
 type createRequest struct {
 	name           string
 	scope          utho.Scope
-	expiresIn      string
+	lifetime       time.Duration // of --expires-in; 0 for none
 	to             []string
 	allowDuplicate bool
 	dryRun         bool
@@ -49,33 +49,17 @@ may be repeated.
 	}
 	f := cmd.Flags()
 	f.Var(&req.scope, "scope", "what the token may do: read-only or write")
-	f.StringVar(&req.expiresIn, "expires-in", "", "write an expiry into the name: 90m, 36h, 30d, 12w")
+	f.Var((*lifetimeFlag)(&req.lifetime), "expires-in", "write an expiry into the name: 90m, 36h, 30d, 12w")
 	f.StringArrayVar(&req.to, "to", nil, "where the secret goes (repeatable): stdout, file:PATH, env:PATH#NAME, profile:NAME, exec:COMMAND")
 	f.BoolVar(&req.allowDuplicate, "allow-duplicate", false, "make it although the name is taken")
 	f.BoolVar(&req.dryRun, "dry-run", false, "check everything, make nothing")
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
 	_ = cmd.RegisterFlagCompletionFunc("to", completeDestinations)
 	cmd.RunE = a.body(func(ctx context.Context, args []string) error {
-		if err := checkLifetime(cmd); err != nil {
-			return err
-		}
 		req.name = args[0]
 		return a.createToken(ctx, req)
 	})
 	return cmd
-}
-
-// checkLifetime refuses an --expires-in that is no duration. An empty one, from
-// a variable that is not set, would make a token that lives for ever.
-func checkLifetime(cmd *cobra.Command) error {
-	f := cmd.Flags().Lookup("expires-in")
-	if !f.Changed {
-		return nil
-	}
-	if _, err := expiry.ParseDuration(f.Value.String()); err != nil {
-		return usagef("--expires-in: %w", err)
-	}
-	return nil
 }
 
 func (a *app) createToken(soft context.Context, req createRequest) error {
@@ -84,14 +68,10 @@ func (a *app) createToken(soft context.Context, req createRequest) error {
 		return err
 	}
 	name := req.name
-	var lifetime time.Duration
-	if req.expiresIn != "" {
+	if req.lifetime > 0 {
 		var err error
-		if lifetime, err = expiry.ParseDuration(req.expiresIn); err != nil {
-			return usagef("--expires-in: %w", err)
-		}
-		if name, err = expiry.Append(name, time.Now().Add(lifetime)); err != nil {
-			return usagef("%w", err)
+		if name, err = withExpiry(name, time.Now().Add(req.lifetime)); err != nil {
+			return err
 		}
 	}
 	out, err := a.secretOutput(req.to)
@@ -115,10 +95,10 @@ func (a *app) createToken(soft context.Context, req createRequest) error {
 		return said("create "+quoteText(name)+": list the tokens there are", err)
 	}
 	at := now(list)
-	if lifetime > 0 {
+	if req.lifetime > 0 {
 		// The service's clock is the one that `delete --expired` reads.
-		if name, err = expiry.Append(req.name, at.Add(lifetime)); err != nil {
-			return usagef("%w", err)
+		if name, err = withExpiry(req.name, at.Add(req.lifetime)); err != nil {
+			return err
 		}
 		a.mentionClock(list)
 	}

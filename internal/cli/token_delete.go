@@ -225,7 +225,7 @@ func (a *app) mentionUsers(s *session, gone ...string) {
 		return // the tokens have gone whatever the file is like
 	}
 	for _, p := range file.Profiles() {
-		origin, err := utho.Origin(firstOf(p.APIURL, utho.DefaultBaseURL))
+		origin, err := utho.Origin(addressOf(p))
 		if err == nil && origin == s.origin && p.Name != s.profile && p.TokenID != "" && slices.Contains(gone, p.TokenID) {
 			a.note("warning: profile %s used token %s, which has gone; log in again with: utho -p %s login", p.Name, p.TokenID, quote(p.Name))
 		}

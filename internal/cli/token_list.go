@@ -231,6 +231,9 @@ func (a *app) getCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := noneEmpty(args[0]); err != nil {
+			return err
+		}
 		s, err := a.resolve(ctx)
 		if err != nil {
 			return err

@@ -18,11 +18,11 @@ const provedFor = 10 * time.Second
 
 // rotateRequest is what `token rotate` was asked.
 type rotateRequest struct {
-	arg       string
-	to        []string
-	expiresIn string
-	keepOld   bool
-	yes       bool
+	arg      string
+	to       []string
+	lifetime time.Duration // of --expires-in; 0 for that of the old token
+	keepOld  bool
+	yes      bool
 }
 
 func (a *app) rotateCommand() *cobra.Command {
@@ -46,14 +46,11 @@ says exactly what stands.
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&req.to, "to", nil, "where the new secret goes (repeatable): stdout, file:PATH, env:PATH#NAME, profile:NAME, exec:COMMAND")
-	f.StringVar(&req.expiresIn, "expires-in", "", "write this expiry into the name: 90m, 36h, 30d, 12w")
+	f.Var((*lifetimeFlag)(&req.lifetime), "expires-in", "write this expiry into the name: 90m, 36h, 30d, 12w")
 	f.BoolVar(&req.keepOld, "keep-old", false, "do not delete the old token")
 	f.BoolVarP(&req.yes, "yes", "y", false, "do not ask")
 	_ = cmd.RegisterFlagCompletionFunc("to", completeDestinations)
 	cmd.RunE = a.body(func(ctx context.Context, args []string) error {
-		if err := checkLifetime(cmd); err != nil {
-			return err
-		}
 		req.arg = args[0]
 		return a.rotateToken(ctx, req)
 	})
@@ -123,7 +120,7 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 			return err
 		}
 	}
-	name, err := rotatedName(old, req.expiresIn, now(list))
+	name, err := rotatedName(old, req.lifetime, now(list))
 	if err != nil {
 		return err
 	}
@@ -164,7 +161,7 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 		}
 		r.before = ids(list.Tokens)
 		// The expiry counts from now on, not from before the question.
-		if r.making.req.Name, err = rotatedName(old, req.expiresIn, now(list)); err != nil {
+		if r.making.req.Name, err = rotatedName(old, req.lifetime, now(list)); err != nil {
 			return err
 		}
 	}
@@ -322,18 +319,14 @@ func stillBoth(a *app, oldID, newID string, err error) error {
 
 // rotatedName is the name of the new token: the old one's, with its expiry
 // renewed for the same length, or the one asked for.
-func rotatedName(old utho.Token, expiresIn string, at time.Time) (string, error) {
+func rotatedName(old utho.Token, lifetime time.Duration, at time.Time) (string, error) {
 	base, until, ok := expiry.Split(old.Name)
 	if !ok {
 		base = old.Name
 	}
 	switch {
-	case expiresIn != "":
-		d, err := expiry.ParseDuration(expiresIn)
-		if err != nil {
-			return "", usagef("--expires-in: %w", err)
-		}
-		return withExpiry(base, at.Add(d))
+	case lifetime > 0:
+		return withExpiry(base, at.Add(lifetime))
 	case !ok:
 		return old.Name, nil
 	case old.CreatedAt.IsZero() || !until.After(old.CreatedAt):
@@ -343,7 +336,7 @@ func rotatedName(old utho.Token, expiresIn string, at time.Time) (string, error)
 	// The suffix is in whole minutes, rounded up, and the creation is stamped a
 	// moment after: without this a token would live longer by every rotation.
 	left := until.Sub(old.CreatedAt)
-	lifetime := (left + 2*time.Second).Truncate(time.Minute)
+	lifetime = (left + 2*time.Second).Truncate(time.Minute)
 	// A token made in the first seconds of a minute looks a minute longer: people
 	// type round numbers.
 	if shorter := lifetime - time.Minute; left <= lifetime && shorter > 0 && shorter%(5*time.Minute) == 0 {

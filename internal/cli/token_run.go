@@ -24,13 +24,13 @@ import (
 type runRequest struct {
 	scope  utho.Scope
 	prefix string
-	ttl    string
+	ttl    time.Duration
 	env    []string
 	argv   []string
 }
 
 func (a *app) runCommand() *cobra.Command {
-	req := runRequest{scope: utho.ScopeReadOnly}
+	req := runRequest{scope: utho.ScopeReadOnly, ttl: 24 * time.Hour}
 	cmd := &cobra.Command{
 		Use:   "run [flags] -- COMMAND [ARG...]",
 		Short: "Run a command with a token that lives as long as it does",
@@ -61,10 +61,11 @@ utho token delete --expired finds the token.`,
 	f := cmd.Flags()
 	f.Var(&req.scope, "scope", "what the token may do: read-only or write")
 	f.StringVar(&req.prefix, "name", "utho-run", "what the token's name begins with")
-	f.StringVar(&req.ttl, "ttl", "24h", "expiry in the token's name: 90m, 36h, 30d, 12w")
+	f.Var((*lifetimeFlag)(&req.ttl), "ttl", "expiry in the token's name: 90m, 36h, 30d, 12w")
+	f.Lookup("ttl").DefValue = "24h"
 	f.StringArrayVar(&req.env, "env", nil, "variable that gets the secret (repeatable; default UTHO_API_KEY and UTHO_TOKEN)")
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
-	cmd.RunE = a.body(func(ctx context.Context, args []string) error {
+	cmd.RunE = a.plain(func(ctx context.Context, args []string) error {
 		req.argv = args
 		return a.runWithToken(ctx, req)
 	})
@@ -81,14 +82,10 @@ func runFailed(err error) error {
 }
 
 func (a *app) runWithToken(soft context.Context, req runRequest) error {
-	lifetime, err := expiry.ParseDuration(req.ttl)
-	if err != nil {
-		return usagef("--ttl: %w", err)
-	}
 	if err := checkName(req.prefix); err != nil {
 		return err
 	}
-	if _, err := expiry.Append(req.prefix+"-0123456789", time.Now().Add(lifetime)); err != nil {
+	if _, err := expiry.Append(req.prefix+"-0123456789", time.Now().Add(req.ttl)); err != nil {
 		return usagef("--name: %w", err)
 	}
 	if len(req.env) == 0 {
@@ -124,7 +121,7 @@ func (a *app) runWithToken(soft context.Context, req runRequest) error {
 	defer end()
 	sent := make(chan os.Signal, 16)
 	notifyPassed(sent)
-	m, err := a.makeForRun(soft, s, list, req, lifetime)
+	m, err := a.makeForRun(soft, s, list, req)
 	if err != nil {
 		return runFailed(err)
 	}
@@ -133,9 +130,9 @@ func (a *app) runWithToken(soft context.Context, req runRequest) error {
 
 // makeForRun makes the token, uniquely named, so that what is left of it can be
 // told from everything else.
-func (a *app) makeForRun(soft context.Context, s *session, list *utho.TokenList, req runRequest, lifetime time.Duration) (*making, error) {
+func (a *app) makeForRun(soft context.Context, s *session, list *utho.TokenList, req runRequest) (*making, error) {
 	base := req.prefix + "-" + randomWord()
-	name, err := expiry.Append(base, now(list).Add(lifetime))
+	name, err := expiry.Append(base, now(list).Add(req.ttl))
 	if err != nil {
 		return nil, usagef("--name: %w", err)
 	}

@@ -71,9 +71,6 @@ func noneEmpty(args ...string) error {
 // a stale command never hits a name; anything else is an id, else an exact
 // name, else a name without its expiry.
 func (a *app) find(tokens []utho.Token, arg string) (utho.Token, error) {
-	if err := noneEmpty(arg); err != nil {
-		return utho.Token{}, err
-	}
 	matches := matching(tokens, func(t utho.Token) bool { return t.ID == arg })
 	if len(matches) == 0 && !isDigits(arg) {
 		matches = matching(tokens, func(t utho.Token) bool { return t.Name == arg })
