@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -117,8 +116,8 @@ type service struct {
 	faults *sandbox.Faults
 	plain  *sandbox.Sandbox // the same store, without the faults
 	holds  map[string]chan struct{}
-	told   int            // how many requests sequence has compared
-	open   sync.WaitGroup // the connections that it has not closed
+	told   int // how many requests sequence has compared
+	open   *openConns
 }
 
 type serviceKey string
@@ -154,7 +153,7 @@ func setupScript(env *testscript.Env) error {
 // startService keeps a service in a folder, until what atEnd is given is called.
 func startService(dir string, atEnd func(func())) (*service, error) {
 	path := filepath.Join(dir, "sandbox.json")
-	s := &service{faults: sandbox.NewFaults(), holds: map[string]chan struct{}{}}
+	s := &service{faults: sandbox.NewFaults(), holds: map[string]chan struct{}{}, open: newOpenConns()}
 	box, err := sandbox.Open(path, sandbox.WithFaults(s.faults))
 	if err != nil {
 		return nil, err
@@ -171,7 +170,7 @@ func startService(dir string, atEnd func(func())) (*service, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- box.Serve(ctx, countedListener{ln, &s.open}) }()
+	go func() { done <- box.Serve(ctx, countedListener{ln, s.open}) }()
 	atEnd(func() {
 		for _, c := range s.holds {
 			close(c)

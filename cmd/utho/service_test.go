@@ -39,12 +39,38 @@ func (s *service) names() ([]string, error) {
 // settled waits until everything that reached the service has been answered or
 // given up, and its connections are closed: a program that was killed may have sent
 // a request that the service comes to later.
-func (s *service) settled() { s.open.Wait() }
+func (s *service) settled() {
+	s.open.mu.Lock()
+	defer s.open.mu.Unlock()
+	for s.open.n > 0 {
+		s.open.less.Wait()
+	}
+}
 
-// countedListener counts the connections that are open.
+// openConns counts the connections that the service has not closed.
+type openConns struct {
+	mu   sync.Mutex
+	less *sync.Cond
+	n    int
+}
+
+func newOpenConns() *openConns {
+	o := &openConns{}
+	o.less = sync.NewCond(&o.mu)
+	return o
+}
+
+func (o *openConns) add(n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.n += n
+	o.less.Broadcast()
+}
+
+// countedListener counts the connections it accepts.
 type countedListener struct {
 	net.Listener
-	open *sync.WaitGroup
+	open *openConns
 }
 
 func (l countedListener) Accept() (net.Conn, error) {
@@ -52,8 +78,8 @@ func (l countedListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.open.Add(1)
-	return &countedConn{Conn: c, closed: sync.OnceFunc(l.open.Done)}, nil
+	l.open.add(1)
+	return &countedConn{Conn: c, closed: sync.OnceFunc(func() { l.open.add(-1) })}, nil
 }
 
 type countedConn struct {
