@@ -53,19 +53,11 @@ operating system or, with --store file, in a file that only you can read.`,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&req.withToken, "with-token", false, "read the token from stdin, without a question")
-	f.StringVar(&req.store, "store", "", "where to keep it: keyring or file (default what the profile has, else keyring)")
-	f.StringVar(&req.importing, "import", "", "take the token that uthoctl or the community tool holds; --import=PATH names the file")
+	f.Var(wordFlag{&req.store, "STORE", []string{config.StoreKeyring, config.StoreFile}}, "store", "where to keep it: keyring or file (default what the profile has, else keyring)")
+	f.Var(filledFlag{&req.importing, "PATH", "the path is empty; without =PATH it looks where the other tools keep their tokens"}, "import", "take the token that uthoctl or the community tool holds; --import=PATH names the file")
 	f.Lookup("import").NoOptDefVal = "auto"
 	_ = cmd.RegisterFlagCompletionFunc("store", fixed(config.StoreKeyring, config.StoreFile))
-	cmd.RunE = a.body(func(ctx context.Context, _ []string) error {
-		switch { // empty as from a variable that is not set: not what was meant by the flag
-		case f.Changed("import") && strings.TrimSpace(req.importing) == "":
-			return usagef("--import: the path is empty").with("without =PATH it looks where the other tools keep their tokens: %s", a.command("login", "--import"))
-		case f.Changed("store") && strings.TrimSpace(req.store) == "":
-			return usagef("--store is empty: it is keyring or file")
-		}
-		return a.login(ctx, req)
-	})
+	cmd.RunE = a.body(func(ctx context.Context, _ []string) error { return a.login(ctx, req) })
 	return cmd
 }
 
@@ -172,8 +164,6 @@ func (a *app) loginTarget(req loginRequest) (*session, config.Profile, error) {
 		p = config.Profile{Name: name}
 	}
 	switch {
-	case req.store != "" && req.store != config.StoreKeyring && req.store != config.StoreFile:
-		return nil, none, usagef("--store %s: it is keyring or file", quoteText(req.store))
 	case req.store != "":
 		p.Store, p.CredentialCommand = req.store, nil
 	case len(p.CredentialCommand) > 0:

@@ -22,7 +22,7 @@ the two variables that lead utho and other clients to it.`,
 		Args:              a.none,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	serve.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "loopback address and port; port 0 takes a free one")
+	serve.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "loopback address and port, as `HOST:PORT`; port 0 takes a free one")
 	serve.RunE = a.plain(func(ctx context.Context, _ []string) error { return a.serveSandbox(ctx, addr) })
 	reset := &cobra.Command{
 		Use:               "reset",

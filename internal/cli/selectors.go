@@ -22,7 +22,7 @@ type selectors struct {
 func (s *selectors) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.Var(&onceFlag{Value: (*globFlag)(&s.name)}, "name", "only names that match this pattern: * ? [a-z], for example 'ci-*'")
-	f.Var(&onceFlag{Value: &s.scope}, "scope", "only this scope: read-only or write")
+	f.Var(&onceFlag{Value: &s.scope}, "scope", "only tokens of this `SCOPE`: read-only or write")
 	f.Lookup("scope").DefValue = "" // which the help then leaves out
 	f.Var(&onceFlag{Value: (*lifetimeFlag)(&s.older)}, "older-than", "only tokens older than this: 90m, 36h, 30d, 12w")
 	f.Var(&onceFlag{Value: (*lifetimeFlag)(&s.new)}, "newer-than", "only tokens newer than this: 90m, 36h, 30d, 12w")

@@ -48,9 +48,9 @@ may be repeated.
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	f := cmd.Flags()
-	f.Var(&req.scope, "scope", "what the token may do: read-only or write")
+	f.Var(&req.scope, "scope", "what the token may do; `SCOPE` is read-only or write")
 	f.Var((*lifetimeFlag)(&req.lifetime), "expires-in", "write an expiry into the name: 90m, 36h, 30d, 12w")
-	f.StringArrayVar(&req.to, "to", nil, "where the secret goes (repeatable): stdout, file:PATH, env:PATH#NAME, profile:NAME, exec:COMMAND")
+	f.StringArrayVar(&req.to, "to", nil, "take the secret to `DEST` (repeatable): stdout, file:PATH, env:PATH#NAME, profile:NAME, exec:COMMAND")
 	f.BoolVar(&req.allowDuplicate, "allow-duplicate", false, "make it although the name is taken")
 	f.BoolVar(&req.dryRun, "dry-run", false, "check everything, make nothing")
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))

@@ -34,7 +34,7 @@ deleted token stops working at once and cannot be brought back.`,
 	}
 	req.bind(cmd)
 	f := cmd.Flags()
-	f.StringArrayVar(&req.except, "except", nil, "with selectors: not this ID or NAME (repeatable)")
+	f.StringArrayVar(&req.except, "except", nil, "with selectors: not this `ID|NAME` (repeatable)")
 	f.BoolVarP(&req.yes, "yes", "y", false, "do not ask")
 	f.BoolVar(&req.dryRun, "dry-run", false, "say what would be deleted, delete nothing")
 	f.BoolVar(&req.ignoreMissing, "ignore-missing", false, "a token that is not there is no error")

@@ -45,7 +45,7 @@ says exactly what stands.
 		ValidArgsFunction: a.completeTokens(1),
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&req.to, "to", nil, "where the new secret goes (repeatable): stdout, file:PATH, env:PATH#NAME, profile:NAME, exec:COMMAND")
+	f.StringArrayVar(&req.to, "to", nil, "take the new secret to `DEST` (repeatable): stdout, file:PATH, env:PATH#NAME, profile:NAME, exec:COMMAND")
 	f.Var((*lifetimeFlag)(&req.lifetime), "expires-in", "write this expiry into the name: 90m, 36h, 30d, 12w")
 	f.BoolVar(&req.keepOld, "keep-old", false, "do not delete the old token")
 	f.BoolVarP(&req.yes, "yes", "y", false, "do not ask")

@@ -59,11 +59,11 @@ utho token delete --expired finds the token.`,
 		return nil
 	}
 	f := cmd.Flags()
-	f.Var(&req.scope, "scope", "what the token may do: read-only or write")
-	f.StringVar(&req.prefix, "name", "utho-run", "what the token's name begins with")
+	f.Var(&req.scope, "scope", "what the token may do; `SCOPE` is read-only or write")
+	f.StringVar(&req.prefix, "name", "utho-run", "`PREFIX` of the token's name")
 	f.Var((*lifetimeFlag)(&req.ttl), "ttl", "expiry in the token's name: 90m, 36h, 30d, 12w")
 	f.Lookup("ttl").DefValue = "24h"
-	f.StringArrayVar(&req.env, "env", nil, "variable that gets the secret (repeatable; default UTHO_API_KEY and UTHO_TOKEN)")
+	f.StringArrayVar(&req.env, "env", nil, "`NAME` of a variable that gets the secret (repeatable; default UTHO_API_KEY and UTHO_TOKEN)")
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
 	cmd.RunE = a.plain(func(ctx context.Context, args []string) error {
 		req.argv = args
