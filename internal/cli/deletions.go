@@ -96,7 +96,12 @@ func (a *app) settle(soft context.Context, s *session, work []*deletion) {
 				d.err = failf(exitUnknown, "unknown_outcome", "delete token %s: %w before an answer came; whether it is gone could not be seen: %v", d.ID, context.Cause(soft), err).
 					with("%s", a.command("token", "list", "-o", "wide"))
 			case d.err != nil && !errors.Is(d.err, utho.ErrUnauthorized):
-				d.err = fmt.Errorf("%w; whether it is gone could not be seen: %v", d.err, err)
+				f := classify(fmt.Errorf("%w; whether it is gone could not be seen: %v", d.err, err))
+				if f.exit == exitError {
+					f.exit, f.code = exitUnknown, "unknown_outcome"
+					f = f.with("%s", a.command("token", "list", "-o", "wide"))
+				}
+				d.err = f
 			}
 		}
 		return
@@ -157,7 +162,7 @@ func (a *app) writeDeletions(f format, work []*deletion, dry bool) error {
 
 // deletionError is the end of a delete: nothing where all went, the one error
 // where all failed the same way, else a partial failure that names each.
-func (a *app) deletionError(soft context.Context, work []*deletion, stopped error) error {
+func (a *app) deletionError(soft context.Context, req deleteRequest, work []*deletion, stopped error) error {
 	var failed []*deletion
 	untried := 0
 	for _, d := range work {
@@ -202,5 +207,15 @@ func (a *app) deletionError(soft context.Context, work []*deletion, stopped erro
 	if same {
 		return &failure{exit: first.exit, code: first.code, msg: text, hint: first.hint, err: failed[0].err}
 	}
-	return &failure{exit: exitPartial, code: "partial", msg: text, hint: "the same command again tries those that are left", err: failed[0].err}
+	hint := "the same command again tries those that are left"
+	if len(req.args) > 0 { // it would miss those that are gone
+		var left []string
+		for _, d := range work {
+			if !d.Deleted {
+				left = append(left, d.ID)
+			}
+		}
+		hint = a.deleteCommand(left...)
+	}
+	return &failure{exit: exitPartial, code: "partial", msg: text, hint: hint, err: failed[0].err}
 }

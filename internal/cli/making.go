@@ -121,6 +121,9 @@ func (m *making) findLost(soft, hard context.Context, lost error) error {
 			}
 			found = append(found, t)
 		}
+		if sure {
+			m.token = found[0]
+		}
 		if sure && m.unique {
 			err := m.remove(hard, found[0].ID)
 			if err == nil {
@@ -169,7 +172,7 @@ func (m *making) left(cause error, tokens []utho.Token, removal error) error {
 // asked for again, but where that cannot help or a signal came.
 func (m *making) look(ctx, soft context.Context, enough func([]utho.Token) bool) (list *utho.TokenList, err error) {
 	for wait := 250 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		l, listErr := m.s.client.ListTokens(ctx)
+		l, listErr := m.list(ctx)
 		switch {
 		case listErr == nil:
 			if list = l; enough(m.fresh(l.Tokens)) {
@@ -243,6 +246,9 @@ func (m *making) confirm(soft, hard context.Context) error {
 	found := m.recent(fresh)
 	asked := m.asked(found)
 	switch {
+	case len(found) == 0 && len(fresh) > 0 && len(m.asked(fresh)) == 0:
+		// An earlier rotation asked for the same scope.
+		return m.left(fmt.Errorf("create %s: what is new and has that name has not the scope %s that was asked for, so the secret was not given out", quoteText(m.req.Name), m.req.Scope), fresh, nil)
 	case len(found) == 0 && len(fresh) > 0:
 		m.a.note("warning: what is new and named %s may be what an earlier rotation made (%s), so the id and the scope of this one are not confirmed", quoteText(m.req.Name), idList(fresh))
 		return nil

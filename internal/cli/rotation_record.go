@@ -292,11 +292,11 @@ func (a *app) resume(soft context.Context, s *session, rec *rotationRecord, old 
 	left := rec.left(list.Tokens)
 	since := rec.Started.Local().Format("2006-01-02 15:04:05")
 	if len(left) == 0 {
-		if rec.mayAppear() {
-			a.note("an earlier rotation of %s, begun %s, was killed while it made a token; the list shows nothing of it, but it may still appear: its secret is lost", old.ID, since)
-		} else {
-			a.note("an earlier rotation of %s, begun %s, left nothing behind", old.ID, since)
+		if rec.mayAppear() { // a rotation that goes on from here writes a record of its own over this one
+			a.note("an earlier rotation of %s, begun %s, was cut short while it made a token; the list shows nothing of it, but it may still appear: its secret is lost", old.ID, since)
+			return false, nil
 		}
+		a.note("an earlier rotation of %s, begun %s, left nothing behind", old.ID, since)
 		rec.end()
 		return false, nil
 	}
@@ -309,6 +309,16 @@ func (a *app) resume(soft context.Context, s *session, rec *rotationRecord, old 
 		rec.end()
 	}
 	names := idList(left)
+	if len(left) > 1 { // none of them has been delivered: the id would be known
+		var each []string
+		for _, t := range left {
+			each = append(each, t.ID)
+		}
+		return true, failf(exitUnknown, "unknown_outcome",
+			"earlier rotations of %s, the last begun %s, were killed before they delivered anything: tokens %s, named %s, are new, one of them at least was made so, and its secret is lost; the old token %s still works",
+			old.ID, since, names, quoteText(left[0].Name), old.ID).
+			with("delete those that nobody uses, then rotate again: %s", a.deleteCommand(each...))
+	}
 	switch rec.Stage {
 	case stageSent, stageMade:
 		return true, failf(exitUnknown, "unknown_outcome",

@@ -109,7 +109,7 @@ func (a *app) deleteTokens(soft context.Context, req deleteRequest) error {
 	a.settle(soft, s, work)
 	a.mentionOwn(s, work)
 	unwritten := a.writeDeletions(format, work, false)
-	err = a.deletionError(soft, work, stopped)
+	err = a.deletionError(soft, req, work, stopped)
 	if err == nil {
 		return unwritten
 	}

@@ -191,6 +191,9 @@ func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
 func (r *rotation) run(soft, hard context.Context, out *secretOutput, v views) error {
 	a := r.a
 	if err := r.post(soft, hard); err != nil {
+		if r.token.ID != "" { // its answer was lost; a record that cannot be written says less
+			_ = r.record.reach(stageMade, r.token.ID)
+		}
 		r.record.endUnless(exitUnknown, err)
 		return r.oldWorks(err)
 	}

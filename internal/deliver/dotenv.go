@@ -312,6 +312,10 @@ func hasMore(value []byte, exported bool) bool {
 			}
 		case c == '\'' || c == '"' || c == '`':
 			open = c
+		case c == '$' && i+1 < len(value) && (value[i+1] == '(' || value[i+1] == '{'):
+			if i = closing(value, i+1); i < 0 {
+				return true
+			}
 		case c == ';' || c == '&' || c == '|':
 			return true
 		case isBlank(c):
@@ -323,6 +327,25 @@ func hasMore(value []byte, exported bool) bool {
 		}
 	}
 	return false
+}
+
+// closing finds where the bracket at i is closed, -1 if it is not.
+func closing(value []byte, i int) int {
+	left, right := value[i], byte(')')
+	if left == '{' {
+		right = '}'
+	}
+	for depth := 0; i < len(value); i++ {
+		switch value[i] {
+		case left:
+			depth++
+		case right:
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
 }
 
 // quoteValue writes a value so that a shell and the usual dotenv readers read it back:

@@ -258,8 +258,11 @@ func makeLockFile(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		info, err := os.Lstat(path)
-		if err == nil && !info.Mode().IsRegular() {
-			err = errors.New("not a regular file")
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // it went meanwhile; who locks makes it again
+			return nil
+		case err == nil && !info.Mode().IsRegular():
+			return errors.New("not a regular file")
 		}
 		return err
 	}
