@@ -58,6 +58,13 @@ func fixed(values ...string) cobra.CompletionFunc {
 	}
 }
 
+// noFiles has flags that take anything but the name of a file.
+func noFiles(cmd *cobra.Command, flags ...string) {
+	for _, flag := range flags {
+		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions) // fails only for a flag that is not there
+	}
+}
+
 func (a *app) completeGlobals(root *cobra.Command) {
 	for flag, f := range map[string]cobra.CompletionFunc{
 		"output":  fixed("table", "wide", "json", "yaml", "csv", "markdown", "id"),

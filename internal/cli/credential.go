@@ -128,8 +128,8 @@ func (s *session) replace() string {
 // loginTo is the command that logs in to a profile at the address of this one.
 func (a *app) loginTo(profile string) string {
 	line := "utho -p " + quote(profile)
-	if a.flags.apiURL != "" {
-		line += " --api-url " + quote(a.flags.apiURL)
+	if url := a.typedAddress(); url != "" {
+		line += " --api-url " + quote(url)
 	}
 	return line + " login"
 }
@@ -197,7 +197,10 @@ func (a *app) hold(ctx context.Context) (file *config.File, release func(), err 
 	if err != nil {
 		return nil, nil, err
 	}
-	if release, err = config.Hold(ctx, paths); err != nil {
+	waiting := time.AfterFunc(2*time.Second, func() { a.note("waiting for another login or logout of yours to end") })
+	release, err = config.Hold(ctx, paths)
+	waiting.Stop()
+	if err != nil {
 		return nil, nil, err
 	}
 	if file, err = config.Load(paths.File()); err != nil {
@@ -205,6 +208,15 @@ func (a *app) hold(ctx context.Context) (file *config.File, release func(), err 
 		return nil, nil, err
 	}
 	return file, release, nil
+}
+
+// canHold tries hold, before anything is made that needs it.
+func (a *app) canHold(ctx context.Context) error {
+	_, release, err := a.hold(ctx)
+	if err == nil {
+		release()
+	}
+	return err
 }
 
 func (a *app) keyring() *auth.KeyringStore {
@@ -220,6 +232,8 @@ func (a *app) readSecret(ctx context.Context, s *session) (err error) {
 	case "environment":
 		return nil
 	case sandboxName:
+		ctx, cancel := context.WithTimeout(ctx, s.timeout)
+		defer cancel()
 		s.secret, err = s.box.OperatorSecret(ctx)
 		return err
 	case "command":

@@ -133,9 +133,14 @@ func (f *onceFlag) Set(text string) error {
 // flagError is what a flag that cannot be read says. It never repeats a value
 // of an unknown flag, or of one that takes none: it may be a secret.
 func (a *app) flagError(cmd *cobra.Command, err error) error {
-	called := cmd.CommandPath()
+	called, in := cmd.CommandPath(), ""
+	if cmd.HasParent() {
+		in = called + ": "
+	}
 	var unknown *pflag.NotExistError
 	var bad *pflag.InvalidValueError
+	var bare *pflag.ValueRequiredError
+	f := usagef("%s%w", in, err)
 	switch {
 	case errors.As(err, &unknown):
 		name := unknown.GetSpecifiedName()
@@ -143,23 +148,23 @@ func (a *app) flagError(cmd *cobra.Command, err error) error {
 		if unknown.GetSpecifiedShortnames() != "" {
 			shown = "-" + name
 		}
-		f := usagef("%s has no flag %s", called, shown)
+		f = usagef("%s has no flag %s", called, shown)
 		if h := a.habit(cmd, name); h != "" {
 			return f.with("%s", h)
 		}
-		return f.with("%s --help", called)
 	case errors.As(err, &bad) && bad.GetFlag().Value.Type() == "bool":
-		f := usagef("%s: --%s takes no value", called, bad.GetFlag().Name)
+		f = usagef("%s--%s takes no value", in, bad.GetFlag().Name)
 		if bad.GetFlag().Name == "with-token" {
 			return f.with("pipe the token: %s < FILE", a.command("login", "--with-token"))
 		}
-		return f.with("%s --help", called)
 	case errors.As(err, &bad):
-		return usagef("%s: --%s: %w", called, bad.GetFlag().Name, bad.Unwrap()).with("%s --help", called)
+		f = usagef("%s--%s: %w", in, bad.GetFlag().Name, bad.Unwrap())
+	case errors.As(err, &bare):
+		f = usagef("%s--%s needs a value", in, bare.GetFlag().Name)
 	case errors.As(err, new(*pflag.InvalidSyntaxError)):
-		return usagef("%s: there is a flag without a name", called).with("%s --help", called)
+		f = usagef("%sthere is a flag without a name", in)
 	}
-	return usagef("%s: %w", called, err).with("%s --help", called)
+	return f.with("%s --help", called)
 }
 
 // habit is what to type here in the place of a flag of other tools.

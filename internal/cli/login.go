@@ -89,6 +89,9 @@ func (a *app) login(ctx context.Context, req loginRequest) error {
 	if err == nil {
 		err = config.Try(ctx, paths, makeCurrent(profile))
 	}
+	if err == nil {
+		err = a.canHold(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("the profile cannot be kept: %w", err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/pkg/utho"
 )
 
 // consoleURL is the web page where a person makes the first token.
@@ -222,13 +223,22 @@ func (a *app) command(words ...string) string {
 	if a.flags.profile != "" {
 		line = append(line, "-p", quote(a.flags.profile))
 	}
-	if a.flags.apiURL != "" {
-		line = append(line, "--api-url", quote(a.flags.apiURL))
+	if url := a.typedAddress(); url != "" {
+		line = append(line, "--api-url", quote(url))
 	}
 	for _, w := range words {
 		line = append(line, quote(w))
 	}
 	return strings.Join(line, " ")
+}
+
+// typedAddress is --api-url where it can be used: one that is refused may hold a
+// password, and helps nobody.
+func (a *app) typedAddress() string {
+	if _, err := utho.Origin(a.flags.apiURL); err != nil {
+		return ""
+	}
+	return a.flags.apiURL
 }
 
 // about is a.command with ids behind the words, and -- before them where one

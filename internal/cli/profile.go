@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -137,6 +138,9 @@ func (a *app) useProfile(ctx context.Context, name string) error {
 		return err
 	}
 	err = config.Update(ctx, paths, func(e *config.Edit) error { return e.SetCurrent(p.Name) })
+	if errors.Is(err, config.ErrNoProfile) { // removed meanwhile
+		return noProfile(name)
+	}
 	if err != nil {
 		return err
 	}

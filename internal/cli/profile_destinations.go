@@ -63,6 +63,9 @@ func (d *profileDestination) Prepare(ctx context.Context) error {
 	if err := d.store.Probe(ctx, d.ref); err != nil {
 		return err
 	}
+	if err := d.a.canHold(ctx); err != nil {
+		return err
+	}
 	paths, err := d.a.paths()
 	if err != nil {
 		return err
@@ -195,6 +198,9 @@ func (d *ownDestination) String() string { return "profile:" + d.s.profile }
 
 func (d *ownDestination) Prepare(ctx context.Context) error {
 	if err := d.s.store.Probe(ctx, d.s.ref()); err != nil {
+		return err
+	}
+	if err := d.a.canHold(ctx); err != nil {
 		return err
 	}
 	paths, err := d.a.paths()

@@ -6,6 +6,7 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,7 @@ the two variables that lead utho and other clients to it.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	serve.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "loopback address and port, as `HOST:PORT`; port 0 takes a free one")
+	noFiles(serve, "addr")
 	serve.RunE = a.plain(func(ctx context.Context, _ []string) error { return a.serveSandbox(ctx, addr) })
 	reset := &cobra.Command{
 		Use:               "reset",
@@ -34,6 +36,8 @@ the two variables that lead utho and other clients to it.`,
 			if err != nil {
 				return err
 			}
+			ctx, cancel := context.WithTimeout(ctx, time.Duration(a.flags.timeout))
+			defer cancel()
 			if err := box.Reset(ctx); err != nil {
 				return err
 			}
@@ -70,7 +74,9 @@ func (a *app) serveSandbox(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
-	secret, err := box.OperatorSecret(ctx)
+	wait, cancel := context.WithTimeout(ctx, time.Duration(a.flags.timeout))
+	defer cancel()
+	secret, err := box.OperatorSecret(wait)
 	if err != nil {
 		return err
 	}

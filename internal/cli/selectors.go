@@ -28,6 +28,7 @@ func (s *selectors) bind(cmd *cobra.Command) {
 	f.Var(&onceFlag{Value: (*lifetimeFlag)(&s.new)}, "newer-than", "only tokens newer than this: 90m, 36h, 30d, 12w")
 	f.BoolVar(&s.expired, "expired", false, "only tokens whose name carries an expiry that has passed")
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
+	noFiles(cmd, "name", "older-than", "newer-than")
 	cmd.PreRun = func(*cobra.Command, []string) {
 		s.set = s.expired // --expired=false chooses nothing; alone it must not mean all
 		for _, name := range []string{"name", "scope", "older-than", "newer-than"} {

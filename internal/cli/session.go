@@ -97,6 +97,12 @@ func (a *app) prepareSandbox(s *session) error {
 
 // prepareProfile reads a profile. A profile that was named must be there.
 func (a *app) prepareProfile(s *session, c choice) error {
+	asked := firstOf(a.flags.apiURL, a.getenv("UTHO_API_URL"))
+	if s.baseURL = asked; asked != "" {
+		if err := s.setOrigin(); err != nil {
+			return err
+		}
+	}
 	file, err := a.profiles()
 	if err != nil {
 		return err
@@ -117,7 +123,7 @@ func (a *app) prepareProfile(s *session, c choice) error {
 	}
 	s.profile, s.tokenID = p.Name, p.TokenID
 	stored := addressOf(p)
-	s.baseURL = firstOf(a.flags.apiURL, a.getenv("UTHO_API_URL"), stored)
+	s.baseURL = firstOf(asked, stored)
 	if err := s.setOrigin(); err != nil {
 		return err
 	}

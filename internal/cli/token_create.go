@@ -55,6 +55,7 @@ may be repeated.
 	f.BoolVar(&req.dryRun, "dry-run", false, "check everything, make nothing")
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
 	_ = cmd.RegisterFlagCompletionFunc("to", completeDestinations)
+	noFiles(cmd, "expires-in")
 	cmd.RunE = a.body(func(ctx context.Context, args []string) error {
 		req.name = args[0]
 		return a.createToken(ctx, req)

@@ -50,6 +50,7 @@ says exactly what stands.
 	f.BoolVar(&req.keepOld, "keep-old", false, "do not delete the old token")
 	f.BoolVarP(&req.yes, "yes", "y", false, "do not ask")
 	_ = cmd.RegisterFlagCompletionFunc("to", completeDestinations)
+	noFiles(cmd, "expires-in")
 	cmd.RunE = a.body(func(ctx context.Context, args []string) error {
 		req.arg = args[0]
 		return a.rotateToken(ctx, req)

@@ -65,6 +65,7 @@ utho token delete --expired finds the token.`,
 	f.Lookup("ttl").DefValue = "24h"
 	f.StringArrayVar(&req.env, "env", nil, "`NAME` of a variable that gets the secret (repeatable; default UTHO_API_KEY and UTHO_TOKEN)")
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
+	noFiles(cmd, "name", "ttl", "env")
 	cmd.RunE = a.plain(func(ctx context.Context, args []string) error {
 		req.argv = args
 		return a.runWithToken(ctx, req)

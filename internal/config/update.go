@@ -79,7 +79,8 @@ func Hold(ctx context.Context, p Paths) (release func(), err error) {
 }
 
 func unwritable(err error) bool {
-	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) ||
+		errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) // no room for a lock file: a logout needs none
 }
 
 func makeFolder(p Paths) error {
@@ -96,10 +97,16 @@ func update(ctx context.Context, p Paths, edit func(*Edit) error, write func(pat
 	if err := makeFolder(p); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	wait, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
-	unlock, err := privfile.Lock(ctx, p.lock())
-	if err != nil {
+	unlock, err := privfile.Lock(wait, p.lock())
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return fmt.Errorf("write configuration: %w", context.Cause(ctx))
+	case wait.Err() != nil:
+		return fmt.Errorf("write configuration: another utho has not ended within %v: it holds %s", lockWait, p.lock())
+	default:
 		return fmt.Errorf("write configuration: %w", err)
 	}
 	defer unlock()

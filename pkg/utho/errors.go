@@ -124,10 +124,10 @@ func kindOfStatus(status int, message string) error {
 // service sends failures with HTTP 200 and has no field for a code, so this is a heuristic, and
 // this function is the only place for it. In this order:
 //
-//  0. words about how many there may be ("limit reached", "no API key left", "not allowed to create
+//  0. words about a bad key or none ("Please provide a valid API key", "invalid token", "token has
+//     expired", "API key is required", "unauthenticated", "Unauthorized access") are ErrUnauthorized,
+//  1. words about how many there may be ("limit reached", "no API key left", "not allowed to create
 //     more than 5") are none of these,
-//  1. words about a bad key or none ("Please provide a valid API key", "invalid token", "token has
-//     expired", "API key is required", "unauthenticated") are ErrUnauthorized,
 //  2. words about a missing right ("permission", "write access", "read-only", "forbidden",
 //     "not authorized to …") are ErrForbidden,
 //  3. words about authorization ("Unauthorized access", "not authorized") are ErrUnauthorized,
@@ -146,10 +146,10 @@ func kindOfMessage(message string) error {
 		return false
 	}
 	switch {
+	case badKey(m) || has("unauthorized access"):
+		return ErrUnauthorized
 	case has("limit", "limits", "quota", "maximum", "too many", "more than", "no more", "left"):
 		return nil
-	case badKey(m):
-		return ErrUnauthorized
 	case has("permission denied", "no permission", "no permissions", "without permission", "not permitted",
 		"insufficient permission", "insufficient permissions", "insufficient scope", "insufficient privileges",
 		"not have permission", "not have permissions", "not have the permission", "not have the required permission",
@@ -184,13 +184,14 @@ func plainWords(message string) string {
 // name" is about a name, "no token was made" about a new one.
 func badKey(m string) bool {
 	for _, phrase := range []string{"unauthenticated", "authentication", "not authenticated", "not logged in", "must be logged in", "login required",
-		"please login", "please log in", "please sign in", "session expired", "session has expired"} {
+		"please login", "please log in", "please sign in", "session expired", "session has expired",
+		"unable to authenticate", "could not authenticate", "failed to authenticate"} {
 		if strings.Contains(m, " "+phrase+" ") {
 			return true
 		}
 	}
 	for _, key := range []string{"api key", "apikey", "api token", "access token", "auth token", "authorization token", "bearer token", "token", "key", "credential", "credentials"} {
-		for _, before := range []string{"valid ", "invalid ", "incorrect ", "bad ", "wrong ", "expired ", "revoked ", "missing ", "no "} {
+		for _, before := range []string{"valid ", "invalid ", "incorrect ", "bad ", "wrong ", "expired ", "revoked ", "disabled ", "missing ", "provide ", "provide an ", "provide your ", "no "} {
 			for rest := m; ; {
 				_, after, found := strings.Cut(rest, " "+before+key+" ")
 				if !found {
@@ -198,7 +199,7 @@ func badKey(m string) bool {
 				}
 				next, _, _ := strings.Cut(after, " ")
 				switch next {
-				case "name", "names", "id", "ids", "type", "scope", "length", "value", "found", "with", "named", "exists", "matches", "matching":
+				case "name", "names", "id", "ids", "type", "scope", "length", "value", "limit", "quota", "found", "with", "named", "exists", "matches", "matching":
 				case "", "given", "provided", "supplied", "specified", "sent", "present", "in":
 					return true
 				default:
@@ -210,7 +211,7 @@ func badKey(m string) bool {
 			}
 		}
 		for _, after := range []string{
-			" is invalid", " is not valid", " invalid", " not valid", " has expired", " is expired", " expired", " has been revoked", " was revoked", " is revoked",
+			" is invalid", " is not valid", " invalid", " not valid", " has expired", " is expired", " expired", " has been disabled", " is disabled", " disabled", " is not active", " is inactive", " has been revoked", " was revoked", " is revoked",
 			" has been blacklisted", " is missing", " missing", " is required", " required", " not provided", " is not provided", " was not provided",
 			" not supplied", " was not supplied", " not given", " was not given", " not sent", " was not sent", " is incorrect", " is wrong",
 		} {

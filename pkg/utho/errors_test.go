@@ -19,7 +19,14 @@ func TestKindOfMessage(t *testing.T) {
 	t.Parallel()
 	for message, want := range map[string]error{
 		"Unauthorized access. Please provide a valid API key.": ErrUnauthorized,
-		"UNAUTHORIZED":                                   ErrUnauthorized,
+		"UNAUTHORIZED": ErrUnauthorized,
+		"Unauthorized access. You have 3 attempts left.": ErrUnauthorized,
+		"Invalid API key. 2 attempts left.":              ErrUnauthorized,
+		"Too many invalid API key attempts":              ErrUnauthorized,
+		"Please provide api key":                         ErrUnauthorized,
+		"Please provide token name":                      nil,
+		"API key has been disabled":                      ErrUnauthorized,
+		"Unable to authenticate":                         ErrUnauthorized,
 		"unauthorised access":                            ErrUnauthorized,
 		"You are not authorized.":                        ErrUnauthorized,
 		"Authorization failed":                           ErrUnauthorized,
