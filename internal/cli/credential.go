@@ -46,7 +46,7 @@ func (a *app) named() (flag, variable string) {
 // command.
 func (a *app) warnWinner(profile string) {
 	variable, _, _ := a.environmentCredential()
-	other := strings.TrimSpace(a.getenv("UTHO_PROFILE"))
+	_, other := a.named()
 	switch {
 	case variable != "" && !strings.EqualFold(other, sandboxName):
 		a.note("warning: %s is set and still wins over this profile", variable)
@@ -210,13 +210,19 @@ func (a *app) hold(ctx context.Context) (file *config.File, release func(), err 
 	return file, release, nil
 }
 
-// canHold tries hold, before anything is made that needs it.
-func (a *app) canHold(ctx context.Context) error {
+// tryEdit tries hold and a change of the configuration, before anything is made
+// that needs them. Nothing is changed.
+func (a *app) tryEdit(ctx context.Context, edit func(*config.Edit) error) error {
 	_, release, err := a.hold(ctx)
-	if err == nil {
-		release()
+	if err != nil {
+		return err
 	}
-	return err
+	release()
+	paths, err := a.paths()
+	if err != nil {
+		return err
+	}
+	return config.Try(ctx, paths, edit)
 }
 
 func (a *app) keyring() *auth.KeyringStore {

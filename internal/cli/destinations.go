@@ -111,11 +111,7 @@ func (d *destinations) prepare(ctx context.Context) (err error) {
 		f.msg += "; nothing was created"
 		if errors.As(err, new(*auth.KeyringError)) && len(d.profiles) > 0 {
 			// The store is the active profile's: no flag chooses another here.
-			at := ""
-			if d.a.flags.apiURL != "" {
-				at = " --api-url " + quote(d.a.flags.apiURL)
-			}
-			f.hint = fmt.Sprintf("take the secret to a file with --to file:PATH, then log in with it: utho -p %s%s login --store file <PATH", quote(d.profiles[0].profile.Name), at)
+			f.hint = "take the secret to a file with --to file:PATH, then log in with it: " + d.a.loginTo(d.profiles[0].profile.Name) + " --store file <PATH"
 		}
 		return f
 	}

@@ -85,14 +85,7 @@ func (a *app) login(ctx context.Context, req loginRequest) error {
 		}
 		return fmt.Errorf("the %s cannot keep a token: %w", what, err)
 	}
-	paths, err := a.paths()
-	if err == nil {
-		err = config.Try(ctx, paths, makeCurrent(profile))
-	}
-	if err == nil {
-		err = a.canHold(ctx)
-	}
-	if err != nil {
+	if err := a.tryEdit(ctx, makeCurrent(profile)); err != nil {
 		return fmt.Errorf("the profile cannot be kept: %w", err)
 	}
 	if s.secret, err = a.readToken(ctx, s, req); err != nil {

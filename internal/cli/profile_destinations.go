@@ -63,14 +63,7 @@ func (d *profileDestination) Prepare(ctx context.Context) error {
 	if err := d.store.Probe(ctx, d.ref); err != nil {
 		return err
 	}
-	if err := d.a.canHold(ctx); err != nil {
-		return err
-	}
-	paths, err := d.a.paths()
-	if err != nil {
-		return err
-	}
-	return config.Try(ctx, paths, func(e *config.Edit) error { return e.SetProfile(d.profile) })
+	return d.a.tryEdit(ctx, func(e *config.Edit) error { return e.SetProfile(d.profile) })
 }
 
 func (d *profileDestination) taken() error {
@@ -200,15 +193,8 @@ func (d *ownDestination) Prepare(ctx context.Context) error {
 	if err := d.s.store.Probe(ctx, d.s.ref()); err != nil {
 		return err
 	}
-	if err := d.a.canHold(ctx); err != nil {
-		return err
-	}
-	paths, err := d.a.paths()
-	if err != nil {
-		return err
-	}
 	// The new token's id is not known yet, but that one can be written.
-	return config.Try(ctx, paths, func(e *config.Edit) error {
+	return d.a.tryEdit(ctx, func(e *config.Edit) error {
 		p, ok := e.Profile(d.s.profile)
 		if !ok {
 			return fmt.Errorf("profile %s: %w", d.s.profile, config.ErrNoProfile)
