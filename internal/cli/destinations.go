@@ -5,205 +5,214 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/utho/utho-cli/internal/auth"
+	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/deliver"
+	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// destinations is where a new secret goes, with what only cli knows of it.
+// destinations is where a new secret goes: what --to names, stdout, and in a rotation of
+// the token in use the profile's own secret. It implements lifecycle.Destinations over a
+// deliver.Set.
 type destinations struct {
-	a        *app
-	targets  []deliver.Target
-	profiles []*profileDestination
-	own      *ownDestination
-	set      *deliver.Set
+	p       *program
+	s       *session
+	out     *stdoutDestination
+	targets []deliver.Target
+	set     *deliver.Set
+	own     *ownSecret // nil if the profile in use does not change
 }
 
-// destinations are those of --to, and stdout where it gets anything else. Nothing
-// is touched yet.
-func (a *app) destinations(s *session, out *secretOutput) (*destinations, error) {
-	d := &destinations{a: a}
-	env := a.deliverEnv()
-	for _, spec := range out.specs {
-		var dest deliver.Destination
+// destinations are those of specs, and stdout if it gets anything. Nothing is touched.
+func (p *program) destinations(s *session, specs []deliver.Spec, out *stdoutDestination, rotate bool) (*destinations, error) {
+	d := &destinations{p: p, s: s, out: out}
+	env := deliver.Env{
+		Environ: os.Environ(), Stderr: p.console.f, Rotate: rotate,
+		Warn: func(text string) { p.console.warn("%s", text) },
+	}
+	env.Home, _ = os.UserHomeDir() // only ~/ needs one, and says so
+	toStdout := false
+	for _, spec := range specs {
+		target := deliver.Target{Spec: spec}
 		var err error
 		switch spec.Kind {
 		case deliver.KindStdout:
-			dest = out
+			target.Destination, toStdout = out, true
 		case deliver.KindProfile:
-			p, err := a.profileDestination(s, spec.Arg)
-			if err != nil {
-				return nil, err
-			}
-			d.profiles = append(d.profiles, p)
-			dest = p
+			target.Destination, err = p.newProfileSecret(s, spec.Arg)
 		default:
-			if spec.Kind == deliver.KindEnv && env.LockDir == "" {
-				_, err := a.state()
-				return nil, fmt.Errorf("--to %s takes a lock in utho's own folder: %w; nothing was created", spec, err)
-			}
-			if dest, err = deliver.New(spec, env); err != nil {
-				return nil, specError(err)
-			}
+			target.Destination, err = deliver.New(spec, env)
 		}
-		d.targets = append(d.targets, deliver.Target{Spec: spec, Destination: dest})
+		if err != nil {
+			return nil, specError(err)
+		}
+		d.targets = append(d.targets, target)
 	}
-	if out.wanted() && !d.has(deliver.KindStdout) {
+	if out.wanted() && !toStdout {
 		d.targets = append(d.targets, deliver.Target{Spec: deliver.Spec{Kind: deliver.KindStdout}, Destination: out})
 	}
 	return d, nil
 }
 
-// leaveOut forgets a profile that --to names: the rotation of the token that it
-// uses updates it anyway.
-func (d *destinations) leaveOut(profile string) {
-	d.targets = slices.DeleteFunc(d.targets, func(t deliver.Target) bool {
-		return t.Spec.Kind == deliver.KindProfile && strings.EqualFold(t.Spec.Arg, profile)
-	})
-}
-
-func (a *app) deliverEnv() deliver.Env {
-	env := deliver.Env{
-		Environ: os.Environ(),
-		Stderr:  a.errFile,
-		Warn:    func(text string) { a.note("warning: %s", text) },
-	}
-	// A missing home folder only matters where ~/ or a lock needs one; the
-	// destination says so then.
-	env.Home, _ = os.UserHomeDir()
-	if dir, err := a.state(); err == nil {
-		env.LockDir = filepath.Join(dir, "locks")
-	}
-	return env
-}
-
-func specError(err error) error {
-	f := usagef("--to: %w", err)
-	var spec *deliver.SpecError
-	if errors.As(err, &spec) && spec.Hint != "" {
-		return f.with("%s", spec.Hint)
-	}
-	return f
-}
-
-func (d *destinations) has(kind deliver.Kind) bool {
-	for _, t := range d.targets {
-		if t.Spec.Kind == kind {
-			return true
+func (d *destinations) close() {
+	if d.set != nil {
+		if err := d.set.Close(); err != nil {
+			d.p.console.warn("%v", err)
 		}
 	}
-	return false
 }
 
-// prepare checks every destination, before anything is made.
-func (d *destinations) prepare(ctx context.Context) (err error) {
+func (d *destinations) Prepare(ctx context.Context) (err error) {
 	if d.set, err = deliver.NewSet(d.targets); err != nil {
 		return specError(err)
 	}
 	if err := d.set.Prepare(ctx); err != nil {
-		f := classify(err)
-		f.msg += "; nothing was created"
-		if errors.As(err, new(*auth.KeyringError)) && len(d.profiles) > 0 {
-			// The store is the active profile's: no flag chooses another here.
-			f.hint = "take the secret to a file with --to file:PATH, then log in with it: " + d.a.loginTo(d.profiles[0].profile.Name) + " --store file <PATH"
-		}
-		return f
+		return fmt.Errorf("%w; nothing was created", err)
 	}
 	return nil
 }
 
-// made tells the profiles which token their secret belongs to.
-func (d *destinations) made(t utho.Token) {
-	for _, p := range d.profiles {
-		p.profile.TokenID = t.ID
+func (d *destinations) Rotates(ctx context.Context, old utho.Token) error {
+	if d.s.item.TokenID == "" || d.s.item.TokenID != old.ID {
+		return nil
+	}
+	d.own = &ownSecret{p: d.p, s: d.s}
+	if err := d.own.prepare(ctx); err != nil {
+		return fmt.Errorf("%w; nothing was created", err)
+	}
+	return nil
+}
+
+func (d *destinations) Deliver(ctx context.Context, i lifecycle.Issued) error {
+	d.p.secrets = append(d.p.secrets, i.Secret)
+	d.mask(i.Secret)
+	d.out.issued = i
+	t := deliver.Token{ID: i.Token.ID, Name: i.Token.Name, Secret: i.Secret}
+	_, t.Expires, _ = expiry.Split(i.Token.Name)
+	if i.Replaces != nil {
+		t.PreviousID = i.Replaces.ID
+	}
+	if err := d.set.Deliver(ctx, t); err != nil {
+		var failed *deliver.Failure
+		if errors.As(err, &failed) {
+			return &lifecycle.DeliveryError{Place: failed.Destination, Err: err}
+		}
+		return err
+	}
+	if d.own == nil {
+		return nil
+	}
+	if err := d.own.deliver(ctx, i); err != nil {
+		return &lifecycle.DeliveryError{Place: d.own.place(), Own: true, Err: err}
+	}
+	return nil
+}
+
+func (d *destinations) Undo(ctx context.Context) lifecycle.Undone {
+	u := d.set.Undo(ctx)
+	undone := lifecycle.Undone{Restored: u.Restored, Kept: u.Kept, Doubtful: u.Doubtful}
+	for _, place := range u.Unknown {
+		undone.Unknown = append(undone.Unknown, lifecycle.PlaceError(place))
+	}
+	return undone
+}
+
+func (d *destinations) Holds(ctx context.Context, sum [32]byte) (secret string, holders []string, err error) {
+	all := true
+	for _, t := range d.set.Targets() {
+		if t.Destination == deliver.Destination(d.out) && !d.out.secret {
+			continue // a document about a token whose secret goes elsewhere
+		}
+		held, readErr := t.Destination.Holds(ctx, sum)
+		switch {
+		case readErr != nil:
+			err = errors.Join(err, fmt.Errorf("%s: %w", t.Destination.Place(), readErr))
+		case held != "":
+			secret, holders = held, append(holders, t.Destination.Place())
+		}
+		all = all && held != ""
 	}
 	if d.own != nil {
-		d.own.newID = t.ID
+		held, readErr := d.own.holds(ctx, sum)
+		switch {
+		case readErr != nil:
+			err = errors.Join(err, fmt.Errorf("%s: %w", d.own.place(), readErr))
+		case held != "":
+			secret, holders = held, append(holders, d.own.place())
+		}
+		all = all && held != ""
 	}
+	if !all {
+		secret = ""
+	}
+	return secret, holders, err
 }
 
-// deliver takes the secret to all of them, or to none. A signal leaves what is
-// under way some seconds.
-func (d *destinations) deliver(soft, hard context.Context, secret string) error {
-	ctx, done := leaveRoom(hard, soft, lastAnswer)
-	defer done()
-	err := d.set.Deliver(ctx, secret)
-	if err != nil {
-		d.a.seeSignal()
-	}
-	switch {
-	case err == nil:
-		return nil
-	case soft.Err() != nil: // a command on the terminal is sent Ctrl-C too
-		f := classify(context.Cause(soft))
-		f.msg += ": " + err.Error()
-		return f
-	}
-	return &failure{exit: exitError, code: "error", msg: err.Error(), err: err}
-}
-
-func (d *destinations) close() {
-	if d.set == nil {
-		return
-	}
-	if err := d.set.Close(); err != nil {
-		d.a.note("warning: %v", err)
-	}
-}
-
-// arrows names where the secret goes, where that is not stdout alone.
-func (d *destinations) arrows() string {
-	if names := d.names(); names != "" {
-		return "; to " + names
-	}
-	return ""
-}
-
-// went says where the secret has gone.
-func (d *destinations) went() string {
-	for _, t := range d.targets {
-		if out, ok := t.Destination.(*secretOutput); ok && out.secret {
-			return "its secret is shown this once" + d.arrows()
+func (d *destinations) Places() []string {
+	var places []string
+	for _, place := range d.set.Places() {
+		if place != "stdout" || d.out.secret {
+			places = append(places, place)
 		}
 	}
-	return "its secret went to " + d.names()
+	if d.own != nil {
+		places = append(places, d.own.place())
+	}
+	return places
 }
 
-// names are the destinations but stdout.
+func (d *destinations) Recorded(ctx context.Context) (lifecycle.Recorded, bool, error) {
+	r, ok, err := d.set.Recorded(ctx)
+	return lifecycle.Recorded(r), ok, err
+}
+
+// names are the destinations but stdout, as they were typed.
 func (d *destinations) names() string {
 	var names []string
 	for _, t := range d.targets {
 		if t.Spec.Kind != deliver.KindStdout {
-			names = append(names, t.String())
+			names = append(names, t.Destination.String())
 		}
+	}
+	if d.own != nil {
+		names = append(names, d.own.place())
 	}
 	return strings.Join(names, ", ")
 }
 
-// mask hides the secret in the log of GitHub Actions before it leaves by a way
-// that ends up there.
-func (a *app) mask(secret string, d *destinations) {
+// went says where the secret has gone.
+func (d *destinations) went() string {
+	names := d.names()
+	switch {
+	case !d.out.secret:
+		return "its secret went to " + names
+	case names != "":
+		return "its secret is shown this once and went to " + names
+	}
+	return "its secret is shown this once"
+}
+
+// mask hides the secret in the log of GitHub Actions before it leaves by a way that ends
+// up there.
+func (d *destinations) mask(secret string) {
 	for _, t := range d.targets {
-		if out, ok := t.Destination.(*secretOutput); ok && !out.secret {
-			continue
-		}
-		if t.Spec.Kind == deliver.KindStdout || t.Spec.Kind == deliver.KindEnv {
-			a.maskSecret(secret)
+		if t.Spec.Kind == deliver.KindEnv || t.Spec.Kind == deliver.KindStdout && d.out.secret {
+			d.p.mask(secret)
 			return
 		}
 	}
 }
 
-func (a *app) maskSecret(secret string) {
-	if a.getenv("GITHUB_ACTIONS") == "true" && a.getenv("UTHO_NO_MASK") != "1" {
-		// The runner reads %25 as a percent sign in what is to be masked.
-		a.stderr("::add-mask::" + strings.ReplaceAll(secret, "%", "%25"))
+// mask tells the runner of GitHub Actions to hide a secret in its log.
+func (p *program) mask(secret string) {
+	if os.Getenv("GITHUB_ACTIONS") == "true" && os.Getenv("UTHO_NO_MASK") != "1" {
+		// The runner reads %25 as a percent sign.
+		p.console.write("::add-mask::" + strings.ReplaceAll(secret, "%", "%25") + "\n")
 	}
 }
 
@@ -212,5 +221,24 @@ func completeDestinations(_ *cobra.Command, _ []string, typed string) ([]string,
 	if strings.Contains(typed, ":") {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
-	return []string{"stdout", "file:", "env:", "profile:", "exec:"}, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
+	return []string{"stdout", "file:", "env:", "profile:", "k8s:", "exec:"}, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
+}
+
+// destinationFlag binds --to.
+func destinationFlag(cmd *cobra.Command, to *[]string) {
+	cmd.Flags().StringArrayVar(to, "to", nil, "send the secret to `DEST` (repeatable); see utho help destinations")
+	_ = cmd.RegisterFlagCompletionFunc("to", completeDestinations)
+}
+
+// profileOf is the new profile of --to profile:NAME: the active one's address and store.
+func (s *session) profileOf(name string) (config.Profile, error) {
+	p := config.Profile{Name: name, APIURL: s.baseURL, TimeZone: s.profile.TimeZone, Store: s.kind}
+	switch s.kind {
+	case config.StoreKeyring, config.StoreFile:
+		return p, nil
+	case sandboxName:
+		return p, hintf(usagef("--to profile:%s: a token of the sandbox is kept by no profile", name), "send it to a file: --to file:PATH")
+	}
+	p.Store = config.StoreKeyring
+	return p, nil
 }

@@ -2,19 +2,22 @@ package cli
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
+	"os/exec"
 	"strings"
 
 	"github.com/utho/utho-cli/internal/auth"
+	"github.com/utho/utho-cli/internal/child"
+	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/internal/deliver"
+	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/output"
-	"github.com/utho/utho-cli/internal/sandbox"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// The exit codes, as docs/reference.md lists them.
+// The exit codes of utho itself; `token run` and `exec` have those of a shell too.
 const (
 	exitError       = 1
 	exitUsage       = 2
@@ -29,125 +32,165 @@ const (
 	exitRunFailed   = 125
 )
 
-// failure is an error that knows its exit code.
-type failure struct {
-	exit int
-	code string // the word for it in JSON
-	msg  string // what was being done to what, and what went wrong; lines after the first are indented
-	hint string // the next step, a command where there is one
-	err  error  // the cause, for errors.Is; its text is not added
+// usageError is something wrong with flags, arguments or settings.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+// hintedError is an error with the next step.
+type hintedError struct {
+	error
+	hint string
 }
 
-func (f *failure) Error() string { return f.msg }
-func (f *failure) Unwrap() error { return f.err }
+func (e *hintedError) Unwrap() error { return e.error }
 
-// with adds the next step.
-func (f *failure) with(hint string, args ...any) *failure {
-	f.hint = fmt.Sprintf(hint, args...)
-	return f
+// hintf adds the next step to an error, as a sentence with a command if there is one.
+func hintf(err error, format string, args ...any) error {
+	return &hintedError{err, fmt.Sprintf(format, args...)}
 }
 
-func failf(exit int, code, format string, args ...any) *failure {
-	err := fmt.Errorf(format, inLine(args)...)
-	return &failure{exit: exit, code: code, msg: err.Error(), err: errors.Unwrap(err)}
-}
+// authError is a credential that is missing or cannot be used.
+type authError struct{ err error }
 
-func usagef(format string, args ...any) *failure {
-	return failf(exitUsage, "usage", format, args...)
-}
+func (e *authError) Error() string { return e.err.Error() }
+func (e *authError) Unwrap() error { return e.err }
 
-// said is err with what was being done, in this program's words and not, again,
-// in the client's.
-func said(what string, err error) error { return &described{what, err} }
+func authf(format string, args ...any) error { return &authError{fmt.Errorf(format, args...)} }
 
-type described struct {
-	what string
-	err  error
-}
+// missingError is a profile that is not there.
+type missingError struct{ profile string }
 
-func (d *described) Error() string {
-	text := d.err.Error()
-	if e, ok := d.err.(*utho.Error); ok { //nolint:errorlint // only its own words are taken off
-		text = strings.TrimPrefix(text, e.Op+": ")
-	}
-	return d.what + ": " + text
-}
+func (e *missingError) Error() string { return "there is no profile " + quoteText(e.profile) }
 
-func (d *described) Unwrap() error { return d.err }
+// declinedError is an answer of no.
+type declinedError struct{ text string }
 
-// childStatus is the end of `token run`: the command's own exit status, about
-// which utho has nothing to say.
+func (e *declinedError) Error() string { return e.text }
+
+// partialError is a failure of some of several.
+type partialError struct{ err error }
+
+func (e *partialError) Error() string { return e.err.Error() }
+func (e *partialError) Unwrap() error { return e.err }
+
+// matchedError is --fail-if-any.
+type matchedError struct{ n int }
+
+func (e *matchedError) Error() string { return plural(e.n, "token") + " matched" }
+
+// runError is a failure of utho around a command that it runs.
+type runError struct{ err error }
+
+func (e *runError) Error() string { return e.err.Error() }
+func (e *runError) Unwrap() error { return e.err }
+
+// childStatus is the command's own exit status, about which utho has nothing to say.
 type childStatus int
 
 func (childStatus) Error() string { return "the command's own exit status" }
 
-// classify turns any error into what a script can rely on.
-func classify(err error) *failure {
-	var f *failure
-	if errors.As(err, &f) {
-		c := *f
-		c.msg = err.Error()
-		return &c
-	}
-	of := func(exit int, code, hint string) *failure {
-		return &failure{exit: exit, code: code, msg: err.Error(), hint: hint, err: err}
-	}
+// linesError is an error whose further lines are meant to be lines.
+type linesError struct {
+	error
+	lines []string
+}
+
+func (e *linesError) Unwrap() error { return e.error }
+
+// outcome is what a script can rely on.
+type outcome struct {
+	status int
+	code   string // of the JSON error
+}
+
+// exitOf is the one place that turns errors into exit codes.
+func exitOf(err error) outcome {
 	var in interrupted
-	var ke *auth.KeyringError
-	var box *sandbox.StoreError
+	var start *child.StartError
+	is := func(target error) bool { return errors.Is(err, target) }
 	switch {
-	case errors.As(err, &box):
-		return of(exitError, "error", "")
+	case errors.As(err, new(*lifecycle.OutcomeError)), errors.As(err, new(*auth.NotKnownError)):
+		if errors.As(err, new(*runError)) {
+			return outcome{exitRunFailed, "unknown_outcome"}
+		}
+		return outcome{exitUnknown, "unknown_outcome"}
+	case errors.As(err, new(*partialError)):
+		return outcome{exitPartial, "partial"}
 	case errors.As(err, &in):
-		return of(in.exit(), "interrupted", "")
-	case rejected(err):
-		return of(exitAuth, "auth", "log in with a token that works: utho login")
-	case errors.Is(err, utho.ErrForbidden):
-		return of(exitAuth, "forbidden", "creating and deleting needs a token with Write access: make one at "+consoleURL+" and run utho login")
-	case errors.Is(err, utho.ErrNotFound):
-		return of(exitNotFound, "not_found", "")
-	case errors.Is(err, utho.ErrOutcomeUnknown):
-		return of(exitUnknown, "unknown_outcome", "utho token list shows what stands")
-	case errors.Is(err, utho.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		return of(exitUnavailable, "unavailable", unavailableHint(err))
-	case errors.As(err, &ke):
-		return of(exitError, "error", ke.Hint())
-	default:
-		return of(exitError, "error", "")
+		return outcome{in.status(), "interrupted"}
+	case errors.As(err, new(*usageError)), isUsage(err):
+		return outcome{exitUsage, "usage"}
+	case errors.As(err, &start) && errors.As(err, new(*runError)):
+		if start.NotFound {
+			return outcome{127, "not_found"}
+		}
+		return outcome{126, "error"}
+	case errors.As(err, new(*runError)):
+		return outcome{exitRunFailed, exitOf(errors.Unwrap(runCause(err))).code}
+	case errors.As(err, new(*matchedError)):
+		return outcome{exitMatched, "matched"}
+	case errors.As(err, new(*declinedError)):
+		return outcome{exitCancelled, "cancelled"}
+	case errors.As(err, new(*missingError)), errors.As(err, new(*lifecycle.NotFoundError)), errors.As(err, new(*lifecycle.GoneError)), is(utho.ErrNotFound):
+		return outcome{exitNotFound, "not_found"}
+	case errors.As(err, new(*lifecycle.AmbiguousError)):
+		return outcome{exitAmbiguous, "ambiguous"}
+	case errors.As(err, new(*lifecycle.TakenError)):
+		return outcome{exitAmbiguous, "exists"}
+	case errors.As(err, new(*authError)), is(auth.ErrNotFound), rejected(err):
+		return outcome{exitAuth, "auth"}
+	case is(utho.ErrForbidden):
+		return outcome{exitAuth, "forbidden"}
+	case is(utho.ErrUnavailable), is(context.DeadlineExceeded):
+		return outcome{exitUnavailable, "unavailable"}
+	case is(utho.ErrOutcomeUnknown):
+		return outcome{exitUnknown, "unknown_outcome"}
 	}
+	return outcome{exitError, "error"}
 }
 
-// unavailableHint is the next step where the service cannot be reached.
-func unavailableHint(err error) string {
-	var dns *net.DNSError
-	switch {
-	case errors.As(err, new(*tls.CertificateVerificationError)):
-		return "check the certificates of this machine, and those of a proxy on the way"
-	case errors.As(err, &dns) && dns.IsNotFound:
-		return "check the address, and the network"
-	}
-	return "try again later, or give it longer with --timeout"
+// runCause is the runError in a chain.
+func runCause(err error) error {
+	var r *runError
+	errors.As(err, &r)
+	return r
 }
 
-// rejected tells whether the service rejects the credential. Any token may read,
-// so that a 403 to a list says this too, not that write scope is missing.
+// isUsage reports whether a typed error of another room says that something was
+// asked for that cannot be.
+func isUsage(err error) bool {
+	return errors.As(err, new(*utho.URLError)) || errors.As(err, new(*utho.ProxyVariableError)) ||
+		errors.As(err, new(*config.ValueError)) || errors.As(err, new(*deliver.SpecError)) ||
+		errors.As(err, new(*child.WordsError)) || errors.As(err, new(*expiry.SuffixError)) || errors.As(err, new(*lifecycle.NoExpiryError))
+}
+
+// rejected reports whether the service rejects the credential in use. Any token may
+// read, so a 403 to a list says this too, not that write scope is missing.
 func rejected(err error) bool {
 	var e *utho.Error
 	return errors.Is(err, utho.ErrUnauthorized) ||
 		errors.Is(err, utho.ErrForbidden) && errors.As(err, &e) && !strings.HasPrefix(e.Op, "create ") && !strings.HasPrefix(e.Op, "delete ")
 }
 
-// report writes the one account of an error to stderr, for a person or, with
-// -o json, as one object on one line.
-func (a *app) report(f *failure) {
-	if f.code == "auth" && a.current != nil && rejected(f.err) {
-		f.hint = a.current.mend()
-	}
-	if f.code == "forbidden" && a.current != nil && errors.Is(f.err, utho.ErrForbidden) {
-		f.hint = "creating and deleting needs a token with Write access, made at " + consoleURL + ": " + a.current.replace()
-	}
-	msg, hint := a.redact(f.msg), a.redact(f.hint)
-	if a.jsonErrors {
+// cutShort reports whether err is no more than the end of a context.
+func cutShort(err error) bool {
+	return (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) &&
+		!errors.As(err, new(*lifecycle.OutcomeError)) && !errors.As(err, new(*partialError)) && !errors.As(err, new(*lifecycle.RolledBackError)) &&
+		!errors.As(err, new(*exec.ExitError))
+}
+
+// report writes the one account of an error to stderr, for a person or, with -o json,
+// as one object on one line.
+func (p *program) report(err error) {
+	text, hint := err.Error(), p.hint(err)
+	var lines *linesError
+	errors.As(err, &lines)
+	c := p.console
+	if c.json {
 		var doc struct {
 			Error struct {
 				Code    string `json:"code"`
@@ -156,97 +199,23 @@ func (a *app) report(f *failure) {
 				Exit    int    `json:"exit_code"`
 			} `json:"error"`
 		}
-		doc.Error.Code, doc.Error.Message, doc.Error.Hint, doc.Error.Exit = f.code, msg, hint, f.exit
-		_ = output.JSONLine(a.errFile, doc) // a broken stderr never stops a command
+		if lines != nil {
+			text += "\n" + strings.Join(lines.lines, "\n")
+		}
+		o := exitOf(err)
+		doc.Error.Code, doc.Error.Message, doc.Error.Hint, doc.Error.Exit = o.code, p.redact(text), p.redact(hint), o.status
+		var b strings.Builder
+		_ = output.JSONLine(&b, doc) // to memory: it cannot fail
+		c.write(b.String())
 		return
 	}
-	a.note("%s", lines(msg))
+	c.line("utho:", red, text)
+	if lines != nil {
+		for _, l := range lines.lines {
+			c.plain("  " + l)
+		}
+	}
 	if hint != "" {
-		a.note("hint: %s", hint)
+		c.line("hint:", cyan, hint)
 	}
-}
-
-// lines is text of several lines that is meant to be so.
-type lines string
-
-// inLine spells out the line breaks in what is said: a name or an id of the
-// service's making starts no line of its own.
-func inLine(args []any) []any {
-	for i, arg := range args {
-		if s, ok := arg.(string); ok && strings.Contains(s, "\n") {
-			args[i] = strings.ReplaceAll(s, "\n", `\n`)
-		}
-	}
-	return args
-}
-
-// note says one thing on stderr, each line of it made harmless. A broken
-// stderr never stops a command.
-func (a *app) note(format string, args ...any) {
-	for i, l := range strings.Split(fmt.Sprintf(format, inLine(args)...), "\n") {
-		prefix := "utho: "
-		if i > 0 {
-			prefix = "  "
-		}
-		a.stderr(a.paint(prefix) + output.Safe(a.redact(l)))
-	}
-}
-
-func (a *app) stderr(line string) { _, _ = fmt.Fprintln(a.errFile, line) }
-
-// redact takes out the secrets in use, and what looks like one. It is the last
-// fence, for what people type in the wrong place: no text should carry one.
-func (a *app) redact(s string) string {
-	own := []string{a.getenv("UTHO_API_KEY"), a.getenv("UTHO_TOKEN")}
-	if a.current != nil {
-		own = append(own, a.current.secret)
-	}
-	for _, secret := range own {
-		// Shorter ones are no secrets, and would take words out of sentences.
-		if secret = strings.TrimSpace(secret); len(secret) >= 8 {
-			s = strings.ReplaceAll(s, secret, "[redacted]")
-		}
-	}
-	return redactLive(s)
-}
-
-// redactLive takes out what looks like a secret of the service.
-func redactLive(s string) string {
-	const prefix = "live_"
-	for from := 0; ; {
-		i := strings.Index(s[from:], prefix)
-		if i < 0 {
-			return s
-		}
-		start := from + i
-		end := start
-		for end < len(s) && (s[end] == '_' || s[end] == '-' || isAlnum(s[end])) {
-			end++
-		}
-		if random(s[start:end]) {
-			s = s[:start] + "live_[redacted]" + s[end:]
-			end = start + len("live_[redacted]")
-		}
-		from = end
-	}
-}
-
-// random tells chance from what people call things, live_production_database:
-// no words of letters alone, with a number behind them perhaps.
-func random(s string) bool {
-	if len(s) < 20 {
-		return false
-	}
-	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == '_' || r == '-' }) {
-		stem := strings.TrimRight(word, "0123456789")
-		mixed := strings.ContainsAny(stem, "0123456789")
-		if len(word) >= 6 && mixed || len(word) >= 15 && stem != word || len(word) >= 24 {
-			return true
-		}
-	}
-	return false
-}
-
-func isAlnum(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
 }

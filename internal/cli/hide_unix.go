@@ -2,13 +2,18 @@
 
 package cli
 
-import "golang.org/x/sys/unix"
+import (
+	"os"
+	"os/signal"
+	"syscall"
 
-// hide has a terminal not show what is typed, line by line, until the returned
-// function is called, which also drops what was typed and not read. Meanwhile
-// Ctrl-C is the only key that sends a signal: one that ends or stops the program
-// at once would leave the terminal like that, or have the shell show what is typed
-// after it.
+	"golang.org/x/sys/unix"
+)
+
+// hide has a terminal not show what is typed, line by line, until restore is called, which
+// also drops what was typed and not read. Ctrl-C is the only key that sends a signal then.
+// A program that was stopped and continues finds the modes of its shell: they are set again.
+// x/term cannot do that: its ReadPassword hides once, and drops nothing.
 func hide(fd int) (restore func(), err error) {
 	was, err := unix.IoctlGetTermios(fd, getTermios)
 	if err != nil {
@@ -22,5 +27,22 @@ func hide(fd int) (restore func(), err error) {
 	if err := unix.IoctlSetTermios(fd, setTermios, &hidden); err != nil {
 		return nil, err
 	}
-	return func() { _ = unix.IoctlSetTermios(fd, setTermiosDrop, was) }, nil
+	continued := make(chan os.Signal, 1)
+	signal.Notify(continued, syscall.SIGCONT)
+	quit := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-continued:
+				_ = unix.IoctlSetTermios(fd, setTermios, &hidden)
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(continued)
+		close(quit)
+		_ = unix.IoctlSetTermios(fd, setTermiosDrop, was)
+	}, nil
 }

@@ -4,349 +4,273 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// maxInput bounds what login reads from stdin, in bytes.
-const maxInput = 64 << 10
-
-// loginRequest is what `login` was asked.
+// loginRequest is what `login` was asked for.
 type loginRequest struct {
 	withToken bool
 	store     string
-	importing string // auto, or the path to import from
+	from      string // auto, or the path to import from
+	own       bool
+	name      string
+	lifetime  time.Duration
 }
 
-func (a *app) loginCommand() *cobra.Command {
-	var req loginRequest
+func newLogin(p *program) *cobra.Command {
+	var r loginRequest
 	cmd := &cobra.Command{
 		Use:   "login",
 		Short: "Log in with an API token",
-		Long: `Log in with an API token made at ` + consoleURL + `.
+		Long: `Log in with an API token, which you create at ` + consoleURL + `.
 Creating and deleting tokens needs one with Write access.
 
-On a terminal the token is asked for and not shown; otherwise it is read from
-stdin. It is proved with a request before it is kept, in the keyring of the
-operating system or, with --store file, in a file that only you can read.`,
+On a terminal the token is asked for and not shown; otherwise the first line of
+stdin is it. It is verified with a request and then kept in the keyring of your
+system or, with --store file, in a file that only you can read.
+
+--own-token uses it once to create a token for this machine, and keeps that one:
+utho then knows its id, and can rotate (token rotate --self) and revoke it
+(logout --revoke).`,
 		Example: `  utho login
-  echo "$TOKEN" | utho login --with-token
+  utho login --own-token --expires-in 90d
+  utho login --with-token < token.txt
   utho -p staging login --store file
   utho login --import`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 && req.importing != "" {
-			return usagef("utho login takes no arguments").with("the file to import from goes behind an equals sign: utho login --import=PATH")
+		switch {
+		case len(args) > 0 && r.from != "":
+			return hintf(usagef("login takes no arguments"), "the file to import from goes behind an equals sign: utho login --import=PATH")
+		case len(args) > 0 && len(args[0]) > 16:
+			return hintf(usagef("login takes no arguments; if that was a token, it is in the history of your shell now"),
+				"delete it there, then paste it at the prompt of: %s", p.route.command("login"))
 		}
-		return a.none(cmd, args)
+		return noArgs(cmd, args)
 	}
 	f := cmd.Flags()
-	f.BoolVar(&req.withToken, "with-token", false, "read the token from stdin, without a question")
-	f.Var(wordFlag{&req.store, "STORE", []string{config.StoreKeyring, config.StoreFile}}, "store", "where to keep it: keyring or file (default what the profile has, else keyring)")
-	f.Var(filledFlag{&req.importing, "PATH", "the path is empty; without =PATH it looks where the other tools keep their tokens"}, "import", "take the token that uthoctl or the community tool holds; --import=PATH names the file")
+	f.BoolVar(&r.withToken, "with-token", false, "read the token from stdin, without a question")
+	f.Var(enumFlag{&r.store, "STORE", []string{config.StoreKeyring, config.StoreFile}}, "store", "where to keep it: keyring or file (default what the profile has, else keyring)")
+	f.Var(nonEmptyFlag{&r.from, "PATH", "the path is empty; without =PATH it looks where the other tools keep their tokens"}, "import", "take the token of uthoctl or the community tool; --import=PATH names the file")
 	f.Lookup("import").NoOptDefVal = "auto"
+	f.BoolVar(&r.own, "own-token", false, "create a token for this machine and keep that one")
+	f.StringVar(&r.name, "name", "", "with --own-token: its `NAME` (default utho-USER@HOST)")
+	f.Var((*durationFlag)(&r.lifetime), "expires-in", "with --own-token: write an expiry into its name: 90m, 36h, 30d, 12w")
 	_ = cmd.RegisterFlagCompletionFunc("store", fixed(config.StoreKeyring, config.StoreFile))
-	cmd.RunE = a.body(func(ctx context.Context, _ []string) error { return a.login(ctx, req) })
+	noFiles(cmd, "name", "expires-in")
+	cmd.RunE = p.runE(func(ctx context.Context, _ []string) error { return p.login(ctx, r) })
 	return cmd
 }
 
-func (a *app) login(ctx context.Context, req loginRequest) error {
-	format, err := a.format(docFormats)
+func (p *program) login(ctx context.Context, r loginRequest) error {
+	format, err := p.format(documentFormats)
 	if err != nil {
 		return err
 	}
-	if req.withToken && req.importing != "" {
+	switch {
+	case r.withToken && r.from != "":
 		return usagef("login takes the token from --with-token or from --import, not both")
+	case !r.own && (r.name != "" || r.lifetime > 0):
+		return usagef("--name and --expires-in go with --own-token")
+	case r.name != "":
+		if err := checkName(r.name); err != nil {
+			return err
+		}
 	}
-	s, profile, err := a.loginTarget(req)
+	s, err := p.loginTarget(r)
 	if err != nil {
 		return err
 	}
-	// The store and the configuration are tried first, so that a token shown
-	// once is not pasted in vain.
-	if err := s.store.Probe(ctx, s.ref()); err != nil {
-		what := "keyring"
-		switch {
-		case errors.As(err, new(interrupted)):
+	book, err := p.book()
+	if err != nil {
+		return err
+	}
+	// The store and the configuration are tried first, so that a token shown once is not
+	// pasted in vain.
+	if err := book.Check(ctx, s.profile, s.ref()); err != nil {
+		if err = p.offerFileStore(ctx, s, r, err); err != nil {
 			return err
-		case s.kind == config.StoreFile:
-			what = "file store"
 		}
-		return fmt.Errorf("the %s cannot keep a token: %w", what, err)
+		if err := book.Check(ctx, s.profile, s.ref()); err != nil {
+			return err
+		}
 	}
-	if err := a.tryEdit(ctx, makeCurrent(profile)); err != nil {
-		return fmt.Errorf("the profile cannot be kept: %w", err)
-	}
-	if s.secret, err = a.readToken(ctx, s, req); err != nil {
+	if s.item.Secret, err = p.readToken(ctx, s, r); err != nil {
 		return err
 	}
-	if s.client, err = s.with(s.secret); err != nil {
-		return failf(exitAuth, "auth", "this token cannot be used: %w", errors.Unwrap(err))
-	}
-	if _, err := s.list(ctx); err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx) // a signal
-		}
-		f := classify(err)
-		f.msg = fmt.Sprintf("the token cannot be proved; nothing was saved: %v", err)
-		if f.exit == exitAuth {
-			f.msg = fmt.Sprintf("%s does not accept the token; nothing was saved: %v", s.origin, err)
-		}
-		if f.code == "auth" {
-			f.hint = "make a token at " + consoleURL + " and try again"
-		}
-		return f
-	}
-	if err := a.saveLogin(ctx, s, profile); err != nil {
+	p.secrets = append(p.secrets, s.item.Secret)
+	if err := p.use(s); err != nil {
 		return err
 	}
-	account := a.account(ctx, s)
-	a.note("logged in to %s%s; the token is kept in %s for profile %s", s.origin, asWhom(account), placeOf(s), s.profile)
-	a.warnWinner(s.profile)
+	if err := p.verifyLogin(ctx, s); err != nil {
+		return err
+	}
+	if r.own {
+		err = p.loginOwn(ctx, s, r)
+	} else {
+		err = p.keepLogin(ctx, s)
+	}
+	if err != nil {
+		return err
+	}
+	account := p.account(ctx, s)
+	p.console.note("logged in to %s%s; the token is kept in %s for profile %s", s.origin, asWhom(account), placeOf(s.kind), s.profile.Name)
+	p.warnShadowed(s.profile.Name)
 	if format == formatTable {
 		return nil
 	}
-	return a.doc(format, a.statusDoc(s, true, account))
+	return p.document(format, newStatusDoc(s, true, account))
 }
 
-func asWhom(ac *accountDoc) string {
-	if ac == nil {
+// verifyLogin has the service accept the token, before anything is saved.
+func (p *program) verifyLogin(ctx context.Context, s *session) error {
+	_, err := s.List(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case rejected(err):
+		return hintf(fmt.Errorf("%s does not accept the token; nothing was saved: %w", s.origin, err), "create a token at %s and try again", consoleURL)
+	}
+	return fmt.Errorf("the token could not be verified; nothing was saved: %w", err)
+}
+
+// keepLogin saves the token that was pasted. A signal does not cut it in half.
+func (p *program) keepLogin(ctx context.Context, s *session) error {
+	book, err := p.book()
+	if err != nil {
+		return err
+	}
+	end, err := p.signals.protect()
+	if err != nil {
+		return err
+	}
+	defer end()
+	before, err := book.Save(ctx, s.profile, s.ref(), s.item, true)
+	if err != nil {
+		return err
+	}
+	p.saidCurrent(before, s.profile.Name)
+	return nil
+}
+
+// saidCurrent names the profile that was current before.
+func (p *program) saidCurrent(before, now string) {
+	if before != "" && !strings.EqualFold(before, now) {
+		p.console.note("profile %s is now the current one; before it was %s", now, before)
+	}
+}
+
+func asWhom(a *accountDoc) string {
+	if a == nil {
 		return ""
 	}
-	for _, who := range []string{ac.Email, ac.Name, ac.ID} {
-		if who != "" {
-			return " as " + who
-		}
+	if who := firstOf(a.Email, a.Name, a.ID); who != "" {
+		return " as " + who
 	}
 	return ""
 }
 
-func placeOf(s *session) string {
-	if s.kind == config.StoreFile {
+func placeOf(kind string) string {
+	if kind == config.StoreFile {
 		return "a file that only you can read"
 	}
 	return "the keyring"
 }
 
-// loginTarget is the profile to log in to, and the store its token goes to.
-// The secret is empty.
-func (a *app) loginTarget(req loginRequest) (*session, config.Profile, error) {
-	none := config.Profile{}
-	flag, variable := a.named()
-	file, err := a.profiles()
+// loginTarget is the profile to log in to, and the place its token is for. The secret is
+// empty.
+func (p *program) loginTarget(r loginRequest) (*session, error) {
+	st, err := p.settings()
 	if err != nil {
-		return nil, none, err
+		return nil, err
 	}
+	file, err := p.profiles()
+	if err != nil {
+		return nil, err
+	}
+	flag, variable := p.named()
 	name := firstOf(flag, variable, file.Current(), config.DefaultProfile)
 	if strings.EqualFold(name, sandboxName) {
-		return nil, none, usagef("the sandbox needs no login").with("utho -p sandbox token list")
+		return nil, hintf(usagef("the sandbox needs no login"), "try it: utho -p sandbox token list")
 	}
 	if err := config.ValidName(name); err != nil {
-		return nil, none, usagef("%w", err)
+		return nil, &usageError{err}
 	}
-	p, ok := file.Profile(name)
+	profile, ok := file.Profile(name)
 	if !ok {
-		p = config.Profile{Name: name}
+		profile = config.Profile{Name: name}
 	}
 	switch {
-	case req.store != "":
-		p.Store, p.CredentialCommand = req.store, nil
-	case len(p.CredentialCommand) > 0:
-		return nil, none, usagef("profile %s takes its token from its credential_command, so there is nothing to log in", p.Name).
-			with("to keep a token instead: %s --store keyring", a.command("login"))
+	case r.store != "":
+		profile.Store, profile.CredentialCommand = r.store, nil
+	case len(profile.CredentialCommand) > 0:
+		return nil, hintf(usagef("profile %s takes its token from its credential_command, so there is nothing to log in", profile.Name),
+			"to keep a token instead: %s --store keyring", p.route.loginTo(profile.Name))
 	}
-	p.Store = profileStore(p)
-	s := &session{a: a, profile: p.Name, kind: p.Store, source: p.Store}
-	s.baseURL = firstOf(a.flags.apiURL, a.getenv("UTHO_API_URL"), addressOf(p))
-	if err := s.setOrigin(); err != nil {
-		return nil, none, err
+	profile.Store = storeOf(profile)
+	s := &session{credential: credential{kind: profile.Store, source: profile.Store, exists: ok, typed: firstOf(flag, variable)}}
+	s.baseURL = firstOf(p.flags.apiURL, os.Getenv("UTHO_API_URL"), addressOf(profile))
+	if s.origin, err = originOf(s.baseURL); err != nil {
+		return nil, hintf(err, "the default is %s", utho.DefaultBaseURL)
 	}
-	p.APIURL, p.TokenID = s.baseURL, ""
-	st, err := a.loadSettings()
-	if err != nil {
-		return nil, none, err
+	if s.zone, err = profile.Location(); err != nil {
+		return nil, err
 	}
-	s.timeout = st.Timeout.Value
-	if s.zone, err = p.Location(); err != nil {
-		return nil, none, err
-	}
-	s.store, err = a.store(p.Store)
-	return s, p, err
+	profile.APIURL = s.baseURL
+	s.profile = profile
+	p.session = s
+	s.Timeout, s.Warn, s.Waiting = st.Timeout, p.console.warn, p.console.wait
+	p.route = route{profile: s.typed, apiURL: p.flags.apiURL}
+	return s, nil
 }
 
-// readToken gets the token from a prompt, stdin or another tool's file.
-func (a *app) readToken(ctx context.Context, s *session, req loginRequest) (string, error) {
-	var raw []byte
-	var err error
-	// Here stdin alone decides: what is typed there must not be shown, wherever
-	// stderr goes.
-	ask := !req.withToken && term.IsTerminal(int(a.in.Fd()))
-	switch {
-	case req.importing != "":
-		return a.importToken(req.importing)
-	case ask && a.flags.noInput:
-		words := []string{"login", "--with-token"}
-		if req.store != "" {
-			words = append(words, "--store", req.store)
-		}
-		return "", usagef("login asks for the token, and --no-input forbids it").with("pipe it: %s", a.command(words...))
-	case ask:
-		a.note("make a token at %s; creating and deleting tokens needs Write access", consoleURL)
-		// A variable that somebody else set must not lead a new token astray unseen.
-		if usual, _ := utho.Origin(utho.DefaultBaseURL); s.origin != usual {
-			a.note("it will be sent to %s", s.origin)
-		}
-		raw, err = a.askSecret(ctx, "Paste the token: ")
-	default:
-		raw, err = await(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(a.in, maxInput+1)) })
+// offerFileStore asks whether a file may take the place of a keyring that cannot be used.
+// Without a terminal, or if a store was named, there is never a silent fallback.
+func (p *program) offerFileStore(ctx context.Context, s *session, r loginRequest, cause error) error {
+	var unusable *auth.KeyringError
+	if !errors.As(cause, &unusable) || r.store != "" || !p.console.canAsk() {
+		return cause
 	}
-	if err != nil {
-		return "", err
-	}
-	if len(raw) > maxInput {
-		return "", usagef("what stdin gave is too long for a token; nothing was saved")
-	}
-	secret, notes, err := auth.Clean(raw)
-	switch {
-	case errors.Is(err, auth.ErrEmpty):
-		return "", usagef("no token was given; nothing was saved").with("make one at %s", consoleURL)
-	case err != nil:
-		return "", usagef("%w; nothing was saved", err)
-	}
-	for _, n := range notes {
-		a.note("%s", n)
-	}
-	return secret, nil
-}
-
-// saveLogin keeps the proved token and makes the profile current. Where that
-// fails half-way, what was stored is put back.
-func (a *app) saveLogin(ctx context.Context, s *session, p config.Profile) error {
-	paths, err := a.paths()
-	if err != nil {
+	p.console.note("%v", cause)
+	if err := p.console.ask(ctx, "Keep the token in a file that only you can read instead?"); err != nil {
 		return err
 	}
-	file, release, err := a.hold(ctx)
-	if err != nil {
-		return fmt.Errorf("save the token: %w", err)
-	}
-	defer release()
-	// Ctrl-C from here on still puts back what was there.
-	unshield, err := a.sig.shield()
-	if err != nil {
-		return err
-	}
-	defer unshield()
-	before, had := file.Profile(p.Name)
-	old := s.ref()
-	previous, err := s.store.Get(ctx, old)
-	var other *auth.OriginError
-	if errors.As(err, &other) { // Set replaces that too
-		old.Origin = other.Stored
-		previous, err = s.store.Get(ctx, old)
-	}
-	if err != nil {
-		previous = ""
-	}
-	if err := s.store.Set(ctx, s.ref(), s.secret); err != nil {
-		if previous != "" {
-			err = errors.Join(err, s.store.Set(a.sig.hard, old, previous))
-		}
-		return fmt.Errorf("save the token: %w", err)
-	}
-	if err := config.Update(ctx, paths, makeCurrent(p)); err != nil {
-		if previous != "" {
-			err = errors.Join(err, s.store.Set(a.sig.hard, old, previous))
-		} else {
-			err = errors.Join(err, s.store.Delete(a.sig.hard, s.ref()))
-		}
-		return fmt.Errorf("save the profile: %w", err)
-	}
-	if had {
-		a.dropOldSecret(ctx, s, before)
-	}
+	s.profile.Store, s.kind, s.source = config.StoreFile, config.StoreFile, config.StoreFile
 	return nil
 }
 
-// makeCurrent writes a profile down and makes it the current one.
-func makeCurrent(p config.Profile) func(*config.Edit) error {
-	return func(e *config.Edit) error {
-		if err := e.SetProfile(p); err != nil {
-			return err
-		}
-		return e.SetCurrent(p.Name)
-	}
-}
-
-// dropOldSecret removes what the profile had in another store or for another
-// address. It could not be used any more.
-func (a *app) dropOldSecret(ctx context.Context, s *session, before config.Profile) {
-	kind := profileStore(before)
-	_, old, err := a.secretOf(before)
-	if err == nil && kind == s.kind && (kind == config.StoreFile || auth.SameItem(old, s.ref())) {
-		return // the new one has taken its place
-	}
-	if err == nil {
-		_, err = a.removeSecret(ctx, before)
-	}
-	if err != nil {
-		a.note("warning: the token this profile had before could not be removed from the %s: %v", kind, err)
-	}
-}
-
-// account is who is logged in, where the service tells it soon.
-func (a *app) account(ctx context.Context, s *session) *accountDoc {
-	ctx, cancel := context.WithTimeout(ctx, min(5*time.Second, s.timeout))
+// account is who is logged in, if the service says so soon.
+func (p *program) account(ctx context.Context, s *session) *accountDoc {
+	limited, cancel := context.WithTimeout(ctx, min(5*time.Second, s.Timeout))
 	defer cancel()
-	ac, err := s.client.Account(ctx)
+	defer p.console.wait("waiting for the account")()
+	a, err := s.Client.Account(limited)
 	if err != nil {
 		return nil
 	}
-	return &accountDoc{ID: ac.ID, Email: ac.Email, Name: ac.Name}
+	return &accountDoc{ID: a.ID, Email: a.Email, Name: a.Name}
 }
 
-// importToken takes the token that another tool holds.
-func (a *app) importToken(from string) (string, error) {
-	var found auth.Import
-	var err error
-	rest, atHome := strings.CutPrefix(from, "~/") // no shell expands it behind the equals sign
-	switch {
-	case from == "auto":
-		found, err = auth.FindImport(a.getenv)
-	case atHome:
-		var home string
-		if home, err = os.UserHomeDir(); err == nil {
-			found, err = auth.ReadImport(filepath.Join(home, rest))
+// whose names the account and the credential, at the point of no return.
+func (p *program) whose(ctx context.Context, s *session) string {
+	if s.box != nil {
+		return "the sandbox"
+	}
+	if a := p.account(ctx, s); a != nil {
+		if who := firstOf(a.Email, a.Name, a.ID); who != "" {
+			return who + " (" + s.from() + ")"
 		}
-	default:
-		found, err = auth.ReadImport(from)
 	}
-	if err != nil {
-		switch {
-		case errors.As(err, new(*auth.BothError)):
-			return "", usagef("%w", err).with("choose one with --import=PATH")
-		case errors.As(err, new(*auth.NoImportError)):
-			return "", failf(exitError, "error", "import: %w", err).with("another file is named with --import=PATH; without --import, login asks for the token")
-		}
-		return "", err
-	}
-	a.note("found the token of %s in %s; that file still holds it", found.Tool, found.Path)
-	for _, n := range found.Notes {
-		a.note("%s", n)
-	}
-	if found.Open {
-		a.note("warning: others can read %s; mend it with: chmod 600 %s", found.Path, quote(found.Path))
-	}
-	return found.Secret, nil
+	return s.from()
 }

@@ -3,97 +3,143 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/output"
 )
 
 // profileDoc is a profile in JSON and YAML.
 type profileDoc struct {
-	Name    string `json:"name"`
-	APIURL  string `json:"api_url"`
-	Store   string `json:"store"`
-	Current bool   `json:"current"`
+	Name      string  `json:"name"`
+	APIURL    string  `json:"api_url"`
+	Store     string  `json:"store"`
+	Current   bool    `json:"current"`
+	Secret    string  `json:"secret"` // yes, no, locked or unknown
+	TokenID   *string `json:"token_id"`
+	ExpiresAt *string `json:"expires_at"`
 }
 
-func (a *app) profileCommand() *cobra.Command {
-	list := &cobra.Command{
-		Use:               "list",
-		Aliases:           []string{"ls"},
-		Short:             "List the profiles",
-		Args:              a.none,
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              a.body(func(context.Context, []string) error { return a.listProfiles() }),
-	}
-	only := func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+func newProfile(p *program) *cobra.Command {
+	one := func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return a.completeProfiles(cmd, args, typed)
+		return p.completeProfiles(cmd, args, typed)
+	}
+	list := &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List the profiles",
+		Long:    "List the profiles, where each keeps its token, and whether one is there. Nothing is unlocked or asked for that.",
+		Example: "  utho profile list\n  utho profile list -o json",
+		Args:    noArgs, ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: p.runE(func(ctx context.Context, _ []string) error { return p.listProfiles(ctx) }),
 	}
 	use := &cobra.Command{
-		Use:               "use NAME",
-		Short:             "Make a profile the current one",
-		Args:              a.one("one NAME"),
-		ValidArgsFunction: only,
-		RunE:              a.plain(func(ctx context.Context, args []string) error { return a.useProfile(ctx, args[0]) }),
+		Use: "use NAME", Short: "Make a profile the current one", Example: "  utho profile use work",
+		Args: exactArg("one NAME"), ValidArgsFunction: one,
+		RunE: p.runE(func(ctx context.Context, args []string) error { return p.useProfile(ctx, args[0]) }),
 	}
 	remove := &cobra.Command{
-		Use:               "remove NAME",
-		Aliases:           []string{"rm"},
-		Short:             "Remove a profile and its stored token from this machine",
-		Args:              a.one("one NAME"),
-		ValidArgsFunction: only,
-		RunE:              a.plain(func(ctx context.Context, args []string) error { return a.removeProfile(ctx, args[0]) }),
+		Use: "remove NAME", Aliases: []string{"rm"}, Short: "Remove a profile and its stored token from this machine",
+		Example: "  utho profile remove work",
+		Args:    exactArg("one NAME"), ValidArgsFunction: one,
+		RunE: p.runE(func(ctx context.Context, args []string) error { return p.removeProfile(ctx, args[0]) }),
 	}
-	return a.group("profile", "List, choose and remove profiles", "", list, use, remove)
+	rename := &cobra.Command{
+		Use: "rename OLD NEW", Short: "Rename a profile; its token moves with it", Example: "  utho profile rename default work",
+		Args: cobra.MatchAll(func(cmd *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return hintf(usagef("profile rename needs the old and the new name"), "for example: utho profile rename default work")
+			}
+			return nil
+		}), ValidArgsFunction: one,
+		RunE: p.runE(func(ctx context.Context, args []string) error { return p.renameProfile(ctx, args[0], args[1]) }),
+	}
+	return newGroup("profile", "List, choose, rename and remove profiles", "", list, use, rename, remove)
 }
 
-func (a *app) listProfiles() error {
-	format, err := a.format(docFormats)
+func (p *program) listProfiles(ctx context.Context) error {
+	format, err := p.format(documentFormats)
 	if err != nil {
 		return err
 	}
-	file, err := a.profiles()
+	file, err := p.profiles()
 	if err != nil {
 		return err
 	}
 	docs := []profileDoc{}
-	for _, p := range file.Profiles() {
-		docs = append(docs, profileDoc{
-			Name:    p.Name,
-			APIURL:  shownURL(addressOf(p)),
-			Store:   profileStore(p),
-			Current: strings.EqualFold(p.Name, file.Current()),
-		})
+	for _, profile := range file.Profiles() {
+		docs = append(docs, p.profileDoc(ctx, profile, file.Current()))
 	}
 	switch format {
 	case formatJSON:
-		return output.JSONList(a.out, slices.Values(docs))
+		return output.JSONList(p.out, slices.Values(docs))
 	case formatYAML:
-		return output.YAMLList(a.out, slices.Values(docs))
+		return output.YAMLList(p.out, slices.Values(docs))
 	}
-	return output.Table(a.boldFirstLine(true), []output.Column[profileDoc]{
+	text := func(s *string) string {
+		if s == nil {
+			return ""
+		}
+		return *s
+	}
+	return output.Table(p.boldFirstLine(true), []output.Column[profileDoc]{
 		{Key: "name", Header: "NAME", Text: func(d profileDoc) string { return d.Name }},
 		{Key: "api_url", Header: "API URL", Text: func(d profileDoc) string { return d.APIURL }},
 		{Key: "store", Header: "STORE", Text: func(d profileDoc) string { return d.Store }},
-		{Key: "current", Header: "CURRENT", Text: func(d profileDoc) string {
-			if d.Current {
-				return "yes"
-			}
-			return ""
-		}},
+		{Key: "secret", Header: "TOKEN", Text: func(d profileDoc) string { return d.Secret }},
+		{Key: "token_id", Header: "ID", Text: func(d profileDoc) string { return text(d.TokenID) }},
+		{Key: "expires_at", Header: "EXPIRES", Text: func(d profileDoc) string { return text(d.ExpiresAt) }},
+		{Key: "current", Header: "CURRENT", Text: func(d profileDoc) string { return map[bool]string{true: "yes"}[d.Current] }},
 	}, docs, output.TableOptions{})
 }
 
-// shownURL is an address without the name and password that somebody may have
-// written into it. utho does not use such a one, but has to show it, also where
-// it cannot be parsed.
+func (p *program) profileDoc(ctx context.Context, profile config.Profile, current string) profileDoc {
+	doc := profileDoc{
+		Name: profile.Name, APIURL: shownURL(addressOf(profile)), Store: storeOf(profile),
+		Current: strings.EqualFold(profile.Name, current), Secret: "unknown",
+	}
+	item, err := p.peek(ctx, profile)
+	switch {
+	case doc.Store == kindCommand:
+	case errors.Is(err, auth.ErrLocked):
+		doc.Secret = "locked"
+	case errors.Is(err, auth.ErrNotFound):
+		doc.Secret = "no"
+	case err == nil:
+		doc.Secret, doc.TokenID = "yes", orNull(item.TokenID)
+		if _, at, ok := expiry.Split(item.TokenName); ok {
+			doc.ExpiresAt = orNull(at.Format(time.RFC3339))
+		}
+	}
+	return doc
+}
+
+// peek is what a profile's store holds, if it can be known without asking anybody.
+func (p *program) peek(ctx context.Context, profile config.Profile) (auth.Item, error) {
+	kind := storeOf(profile)
+	if kind == kindCommand {
+		return auth.Item{}, auth.ErrNotFound
+	}
+	origin, err := originOf(addressOf(profile))
+	if err != nil {
+		return auth.Item{}, err
+	}
+	store, err := p.store(kind)
+	if err != nil {
+		return auth.Item{}, err
+	}
+	return store.Peek(ctx, auth.Ref{Profile: profile.Name, Origin: origin})
+}
+
+// shownURL is an address without the name and password that somebody may have written
+// into it. utho does not use such a one, but has to show it, also if it cannot be parsed.
 func shownURL(s string) string {
 	at := strings.LastIndexByte(s, '@')
 	if at < 0 {
@@ -108,91 +154,110 @@ func shownURL(s string) string {
 	return scheme + "xxxxx" + s[at:]
 }
 
+func noProfile(name string) error {
+	return hintf(&missingError{name}, "see what there is with: utho profile list")
+}
+
 // existing is a profile that must be there.
-func (a *app) existing(name string) (config.Profile, error) {
+func (p *program) existing(name string) (config.Profile, error) {
 	if strings.EqualFold(name, sandboxName) {
-		return config.Profile{}, usagef("the sandbox is built in: it can be neither the current profile nor removed").with("use it with -p sandbox or UTHO_PROFILE=sandbox")
+		return config.Profile{}, hintf(usagef("the sandbox is built in: it cannot be the current profile, renamed or removed"), "use it with -p sandbox or UTHO_PROFILE=sandbox")
 	}
-	file, err := a.profiles()
+	file, err := p.profiles()
 	if err != nil {
 		return config.Profile{}, err
 	}
-	p, ok := file.Profile(name)
+	profile, ok := file.Profile(name)
 	if !ok {
-		return p, noProfile(name)
+		return profile, noProfile(name)
 	}
-	return p, nil
+	return profile, nil
 }
 
-func noProfile(name string) error {
-	return failf(exitNotFound, "not_found", "there is no profile %s", quoteText(name)).with("utho profile list")
-}
-
-func (a *app) useProfile(ctx context.Context, name string) error {
-	p, err := a.existing(name)
+func (p *program) useProfile(ctx context.Context, name string) error {
+	if _, err := p.format(documentFormats); err != nil {
+		return err
+	}
+	profile, err := p.existing(name)
 	if err != nil {
 		return err
 	}
-	paths, err := a.paths()
+	paths, err := p.paths()
 	if err != nil {
 		return err
 	}
-	err = config.Update(ctx, paths, func(e *config.Edit) error { return e.SetCurrent(p.Name) })
+	_, err = config.Update(ctx, paths, func(e *config.Edit) error { return e.SetCurrent(profile.Name) })
 	if errors.Is(err, config.ErrNoProfile) { // removed meanwhile
 		return noProfile(name)
 	}
 	if err != nil {
 		return err
 	}
-	a.note("profile %s is now the current one", p.Name)
-	a.warnWinner(p.Name)
+	p.console.note("profile %s is now the current one", profile.Name)
+	p.warnShadowed(profile.Name)
 	return nil
 }
 
-func (a *app) removeProfile(ctx context.Context, name string) error {
-	p, err := a.existing(name)
+func (p *program) removeProfile(ctx context.Context, name string) error {
+	if _, err := p.format(documentFormats); err != nil {
+		return err
+	}
+	profile, err := p.existing(name)
 	if err != nil {
 		return err
 	}
-	paths, err := a.paths()
+	book, err := p.book()
 	if err != nil {
 		return err
 	}
-	file, release, err := a.hold(ctx)
+	id := p.peekID(ctx, profile)
+	current := p.env.file != nil && strings.EqualFold(p.env.file.Current(), profile.Name)
+	end, err := p.signals.protect()
 	if err != nil {
 		return err
 	}
-	defer release()
-	p, ok := file.Profile(p.Name)
-	if !ok {
-		return noProfile(name)
-	}
-	var wasCurrent bool
-	remove := func(e *config.Edit) error {
-		wasCurrent = strings.EqualFold(e.Current(), p.Name)
-		return e.RemoveProfile(p.Name)
-	}
-	if err := config.Try(ctx, paths, remove); err != nil {
-		return fmt.Errorf("remove profile %s: %w; nothing was removed", p.Name, err)
-	}
-	hadToken, err := a.removeSecret(ctx, p)
-	if err != nil {
-		return fmt.Errorf("remove profile %s: %w; the profile was kept", p.Name, err)
-	}
-	// No signal keeps half of it: the secret is gone.
-	if err := config.Update(context.WithoutCancel(ctx), paths, remove); err != nil {
-		return fmt.Errorf("remove profile %s: its token is no longer stored, but the profile stays: %w", p.Name, err)
-	}
+	defer end()
+	had, err := book.Forget(ctx, profile.Name, true)
 	switch {
-	case hadToken:
-		a.note("removed profile %s and its stored token from this machine; the token itself still works until it is deleted", p.Name)
-	case profileStore(p) == config.StoreKeyring: // the address is a part of the key, and may have been edited
-		a.note("removed profile %s; the keyring held no token of it for %s", p.Name, shownURL(addressOf(p)))
+	case errors.Is(err, config.ErrNoProfile):
+		return noProfile(name)
+	case err != nil:
+		return err
+	case had:
+		p.console.note("removed profile %s and its stored token from this machine", profile.Name)
+		p.saidStillWorks(id)
 	default:
-		a.note("removed profile %s; it kept no token on this machine", p.Name)
+		p.console.note("removed profile %s; it held no token on this machine", profile.Name)
 	}
-	if wasCurrent {
-		a.note("it was the current profile; choose another with: utho profile use NAME")
+	if current {
+		p.console.note("it was the current profile; choose another with: utho profile use NAME")
 	}
+	return nil
+}
+
+func (p *program) renameProfile(ctx context.Context, from, to string) error {
+	if _, err := p.format(documentFormats); err != nil {
+		return err
+	}
+	profile, err := p.existing(from)
+	if err != nil {
+		return err
+	}
+	if err := config.ValidName(to); err != nil {
+		return &usageError{err}
+	}
+	book, err := p.book()
+	if err != nil {
+		return err
+	}
+	end, err := p.signals.protect()
+	if err != nil {
+		return err
+	}
+	defer end()
+	if err := book.Rename(ctx, profile.Name, to); err != nil {
+		return err
+	}
+	p.console.note("profile %s is now called %s", profile.Name, to)
 	return nil
 }

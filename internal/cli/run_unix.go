@@ -4,30 +4,26 @@ package cli
 
 import (
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// notifyPassed takes the signals that only matter to the command that runs, for
-// good: QUIT belongs to them, and must not end utho before the token is deleted,
-// however late it comes. TSTP and CONT do not: the terminal stops and wakes the
-// whole group by itself.
+// notifyPassed takes the signals that only matter to a command that runs.
 func notifyPassed(ch chan<- os.Signal) {
-	for _, sig := range []os.Signal{syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGWINCH} {
+	for _, sig := range []os.Signal{syscall.SIGUSR1, syscall.SIGUSR2} {
 		if !signal.Ignored(sig) {
 			signal.Notify(ch, sig)
 		}
 	}
 }
 
-// reachedByTerminal tells whether the command got the signal itself, since it
-// came from the terminal of which both are the foreground group.
-func reachedByTerminal(sig os.Signal) bool {
-	switch sig {
-	case syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGWINCH:
-	default:
+// fromTerminal reports whether the command got the signal itself: a terminal sends INT
+// and QUIT to its whole foreground group, of which both are a part.
+func fromTerminal(sig os.Signal) bool {
+	if sig != syscall.SIGINT && sig != syscall.SIGQUIT {
 		return false
 	}
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
@@ -40,9 +36,13 @@ func reachedByTerminal(sig os.Signal) bool {
 }
 
 // exitStatus is the command's status as a shell gives it: 128+n for a signal.
-func exitStatus(p *os.ProcessState) int {
-	if ws, ok := p.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+func exitStatus(state *os.ProcessState) int {
+	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		return 128 + int(ws.Signal())
 	}
-	return p.ExitCode()
+	return state.ExitCode()
 }
+
+// become replaces utho with the command, whose signals, job control and status are its
+// own then. It returns only if that fails.
+func become(cmd *exec.Cmd) error { return syscall.Exec(cmd.Path, cmd.Args, cmd.Env) } //nolint:gosec // starting it is the feature

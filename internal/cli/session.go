@@ -2,165 +2,282 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/sandbox"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// sandboxName is the built-in profile that needs no account.
-const sandboxName = config.Sandbox
-
-// session is what a command that talks to the service works with: who it is,
-// where the service is, and the client.
+// session is a credential, the place that it is for, and the client that uses it.
 type session struct {
-	a       *app
-	profile string // empty for a credential from the environment
-	source  string // the variable's name, or keyring, file, command, sandbox
-	kind    string // environment, keyring, file, command or sandbox
+	lifecycle.Session
+	credential
 	baseURL string
 	origin  string
-	secret  string
 	zone    *time.Location
-	tokenID string     // the token the profile is known to use; empty where unknown
-	store   auth.Store // where the secret is kept; nil where utho does not keep it
-	shadows []string   // the variables that the credential wins over
-	besides string     // the profile of UTHO_PROFILE where it wins over that
-	timeout time.Duration
-	once    bool // a request is sent once: nobody waits for it
-	sandbox bool
-	box     *sandbox.Sandbox
-	client  *utho.Client
+	item    auth.Item
+	box     *sandbox.Sandbox // of the profile sandbox
 
-	transport http.RoundTripper // see roundTripper
+	transport *http.Client
+	newClient func(secret string) (*utho.Client, error)
 }
 
-// resolve finds settings, credential and client for a command that talks to the
+// connect finds settings, credential and client for a command that talks to the
 // service. Nothing has been sent when it returns.
-func (a *app) resolve(ctx context.Context) (*session, error) {
-	s, err := a.prepare()
+func (p *program) connect(ctx context.Context) (*session, error) {
+	s, err := p.locate()
 	if err != nil {
 		return nil, err
 	}
-	if err := a.readSecret(ctx, s); err != nil {
+	if err := p.readSecret(ctx, s); err != nil {
 		return nil, err
 	}
-	a.current = s
-	return s, s.connect()
+	return s, p.use(s)
 }
 
-// prepare is resolve without the secret: everything that can be wrong with
-// flags, environment and configuration is found here.
-func (a *app) prepare() (*session, error) {
-	st, err := a.loadSettings()
+// locate is connect without the secret: whatever is wrong with flags, environment and
+// configuration is found here.
+func (p *program) locate() (*session, error) {
+	st, err := p.settings()
 	if err != nil {
 		return nil, err
 	}
-	c, err := a.chooseCredential()
+	c, err := p.chooseCredential()
 	if err != nil {
 		return nil, err
 	}
-	s := &session{a: a, timeout: st.Timeout.Value, kind: c.kind, source: c.source, secret: c.secret, shadows: c.shadows, besides: c.besides}
+	s := &session{credential: c}
+	p.session = s
+	s.Timeout, s.Warn, s.Waiting = st.Timeout, p.console.warn, p.console.wait
+	typed := firstOf(p.flags.apiURL, os.Getenv("UTHO_API_URL"))
 	switch c.kind {
 	case sandboxName:
-		return s, a.prepareSandbox(s)
-	case "environment":
-		s.baseURL = firstOf(a.flags.apiURL, a.getenv("UTHO_API_URL"), utho.DefaultBaseURL)
-		return s, s.setOrigin()
+		if p.flags.apiURL != "" {
+			return nil, hintf(usagef("--api-url has no place beside the sandbox, which is built in"), "leave --api-url out, or use another profile")
+		}
+		s.baseURL = sandbox.BaseURL
+		if s.box, err = p.sandbox(); err != nil {
+			return nil, err
+		}
+	case kindEnvironment:
+		s.baseURL = firstOf(typed, utho.DefaultBaseURL)
+	default:
+		s.baseURL = firstOf(typed, addressOf(c.profile))
+		if s.zone, err = c.profile.Location(); err != nil {
+			return nil, err
+		}
 	}
-	return s, a.prepareProfile(s, c)
+	if s.origin, err = originOf(s.baseURL); err != nil {
+		return nil, hintf(err, "the default is %s", utho.DefaultBaseURL)
+	}
+	p.route = p.routeTo(s)
+	if c.exists && typed != "" {
+		stored, err := originOf(addressOf(c.profile))
+		if err != nil {
+			return nil, hintf(usagef("api_url of profile %s: %w", c.profile.Name, err), "fix it in the configuration, or log in again: %s", p.route.loginTo(c.profile.Name))
+		}
+		if stored != s.origin {
+			return nil, s.otherOrigin(stored)
+		}
+	}
+	return s, nil
 }
 
-func (s *session) setOrigin() (err error) {
-	if s.origin, err = utho.Origin(s.baseURL); err != nil {
-		return usagef("%w", err).with("the default is %s", utho.DefaultBaseURL)
+// routeTo is what repeats the way to a session in a command that is pasted elsewhere:
+// the profile if it is not the current one, the address if it is not the profile's.
+func (p *program) routeTo(s *session) route {
+	var r route
+	file := p.env.file
+	if s.typed != "" && (file == nil || !strings.EqualFold(file.Current(), s.profile.Name)) {
+		r.profile = s.profile.Name
 	}
+	if s.kind != sandboxName && s.baseURL != addressOf(s.profile) {
+		r.apiURL = s.baseURL
+	}
+	return r
+}
+
+// otherOrigin is the refusal to send a secret elsewhere than to the place it was stored
+// for.
+func (s *session) otherOrigin(stored string) error {
+	return hintf(authf("the token of profile %s was stored for %s and is not sent to %s; nothing was sent", s.profile.Name, stored, s.origin),
+		"log in there under a name of its own: utho -p NAME --api-url %s login", quote(s.baseURL))
+}
+
+func (s *session) ref() auth.Ref { return auth.Ref{Profile: s.profile.Name, Origin: s.origin} }
+
+// readSecret gets the secret from its source.
+func (p *program) readSecret(ctx context.Context, s *session) (err error) {
+	switch {
+	case s.kind == kindEnvironment && s.source == keyFileVariable:
+		if s.item.Secret, err = auth.ReadKeyFile(os.Getenv(keyFileVariable)); err != nil {
+			return authf("%s: %w", keyFileVariable, err)
+		}
+	case s.kind == kindEnvironment:
+		s.item.Secret = fromVariable(s.source)
+	case s.kind == sandboxName:
+		limited, cancel := context.WithTimeout(ctx, s.Timeout)
+		defer cancel()
+		s.item.Secret, err = s.box.OperatorSecret(limited)
+	case s.kind == kindCommand:
+		s.item.Secret, err = p.runCredentialCommand(ctx, s)
+	case !s.exists:
+		return p.notLoggedIn(s)
+	default:
+		var store auth.Store
+		if store, err = p.store(s.kind); err == nil {
+			s.item, err = store.Get(ctx, s.ref())
+		}
+		err = p.storeError(s, err)
+	}
+	if err == nil {
+		p.secrets = append(p.secrets, s.item.Secret)
+	}
+	return err
+}
+
+// storeError says what an error of a store means for a person.
+func (p *program) storeError(s *session, err error) error {
+	var origin *auth.OriginError
+	switch {
+	case errors.Is(err, auth.ErrNotFound):
+		return p.notLoggedIn(s)
+	case errors.As(err, &origin):
+		return s.otherOrigin(origin.Stored)
+	case err != nil && s.kind == config.StoreFile:
+		return &authError{err}
+	}
+	return err
+}
+
+func (p *program) notLoggedIn(s *session) error {
+	err := fmt.Errorf("not logged in: profile %s has no token for %s: %w", s.profile.Name, s.origin, auth.ErrNotFound)
+	file, fileErr := p.config()
+	if fileErr == nil {
+		var names []string
+		for _, other := range file.Profiles() {
+			if !strings.EqualFold(other.Name, s.profile.Name) {
+				names = append(names, other.Name)
+			}
+		}
+		if len(names) > 0 {
+			return hintf(err, "log in with: %s; or choose another profile (%s) with: utho profile use NAME", p.route.loginTo(s.profile.Name), strings.Join(names, ", "))
+		}
+	}
+	login := p.route.command("login")
+	return hintf(err, "log in with: %s; or set UTHO_API_KEY; or try it without an account: utho -p sandbox token list", login)
+}
+
+func (p *program) runCredentialCommand(ctx context.Context, s *session) (string, error) {
+	limit := s.Timeout
+	if p.console.terminal() {
+		limit = time.Minute
+	}
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	secret, err := auth.Command(limited, s.profile.CredentialCommand, os.Environ(), p.console.f)
+	if err == nil {
+		return secret, nil
+	}
+	if p.console.terminal() { // Ctrl-C reaches both at once, and its end may be seen first
+		wait, stop := context.WithTimeout(ctx, 200*time.Millisecond)
+		<-wait.Done()
+		stop()
+	}
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	return "", authf("credential_command of profile %s: %w", s.profile.Name, err)
+}
+
+// use connects the session: nothing is sent yet.
+func (p *program) use(s *session) (err error) {
+	if strings.HasPrefix(s.item.Secret, sandbox.SecretPrefix) && !isLoopback(s.baseURL) {
+		return hintf(authf("this is a token of the sandbox, which is only sent to this machine, not to %s; nothing was sent", s.origin),
+			"use the sandbox with: utho -p sandbox token list")
+	}
+	options := []utho.Option{
+		utho.WithBaseURL(s.baseURL),
+		utho.WithUserAgent("utho/" + p.version() + " (" + runtime.GOOS + "/" + runtime.GOARCH + ")"),
+	}
+	if s.box != nil { // what the sandbox fails with is no passing state of a network
+		s.transport = &http.Client{Transport: s.box.Transport()}
+		options = append(options, utho.WithRetry(utho.RetryPolicy{MaxAttempts: 1}))
+	}
+	if s.transport != nil {
+		options = append(options, utho.WithHTTPClient(s.transport))
+	}
+	if s.zone != nil {
+		options = append(options, utho.WithLocation(s.zone))
+	}
+	if p.debugging() {
+		options = append(options, utho.WithRequestHook(p.trace))
+	}
+	first, err := utho.New(s.item.Secret, options...)
+	if err != nil {
+		if errors.Is(err, utho.ErrInvalidSecret) {
+			err = authf("the token from %s cannot be used: %w", s.from(), err)
+		}
+		return err
+	}
+	s.Client = first
+	s.As = first.WithSecret
 	return nil
 }
 
-func (a *app) prepareSandbox(s *session) error {
-	if a.flags.apiURL != "" {
-		return usagef("--api-url has no place beside the sandbox, which is built in").with("leave --api-url out, or use another profile")
+// from names the source of the credential in a sentence.
+func (s *session) from() string {
+	if s.kind == kindEnvironment {
+		return s.source
 	}
-	s.profile, s.kind, s.source, s.sandbox = sandboxName, sandboxName, sandboxName, true
-	s.baseURL = sandbox.BaseURL
-	box, err := a.sandbox()
-	if err != nil {
-		return err
-	}
-	s.box = box
-	return s.setOrigin()
+	return "profile " + s.profile.Name
 }
 
-// prepareProfile reads a profile. A profile that was named must be there.
-func (a *app) prepareProfile(s *session, c choice) error {
-	asked := firstOf(a.flags.apiURL, a.getenv("UTHO_API_URL"))
-	if s.baseURL = asked; asked != "" {
-		if err := s.setOrigin(); err != nil {
-			return err
-		}
-	}
-	file, err := a.profiles()
+// isLoopback reports whether a base URL names this machine literally.
+func isLoopback(base string) bool {
+	u, err := url.Parse(base)
 	if err != nil {
-		return err
+		return false
 	}
-	p, ok := file.Profile(c.profile)
-	if !ok && c.named {
-		if err := config.ValidName(c.profile); err != nil {
-			return usagef("%w", err)
-		}
-		return failf(exitNotFound, "not_found", "there is no profile %s", quoteText(c.profile)).
-			with("make it with: %s; see what there is with: utho profile list", a.loginTo(c.profile))
-	}
-	if !ok {
-		p = config.Profile{Name: c.profile}
-	}
-	if s.zone, err = p.Location(); err != nil {
-		return err
-	}
-	s.profile, s.tokenID = p.Name, p.TokenID
-	stored := addressOf(p)
-	s.baseURL = firstOf(asked, stored)
-	if err := s.setOrigin(); err != nil {
-		return err
-	}
-	s.kind = profileStore(p)
-	s.source = s.kind
-	if s.kind == "command" {
-		return s.bindStored(stored)
-	}
-	s.store, err = a.store(s.kind)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		s.store = nil
-		return nil
-	}
-	return s.bindStored(stored)
+	ip, err := netip.ParseAddr(u.Hostname())
+	return strings.EqualFold(u.Hostname(), "localhost") || err == nil && ip.IsLoopback()
 }
 
-// bindStored refuses, by the configuration alone, another address than the
-// profile's. That the profile's own address was not edited is the store's to
-// see: the origin is kept with the secret. For a credential command, the
-// profile's address is all that is known about where its secret belongs.
-func (s *session) bindStored(stored string) error {
-	origin, err := utho.Origin(stored)
-	if err != nil {
-		return usagef("api_url of profile %s: %w", s.profile, err)
+func (p *program) debugging() bool {
+	if p.flags.debug || p.flags.set != nil && p.flags.set.Changed("debug") {
+		return p.flags.debug
 	}
-	if origin == s.origin {
-		return nil
-	}
-	return s.otherOrigin(origin)
+	on := os.Getenv("UTHO_DEBUG")
+	return on != "" && on != "0" && on != "false"
 }
 
-// otherOrigin is the refusal to send a secret elsewhere than to where it was
-// stored for.
-func (s *session) otherOrigin(stored string) error {
-	return failf(exitAuth, "auth", "the token of profile %s was stored for %s and is not sent to %s; nothing was sent", s.profile, stored, s.origin).
-		with("to use %s, log in there under a name of its own: utho -p NAME --api-url %s login", s.origin, quote(s.baseURL))
+// trace shows one exchange on stderr. The client has taken the secrets out.
+func (p *program) trace(e utho.Exchange) {
+	status := "no answer"
+	if e.StatusCode != 0 {
+		status = strconv.Itoa(e.StatusCode)
+	}
+	text := fmt.Sprintf("debug: %s %s: %s in %v", e.Method, e.URL, status, e.Duration.Round(time.Microsecond))
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	if e.Body != "" {
+		text += "\ndebug: " + output.Safe(e.Body)
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		p.console.plain(line)
+	}
 }

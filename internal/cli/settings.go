@@ -2,90 +2,135 @@ package cli
 
 import (
 	"errors"
-	"runtime"
-	"strings"
+	"path/filepath"
 
+	"github.com/spf13/pflag"
+
+	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/internal/profiles"
+	"github.com/utho/utho-cli/internal/sandbox"
 )
 
-// paths are the folders of the configuration and the state.
-func (a *app) paths() (config.Paths, error) { return config.Locate(a.getenv, runtime.GOOS) }
+// globals are the flags that every command has.
+type globals struct {
+	profile, output, apiURL string
+	timeout                 timeoutFlag
+	debug                   bool
+	set                     *pflag.FlagSet // of the command that runs
+}
 
-// state is the folder of what utho can do without: the sandbox, records of
-// rotations, locks.
-func (a *app) state() (string, error) {
-	paths, err := a.paths()
+// environment is what utho keeps on this machine, read once and only by commands
+// that need it.
+type environment struct {
+	file     *config.File
+	settings *config.Settings
+}
+
+// paths are the folders of the configuration and the state.
+func (p *program) paths() (config.Paths, error) { return config.Locate() }
+
+// state is the folder of what utho can do without: the sandbox, records of rotations.
+func (p *program) state() (string, error) {
+	paths, err := p.paths()
 	switch {
 	case paths.State != "":
 		return paths.State, nil
 	case errors.Is(err, config.ErrNoHome):
-		return "", errors.New("there is no folder for utho's own files: HOME is not set; set it, or UTHO_STATE_DIR")
+		return "", errors.New("no folder for the state of utho: HOME is not set; set it, or UTHO_STATE_DIR")
 	}
 	return "", err
 }
 
-// config is the configuration, read once, and only by commands that need it.
-func (a *app) config() (*config.File, error) {
-	if a.file != nil {
-		return a.file, nil
+// config is the configuration. A container without HOME has none; the environment can
+// still give everything, and what needs the folder says so.
+func (p *program) config() (*config.File, error) {
+	if p.env.file != nil {
+		return p.env.file, nil
 	}
-	paths, err := a.paths()
+	paths, err := p.paths()
+	if errors.Is(err, config.ErrNoHome) {
+		p.env.file = &config.File{}
+		return p.env.file, nil
+	}
 	if err != nil {
-		// A container without HOME has no configuration; the environment can
-		// still give everything. What needs the folder says so.
-		a.file = &config.File{}
-		return a.file, nil //nolint:nilerr // see above
+		return nil, err
 	}
 	file, err := config.Load(paths.File())
 	if err != nil {
 		return nil, err
 	}
-	a.file = file
+	for _, w := range file.Warnings() {
+		p.console.warn("%s", w)
+	}
+	p.env.file = file
 	return file, nil
 }
 
-// loadSettings resolves output, colour and timeout from flags, environment,
-// configuration and defaults.
-func (a *app) loadSettings() (*config.Settings, error) {
-	if a.settings != nil {
-		return a.settings, nil
+// profiles is the configuration for what needs its profiles.
+func (p *program) profiles() (*config.File, error) {
+	file, err := p.config()
+	if err == nil {
+		err = file.Reachable()
 	}
-	file, err := a.config()
+	return file, err
+}
+
+// settings are the output format, colour and timeout that hold for this run.
+func (p *program) settings() (*config.Settings, error) {
+	if p.env.settings != nil {
+		return p.env.settings, nil
+	}
+	file, err := p.config()
 	if err != nil {
 		return nil, err
 	}
-	st, err := config.Resolve(file, a.flagValue)
+	st, err := config.Resolve(file, p.flags.set)
 	if err != nil {
-		if errors.As(err, new(*config.ValueError)) {
-			return nil, usagef("%w", err)
-		}
 		return nil, err
 	}
-	a.settings = &st
-	if st.Output.Source == config.SourceFile && st.Output.Value == string(formatJSON) {
-		a.jsonErrors = true
-	}
-	return a.settings, nil
+	p.env.settings = &st
+	p.console.color = st.Color
+	p.console.json = p.console.json || st.Output == string(formatJSON)
+	return p.env.settings, nil
 }
 
-// flagValue gives the settings what was typed.
-func (a *app) flagValue(name string) (value string, given bool) {
-	switch name {
-	case "output":
-		value = a.flags.output
-	case "color":
-		value = a.flags.color
-	case "timeout":
-		value = a.flags.timeout.String()
+// store is the store of a kind, keyring or file.
+func (p *program) store(kind string) (auth.Store, error) {
+	if kind != config.StoreFile {
+		return auth.NewKeyring(auth.KeyringOptions{
+			Terminal: p.console.canAsk(),
+			Waiting:  func(text string) { p.console.note("%s", text) },
+		}), nil
 	}
-	return value, a.flags.changed(name)
+	paths, err := p.paths()
+	if err != nil {
+		return nil, err
+	}
+	return auth.NewFile(paths.Credentials()), nil
 }
 
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v = strings.TrimSpace(v); v != "" {
-			return v
-		}
+// book changes profiles together with their secrets.
+func (p *program) book() (*profiles.Book, error) {
+	paths, err := p.paths()
+	if err != nil {
+		return nil, err
 	}
-	return ""
+	return &profiles.Book{
+		Paths: paths,
+		Store: func(kind string) auth.Store {
+			s, _ := p.store(kind) // fails only without paths
+			return s
+		},
+		Waiting: func() { p.console.note("waiting for another login or logout of yours to end") },
+	}, nil
+}
+
+// sandbox is the built-in service.
+func (p *program) sandbox() (*sandbox.Sandbox, error) {
+	dir, err := p.state()
+	if err != nil {
+		return nil, err
+	}
+	return sandbox.Open(filepath.Join(dir, "sandbox.json"))
 }

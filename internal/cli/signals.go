@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"sync"
@@ -10,9 +9,9 @@ import (
 	"time"
 )
 
-// afterInterrupt is how long a protocol that must not be cut short has, from
-// the first signal on, to find out what happened and to deliver or undo.
-const afterInterrupt = 10 * time.Second
+// graceTime is how long a protocol that must not be cut short has, from the first
+// signal on, to find out what happened and to deliver or clean up.
+const graceTime = 10 * time.Second
 
 // interrupted is the cause of a context that a signal ended.
 type interrupted struct{ sig os.Signal }
@@ -23,60 +22,59 @@ func (e interrupted) Error() string {
 		return "ended by TERM"
 	case syscall.SIGHUP:
 		return "ended by HUP"
-	default:
+	case os.Interrupt:
 		return "interrupted"
 	}
+	return "ended by signal: " + e.sig.String()
 }
 
-// exit is the status a shell gives to a command that the signal ended.
-func (e interrupted) exit() int {
+// status is the status a shell gives to a command that the signal ended.
+func (e interrupted) status() int {
 	if s, ok := e.sig.(syscall.Signal); ok {
 		return 128 + int(s)
 	}
 	return 130
 }
 
-// signals turns INT, TERM and HUP into two contexts. soft ends with the first
-// signal: everything that may simply stop hangs on it. hard ends with the
-// second one, or afterInterrupt after the first: what must find out what
-// happened hangs on that.
+// signals turns INT, TERM, HUP, QUIT and ABRT into two contexts: ctx ends with the
+// first, grace with the second, or with graceTime after the first if a protocol runs,
+// else at once. QUIT and ABRT count as two.
 type signals struct {
-	soft, hard context.Context
-	endSoft    context.CancelCauseFunc
-	endHard    context.CancelCauseFunc
+	ctx, grace       context.Context
+	endCtx, endGrace context.CancelCauseFunc
+	cleaning         func() // called once if a protocol goes on after the first signal
 
-	mu       sync.Mutex
-	count    int
-	shielded bool
-	stopping func(interrupted) // told of the first signal where a protocol goes on in spite of it
-	forward  func(os.Signal)   // where signals go while a command of the user runs
+	mu        sync.Mutex
+	count     int
+	protected bool
+	forward   func(os.Signal) // a command of the user runs, which gets them instead
 }
 
-// watch starts to take signals. Those that the parent ignored stay ignored
-// (nohup, background jobs). SIGPIPE is taken too, so that a write to a broken
-// stdout or stderr is an error and not the end in the middle of a protocol. The
-// end of the process ends it: to give the signals back first took up to 0.2 ms.
-func watch() *signals {
-	s := &signals{}
-	s.soft, s.endSoft = context.WithCancelCause(context.Background())
-	s.hard, s.endHard = context.WithCancelCause(context.Background())
+// watch begins to take signals. Those that the parent ignored stay ignored (nohup,
+// background jobs). SIGPIPE is taken too, so that a write to a broken stdout or stderr
+// is an error and not the end in the middle of a protocol.
+func watch(cleaning func()) *signals {
+	s := &signals{cleaning: cleaning}
+	s.ctx, s.endCtx = context.WithCancelCause(context.Background())
+	s.grace, s.endGrace = context.WithCancelCause(context.Background())
 	var take []os.Signal
-	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+	for _, sig := range append([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}, fatalSignals...) {
 		if !signal.Ignored(sig) {
 			take = append(take, sig)
 		}
 	}
-	ch := make(chan os.Signal, 8)
-	if len(take) > 0 {
-		signal.Notify(ch, take...)
+	if len(take) == 0 { // Notify without signals takes all of them
+		return s
 	}
+	ch := make(chan os.Signal, 8)
+	signal.Notify(ch, take...)
 	pipe := make(chan os.Signal, 1)
 	notifyPipe(pipe)
 	go func() {
 		for {
 			select {
 			case sig := <-ch:
-				s.handle(sig, take)
+				s.handle(sig)
 			case <-pipe:
 			}
 		}
@@ -84,7 +82,7 @@ func watch() *signals {
 	return s
 }
 
-func (s *signals) handle(sig os.Signal, taken []os.Signal) {
+func (s *signals) handle(sig os.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.forward != nil {
@@ -93,38 +91,42 @@ func (s *signals) handle(sig os.Signal, taken []os.Signal) {
 	}
 	s.count++
 	cause := interrupted{sig}
-	s.endSoft(cause)
-	if s.shielded && s.count == 1 {
-		if s.stopping != nil {
-			go s.stopping(cause) // a stderr that blocks must not keep the second signal waiting
-		}
-		time.AfterFunc(afterInterrupt, func() {
-			s.endHard(fmt.Errorf("%w: no end in %v", cause, afterInterrupt))
+	s.endCtx(cause)
+	if s.protected && s.count == 1 && !isFatal(sig) {
+		time.AfterFunc(300*time.Millisecond, func() { // most protocols end sooner
+			s.mu.Lock()
+			say := s.protected && s.count == 1
+			s.mu.Unlock()
+			if say {
+				s.cleaning()
+			}
 		})
+		time.AfterFunc(graceTime, func() { s.endGrace(cause) })
 		return
 	}
-	s.endHard(cause)
-	signal.Reset(taken...) // the next one ends the process at once
+	s.endGrace(cause)
+	if !s.protected {
+		signal.Reset(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // the next one ends the process at once
+	}
 }
 
-// shield begins the part of a protocol in which the first signal only stops
-// the waiting. It fails where a signal came before. The caller ends it with
-// the returned function.
-func (s *signals) shield() (end func(), err error) {
+// protect begins the part of a command in which the first signal only stops the
+// waiting. It fails if a signal came before. The caller ends it with end.
+func (s *signals) protect() (end func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.soft.Err() != nil {
-		return nil, context.Cause(s.soft)
+	if s.ctx.Err() != nil {
+		return nil, context.Cause(s.ctx)
 	}
-	s.shielded = true
+	s.protected = true
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.shielded = false
+		s.protected = false
 	}, nil
 }
 
-// passTo sends every signal to f until the returned function is called.
+// passTo sends every signal to f until the function that it returns is called.
 func (s *signals) passTo(f func(os.Signal)) (end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,23 +135,5 @@ func (s *signals) passTo(f func(os.Signal)) (end func()) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.forward = nil
-	}
-}
-
-// seeSignal is for a command that failed on the terminal. Ctrl-C is sent to it and
-// to utho at once, and its end may be seen first: the signal gets a moment.
-func (a *app) seeSignal() {
-	if a.terminal() {
-		pause(a.sig.soft, 200*time.Millisecond)
-	}
-}
-
-// pause waits for d, or less where ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }

@@ -3,179 +3,171 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// createRequest is what `token create` was asked.
-type createRequest struct {
-	name           string
-	scope          utho.Scope
-	lifetime       time.Duration // of --expires-in; 0 for none
-	to             []string
-	allowDuplicate bool
-	dryRun         bool
-}
-
 // notEnforced is said wherever an expiry is set.
-const notEnforced = `The service itself has no expiry and does not enforce one: utho writes it into
-the token's name, list shows it, and this line, run by cron, enforces it:
+const notEnforced = `The service has no expiry: utho writes it into the name, list shows it, and this
+line, run by cron, enforces it:
 
   utho token delete --expired --yes`
 
-func (a *app) createCommand() *cobra.Command {
-	req := createRequest{scope: utho.ScopeReadOnly}
+// createRequest is what `token create` was asked for.
+type createRequest struct {
+	lifecycle.CreateRequest
+	to       []string
+	noExpiry bool
+}
+
+func newCreate(p *program) *cobra.Command {
+	var r createRequest
+	r.Scope = utho.ScopeReadOnly
 	cmd := &cobra.Command{
 		Use:   "create NAME",
-		Short: "Make an API token and print its secret, which is shown this once",
-		Long: `Make an API token and print its secret on stdout, or take it where --to says.
-The service shows a secret once, so every destination is checked before anything
-is made, and the token is deleted again where its secret cannot be delivered.
-
---to takes stdout, file:PATH, env:PATH#NAME, profile:NAME or exec:COMMAND and
-may be repeated.
+		Short: "Create a token and print its secret, which is shown this once",
+		Long: `Create a token and print its secret on stdout, or send it to where --to says.
+Everything is checked before the token is created, and it is deleted again if its
+secret cannot be delivered.
 
 ` + notEnforced,
 		Example: `  TOKEN=$(utho token create ci)
   utho token create ci --scope write --expires-in 30d --to file:ci.token
   utho token create ci --to 'exec:gh secret set UTHO_API_KEY'`,
-		Args:              a.one("one NAME"),
+		Args:              exactArg("one NAME"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	f := cmd.Flags()
-	f.Var(&req.scope, "scope", "what the token may do; `SCOPE` is read-only or write")
-	f.Var((*lifetimeFlag)(&req.lifetime), "expires-in", "write an expiry into the name: 90m, 36h, 30d, 12w")
-	f.StringArrayVar(&req.to, "to", nil, "take the secret to `DEST` (repeatable): stdout, file:PATH, env:PATH#NAME, profile:NAME, exec:COMMAND")
-	f.BoolVar(&req.allowDuplicate, "allow-duplicate", false, "make it although the name is taken")
-	f.BoolVar(&req.dryRun, "dry-run", false, "check everything, make nothing")
+	f.Var(scopeFlag(&r.Scope), "scope", "what the token may do: read-only or write")
+	f.Var((*durationFlag)(&r.Lifetime), "expires-in", "write an expiry into the name: 90m, 36h, 30d, 12w")
+	f.BoolVar(&r.noExpiry, "no-expiry", false, "no expiry, whatever the configuration says")
+	destinationFlag(cmd, &r.to)
+	f.BoolVar(&r.AllowDuplicate, "allow-duplicate", false, "create it although the name is taken")
+	f.BoolVar(&r.DryRun, "dry-run", false, "check everything, create nothing")
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
-	_ = cmd.RegisterFlagCompletionFunc("to", completeDestinations)
 	noFiles(cmd, "expires-in")
-	cmd.RunE = a.body(func(ctx context.Context, args []string) error {
-		req.name = args[0]
-		return a.createToken(ctx, req)
+	cmd.MarkFlagsMutuallyExclusive("expires-in", "no-expiry")
+	cmd.RunE = p.runE(func(ctx context.Context, args []string) error {
+		r.Name = args[0]
+		return p.createToken(ctx, r)
 	})
 	return cmd
 }
 
-func (a *app) createToken(soft context.Context, req createRequest) error {
-	hard := a.sig.hard
-	if err := checkName(req.name); err != nil {
+func (p *program) createToken(ctx context.Context, r createRequest) error {
+	if err := checkName(r.Name); err != nil {
 		return err
 	}
-	name := req.name
-	if req.lifetime > 0 {
-		var err error
-		if name, err = withExpiry(name, time.Now().Add(req.lifetime)); err != nil {
+	if r.Lifetime == 0 && !r.noExpiry {
+		st, err := p.settings()
+		if err != nil {
 			return err
 		}
+		r.Lifetime = st.ExpiresIn
 	}
-	out, err := a.secretOutput(req.to)
-	if err != nil {
-		return err
-	}
-	s, err := a.resolve(soft)
-	if err != nil {
-		return err
-	}
-	dests, err := a.destinations(s, out)
-	if err != nil {
-		return err
-	}
-	defer dests.close()
-	if err := dests.prepare(soft); err != nil {
-		return err
-	}
-	list, err := s.list(soft)
-	if err != nil {
-		return said("create "+quoteText(name)+": list the tokens there are", err)
-	}
-	at := now(list)
-	if req.lifetime > 0 {
-		// The service's clock is the one that `delete --expired` reads.
-		if name, err = withExpiry(req.name, at.Add(req.lifetime)); err != nil {
-			return err
-		}
-		a.mentionClock(list)
-	}
-	if !req.allowDuplicate {
-		if err := a.refuseTaken(list.Tokens, req.name, at); err != nil {
-			return err
+	if r.Lifetime > 0 { // the longest name is checked before anything is sent
+		if _, err := expiry.Append(r.Name, time.Now().Add(r.Lifetime)); err != nil {
+			return &usageError{err}
 		}
 	}
-	if req.dryRun {
-		a.note("would create %s (%s)%s; nothing was made", quoteText(name), req.scope, dests.arrows())
-		return out.dry(utho.Token{Name: name, Scope: req.scope}, a.views(at))
+	specs, err := parseTo(r.to)
+	if err != nil {
+		return err
 	}
-
-	end, err := a.sig.shield()
+	out, err := p.newStdout(len(specs) == 0 || hasStdout(specs), p.issuedViews)
+	if err != nil {
+		return err
+	}
+	s, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	to, err := p.destinations(s, specs, out, false)
+	if err != nil {
+		return err
+	}
+	defer to.close()
+	end, err := p.signals.protect()
 	if err != nil {
 		return err
 	}
 	defer end()
-	m := &making{a: a, s: s, req: utho.CreateTokenRequest{Name: name, Scope: req.scope}, before: ids(list.Tokens)}
-	if err := m.post(soft, hard); err != nil {
-		return err
+	issued, err := s.Create(ctx, p.signals.grace, r.CreateRequest, to)
+	if err != nil {
+		return p.createError(err, r)
 	}
-	if err := m.confirm(soft, hard); err != nil {
-		return err
+	if r.DryRun {
+		p.console.note("would create %s (%s)%s; nothing was created", quoteText(issued.Token.Name), issued.Token.Scope, arrows(to.names()))
+		return out.show(issued)
 	}
-	if soft.Err() != nil {
-		return m.takeBack(hard, fmt.Errorf("create %s: %w", quoteText(name), context.Cause(soft)))
-	}
-	a.mask(m.secret, dests)
-	out.show(m.token, a.views(at))
-	dests.made(m.token)
-	if err := dests.deliver(soft, hard, m.secret); err != nil {
-		return m.takeBack(hard, fmt.Errorf("create %s: %w", quoteText(name), err))
-	}
-	a.created(m, s, dests)
+	p.created(s, issued, to)
 	return nil
 }
 
-// created says on stderr what was made.
-func (a *app) created(m *making, s *session, dests *destinations) {
-	id := ""
-	if m.token.ID != "" {
-		id = ", id " + m.token.ID
+// createError adds the next step.
+func (p *program) createError(err error, r createRequest) error {
+	var taken *lifecycle.TakenError
+	if !errors.As(err, &taken) {
+		return err
 	}
-	a.note("created %s (%s%s); %s", quoteText(m.token.Name), m.token.Scope, id, dests.went())
-	if s.sandbox {
-		a.note("this is a token of the sandbox, not a real one")
+	return hintf(&linesError{err, describeAll(taken.Tokens)}, "rotate it with %s, or create a second one with --allow-duplicate",
+		p.route.about([]string{taken.Tokens[0].ID}, "token", "rotate"))
+}
+
+// created says on stderr what was created.
+func (p *program) created(s *session, i lifecycle.Issued, to *destinations) {
+	id := ""
+	if i.Token.ID != "" {
+		id = ", id " + i.Token.ID
+	}
+	p.console.note("created %s (%s%s); %s", quoteText(i.Token.Name), i.Token.Scope, id, to.went())
+	if _, at, ok := expiry.Split(i.Token.Name); ok {
+		p.console.note("it ends at %s; the service does not enforce that, %s does", at.Format("2006-01-02 15:04 MST"),
+			p.route.command("token", "delete", "--expired"))
+	}
+	if s.box != nil {
+		p.console.note("this is a token of the sandbox, not a real one")
 	}
 }
 
-// checkName refuses a name that cannot be given to a new token.
+// checkName refuses a name that a new token cannot have.
 func checkName(name string) error {
 	err := expiry.CheckName(name)
 	if err == nil {
 		return nil
 	}
-	f := usagef("token name: %w", err)
 	if errors.As(err, new(*expiry.SuffixError)) {
-		return f.with("give the name without it, and --expires-in 30d")
+		return hintf(usagef("token name: %w", err), "give the name without it, and --expires-in 30d")
 	}
-	return f
+	return usagef("token name: %w", err)
 }
 
-// refuseTaken refuses a name that a token has. Names are compared without their
-// expiry, and expired tokens do not count.
-func (a *app) refuseTaken(tokens []utho.Token, name string, at time.Time) error {
-	taken := matching(tokens, func(t utho.Token) bool {
-		return baseName(t.Name) == name && !expiry.Expired(t.Name, at)
-	})
-	if len(taken) == 0 {
-		return nil
+// arrows names where a secret goes besides stdout.
+func arrows(names string) string {
+	if names == "" {
+		return ""
 	}
-	text := fmt.Sprintf("the name %s is taken; nothing was created:", quoteText(name))
-	for _, t := range taken {
-		text += "\n" + describe(t)
+	return "; its secret would go to " + names
+}
+
+// describe is one token in a sentence.
+func describe(t utho.Token) string {
+	created := ""
+	if t.CreatedRaw != "" {
+		created = ", created " + t.CreatedRaw
 	}
-	return failf(exitAmbiguous, "exists", "%s", lines(text)).
-		with("replace its secret with %s, or make a second one with --allow-duplicate", a.about([]string{taken[0].ID}, "token", "rotate"))
+	return t.ID + " " + quoteText(t.Name) + " (" + t.Scope.String() + created + ")"
+}
+
+func describeAll(tokens []utho.Token) []string {
+	var all []string
+	for _, t := range tokens {
+		all = append(all, describe(t))
+	}
+	return all
 }

@@ -3,372 +3,347 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/utho/utho-cli/internal/child"
+	"github.com/utho/utho-cli/internal/deliver"
 	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// provedFor is how long a new secret that is refused is tried again: nothing
-// says how soon a new token works.
-const provedFor = 10 * time.Second
-
-// rotateRequest is what `token rotate` was asked.
+// rotateRequest is what `token rotate` was asked for.
 type rotateRequest struct {
-	arg      string
-	to       []string
-	lifetime time.Duration // of --expires-in; 0 for that of the old token
-	keepOld  bool
-	yes      bool
+	lifecycle.RotateRequest
+	self, yes, dryRun bool
+	to, verify        []string
+	verifyTimeout     time.Duration
 }
 
-func (a *app) rotateCommand() *cobra.Command {
-	var req rotateRequest
+func newRotate(p *program) *cobra.Command {
+	var r rotateRequest
 	cmd := &cobra.Command{
-		Use:   "rotate ID|NAME",
-		Short: "Replace a token: new secret, same name and scope",
-		Long: `Make a token of the same name and scope, prove its secret by using it, deliver
-it, and only then delete the old token. Whatever fails on the way, the old secret
-still works or the new one has been delivered. An expiry in the name is renewed
-for the same length.
+		Use:   "rotate {ID|NAME | --self}",
+		Short: "Replace the secret of a token: same name and scope",
+		Long: `Create a token of the same name and scope, verify its secret by using it, deliver
+it, and only then delete the old token. Whatever fails, the old secret still works,
+or the new one works and was delivered. An expiry is renewed for the same length.
 
-Where utho is killed on the way, the same command again finishes the rotation or
-says exactly what stands.
-
-` + notEnforced,
-		Example: `  utho token rotate ci --yes --to env:.env
-  TOKEN=$(utho token rotate 10000 --yes)`,
-		Args:              a.one("one ID or NAME"),
-		ValidArgsFunction: a.completeTokens(1),
+If utho is killed on the way, run the same command again: it goes on, or names what
+is left. --verify restarts and checks what uses the secret before the old token is
+deleted.`,
+		Example: `  utho token rotate ci --to env:.env --yes
+  utho token rotate ci --if-expires-within 7d --to file:/run/ci.token --yes
+  utho token rotate --self
+  utho token rotate app --to env:/etc/app.env --verify 'systemctl restart app' --yes`,
+		ValidArgsFunction: p.completeTokens(1),
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if r.self && len(args) > 0 {
+			return usagef("token rotate takes an ID or NAME, or --self, not both")
+		}
+		if r.self {
+			return nil
+		}
+		return exactArg("one ID or NAME, or --self")(cmd, args)
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&req.to, "to", nil, "take the new secret to `DEST` (repeatable): stdout, file:PATH, env:PATH#NAME, profile:NAME, exec:COMMAND")
-	f.Var((*lifetimeFlag)(&req.lifetime), "expires-in", "write this expiry into the name: 90m, 36h, 30d, 12w")
-	f.BoolVar(&req.keepOld, "keep-old", false, "do not delete the old token")
-	f.BoolVarP(&req.yes, "yes", "y", false, "do not ask")
-	_ = cmd.RegisterFlagCompletionFunc("to", completeDestinations)
-	noFiles(cmd, "expires-in")
-	cmd.RunE = a.body(func(ctx context.Context, args []string) error {
-		req.arg = args[0]
-		return a.rotateToken(ctx, req)
+	f.BoolVar(&r.self, "self", false, "the token that the profile in use holds")
+	destinationFlag(cmd, &r.to)
+	f.Var((*durationFlag)(&r.Lifetime), "expires-in", "another length of life: 90m, 36h, 30d, 12w")
+	f.Var((*durationFlag)(&r.IfExpiresWithin), "if-expires-within", "only if it ends this soon: 90m, 36h, 30d, 12w")
+	f.StringArrayVar(&r.verify, "verify", nil, "run `COMMAND` before the old token is deleted; it must succeed (repeatable)")
+	r.verifyTimeout = 10 * time.Minute
+	f.Var((*timeoutFlag)(&r.verifyTimeout), "verify-timeout", "limit for all --verify commands together")
+	f.BoolVar(&r.KeepOld, "keep-old", false, "do not delete the old token")
+	f.BoolVarP(&r.yes, "yes", "y", false, "do not ask")
+	f.BoolVar(&r.dryRun, "dry-run", false, "check everything, say what would happen")
+	noFiles(cmd, "expires-in", "if-expires-within", "verify-timeout")
+	cmd.RunE = p.runE(func(ctx context.Context, args []string) error {
+		if !r.self {
+			r.Arg = args[0]
+		}
+		return p.rotateToken(ctx, r)
 	})
 	return cmd
 }
 
-// rotation is one rotation under way.
-type rotation struct {
-	*making
-	req     rotateRequest
-	old     utho.Token
-	record  *rotationRecord
-	dests   *destinations
-	updates bool // the profile's own secret is replaced too
+func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
+	if r.Arg == "" && !r.self {
+		return emptyArgument()
+	}
+	specs, err := parseTo(r.to)
+	if err != nil {
+		return err
+	}
+	out, err := p.newStdout(len(specs) == 0 && !r.self || hasStdout(specs), p.issuedViews)
+	if err != nil {
+		return err
+	}
+	if r.Verify, err = p.verifier(r.verify, r.verifyTimeout); err != nil {
+		return err
+	}
+	asks := !r.yes && !r.KeepOld && !r.dryRun
+	if asks && !p.console.canAsk() {
+		return hintf(usagef("token rotate deletes the old token and asks first, and %s", p.console.cannotAsk()),
+			"add --yes to rotate without a question, or --keep-old to keep the old token")
+	}
+	s, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	if r.self {
+		if r.Arg, err = p.ownToken(s); err != nil {
+			return err
+		}
+	}
+	to, err := p.destinations(s, specs, out, true)
+	if err != nil {
+		return err
+	}
+	defer to.close()
+	dir, err := p.state()
+	if err != nil {
+		return err
+	}
+	plan, err := s.PlanRotation(ctx, r.RotateRequest, lifecycle.Records{Dir: filepath.Join(dir, "rotations"), Origin: s.origin}, to)
+	if err != nil {
+		return p.rotateError(err)
+	}
+	defer plan.Close()
+	if !plan.Due {
+		if p.console.terminal() {
+			_, at, _ := expiry.Split(plan.Old.Name)
+			p.console.note("token %s does not end within the time given, but at %s; nothing to do", describe(plan.Old), at.Format("2006-01-02 15:04 MST"))
+		}
+		return nil
+	}
+	if r.dryRun {
+		return p.showRotation(plan, to, out, r)
+	}
+	if asks {
+		if err := p.askToRotate(ctx, s, plan); err != nil {
+			return err
+		}
+	}
+	return p.runRotation(ctx, s, plan, to, r)
 }
 
-func (a *app) rotateToken(soft context.Context, req rotateRequest) error {
-	hard := a.sig.hard
-	if err := noneEmpty(req.arg); err != nil {
-		return err
-	}
-	out, err := a.secretOutput(req.to)
-	if err != nil {
-		return err
-	}
-	if !req.yes && !req.keepOld && !a.canAsk() {
-		return usagef("token rotate deletes the old token and asks first, and %s", a.cannotAsk()).
-			with("to rotate without being asked, add --yes; to keep the old token, --keep-old")
-	}
-	s, err := a.resolve(soft)
-	if err != nil {
-		return err
-	}
-	records, err := a.rotationRecords(s)
-	if err != nil {
-		return err
-	}
-	ended := records.ended()
-	list, err := s.list(soft)
-	if err != nil {
-		return err
-	}
-	old, err := a.findRotated(list.Tokens, records, req.arg)
-	if err != nil {
-		if classify(err).exit == exitNotFound {
-			if done, err := a.gone(records, list, req, out); done {
-				return err
-			}
-		}
-		return err
-	}
-	records.prune(list.Tokens)
-	release, err := records.lock(old.ID)
-	if err != nil {
-		return err
-	}
-	defer release()
-	earlier, err := records.read(old.ID)
-	if err != nil {
-		return err
-	}
-	if earlier != nil {
-		if list, err = earlier.await(soft, s, list); err != nil {
-			return err
-		}
-		if done, err := a.resume(soft, s, earlier, old, list, req, out); done || err != nil {
-			return err
-		}
-	}
-	name, err := rotatedName(old, req.lifetime, now(list))
-	if err != nil {
-		return err
-	}
-
-	r := &rotation{
-		making: &making{a: a, s: s, before: ids(list.Tokens), req: utho.CreateTokenRequest{Name: name, Scope: old.Scope}},
-		req:    req,
-		old:    old,
-	}
-	r.updates = s.tokenID == old.ID && s.tokenID != "" && s.store != nil
-	if r.dests, err = a.destinations(s, out); err != nil {
-		return err
-	}
-	defer r.dests.close()
-	if r.updates {
-		r.dests.leaveOut(s.profile)
-		r.dests.addOwn(s)
-	}
-	if err := r.dests.prepare(soft); err != nil {
-		return err
-	}
-	asks := !req.yes && !req.keepOld
-	if asks {
-		a.stderr("  " + describe(old))
-		if err := a.ask(soft, "Replace its secret and delete the old token for good?"); err != nil {
-			return err
-		}
-	}
-	// A person takes their time, and another rotation may have come to its end
-	// between the list and the lock: what was there before says little then.
-	if asks || records.ended() != ended {
-		if list, err = s.list(soft); err != nil {
-			return err
-		}
-		if !ids(list.Tokens)[old.ID] {
-			return failf(exitNotFound, "not_found", "token %s %s has gone meanwhile; nothing was created", old.ID, quoteText(old.Name)).
-				with("%s", a.command("token", "list", "-o", "wide"))
-		}
-		r.before = ids(list.Tokens)
-		// The expiry counts from now on, not from before the question.
-		if r.making.req.Name, err = rotatedName(old, req.lifetime, now(list)); err != nil {
-			return err
-		}
-	}
-	if earlier != nil && earlier.mayAppear() && earlier.NewName == r.making.req.Name {
-		// The service's stamps and its clock are whole seconds, and may be two clocks.
-		r.since = now(list).Add(-2 * time.Second)
-	}
-	end, err := a.sig.shield()
+func (p *program) runRotation(ctx context.Context, s *session, plan *lifecycle.Rotation, to *destinations, r rotateRequest) error {
+	end, err := p.signals.protect()
 	if err != nil {
 		return err
 	}
 	defer end()
-	if r.record, err = records.begin(r, list.Tokens); err != nil {
-		return err
+	if plan.Resumes != nil {
+		p.console.note("an earlier rotation of %s was cut short after it had delivered the secret of %s; going on from there", plan.Old.ID, plan.Resumes.ID)
 	}
-	out.replaced = &old
-	if err := r.run(soft, hard, out, a.views(now(list))); err != nil || req.keepOld {
-		return err
+	if plan.Drops != nil {
+		p.console.note("an earlier rotation of %s was cut short before it delivered the secret of %s; deleting that token first", plan.Old.ID, plan.Drops.ID)
 	}
-	end() // nothing is open any more
-	a.warnOwn(soft, r)
-	return nil
-}
-
-// run is the rotation from the POST on. The record says at each moment how far
-// it came.
-func (r *rotation) run(soft, hard context.Context, out *secretOutput, v views) error {
-	a := r.a
-	if err := r.post(soft, hard); err != nil {
-		if r.token.ID != "" { // its answer was lost; a record that cannot be written says less
-			_ = r.record.reach(stageMade, r.token.ID)
-		}
-		r.record.endUnless(exitUnknown, err)
-		return r.oldWorks(err)
-	}
-	if err := r.record.reach(stageMade, ""); err != nil {
-		return r.giveUp(hard, err)
-	}
-	if err := r.confirm(soft, hard); err != nil {
-		r.record.endUnless(exitUnknown, err)
-		return r.oldWorks(err)
-	}
-	if err := r.record.reach(stageMade, r.token.ID); err != nil {
-		return r.giveUp(hard, err)
-	}
-	if err := r.prove(soft); err != nil {
-		return r.giveUp(hard, fmt.Errorf("rotate %s: %w", r.old.ID, err))
-	}
-	if soft.Err() != nil {
-		return r.giveUp(hard, fmt.Errorf("rotate %s: %w", r.old.ID, context.Cause(soft)))
-	}
-	if err := r.record.reach(stageDelivering, r.token.ID); err != nil {
-		return r.giveUp(hard, err)
-	}
-	a.mask(r.secret, r.dests)
-	out.show(r.token, v)
-	r.dests.made(r.token)
-	if err := r.dests.deliver(soft, hard, r.secret); err != nil {
-		return r.giveUp(hard, fmt.Errorf("rotate %s: %w", r.old.ID, err))
-	}
-	if r.req.keepOld {
-		r.record.end()
-		a.created(r.making, r.s, r.dests)
-		a.note("the old token %s %s is kept; delete it with: %s", r.old.ID, quoteText(r.old.Name), a.deleteCommand(r.old.ID))
-		return nil
-	}
-	recordErr := r.record.reach(stageDelivered, r.token.ID)
-	a.created(r.making, r.s, r.dests)
-	if err := r.retire(hard); err != nil {
-		return err
-	}
-	if recordErr != nil {
-		a.note("warning: %v", recordErr)
-	}
-	r.record.over()
-	a.note("deleted the old token %s", r.old.ID)
-	a.mentionUsers(r.s, r.old.ID)
-	return nil
-}
-
-// oldWorks adds what matters most in a rotation that failed.
-func (r *rotation) oldWorks(err error) error {
-	f := classify(err)
-	f.msg += fmt.Sprintf("; the old token %s still works", r.old.ID)
-	return f
-}
-
-// giveUp takes the new token back; the old one has not been touched.
-func (r *rotation) giveUp(hard context.Context, cause error) error {
-	err := r.takeBack(hard, cause)
-	r.record.endUnless(exitUnknown, err)
-	return r.oldWorks(err)
-}
-
-// prove lists with the new secret. A rejection is tried again for a while;
-// without any answer nothing is proved.
-func (r *rotation) prove(soft context.Context) error {
-	probe, err := r.s.with(r.secret)
+	issued, err := plan.Run(ctx, p.signals.grace, to)
 	if err != nil {
-		return said("prove the new secret", err)
+		return p.rotateError(err)
 	}
-	deadline := time.Now().Add(provedFor)
-	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		_, err = listWith(soft, probe, r.s.timeout)
-		rejected := errors.Is(err, utho.ErrUnauthorized) || errors.Is(err, utho.ErrForbidden)
-		switch {
-		case err == nil:
-			return nil
-		case soft.Err() != nil:
-			return context.Cause(soft)
-		case !rejected && errors.Is(err, utho.ErrUnavailable):
-			r.mute = true
-			return said("prove the new secret", err)
-		case !rejected:
-			return failf(exitError, "error", "%w", said("prove the new secret", err))
-		case time.Now().Add(wait).After(deadline):
-			return failf(exitError, "error", "%w", said("prove the new secret: the service rejects it", err))
+	if plan.Resumes != nil {
+		if err := to.out.show(issued); err != nil {
+			return err
 		}
-		pause(soft, wait)
+	} else {
+		p.created(s, issued, to)
 	}
-}
-
-// retire deletes the old token, with the new secret where it may, and says what
-// stands where that fails. The new secret has been delivered.
-func (r *rotation) retire(hard context.Context) error {
-	client := r.s.client
-	if r.old.Scope == utho.ScopeWrite {
-		var err error
-		if client, err = r.s.with(r.secret); err != nil {
-			client = r.s.client
-		}
-	}
-	soft := r.a.sig.soft
-	err := removeToken(soft, hard, client, r.old.ID, r.s.timeout)
-	if err != nil && client != r.s.client && hard.Err() == nil {
-		err = removeToken(soft, hard, r.s.client, r.old.ID, r.s.timeout)
-	}
-	if err == nil {
+	if r.KeepOld {
+		p.console.note("the old token %s is kept; delete it with: %s", plan.Old.ID, p.route.about([]string{plan.Old.ID}, "token", "delete"))
 		return nil
 	}
-	return stillBoth(r.a, r.old.ID, r.token.ID, err)
+	p.console.note("deleted the old token %s", plan.Old.ID)
+	end()
+	p.warnOwn(ctx, s, to)
+	p.warnUsers(ctx, s, plan.Old.ID)
+	return nil
 }
 
-// stillBoth is the error of a rotation whose new secret was delivered and whose
-// old token is still there.
-func stillBoth(a *app, oldID, newID string, err error) error {
-	what := "the new token"
-	if newID != "" {
-		what += " " + newID
-	}
-	and := "still works too"
-	if errors.As(err, new(unseenError)) {
-		and = "may still work too"
-	}
-	return failf(exitUnknown, "unknown_outcome", "%w; %s works and its secret was delivered, and the old token %s %s", said("delete the old token "+oldID, err), what, oldID, and).
-		with("%s", a.deleteCommand(oldID))
-}
-
-// rotatedName is the name of the new token: the old one's, with its expiry
-// renewed for the same length, or the one asked for.
-func rotatedName(old utho.Token, lifetime time.Duration, at time.Time) (string, error) {
-	base, until, ok := expiry.Split(old.Name)
-	if !ok {
-		base = old.Name
-	}
+// ownToken is the id of the token that the profile in use holds, if utho knows it.
+func (p *program) ownToken(s *session) (string, error) {
 	switch {
-	case lifetime > 0:
-		return withExpiry(base, at.Add(lifetime))
-	case !ok:
-		return old.Name, nil
-	case old.CreatedAt.IsZero() || !until.After(old.CreatedAt):
-		return "", usagef("rotate %s: how long %s was to live cannot be told from %q and its creation time %q", old.ID, quoteText(base), until.Format(time.RFC3339), old.CreatedRaw).
-			with("say it with --expires-in")
+	case s.kind == kindEnvironment || s.kind == kindCommand || s.kind == sandboxName:
+		return "", hintf(usagef("--self rotates a token that a profile of utho stores, and this one comes from %s", s.from()),
+			"rotate it by its id, and send the secret to where it is kept: %s --to DEST", p.route.command("token", "rotate", "ID"))
+	case s.item.TokenID == "":
+		return "", hintf(usagef("utho does not know which token profile %s holds, because it was pasted", s.profile.Name),
+			"rotate it by its id: %s --to DEST; or let utho create one of its own: %s", p.route.command("token", "rotate", "ID"), p.route.command("login", "--own-token"))
 	}
-	// The suffix is in whole minutes, rounded up, and the creation is stamped a
-	// moment after: without this a token would live longer by every rotation.
-	left := until.Sub(old.CreatedAt)
-	lifetime = (left + 2*time.Second).Truncate(time.Minute)
-	// A token made in the first seconds of a minute looks a minute longer: people
-	// type round numbers.
-	if shorter := lifetime - time.Minute; left <= lifetime && shorter > 0 && shorter%(5*time.Minute) == 0 {
-		lifetime = shorter
-	}
-	return withExpiry(base, at.Add(max(lifetime, time.Minute)))
+	return s.item.TokenID, nil
 }
 
-func withExpiry(base string, at time.Time) (string, error) {
-	name, err := expiry.Append(base, at)
+func (p *program) askToRotate(ctx context.Context, s *session, plan *lifecycle.Rotation) error {
+	p.console.plain("  " + describe(plan.Old))
+	if s.item.TokenID == "" && s.box == nil {
+		p.console.note("utho does not know which token %s holds: it may be this one, and its secret would have to be replaced there", s.from())
+	}
+	question := "Rotate it: create a new token and delete this one"
+	if plan.Resumes != nil {
+		question = "Delete it, since token " + plan.Resumes.ID + " has taken its place"
+	}
+	return p.console.ask(ctx, question+" ("+p.whose(ctx, s)+")?")
+}
+
+// showRotation is the end of a --dry-run.
+func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, out *stdoutDestination, r rotateRequest) error {
+	switch {
+	case plan.Resumes != nil:
+		p.console.note("would go on with an earlier rotation of %s, which delivered the secret of %s: verify it and delete %s; nothing was changed", plan.Old.ID, plan.Resumes.ID, plan.Old.ID)
+	case r.KeepOld:
+		p.console.note("would rotate %s to %s and keep the old token%s; nothing was changed", describe(plan.Old), quoteText(plan.Name), arrows(to.names()))
+	default:
+		p.console.note("would rotate %s to %s and delete the old token%s; nothing was changed", describe(plan.Old), quoteText(plan.Name), arrows(to.names()))
+	}
+	return out.show(lifecycle.Issued{Token: utho.Token{Name: plan.Name, Scope: plan.Old.Scope}, Replaces: &plan.Old, Now: time.Now()})
+}
+
+// rotateError adds the next step to what only a rotation says.
+func (p *program) rotateError(err error) error {
+	var ambiguous *lifecycle.AmbiguousError
+	var none *lifecycle.NoExpiryError
+	switch {
+	case errors.As(err, &ambiguous):
+		newest := newestOf(ambiguous.Tokens)
+		return hintf(&linesError{err, describeAll(ambiguous.Tokens)}, "name one by its id; the newest is: %s", p.route.about([]string{newest.ID}, "token", "rotate"))
+	case errors.As(err, &none):
+		return hintf(err, "say how long the new one is to live: --expires-in 90d")
+	}
+	return err
+}
+
+// warnOwn says so if the credential in use has stopped working: then it was the token
+// that was rotated, and utho could not know.
+func (p *program) warnOwn(ctx context.Context, s *session, to *destinations) {
+	if to.own != nil || s.item.TokenID != "" || s.box != nil {
+		return
+	}
+	limited, cancel := context.WithTimeout(ctx, min(2*time.Second, s.Timeout))
+	defer cancel()
+	if _, err := s.Client.ListTokens(limited); !errors.Is(err, utho.ErrUnauthorized) {
+		return
+	}
+	p.console.warn("the credential of %s was the token that was rotated, and no longer works; the new secret, which was delivered, is the one to use: %s",
+		s.from(), s.replaceCredential(p.route))
+}
+
+// replaceCredential is how another token takes the credential's place.
+func (s *session) replaceCredential(r route) string {
+	switch s.kind {
+	case kindEnvironment:
+		return "set " + s.source + " to it"
+	case kindCommand:
+		return "have the credential_command of profile " + s.profile.Name + " print it"
+	}
+	return r.loginTo(s.profile.Name)
+}
+
+func hasStdout(specs []deliver.Spec) bool {
+	return slices.ContainsFunc(specs, func(s deliver.Spec) bool { return s.Kind == deliver.KindStdout })
+}
+
+// verifier runs the --verify commands in order.
+func (p *program) verifier(commands []string, limit time.Duration) (func(context.Context, lifecycle.Issued) error, error) {
+	var all [][]string
+	for _, text := range commands {
+		argv, err := child.Words(text)
+		if err == nil && len(argv) == 0 {
+			err = errors.New("the command is empty")
+		}
+		if err == nil {
+			_, err = child.LookPath(argv[0])
+		}
+		if err != nil {
+			return nil, usagef("--verify %s: %w", quoteText(text), err)
+		}
+		all = append(all, argv)
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	return func(ctx context.Context, i lifecycle.Issued) error {
+		limited, cancel := context.WithTimeoutCause(ctx, limit, context.DeadlineExceeded)
+		defer cancel()
+		for n, argv := range all {
+			p.console.note("running --verify %s", quoteText(commands[n]))
+			c := child.Command{
+				Argv: argv, Stdout: p.console.f, Stderr: p.console.f,
+				Env: child.WithoutCredentials(os.Environ(), "UTHO_TOKEN_ID="+i.Token.ID, "UTHO_TOKEN_NAME="+i.Token.Name),
+			}
+			if err := c.Run(limited); err != nil {
+				return &verifyError{command: commands[n], limit: limit, err: err}
+			}
+		}
+		return nil
+	}, nil
+}
+
+// verifyError is a --verify command that failed. Its deadline is no answer that the
+// service did not give, so it hides that; a signal shows.
+type verifyError struct {
+	command string
+	limit   time.Duration
+	err     error
+}
+
+func (e *verifyError) Error() string {
+	text := e.err.Error()
+	if errors.Is(e.err, context.DeadlineExceeded) {
+		text = "no end within " + e.limit.String()
+	}
+	return "--verify " + quoteText(e.command) + " failed: " + text
+}
+
+func (e *verifyError) Unwrap() error {
+	var in interrupted
+	if errors.As(e.err, &in) {
+		return in
+	}
+	return nil
+}
+
+// newestOf is the token with the latest time stamp; of equal ones the last.
+func newestOf(tokens []utho.Token) utho.Token {
+	return slices.MaxFunc(tokens, func(a, b utho.Token) int {
+		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
+			return c
+		}
+		return compareIDs(a.ID, b.ID)
+	})
+}
+
+// unfinished are the ids of the tokens whose rotation is unfinished on this machine.
+func (p *program) unfinished(s *session) ([]string, error) {
+	dir, err := p.state()
 	if err != nil {
-		return "", usagef("%w", err)
+		return nil, nil //nolint:nilerr // without a folder there is no record
 	}
-	return name, nil
+	return lifecycle.Records{Dir: filepath.Join(dir, "rotations"), Origin: s.origin}.Unfinished()
 }
 
-// warnOwn says so where the credential in use has stopped working, which means
-// that it was the token that was rotated, and utho could not know.
-func (a *app) warnOwn(soft context.Context, r *rotation) {
-	if r.updates {
-		return
+// warnUsers names the other profiles of this machine that are known to use tokens that
+// have gone.
+func (p *program) warnUsers(ctx context.Context, s *session, gone ...string) {
+	file, err := p.config()
+	if err != nil || s.box != nil || len(gone) == 0 {
+		return // the tokens have gone whatever the file is like
 	}
-	if _, err := listWith(soft, r.s.client, min(lastLook, r.s.timeout)); !errors.Is(err, utho.ErrUnauthorized) {
-		return
+	for _, profile := range file.Profiles() {
+		origin, err := originOf(addressOf(profile))
+		if err != nil || origin != s.origin || strings.EqualFold(profile.Name, s.profile.Name) {
+			continue
+		}
+		if id := p.peekID(ctx, profile); id != "" && slices.Contains(gone, id) {
+			p.console.warn("profile %s used token %s, which has gone; log in again: %s", profile.Name, id, route{profile: profile.Name}.command("login"))
+		}
 	}
-	where := "profile " + r.s.profile
-	if r.s.profile == "" {
-		where = r.s.source
-	}
-	a.note("warning: the credential in %s no longer works: it was the token that was rotated; put the new secret there", where)
 }

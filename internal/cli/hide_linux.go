@@ -1,5 +1,3 @@
-//go:build aix || linux || solaris
-
 package cli
 
 import "golang.org/x/sys/unix"

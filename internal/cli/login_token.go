@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/utho/utho-cli/internal/auth"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// readToken gets the token from a prompt, the first line of stdin, or another tool's file.
+func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (string, error) {
+	if r.from != "" {
+		return p.importToken(r.from)
+	}
+	// Stdin alone decides: what is typed there must not be shown, wherever stderr goes.
+	typed := term.IsTerminal(int(p.in.Fd()))
+	var raw []byte
+	var err error
+	switch {
+	case typed && p.console.noInput && !r.withToken:
+		return "", hintf(usagef("login asks for the token, and --no-input forbids it"), "pipe it: %s < FILE", p.route.command("login", "--with-token"))
+	case typed && r.withToken:
+		raw, err = p.readHidden(ctx, "")
+	case typed:
+		p.console.note("create a token at %s; creating and deleting tokens needs Write access", consoleURL)
+		// A variable that somebody else set must not lead a new token astray unseen.
+		if usual, _ := originOf(utho.DefaultBaseURL); s.origin != usual {
+			p.console.note("it will be sent to %s", s.origin)
+		}
+		raw, err = p.readHidden(ctx, "Paste the token: ")
+	default:
+		raw, err = p.readLine(ctx)
+	}
+	if err != nil {
+		return "", err
+	}
+	return p.cleanToken(raw)
+}
+
+func (p *program) cleanToken(raw []byte) (string, error) {
+	secret, notes, err := auth.Clean(raw)
+	switch {
+	case errors.Is(err, auth.ErrEmpty):
+		return "", hintf(usagef("no token was given; nothing was saved"), "create one at %s", consoleURL)
+	case err != nil:
+		return "", usagef("%w; nothing was saved", err)
+	}
+	for _, n := range notes {
+		p.console.note("%s", n)
+	}
+	return secret, nil
+}
+
+// readLine is the first line of stdin that is not blank, which may stay open behind it.
+func (p *program) readLine(ctx context.Context) ([]byte, error) {
+	in := bufio.NewReader(io.LimitReader(p.in, maxInput+1))
+	return await(ctx, func() ([]byte, error) {
+		for {
+			line, err := in.ReadBytes('\n')
+			switch {
+			case len(line) > maxInput:
+				return nil, usagef("stdin is too long for a token; nothing was saved")
+			case strings.TrimSpace(string(line)) != "" || errors.Is(err, io.EOF):
+				return line, nil
+			case err != nil:
+				return nil, fmt.Errorf("read the token: %w", err)
+			}
+		}
+	})
+}
+
+// importToken takes the token that another tool keeps.
+func (p *program) importToken(from string) (string, error) {
+	var found auth.Import
+	var err error
+	if from == "auto" {
+		found, err = auth.FindImport()
+	} else {
+		if rest, ok := strings.CutPrefix(from, "~/"); ok { // no shell expands it behind the equals sign
+			if home, homeErr := os.UserHomeDir(); homeErr == nil {
+				from = filepath.Join(home, rest)
+			}
+		}
+		found, err = auth.ReadImport(from)
+	}
+	switch {
+	case errors.As(err, new(*auth.BothError)):
+		return "", hintf(&usageError{err}, "choose one with --import=PATH")
+	case errors.As(err, new(*auth.NoImportError)):
+		return "", hintf(fmt.Errorf("import: %w", err), "name another file with --import=PATH, or leave --import out to paste the token")
+	case err != nil:
+		return "", fmt.Errorf("import: %w", err)
+	}
+	p.console.note("found the token of %s in %s; that file still holds it", found.Tool, found.Path)
+	for _, n := range found.Notes {
+		p.console.note("%s", n)
+	}
+	if found.Open {
+		p.console.warn("others can read %s; fix it with: chmod 600 %s", found.Path, quote(found.Path))
+	}
+	return found.Secret, nil
+}
+
+// readHidden reads a line that is not shown. Whatever ends it, the terminal is as it was,
+// and what was pasted behind the line is dropped: it may be the rest of a secret, which a
+// shell would run, show and remember. The echo goes before the prompt comes: a script that
+// answers the prompt is faster than a person.
+func (p *program) readHidden(ctx context.Context, prompt string) ([]byte, error) {
+	fd := int(p.in.Fd())
+	restore, err := hide(fd)
+	if err != nil {
+		return nil, fmt.Errorf("read the token: %w", err)
+	}
+	if prompt != "" {
+		p.console.write(prompt)
+	}
+	line, err := await(ctx, func() ([]byte, error) {
+		return bufio.NewReader(io.LimitReader(p.in, maxInput+1)).ReadBytes('\n')
+	})
+	restore()
+	p.console.write("\n") // the Enter was not shown
+	switch {
+	case errors.Is(err, io.EOF) && len(line) == 0:
+		return nil, &declinedError{"no token was entered; nothing was changed"}
+	case errors.Is(err, io.EOF):
+		return line, nil
+	case err != nil:
+		return nil, fmt.Errorf("%w; nothing was changed", err)
+	}
+	return line, nil
+}

@@ -1,0 +1,84 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// CreateRequest is what Create is asked for.
+type CreateRequest struct {
+	Name           string // without an expiry
+	Scope          utho.Scope
+	Lifetime       time.Duration // 0 for no expiry
+	AllowDuplicate bool
+	DryRun         bool // check everything, create nothing
+	Verify         bool // have the service accept the new secret before it is delivered
+}
+
+// Create creates a token and delivers its secret to every destination, or leaves
+// nothing behind. *TakenError, *NotCreatedError, *RolledBackError, *OutcomeError.
+func (s *Session) Create(ctx, grace context.Context, r CreateRequest, to Destinations) (Issued, error) {
+	if err := to.Prepare(ctx); err != nil {
+		return Issued{}, err
+	}
+	list, err := s.List(ctx)
+	if err != nil {
+		return Issued{}, err
+	}
+	name := r.Name
+	if r.Lifetime > 0 { // by the service's clock, which `delete --expired` reads
+		if name, err = expiry.Append(r.Name, Now(list).Add(r.Lifetime)); err != nil {
+			return Issued{}, err
+		}
+	}
+	if found := taken(list.Tokens, r.Name, Now(list)); len(found) > 0 && !r.AllowDuplicate {
+		return Issued{}, &TakenError{Name: r.Name, Tokens: found}
+	}
+	i := s.newIssuance(utho.CreateTokenRequest{Name: name, Scope: r.Scope}, list)
+	if r.DryRun {
+		return i.issued, nil
+	}
+	if err := i.post(ctx, grace); err != nil {
+		return Issued{}, err
+	}
+	if err := i.confirm(ctx, grace); err != nil {
+		return Issued{}, err
+	}
+	if r.Verify {
+		if err := i.verifySecret(ctx, grace); err != nil {
+			return Issued{}, i.rollback(ctx, grace, nil, err)
+		}
+	}
+	if ctx.Err() != nil {
+		return Issued{}, i.rollback(ctx, grace, nil, context.Cause(ctx))
+	}
+	if err := i.deliver(ctx, grace, to); err != nil {
+		return Issued{}, i.rollback(ctx, grace, to, signalFirst(ctx, err))
+	}
+	return i.issued, nil
+}
+
+// deliver takes the secret to every place. A signal leaves what is under way some
+// seconds.
+func (i *issuance) deliver(ctx, grace context.Context, to Destinations) error {
+	limited, done := withGrace(grace, ctx, answerWithin)
+	defer done()
+	return to.Deliver(limited, i.issued)
+}
+
+// signalFirst names the signal that a failed delivery was cut short by.
+func signalFirst(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		return &interruptedDelivery{cause, err}
+	}
+	return err
+}
+
+type interruptedDelivery struct{ cause, err error }
+
+func (e *interruptedDelivery) Error() string   { return e.cause.Error() + ": " + e.err.Error() }
+func (e *interruptedDelivery) Unwrap() []error { return []error{e.cause, e.err} }

@@ -1,0 +1,119 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// deletesAtOnce bounds the deletions that run at the same time.
+const deletesAtOnce = 8
+
+// Deletion is one token to delete and what became of it.
+type Deletion struct {
+	Token   utho.Token
+	Deleted bool
+	Tried   bool  // the request was sent
+	Err     error // why it is not deleted, or not known to be
+	Unknown bool  // neither answer nor list said whether it is gone
+}
+
+// Delete deletes tokens, several at once, and calls step after each. own is the id
+// of the token that the credential itself is, or "": it goes last, since nothing can
+// be deleted after it. A rejected credential or a signal stops the rest. The error
+// is why it stopped; each Deletion says what became of its token.
+func (s *Session) Delete(ctx, grace context.Context, tokens []utho.Token, own string, step func()) ([]*Deletion, error) {
+	all := make([]*Deletion, len(tokens))
+	var rest, last []*Deletion
+	for n, t := range tokens {
+		all[n] = &Deletion{Token: t}
+		if own != "" && t.ID == own {
+			last = append(last, all[n])
+		} else {
+			rest = append(rest, all[n])
+		}
+	}
+	stop, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	attempt := func(d *Deletion) {
+		d.Tried = true
+		d.Err = s.deleteOnce(ctx, grace, s.Client, d.Token.ID, s.Timeout)
+		d.Deleted = d.Err == nil
+		if errors.Is(d.Err, utho.ErrUnauthorized) {
+			cancel(d.Err)
+		}
+		step()
+	}
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, deletesAtOnce)
+	for _, d := range rest {
+		select {
+		case <-stop.Done():
+		case slots <- struct{}{}:
+		}
+		if stop.Err() != nil {
+			break
+		}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			attempt(d)
+		})
+	}
+	wg.Wait()
+	for _, d := range last {
+		if stop.Err() == nil {
+			attempt(d)
+		}
+	}
+	s.settle(ctx, grace, all)
+	return all, context.Cause(stop)
+}
+
+// settle decides by the list what became of those whose answer was no success: one
+// that went meanwhile counts as deleted.
+func (s *Session) settle(ctx, grace context.Context, all []*Deletion) {
+	failed := false
+	for _, d := range all {
+		failed = failed || d.Err != nil
+	}
+	if !failed {
+		return
+	}
+	list, listErr := listWith(grace, s.Client, s.Timeout)
+	for _, d := range all {
+		cut := ctx.Err() != nil && (errors.Is(d.Err, context.Canceled) || errors.Is(d.Err, context.DeadlineExceeded))
+		cause := d.Err
+		if cut {
+			cause = context.Cause(ctx)
+		}
+		switch {
+		case d.Err == nil:
+		case listErr == nil && !contains(list.Tokens, d.Token.ID):
+			d.Deleted, d.Err = true, nil
+		case listErr == nil && cut:
+			d.Err = fmt.Errorf("%w before an answer came; the list still shows it", cause)
+		case listErr == nil && errors.Is(d.Err, utho.ErrNotFound):
+			d.Err = fmt.Errorf("the list still shows it, although the service says: %s", opless(d.Err))
+		case listErr != nil && !errors.Is(d.Err, utho.ErrUnauthorized) && !errors.Is(d.Err, utho.ErrForbidden):
+			d.Unknown = true
+			d.Err = &OutcomeError{
+				Left: fmt.Sprintf("token %s may be deleted or not; the list failed too (%s)", d.Token.ID, opless(listErr)),
+				Next: NextLook, IDs: []string{d.Token.ID}, Err: cause,
+			}
+		}
+	}
+}
+
+// Revoke deletes the token that the credential itself is. A rejection of the credential
+// after the deletion was sent says that it is gone.
+func (s *Session) Revoke(ctx, grace context.Context, id string) error {
+	err := s.remove(ctx, grace, s.Client, id, s.Timeout)
+	var unseen *unseenError
+	if errors.Is(err, utho.ErrUnauthorized) || errors.As(err, &unseen) && errors.Is(unseen.list, utho.ErrUnauthorized) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,81 @@
+package lifecycle
+
+import (
+	"strings"
+	"time"
+
+	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// IsID reports whether an argument can only be an id: digits.
+func IsID(arg string) bool { return arg != "" && strings.Trim(arg, "0123456789") == "" }
+
+// Find returns the token that an argument means. Digits are an id and only that,
+// so that a stale command never hits a name; anything else is an id, else an exact
+// name, else a name without its expiry. *NotFoundError, *AmbiguousError.
+func Find(tokens []utho.Token, arg string) (utho.Token, error) {
+	found := matches(tokens, arg)
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return utho.Token{}, &NotFoundError{
+			Arg:   arg,
+			Named: filter(tokens, func(t utho.Token) bool { return t.Name == arg }),
+			Close: closeName(tokens, arg),
+		}
+	}
+	return utho.Token{}, &AmbiguousError{Arg: arg, Tokens: found}
+}
+
+func matches(tokens []utho.Token, arg string) []utho.Token {
+	found := filter(tokens, func(t utho.Token) bool { return t.ID == arg })
+	if len(found) == 0 && !IsID(arg) {
+		found = filter(tokens, func(t utho.Token) bool { return t.Name == arg })
+	}
+	if len(found) == 0 && !IsID(arg) {
+		found = filter(tokens, func(t utho.Token) bool { return expiry.Has(t.Name) && BaseName(t.Name) == arg })
+	}
+	return found
+}
+
+// closeName is the one name that begins like arg, or that arg begins like, with
+// at most a few letters between them.
+func closeName(tokens []utho.Token, arg string) string {
+	if len(arg) < 3 || IsID(arg) {
+		return ""
+	}
+	found := ""
+	for _, t := range tokens {
+		base := BaseName(t.Name)
+		if base == found || !strings.HasPrefix(base, arg) && !strings.HasPrefix(arg, base) && !swapped(base, arg) {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = base
+	}
+	return found
+}
+
+// swapped reports whether two names of one length differ in at most two places.
+func swapped(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	n := 0
+	for i := range len(a) {
+		if a[i] != b[i] {
+			n++
+		}
+	}
+	return n <= 2
+}
+
+// taken are the tokens that have a name, compared without their expiry. Expired
+// ones do not count.
+func taken(tokens []utho.Token, name string, now time.Time) []utho.Token {
+	return filter(tokens, func(t utho.Token) bool { return BaseName(t.Name) == name && !expiry.Expired(t.Name, now) })
+}

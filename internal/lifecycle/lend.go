@@ -1,0 +1,61 @@
+package lifecycle
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// LendRequest is what Lend is asked for.
+type LendRequest struct {
+	Prefix   string // of the token's name
+	Scope    utho.Scope
+	Lifetime time.Duration // the expiry in its name, for what a SIGKILL leaves behind
+}
+
+// Lend creates a token of a unique name, hands it to use, and deletes it when use
+// has returned, never before. used reports whether use was called at all. The
+// error is about the token only: *NotCreatedError, *RolledBackError before use,
+// *OutcomeError if it may still exist.
+func (s *Session) Lend(ctx, grace context.Context, r LendRequest, use func(Issued)) (used bool, err error) {
+	list, err := s.List(ctx)
+	if err != nil {
+		return false, err
+	}
+	name, err := expiry.Append(r.Prefix+"-"+randomWord(), Now(list).Add(r.Lifetime))
+	if err != nil {
+		return false, err
+	}
+	i := s.newIssuance(utho.CreateTokenRequest{Name: name, Scope: r.Scope}, list)
+	i.unique = true
+	if err := i.post(ctx, grace); err != nil {
+		return false, err
+	}
+	if err := i.confirm(ctx, grace); err != nil {
+		return false, err
+	}
+	if ctx.Err() != nil {
+		return false, i.rollback(ctx, grace, nil, context.Cause(ctx))
+	}
+	if i.issued.Token.ID == "" {
+		return false, i.rollback(ctx, grace, nil, errors.New("its id cannot be told, so it could not be deleted later"))
+	}
+	use(i.issued)
+	err = i.rollback(context.WithoutCancel(ctx), grace, nil, errors.New("the command has ended"))
+	if errors.As(err, new(*RolledBackError)) {
+		err = nil // as intended
+	}
+	return true, err
+}
+
+// randomWord is 40 random bits, for a name that nobody else makes up.
+func randomWord() string {
+	b := make([]byte, 5)
+	_, _ = rand.Read(b) // never fails: crypto/rand ends the program instead
+	return hex.EncodeToString(b)
+}

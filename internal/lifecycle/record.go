@@ -1,0 +1,212 @@
+package lifecycle
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/utho/utho-cli/internal/privfile"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// The stages of a rotation. Each is written before what it names can have happened,
+// so that what a killed rotation left is never more than its record says.
+const (
+	stageSent       = "sent"       // the create may have been sent
+	stageCreated    = "created"    // the new token is known, and nobody has its secret
+	stageDelivering = "delivering" // the secret may be anywhere it was to go
+)
+
+// record is what a rotation leaves in the state folder while it is under way. It
+// holds no secret.
+type record struct {
+	Version int       `json:"version"`
+	Origin  string    `json:"origin"`
+	OldID   string    `json:"old_id"`
+	NewName string    `json:"new_name"`
+	NewID   string    `json:"new_id,omitempty"`
+	Before  []string  `json:"before"` // the ids that were there before the create
+	At      time.Time `json:"at"`     // of the service's clock, before the create
+	Stage   string    `json:"stage"`
+	Sum     string    `json:"sha256,omitempty"` // of the new secret
+	To      []string  `json:"to"`
+
+	path string
+}
+
+// Records are the unfinished rotations of one service on this machine.
+type Records struct {
+	Dir    string // the folder; created when it is needed
+	Origin string // scheme, host and port of the service
+}
+
+// keepRecords is how long the record of a rotation that nobody went on with stays.
+const keepRecords = 30 * 24 * time.Hour
+
+func (r Records) path(id string) string {
+	sum := sha256.Sum256([]byte(r.Origin + "\n" + id))
+	return filepath.Join(r.Dir, hex.EncodeToString(sum[:12])+".json")
+}
+
+// lock keeps a second rotation of the same token off this machine. It does not wait.
+func (r Records) lock(id string) (release func(), err error) {
+	if err := privfile.MkdirAll(r.Dir); err != nil {
+		return nil, fmt.Errorf("rotate %s: %w", id, err)
+	}
+	release, ok, err := privfile.TryLock(strings.TrimSuffix(r.path(id), ".json") + ".lock")
+	if err != nil {
+		return nil, fmt.Errorf("rotate %s: %w", id, err)
+	}
+	if !ok {
+		return nil, fmt.Errorf("rotate %s: another rotation of this token is under way on this machine", id)
+	}
+	return release, nil
+}
+
+// all reads every record of the service. One that cannot be read is an error: it may
+// be the one that counts.
+func (r Records) all() ([]*record, error) {
+	entries, err := os.ReadDir(r.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("records of unfinished rotations: %w", err)
+	}
+	var all []*record
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) != ".json" {
+			continue
+		}
+		rec, err := readRecord(filepath.Join(r.Dir, e.Name()))
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // its rotation ended meanwhile
+		case err != nil:
+			return nil, err
+		case rec.Origin == r.Origin:
+			all = append(all, rec)
+		}
+	}
+	return all, nil
+}
+
+func readRecord(path string) (*record, error) {
+	data, err := privfile.ReadSecret(path)
+	if err != nil {
+		return nil, fmt.Errorf("record of an unfinished rotation: %w", err)
+	}
+	rec := &record{path: path}
+	if err := json.Unmarshal(data, rec); err != nil || rec.Version != 2 || rec.OldID == "" {
+		return nil, fmt.Errorf("the record of an unfinished rotation cannot be read; list the tokens, then remove %s", path)
+	}
+	return rec, nil
+}
+
+// find returns the record of the token with that id, nil if there is none.
+func (r Records) find(id string) (*record, error) {
+	rec, err := readRecord(r.path(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return rec, err
+}
+
+// Unfinished returns the ids of the tokens of this service, old and new, whose
+// rotation is unfinished on this machine.
+func (r Records) Unfinished() ([]string, error) {
+	all, err := r.all()
+	var ids []string
+	for _, rec := range all {
+		ids = append(ids, rec.OldID)
+		if rec.NewID != "" {
+			ids = append(ids, rec.NewID)
+		}
+	}
+	return ids, err
+}
+
+// prune removes records, under their lock, that are older than keepRecords and whose
+// tokens are gone.
+func (r Records) prune(tokens []utho.Token) {
+	all, err := r.all()
+	if err != nil {
+		return // who reads that record says so
+	}
+	for _, rec := range all {
+		if time.Since(rec.At) < keepRecords || contains(tokens, rec.OldID) {
+			continue
+		}
+		if release, err := r.lock(rec.OldID); err == nil {
+			rec.discard()
+			release()
+		}
+	}
+}
+
+// save writes the record at a stage.
+func (rec *record) save(stage string) error {
+	rec.Stage = stage
+	data, err := json.MarshalIndent(rec, "", "  ")
+	if err == nil {
+		err = privfile.Replace(rec.path, append(data, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("write the record of the rotation of %s: %w", rec.OldID, err)
+	}
+	return nil
+}
+
+// discard removes the record: nothing is left to finish. One that cannot be removed
+// is found and judged by the next rotation.
+func (rec *record) discard() {
+	if rec.path != "" {
+		_ = os.Remove(rec.path)
+	}
+}
+
+// candidates are the tokens that the rotation created, or may have.
+func (rec *record) candidates(tokens []utho.Token) []utho.Token {
+	return filter(tokens, func(t utho.Token) bool {
+		if rec.NewID != "" {
+			return t.ID == rec.NewID
+		}
+		return t.Name == rec.NewName && !slices.Contains(rec.Before, t.ID)
+	})
+}
+
+// stampedThen reports whether a token was created when the rotation sent its create,
+// by what the service itself says of both.
+func (rec *record) stampedThen(t utho.Token) bool {
+	since := t.CreatedAt.Sub(rec.At)
+	return !t.CreatedAt.IsZero() && !rec.At.IsZero() && since > -5*time.Second && since < 2*time.Minute
+}
+
+// sameTo reports whether a command delivers to the places of the record.
+func (rec *record) sameTo(places []string) bool {
+	a, b := slices.Clone(rec.To), slices.Clone(places)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(a, b)
+}
+
+// fromPlace is the record that a place keeps itself, for a machine whose state
+// folder has none.
+func (r Records) fromPlace(ctx context.Context, to Destinations, tokens []utho.Token) (*record, error) {
+	rec, ok, err := to.Recorded(ctx)
+	if err != nil || !ok || !contains(tokens, rec.PreviousID) || !contains(tokens, rec.TokenID) {
+		return nil, err
+	}
+	return &record{
+		Version: 2, Origin: r.Origin, OldID: rec.PreviousID, NewID: rec.TokenID, Stage: stageDelivering,
+		Sum: hex.EncodeToString(rec.Sum[:]), To: to.Places(),
+	}, nil
+}

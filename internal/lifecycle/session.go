@@ -1,0 +1,209 @@
+// Package lifecycle is how a token is created, rotated, lent to a command and
+// deleted without losing a secret.
+//
+// The service shows a secret once, knows no idempotency key and may act without
+// answering. So each protocol checks first whatever can be checked, sends its
+// create once, finds out what happened if the answer is lost, and either delivers
+// the secret or deletes the token that nobody has a secret of. What it cannot
+// settle is an [OutcomeError], which names what is left.
+//
+// Two contexts run through it. ctx ends with the first signal and bounds what
+// only waits. grace ends ten seconds later, or with the second signal, and bounds
+// what finds out, delivers and cleans up.
+package lifecycle
+
+import (
+	"context"
+	"time"
+
+	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// How long the steps around a create take at most.
+const (
+	confirmWithin  = 5 * time.Second  // for the new token to show in the list
+	inScopeWithin  = 2 * time.Second  // for one of the scope asked for, if another shows first
+	verifyWithin   = 10 * time.Second // for a new secret to be accepted
+	revokedWithin  = 10 * time.Second // for the secret of a deleted token to be refused
+	listWithin     = 5 * time.Second  // for one list after a create
+	deleteWithin   = 8 * time.Second  // for the deletion that rolls back
+	answerWithin   = 4 * time.Second  // for what is under way when a signal comes
+	confirmInGrace = 2 * time.Second  // for the new token to show after a signal
+)
+
+// Session is what a protocol needs of the outside.
+type Session struct {
+	Client *utho.Client
+	// As returns a client of the same service with another secret.
+	As func(secret string) (*utho.Client, error)
+	// Timeout bounds one exchange with the service, its retries included.
+	Timeout time.Duration
+	// Warn shows one line that is no error.
+	Warn func(format string, args ...any)
+	// Waiting says what is waited for from now on, until the function that it
+	// returns is called.
+	Waiting func(what string) (done func())
+}
+
+// Issued is a token that was created.
+type Issued struct {
+	// Token has no ID if the list did not show which one it is; then Confirmed is
+	// false, and its scope is the one asked for.
+	Token     utho.Token
+	Secret    string
+	Confirmed bool        // the list showed the id, and the scope that was asked for
+	Replaces  *utho.Token // the old token of a rotation
+	Now       time.Time   // of the service's clock, when the token was about to be created
+}
+
+// Destinations is where a new secret goes.
+type Destinations interface {
+	// Prepare checks all that can be checked before anything is created.
+	Prepare(ctx context.Context) error
+	// Deliver takes the secret to every place, in their order, and stops at the first
+	// that fails. A *DeliveryError says which.
+	Deliver(ctx context.Context, issued Issued) error
+	// Undo restores the places that Deliver changed, in reverse order.
+	Undo(ctx context.Context) Undone
+	// Rotates says which token a rotation is about, after Prepare: the profile that uses
+	// it becomes the last of the places, and is prepared.
+	Rotates(ctx context.Context, old utho.Token) error
+	// Holds returns the secret whose SHA-256 is sum if every place can be read back and
+	// holds it, and "" if not; holders are the places that do. The error says which place
+	// cannot be read.
+	Holds(ctx context.Context, sum [32]byte) (secret string, holders []string, err error)
+	// Places names the places for a record, independently of the working folder.
+	Places() []string
+	// Recorded returns what a place itself remembers of the last rotation into it.
+	Recorded(ctx context.Context) (r Recorded, ok bool, err error)
+}
+
+// DeliveryError is a delivery that failed.
+type DeliveryError struct {
+	Place string
+	Own   bool // the place is the profile that the command runs with
+	Err   error
+}
+
+func (e *DeliveryError) Error() string { return e.Err.Error() }
+func (e *DeliveryError) Unwrap() error { return e.Err }
+
+// Undone is what became of each place after a delivery that failed.
+type Undone struct {
+	Restored []string     // as they were
+	Kept     []string     // another program or a stream has the secret for good
+	Doubtful []string     // another program failed and may have kept a secret that is about to be deleted
+	Unknown  []PlaceError // utho wrote there, and the place is not known to be as it was
+}
+
+// PlaceError is why a place is not known to be as it was.
+type PlaceError struct {
+	Place string
+	Err   error
+}
+
+// Recorded is what a place remembers of a rotation.
+type Recorded struct {
+	TokenID, PreviousID string
+	Sum                 [32]byte // SHA-256 of the secret that was delivered
+}
+
+// List asks for all tokens, within the time of one exchange.
+func (s *Session) List(ctx context.Context) (*utho.TokenList, error) {
+	defer s.waiting("waiting for the list of tokens")()
+	return listWith(ctx, s.Client, s.Timeout)
+}
+
+func listWith(ctx context.Context, c *utho.Client, limit time.Duration) (*utho.TokenList, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return c.ListTokens(ctx)
+}
+
+// Now is the service's clock when it sent the list, or the local one if the
+// answer has no date.
+func Now(l *utho.TokenList) time.Time {
+	if l.ServerTime.IsZero() {
+		return time.Now()
+	}
+	return l.ServerTime
+}
+
+func (s *Session) warn(format string, args ...any) {
+	if s.Warn != nil {
+		s.Warn(format, args...)
+	}
+}
+
+func (s *Session) waiting(what string) (done func()) {
+	if s.Waiting == nil {
+		return func() {}
+	}
+	return s.Waiting(what)
+}
+
+// withGrace is a context that ends with parent, or so long after ctx has ended:
+// what is under way may complete, and there is still time to clean up.
+func withGrace(parent, ctx context.Context, last time.Duration) (context.Context, context.CancelFunc) {
+	parent, cancel := context.WithCancel(parent)
+	stop := context.AfterFunc(ctx, func() {
+		late := time.AfterFunc(last, cancel)
+		context.AfterFunc(parent, func() { late.Stop() })
+	})
+	return parent, func() {
+		stop()
+		cancel()
+	}
+}
+
+// pause waits for d, or less if one of the contexts ends.
+func pause(d time.Duration, ctxs ...context.Context) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	var first, second <-chan struct{}
+	first = ctxs[0].Done()
+	if len(ctxs) > 1 {
+		second = ctxs[1].Done()
+	}
+	select {
+	case <-t.C:
+	case <-first:
+	case <-second:
+	}
+}
+
+func filter(tokens []utho.Token, keep func(utho.Token) bool) []utho.Token {
+	var kept []utho.Token
+	for _, t := range tokens {
+		if keep(t) {
+			kept = append(kept, t)
+		}
+	}
+	return kept
+}
+
+func contains(tokens []utho.Token, id string) bool {
+	for _, t := range tokens {
+		if t.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+func idsOf(tokens []utho.Token) []string {
+	ids := make([]string, 0, len(tokens))
+	for _, t := range tokens {
+		ids = append(ids, t.ID)
+	}
+	return ids
+}
+
+// BaseName is a token's name without its expiry.
+func BaseName(name string) string {
+	if base, _, ok := expiry.Split(name); ok {
+		return base
+	}
+	return name
+}
