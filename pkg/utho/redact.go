@@ -1,260 +1,92 @@
 package utho
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
 const redacted = "[redacted]"
 
-// redactor takes secrets out of text: those that it holds, live_…, and the value of "apikey" in JSON.
-type redactor []string
-
-// text takes the secrets out of s.
-func (r redactor) text(s string) string { return r.upTo(s, len(s)) }
-
-// err is err without secrets. Where its text holds one, nothing of it is kept but the rest of that.
-func (r redactor) err(err error) error {
-	if err == nil {
-		return nil
-	}
-	text := err.Error()
-	if clean := r.text(text); clean != text {
-		return errors.New(clean)
-	}
-	return err
-}
-
-// upTo takes the secrets out of the first limit bytes of s. It sees what follows them too, so
-// that a secret which the limit cuts in two is one still.
-func (r redactor) upTo(s string, limit int) string {
-	var b strings.Builder
-	kept := 0 // s[:kept] has been written
-	for i := 0; i < len(s) && i < limit; {
-		from, to := r.match(s, i)
-		if to == 0 {
-			i++
+// Redact takes secrets out of a text: those given, as they are, as JSON spells them, with and
+// without \/ for /, and as URLs do, and whatever looks like one of Utho's: live_ and at least 20
+// letters, digits, - or _ after it. Each becomes "[redacted]". Redact before cutting a text: a part
+// of a secret is not found.
+func Redact(text string, secrets ...string) string {
+	var spellings []string
+	for _, secret := range secrets {
+		if secret == "" {
 			continue
 		}
-		b.WriteString(s[kept:from])
-		b.WriteString(redacted)
-		kept, i = to, to
+		for _, spelling := range []string{
+			secret, inJSON(secret, false), inJSON(secret, true), url.QueryEscape(secret), url.PathEscape(secret),
+		} {
+			spellings = append(spellings, spelling, strings.ReplaceAll(spelling, "/", `\/`))
+		}
 	}
-	if kept == 0 {
-		return clip(s, limit)
+	if spellings != nil {
+		slices.SortFunc(spellings, func(a, b string) int { return len(b) - len(a) })
+		both := make([]string, 0, 2*len(spellings))
+		for _, spelling := range spellings {
+			both = append(both, spelling, redacted)
+		}
+		text = strings.NewReplacer(both...).Replace(text)
 	}
-	if kept < limit {
-		b.WriteString(clip(s[kept:], limit-kept))
-	}
-	return b.String()
+	return redactShape(text)
 }
 
-// match tells what to take out of s for a secret that is found at i: s[from:to]. to is 0 if there
-// is none.
-func (r redactor) match(s string, i int) (from, to int) {
-	if to = r.known(s, i); to > 0 {
-		return i, to
+// inJSON is a text as it stands between the quotes of a JSON string.
+func inJSON(text string, escapeHTML bool) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(escapeHTML)
+	if err := enc.Encode(text); err != nil {
+		return text // cannot be: a string always has a spelling
 	}
-	if start := spelled(s, i, "live_"); start > 0 {
-		to = start
-		for to < len(s) && r.known(s, to) == 0 {
-			next := tokenByteAt(s, to)
-			if next == 0 {
-				break
-			}
-			to = next
-		}
-		if to > start {
-			return i, to
-		}
-	}
-	if s[i] == '"' {
-		return apikeyValue(s, i)
-	}
-	return 0, 0
+	return strings.Trim(b.String(), "\n")[1 : b.Len()-2]
 }
 
-// known gives the end of a secret that begins at s[i], 0 if there is none.
-func (r redactor) known(s string, i int) (end int) {
-	for _, secret := range r {
-		end = max(end, spelled(s, i, secret))
-	}
-	return end
-}
-
-// tokenByteAt gives the end of the letter, digit, _ or - that s[i:] spells, 0 if it spells none.
-func tokenByteAt(s string, i int) int {
-	if tokenByte(s[i]) {
-		return i + 1
-	}
-	if c, end := escaped(s, i); end > 0 && tokenByte(c) {
-		return end
-	}
-	return 0
-}
-
-// leastPart is how much of a secret, in bytes, is taken for it where the text breaks off.
-const leastPart = 8
-
-// spelled gives the end of the word that begins at s[i], 0 if it is not there. Each byte of it may be
-// spelled in its own way: as it is, in capitals or not (the names of hosts lose them), and as JSON, an
-// address or HTML may escape it. Where the text breaks off, leastPart bytes are enough.
-//
-// A backslash can be itself or an escape, so that there are several readings. They are followed side
-// by side: one after the other would take for ever for a word of backslashes.
-func spelled(s string, i int, word string) (end int) {
-	if word == "" || !sameLetter(s[i], word[0]) && strings.IndexByte(`\%&`, s[i]) < 0 {
-		return 0
-	}
-	var room [2][16]int
-	at, next := append(room[0][:0], i), room[1][:0] // where the next byte of the word may begin
-	for k := range len(word) {
-		next = next[:0]
-		for _, j := range at {
-			if k >= leastPart {
-				end = max(end, brokenOffAt(s, j))
-			}
-			next = appendEnds(next, s, j, word[k])
+// redactShape takes out what looks like a token of the service.
+func redactShape(text string) string {
+	const prefix, least = "live_", 20
+	var b strings.Builder
+	for {
+		i := strings.Index(text, prefix)
+		if i < 0 {
+			return b.String() + text
 		}
-		if len(next) == 0 {
-			return end
+		end := i + len(prefix)
+		for end < len(text) && tokenByte(text[end]) {
+			end++
 		}
-		at, next = next, at
-	}
-	return at[len(at)-1]
-}
-
-// brokenOffAt gives the end of a text that breaks off at s[i], or within an escape that begins there:
-// the end of s, or the ellipsis of clip. It is 0 where the text goes on.
-func brokenOffAt(s string, i int) int {
-	const most = len(`\\\u006`) // of an escape
-	rest, _, _ := strings.Cut(s[i:min(i+most+1+len("…"), len(s))], "…")
-	if rest == "" || len(rest) <= most && strings.IndexByte(`\%&`, rest[0]) >= 0 {
-		return i + len(rest)
-	}
-	return 0
-}
-
-// appendEnds adds to ends, which are in order, where a spelling of c that begins at s[i] may end.
-func appendEnds(ends []int, s string, i int, c byte) []int {
-	// JSON may put a backslash before it, and JSON in a string of JSON up to three.
-	for n := 0; n <= 3 && i+n < len(s); n++ {
-		if sameLetter(s[i+n], c) {
-			ends = insert(ends, i+n+1)
+		b.WriteString(text[:i])
+		if end-i-len(prefix) >= least {
+			b.WriteString(redacted)
+		} else {
+			b.WriteString(text[i:end])
 		}
-		if got, end := escaped(s, i+n); end > 0 && sameLetter(got, c) {
-			ends = insert(ends, end)
-		}
-		if s[i+n] != '\\' {
-			break
-		}
+		text = text[end:]
 	}
-	return ends
-}
-
-// insert puts n in its place, which is near the end, if it is not there.
-func insert(sorted []int, n int) []int {
-	i := len(sorted)
-	for i > 0 && sorted[i-1] > n {
-		i--
-	}
-	if i > 0 && sorted[i-1] == n {
-		return sorted
-	}
-	return slices.Insert(sorted, i, n)
-}
-
-// escaped reads the escape of an ASCII character at s[i], of JSON (\u0041), an address (%41) or HTML
-// (&amp; &#65; &#x41;). end is where it ends, 0 if there is none.
-func escaped(s string, i int) (c byte, end int) {
-	rest, digits, base := s[i:], "", 16
-	switch {
-	case len(rest) >= 6 && rest[:2] == `\u`:
-		digits, end = rest[2:6], 6
-	case len(rest) >= 3 && rest[0] == '%':
-		digits, end = rest[1:3], 3
-	case rest != "" && rest[0] == '&':
-		name, _, found := strings.Cut(rest[1:min(len("&#x0041;"), len(rest))], ";")
-		if !found {
-			return 0, 0
-		}
-		end = len(name) + len("&;")
-		switch name {
-		case "amp":
-			return '&', i + end
-		case "lt":
-			return '<', i + end
-		case "gt":
-			return '>', i + end
-		case "quot":
-			return '"', i + end
-		case "apos":
-			return '\'', i + end
-		}
-		if digits = strings.TrimPrefix(name, "#"); digits == name {
-			return 0, 0
-		}
-		if base = 10; digits != "" && lower(digits[0]) == 'x' {
-			digits, base = digits[1:], 16
-		}
-	default:
-		return 0, 0
-	}
-	n, err := strconv.ParseUint(digits, base, 7)
-	if err != nil {
-		return 0, 0
-	}
-	return byte(n), i + end
-}
-
-func sameLetter(a, b byte) bool { return lower(a) == lower(b) }
-
-func lower(c byte) byte {
-	if c >= 'A' && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
 }
 
 func tokenByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
 }
 
-// apikeyValue finds the value of the JSON member whose name starts at s[i], if that name is
-// apikey. A value that the text ends in the middle of counts.
-func apikeyValue(s string, i int) (from, to int) {
-	const name = `"apikey"`
-	if len(s)-i < len(name) || !strings.EqualFold(s[i:i+len(name)], name) {
-		return 0, 0
+// redact is Redact with the client's own secret.
+func (c *Client) redact(text string) string { return Redact(text, c.secret) }
+
+// redactErr is err, or its words without the secret if they hold it.
+func (c *Client) redactErr(err error) error {
+	text := err.Error()
+	if clean := clip(c.redact(text), maxMessage); clean != text {
+		return errors.New(clean)
 	}
-	blanks := func(i int) int {
-		for i < len(s) && strings.IndexByte(" \t\r\n", s[i]) >= 0 {
-			i++
-		}
-		return i
-	}
-	j := blanks(i + len(name))
-	if j == len(s) || s[j] != ':' {
-		return 0, 0
-	}
-	from = blanks(j + 1)
-	if from < len(s) && s[from] == '"' {
-		for to = from + 1; to < len(s) && s[to] != '"'; to++ {
-			if s[to] == '\\' {
-				to++
-			}
-		}
-		return from, min(to+1, len(s))
-	}
-	for to = from; to < len(s) && strings.IndexByte(",}\r\n", s[to]) < 0; to++ {
-	}
-	if to == from {
-		return 0, 0
-	}
-	return from, to
+	return err
 }
 
 // clip cuts s to at most n bytes, between characters, and says so with an ellipsis.

@@ -2,11 +2,8 @@ package utho
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -14,12 +11,12 @@ import (
 )
 
 // RetryPolicy says how often a request is sent again after a lost connection, 429, 502, 503 or
-// 504, and after which pauses. Where the service names a pause (Retry-After), that one counts.
-// A pause that would outlast the context's deadline is not begun. Fields that are zero or less
-// have their default.
+// 504, and after which pauses. If the service names a pause (Retry-After), that one counts. A pause
+// that would outlast the context's deadline is not begun. Fields that are zero or less have their
+// default.
 //
-// Not sent again are: a create that may have had an effect, names that do not resolve, and
-// connections that certificates forbid.
+// Not sent again are: a create that may have had an effect, names that do not resolve, connections
+// that certificates forbid, and what a proxy refuses with 407 or 403.
 type RetryPolicy struct {
 	MaxAttempts int           // with the first one; default 4, and 1 is 'never again'
 	MinDelay    time.Duration // before the second attempt; doubles with each; default 200 ms
@@ -50,7 +47,7 @@ func (p RetryPolicy) delay(attempt int) time.Duration {
 	return d/2 + rand.N(d/2+1)
 }
 
-// maxUnasked is the longest pause a service gets where the context has no deadline.
+// maxUnasked is the longest pause a service gets if the context has no deadline.
 const maxUnasked = 5 * time.Minute
 
 // pause waits before the next attempt. An error says why there will be none.
@@ -72,24 +69,15 @@ func (p RetryPolicy) pause(ctx context.Context, attempt int, asked time.Duration
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return ended(ctx)
+		return ctx.Err()
 	}
 }
 
 // errNoTime: the pause before the next attempt would outlast the deadline.
 var errNoTime = errors.New("no time is left to try again")
 
-// ended is why the context ended: its error, and the cause where the caller gave one.
-func ended(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || errors.Is(cause, err) {
-		return cause
-	}
-	return fmt.Errorf("%w: %w", err, cause)
-}
-
 // retryAfter reads the Retry-After header: seconds, or a date, which counts from the service's
-// own clock where it tells it. 0 if there is none that can be read.
+// own clock if it gives it. 0 if there is none that can be read.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	if v == "" {
@@ -119,11 +107,4 @@ func retryStatus(status int) bool {
 		return true
 	}
 	return false
-}
-
-// hopeless reports whether trying to connect again would end the same way.
-func hopeless(err error) bool {
-	var dns *net.DNSError
-	var cert *tls.CertificateVerificationError
-	return errors.As(err, &dns) && dns.IsNotFound || errors.As(err, &cert) || errors.Is(err, http.ErrSchemeMismatch)
 }

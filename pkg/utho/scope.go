@@ -1,11 +1,13 @@
 package utho
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Scope is what a token may do. The zero value is no scope at all and never valid.
 //
-// *Scope is a flag.Value, and one of the usual extensions of it, so that a command can bind a
-// flag to it.
+// It has a text form, so that flag.TextVar, encoding/json and the like read and write it.
 type Scope uint8
 
 const (
@@ -15,12 +17,12 @@ const (
 	ScopeWrite
 )
 
-// ParseScope reads what String writes: "read-only" or "write".
+// ParseScope reads "read-only" or "write", in any case, so that "Read-Only" is read as well.
 func ParseScope(s string) (Scope, error) {
-	switch s {
-	case "read-only":
+	switch {
+	case strings.EqualFold(s, "read-only"):
 		return ScopeReadOnly, nil
-	case "write":
+	case strings.EqualFold(s, "write"):
 		return ScopeWrite, nil
 	}
 	return 0, fmt.Errorf("scope %q: must be read-only or write", s)
@@ -48,18 +50,23 @@ func (s Scope) Label() string {
 	return "Unknown"
 }
 
-// Set is ParseScope for flags. A text that cannot be read leaves the scope as it was.
-func (s *Scope) Set(text string) error {
-	v, err := ParseScope(text)
+// MarshalText gives what String gives. The zero value is an error.
+func (s Scope) MarshalText() ([]byte, error) {
+	if s != ScopeReadOnly && s != ScopeWrite {
+		return nil, fmt.Errorf("scope %d: must be read-only or write", s)
+	}
+	return []byte(s.String()), nil
+}
+
+// UnmarshalText is ParseScope. A text that cannot be read leaves the scope as it was.
+func (s *Scope) UnmarshalText(text []byte) error {
+	v, err := ParseScope(string(text))
 	if err != nil {
 		return err
 	}
 	*s = v
 	return nil
 }
-
-// Type names the kind of value in a command's help.
-func (s *Scope) Type() string { return "scope" }
 
 // wire is the scope as a create request spells it.
 func (s Scope) wire() string {

@@ -1,21 +1,24 @@
 package utho
 
-import "time"
+import (
+	"log/slog"
+	"time"
+)
 
-// Token is one API token as the list tells it. The service never lists a secret.
+// Token is one API token as the service lists it. The service never lists a secret.
 type Token struct {
 	// ID is the service's number, digit by digit as it came; treat it as opaque. Never empty.
-	ID string
+	ID string `json:"id"`
 	// Name is text typed by somebody. It may repeat, and hold anything, escape sequences too.
-	Name string
+	Name string `json:"name"`
 	// Scope is ScopeReadOnly or ScopeWrite.
-	Scope Scope
+	Scope Scope `json:"access_scope"`
 	// CreatedAt is CreatedRaw in the client's location (WithLocation), to the second. It is
-	// the zero time where CreatedRaw is not of the form 2006-01-02 15:04:05.
-	CreatedAt time.Time
+	// the zero time if CreatedRaw is not of the form 2006-01-02 15:04:05.
+	CreatedAt time.Time `json:"created_at,omitzero"`
 	// CreatedRaw is the time stamp as the service gave it, which has no zone. Empty if it
 	// gave none.
-	CreatedRaw string
+	CreatedRaw string `json:"created_at_raw"`
 }
 
 // TokenList is what ListTokens returns.
@@ -29,31 +32,37 @@ type TokenList struct {
 
 // Account is whose token the client uses. Fields that the service left out are empty.
 type Account struct {
-	ID      string // "32154"
-	Name    string // fullname
-	Email   string
-	Company string
+	ID      string `json:"id"`   // "32154"
+	Name    string `json:"name"` // the service's fullname
+	Email   string `json:"email"`
+	Company string `json:"company"`
 }
 
 // CreateTokenRequest is what CreateToken needs. Both fields must be set.
 type CreateTokenRequest struct {
 	// Name is any text in UTF-8 but the empty one. It need not be free.
 	Name string
-	// Scope is what the token shall be allowed to do. That the service made it so can only
-	// be seen in the list.
+	// Scope is what the token shall be allowed to do. That the service created it so can only
+	// be read in the list.
 	Scope Scope
 }
 
-// CreatedToken is a new token. The service does not tell its id here: list to find it.
+// CreatedToken is a new token. The service does not give its id here: list to find it.
+//
+// The secret is only in the field: fmt, log/slog and encoding/json show a CreatedToken without
+// it, so that one printed or logged by mistake is not a leak.
 type CreatedToken struct {
 	// Secret is the token itself, shown this once. It can stand in a header as it is.
-	Secret string
+	Secret string `json:"-"`
 	// Message is what the service said with it, without the secret.
-	Message string
+	Message string `json:"message"`
 }
 
-// String shows the message only, so that a secret printed by mistake is not a leak.
+// String shows the message only.
 func (t CreatedToken) String() string { return "utho.CreatedToken(" + t.Message + ")" }
 
 // GoString is String, for %#v.
 func (t CreatedToken) GoString() string { return t.String() }
+
+// LogValue is String, for log/slog.
+func (t CreatedToken) LogValue() slog.Value { return slog.StringValue(t.String()) }

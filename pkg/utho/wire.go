@@ -1,9 +1,12 @@
 package utho
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // fieldError is a value that is JSON but not what this package can read.
@@ -14,183 +17,39 @@ type fieldError struct {
 
 func (e *fieldError) Error() string { return "the answer's " + e.field + " " + e.reason }
 
-// wireToken is a token as the service spells it:
-//
-//	{"id":"10000","name":"ci","write":"1","created_at":"2024-04-22 01:12:36"}
-//
-// Each field is the literal JSON, nil where it is missing.
-type wireToken struct {
-	id      []byte // "10000" or 10000
-	name    []byte // a string, or a number that PHP made of one
-	write   []byte // see wireScope
-	created []byte // a string without a zone; null and other things occur
+// value is one JSON value of an answer, with its type, since the service writes the same value as
+// a string today and as a number tomorrow.
+type value struct {
+	kind byte   // its first byte: one of `"{[ntf-0…9`; 0 if it is missing
+	text string // a string's text, the JSON itself for the rest
 }
 
-// tokenReader turns list elements into Tokens.
-type tokenReader struct {
-	stamps  stampReader
-	scratch []byte
+// UnmarshalJSON keeps any value. encoding/json has checked that b is one.
+func (v *value) UnmarshalJSON(b []byte) error {
+	v.kind = b[0]
+	if b[0] != '"' {
+		v.text = string(b)
+		return nil
+	}
+	for _, c := range b {
+		if c == '\\' || c >= utf8.RuneSelf {
+			return json.Unmarshal(b, &v.text)
+		}
+	}
+	v.text = string(b[1 : len(b)-1])
+	return nil
 }
 
-// read reads one element of a list, which is any JSON value. The error is a *fieldError with the
-// field's place in the element, or errInvalid where b is not JSON.
-func (r *tokenReader) read(b []byte) (Token, error) {
-	if b[0] != '{' {
-		if !valid(b) {
-			return Token{}, errInvalid
-		}
-		return Token{}, &fieldError{"", "is " + jsonType(b) + ", not a token"}
+func valueOf(raw json.RawMessage) (v value) {
+	if raw != nil {
+		_ = v.UnmarshalJSON(raw) // a valid string has a text
 	}
-	var w wireToken
-	var wrong *fieldError
-	o := object{b: b}
-	for {
-		key, value, err := o.next()
-		if err != nil {
-			return Token{}, err
-		}
-		if key == nil {
-			break
-		}
-		var field *[]byte
-		switch string(key) {
-		case "id":
-			field = &w.id
-		case "name":
-			field = &w.name
-		case "write":
-			field = &w.write
-		case "created_at":
-			field = &w.created
-		default:
-			continue
-		}
-		if *field != nil && string(*field) != string(value) && wrong == nil {
-			wrong = &fieldError{"." + string(key), "is there twice, with different values"}
-		}
-		*field = value
-	}
-	if wrong != nil {
-		return Token{}, wrong
-	}
-	return r.token(w)
+	return v
 }
 
-// token reads the fields. They become one string, so that a list costs one allocation for each
-// token and not three.
-func (r *tokenReader) token(w wireToken) (Token, error) {
-	id, err := wireID(w.id)
-	if err != nil {
-		return Token{}, at(".id", err)
-	}
-	name, err := wireText(w.name)
-	if err != nil {
-		return Token{}, at(".name", err)
-	}
-	scope, err := wireScope(w.write)
-	if err != nil {
-		return Token{}, at(".write", err)
-	}
-	created := w.created
-	switch {
-	case string(created) == "null":
-		created = nil
-	case len(created) > 0 && created[0] == '"':
-		if created, err = unquote(created); err != nil {
-			return Token{}, err
-		}
-	}
-	r.scratch = append(append(append(r.scratch[:0], id...), name...), created...)
-	text := string(r.scratch)
-	return Token{
-		ID:         text[:len(id)],
-		Name:       text[len(id) : len(id)+len(name)],
-		Scope:      scope,
-		CreatedRaw: text[len(id)+len(name):],
-		CreatedAt:  r.stamps.read(created),
-	}, nil
-}
-
-func at(field string, reason error) error {
-	if reason == errInvalid {
-		return reason
-	}
-	return &fieldError{field, reason.Error()}
-}
-
-var (
-	errMissing = errors.New("is missing")
-	errEmptyID = errors.New("is empty")
-)
-
-// wireID reads an id: a string that is not empty, or a whole number with all its digits.
-func wireID(v []byte) ([]byte, error) {
-	id, err := wireText(v)
-	if err != nil {
-		return nil, err
-	}
-	if len(id) == 0 {
-		return nil, errEmptyID
-	}
-	if v[0] != '"' {
-		for i, c := range id {
-			if (c < '0' || c > '9') && (c != '-' || i > 0) {
-				return nil, fmt.Errorf("is a number that is not whole")
-			}
-		}
-	}
-	return id, nil
-}
-
-// wireText reads a string, or a number as its literal text.
-func wireText(v []byte) ([]byte, error) {
-	if v == nil {
-		return nil, errMissing
-	}
-	switch c := v[0]; {
-	case c == '"':
-		return unquote(v)
-	case c == '-' || c >= '0' && c <= '9':
-		return v, nil
-	}
-	return nil, fmt.Errorf("is %s, not text", jsonType(v))
-}
-
-// wireScope reads what the service writes for a token's scope. Nothing else is a scope, so that
-// none is guessed; above all, no value is write only because it is not false.
-func wireScope(v []byte) (Scope, error) {
-	if v == nil {
-		return 0, errMissing
-	}
-	text := v
-	if v[0] == '"' {
-		var err error
-		if text, err = unquote(v); err != nil {
-			return 0, err
-		}
-		switch string(text) {
-		case "1", "on", "true":
-			return ScopeWrite, nil
-		case "0", "off", "false", "":
-			return ScopeReadOnly, nil
-		}
-	} else {
-		switch string(v) {
-		case "1", "true":
-			return ScopeWrite, nil
-		case "0", "false", "null":
-			return ScopeReadOnly, nil
-		}
-	}
-	return 0, fmt.Errorf("is %q, which is no known scope", clip(string(text), 40))
-}
-
-// jsonType names the type of the JSON value v for people.
-func jsonType(v []byte) string {
-	if len(v) == 0 {
-		return "nothing"
-	}
-	switch v[0] {
+// kindName names the type of the value for people.
+func (v value) kindName() string {
+	switch v.kind {
 	case '"':
 		return "a string"
 	case '{':
@@ -205,42 +64,171 @@ func jsonType(v []byte) string {
 	return "a number"
 }
 
-// stampReader reads the service's time stamps, which have no zone, in one location. It is four
-// times as fast as time.ParseInLocation, and stricter: that one takes fractions of seconds too.
-type stampReader struct {
-	loc *time.Location
+func (v value) isNumber() bool { return v.kind == '-' || v.kind >= '0' && v.kind <= '9' }
+
+// words gives the text of a message: nothing for what PHP takes for nothing.
+func (v value) words() string {
+	switch v.text {
+	case "null", "false", "[]", "{}", "0":
+		return ""
+	}
+	return v.text
 }
 
-// read gives the zero time for all but a real date in the form 2006-01-02 15:04:05.
-func (r stampReader) read(b []byte) time.Time {
-	const form = "2006-01-02 15:04:05"
-	if len(b) != len(form) {
-		return time.Time{}
-	}
-	for i := range len(form) {
-		digit := form[i] >= '0' && form[i] <= '9'
-		if digit && (b[i] < '0' || b[i] > '9') || !digit && b[i] != form[i] {
-			return time.Time{}
-		}
-	}
-	two := func(i int) int { return int(b[i]-'0')*10 + int(b[i+1]-'0') }
-	year, month, day := two(0)*100+two(2), time.Month(two(5)), two(8)
-	hour, minute, second := two(11), two(14), two(17)
-	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59 {
-		return time.Time{}
-	}
-	return time.Date(year, month, day, hour, minute, second, 0, r.loc)
+// wireToken is a token as the service spells it:
+//
+//	{"id":"10000","name":"ci","write":"1","created_at":"2024-04-22 01:12:36"}
+type wireToken struct {
+	ID      value `json:"id"`    // "10000" or 10000
+	Name    value `json:"name"`  // a string, or a number that PHP made of one
+	Write   value `json:"write"` // see scope
+	Created value `json:"created_at"`
 }
 
-func daysIn(year int, month time.Month) int {
-	switch month {
-	case time.February:
-		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
-			return 29
-		}
-		return 28
-	case time.April, time.June, time.September, time.November:
-		return 30
+// token reads the fields. The error is a *fieldError whose field begins at the token.
+func (w *wireToken) token(loc *time.Location, redact func(string) string) (t Token, err error) {
+	if t.ID, err = w.ID.name(".id"); err != nil {
+		return t, err
 	}
-	return 31
+	if t.ID == "" {
+		return t, &fieldError{".id", "is empty"}
+	}
+	if w.ID.isNumber() {
+		for i := range len(t.ID) {
+			if c := t.ID[i]; (c < '0' || c > '9') && (c != '-' || i > 0) {
+				return t, &fieldError{".id", "is a number that is not whole"}
+			}
+		}
+	}
+	if t.Name, err = w.Name.name(".name"); err != nil {
+		return t, err
+	}
+	if t.Scope, err = w.Write.scope(redact); err != nil {
+		return t, err
+	}
+	if w.Created.kind != 'n' {
+		t.CreatedRaw = w.Created.text
+	}
+	if len(t.CreatedRaw) == len(time.DateTime) {
+		if at, err := time.ParseInLocation(time.DateTime, t.CreatedRaw, loc); err == nil {
+			t.CreatedAt = at
+		}
+	}
+	return t, nil
+}
+
+// name reads a string, or a number as its literal text.
+func (v value) name(field string) (string, error) {
+	switch {
+	case v.kind == 0:
+		return "", &fieldError{field, "is missing"}
+	case v.kind == '"' || v.isNumber():
+		return v.text, nil
+	}
+	return "", &fieldError{field, "is " + v.kindName() + ", not text"}
+}
+
+// scope reads what the service writes for a token's scope. Nothing else is a scope, so that none
+// is guessed; above all, no value is write only because it is not false.
+func (v value) scope(redact func(string) string) (Scope, error) {
+	text := v.kind == '"'
+	switch {
+	case v.kind == 0:
+		return 0, &fieldError{".write", "is missing"}
+	case v.text == "1", v.text == "true", text && v.text == "on":
+		return ScopeWrite, nil
+	case v.text == "0", v.text == "false", v.kind == 'n', text && (v.text == "off" || v.text == ""):
+		return ScopeReadOnly, nil
+	}
+	return 0, &fieldError{".write", fmt.Sprintf("is %q, which is no known scope", clip(redact(v.text), 40))}
+}
+
+// readTokens reads the "api" of a list: an array of tokens, or one of the shapes of an empty one.
+func readTokens(api json.RawMessage, loc *time.Location, redact func(string) string) ([]Token, error) {
+	var wire []wireToken
+	var empty map[string]json.RawMessage
+	switch v := valueOf(api); {
+	case v.kind == '[':
+		var wrong *json.UnmarshalTypeError
+		if err := json.Unmarshal(api, &wire); errors.As(err, &wrong) {
+			return nil, &fieldError{"api", "holds a " + wrong.Value + ", not a token"}
+		} else if err != nil {
+			return nil, err // cannot be: it has been read as JSON before
+		}
+	case v.kind == 0, v.kind == 'n', v.kind == 'f', v.kind == '"' && v.text == "":
+	case v.kind == '{' && json.Unmarshal(api, &empty) == nil && len(empty) == 0:
+	default:
+		return nil, &fieldError{"api", "is " + v.kindName() + ", not a list"}
+	}
+	tokens := make([]Token, len(wire))
+	for i := range wire {
+		var err error
+		if tokens[i], err = wire[i].token(loc, redact); err != nil {
+			if field, ok := err.(*fieldError); ok {
+				field.field = fmt.Sprintf("api[%d]%s", i, field.field)
+			}
+			return nil, err
+		}
+	}
+	return tokens, nil
+}
+
+// readAccount reads the "user" of an account.
+func readAccount(user json.RawMessage) (*Account, error) {
+	var wire struct {
+		ID      value `json:"id"`
+		Name    value `json:"fullname"`
+		Email   value `json:"email"`
+		Company value `json:"company"`
+	}
+	if v := valueOf(user); v.kind != '{' {
+		return nil, &fieldError{"user", "is " + v.kindName() + ", not an account"}
+	}
+	if err := json.Unmarshal(user, &wire); err != nil {
+		return nil, err // cannot be: it has been read as JSON before
+	}
+	a := &Account{}
+	for _, f := range []struct {
+		name string
+		from value
+		to   *string
+	}{
+		{"id", wire.ID, &a.ID}, {"fullname", wire.Name, &a.Name},
+		{"email", wire.Email, &a.Email}, {"company", wire.Company, &a.Company},
+	} {
+		if f.from.kind == 0 || f.from.kind == 'n' {
+			continue
+		}
+		var err error
+		if *f.to, err = f.from.name("user." + f.name); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// readSecret reads the "apikey" of a create: a secret that can stand in a header. It is blank if
+// there is nothing in it, as in a refusal; the error says why it is neither.
+func readSecret(apikey json.RawMessage) (secret string, blank bool, err error) {
+	v := valueOf(apikey)
+	text := strings.TrimSpace(v.text)
+	switch {
+	case v.kind == 0, v.words() == "" || text == "":
+		return "", true, &fieldError{"apikey", "is empty"}
+	case v.kind != '"':
+		return "", false, &fieldError{"apikey", "is " + v.kindName() + ", not a secret"}
+	case !headerSafe(text):
+		return "", false, &fieldError{"apikey", "holds bytes that cannot stand in a header"}
+	}
+	return text, false, nil
+}
+
+// headerSafe reports whether a secret can stand in the Authorization header: visible ASCII only.
+func headerSafe(secret string) bool {
+	for i := range len(secret) {
+		if secret[i] <= ' ' || secret[i] > '~' {
+			return false
+		}
+	}
+	return secret != ""
 }

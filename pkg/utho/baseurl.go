@@ -12,8 +12,8 @@ const DefaultBaseURL = "https://api.utho.com/v2"
 
 // URLError says why a base URL is refused.
 type URLError struct {
-	// URL is the address without query and fragment, cut where it is long. It is empty where
-	// the address could hold a password or a secret.
+	// URL is the address without query and fragment, cut if it is long. It is empty if the
+	// address could hold a password or a secret.
 	URL string
 	// Reason is why, in plain words. It quotes nothing of the address.
 	Reason string
@@ -27,33 +27,23 @@ func (e *URLError) Error() string {
 	return "base URL " + strconv.Quote(e.URL) + ": " + e.Reason
 }
 
-// Origin gives "scheme://host", with ":port" where it is not the scheme's own, of a base URL: the
-// place a secret is bound to. Two addresses with the same origin are the same place, whatever
-// their letter case. The error is a *URLError: http is only for localhost, 127.0.0.0/8 and ::1;
-// user names, passwords, queries and fragments are refused, and so is any other scheme.
-func Origin(baseURL string) (string, error) {
-	a, err := parseAddress(baseURL)
-	return a.origin, err
-}
-
-// address is a base URL taken apart.
-type address struct {
-	origin   string // scheme://host[:port]
-	path     string // escaped, without slashes at its end
-	loopback bool
-}
-
-// parseAddress takes a base URL apart and holds it against the rules of Origin.
-func parseAddress(raw string) (address, error) {
-	refuse := func(reason string) (address, error) {
-		return address{}, &URLError{URL: quotable(raw), Reason: reason}
+// ParseBaseURL reads a base URL and gives it in one spelling: scheme and host in lower case,
+// without the scheme's own port and without slashes at the end of its path. Two addresses with the
+// same scheme and host are the same place, and a secret for one is good for the other.
+//
+// The error is a *URLError. http is only for the name localhost, 127.0.0.0/8 and ::1, literally;
+// user names, passwords, queries, fragments and other schemes are refused.
+func ParseBaseURL(base string) (*url.URL, error) {
+	refuse := func(reason string) (*url.URL, error) {
+		return nil, &URLError{URL: quotable(base), Reason: reason}
 	}
-	for i := 0; i < len(raw); i++ {
-		if raw[i] <= ' ' || raw[i] > '~' || raw[i] == '\\' {
-			return refuse("holds blanks, backslashes, control characters or letters outside ASCII (write xn--… for such a name)")
+	for i := range len(base) {
+		if base[i] <= ' ' || base[i] > '~' || base[i] == '\\' {
+			return refuse("holds blanks, backslashes, control characters or letters outside ASCII " +
+				"(write xn--… for such a name)")
 		}
 	}
-	u, err := url.Parse(raw)
+	u, err := url.Parse(base)
 	switch {
 	case err != nil: // its text can quote a password
 		return refuse("cannot be read as a URL")
@@ -65,7 +55,7 @@ func parseAddress(raw string) (address, error) {
 		return refuse("names no host")
 	case u.RawQuery != "" || u.ForceQuery:
 		return refuse("must not hold a query")
-	case strings.Contains(raw, "#"):
+	case strings.Contains(base, "#"):
 		return refuse("must not hold a fragment")
 	}
 	host, loopback, ok := canonicalHost(u)
@@ -84,15 +74,16 @@ func parseAddress(raw string) (address, error) {
 	if u.Scheme == "http" && !loopback {
 		return refuse("http:// would send the secret unencrypted and is only for localhost; use https://")
 	}
-	return address{
-		origin:   u.Scheme + "://" + host,
-		path:     strings.TrimRight(u.EscapedPath(), "/"),
-		loopback: loopback,
+	return &url.URL{
+		Scheme:  u.Scheme,
+		Host:    host,
+		Path:    strings.TrimRight(u.Path, "/"),
+		RawPath: strings.TrimRight(u.RawPath, "/"),
 	}, nil
 }
 
-// canonicalHost gives the one spelling of the URL's host, with brackets around IPv6, and whether
-// it is this machine.
+// canonicalHost gives the one spelling of the URL's host, with brackets around IPv6, and reports
+// whether it is this machine and whether it can be a host at all.
 func canonicalHost(u *url.URL) (host string, loopback, ok bool) {
 	name := strings.ToLower(u.Hostname())
 	if strings.HasPrefix(u.Host, "[") {
@@ -105,7 +96,7 @@ func canonicalHost(u *url.URL) (host string, loopback, ok bool) {
 	if ip, err := netip.ParseAddr(name); err == nil {
 		return name, ip.Is4() && ip.As4()[0] == 127, ip.Is4()
 	}
-	for i := 0; i < len(name); i++ {
+	for i := range len(name) {
 		c := name[i]
 		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_') {
 			return "", false, false
@@ -115,19 +106,19 @@ func canonicalHost(u *url.URL) (host string, loopback, ok bool) {
 	return name, name == "localhost", !empty
 }
 
-// quotable is what of a refused address may be repeated: nothing where an @ could mean a
-// password in it, or where somebody has given the secret for the address.
-func quotable(raw string) string {
-	if strings.ContainsAny(raw, "@") || strings.Contains(raw, "live_") {
+// quotable is what of a refused address may be repeated: nothing if an @ could mean a password
+// in it, or if somebody gave the secret for the address.
+func quotable(base string) string {
+	if strings.ContainsAny(base, "@") || strings.Contains(base, "live_") {
 		return ""
 	}
-	if i := strings.IndexAny(raw, "?#"); i >= 0 {
-		raw = raw[:i]
+	if i := strings.IndexAny(base, "?#"); i >= 0 {
+		base = base[:i]
 	}
-	if !strings.Contains(raw, "/") {
+	if !strings.Contains(base, "/") {
 		return "" // no address at all: it may be anything, a secret too
 	}
-	return clip(raw, 200)
+	return clip(base, 200)
 }
 
 // endpoints are the addresses of the service below a base URL.
@@ -136,17 +127,15 @@ type endpoints struct {
 	account string
 }
 
-// endpoints gives what is where: the tokens are at BASE/api and the account at BASE/account/info.
-// A base that ends in /api is itself the tokens, and the account stands beside it.
-func (a address) endpoints() endpoints {
-	base := strings.TrimRight(strings.TrimSuffix(a.path+"/", "/api/"), "/")
-	return endpoints{
-		tokens:  a.origin + base + "/api",
-		account: a.origin + base + "/account/info",
-	}
+// endpointsOf gives what is at which address: the tokens are at BASE/api and the account at
+// BASE/account/info. A base that ends in /api is itself the tokens, and the account stands beside it.
+func endpointsOf(base *url.URL) endpoints {
+	root := strings.TrimRight(strings.TrimSuffix(base.EscapedPath(), "/api"), "/")
+	root = base.Scheme + "://" + base.Host + root
+	return endpoints{tokens: root + "/api", account: root + "/account/info"}
 }
 
 func (e endpoints) create() string { return e.tokens + "/generate" }
 
-// token is the address of one token's deletion. The id is escaped so that it stays one segment.
+// delete is the address of one token's deletion. The id is escaped so that it stays one segment.
 func (e endpoints) delete(id string) string { return e.tokens + "/" + url.PathEscape(id) + "/delete" }

@@ -1,0 +1,261 @@
+package utho
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// VariableError says which environment variable is set but cannot be used. It is refused, and not
+// treated as if it were not set: then a request would take another way than was asked for.
+type VariableError struct {
+	Variable string // HTTPS_PROXY, https_proxy, SSL_CERT_FILE or SSL_CERT_DIR
+	Reason   string // in plain words; it quotes nothing of a proxy's value, which may hold a password
+}
+
+func (e *VariableError) Error() string { return e.Variable + " cannot be used: " + e.Reason }
+
+// ProxyError says that a proxy did not connect to the service. Nothing was sent.
+type ProxyError struct {
+	Proxy      string // its URL without user name and password
+	Variable   string // the environment variable that names it; empty for a transport of the caller's
+	StatusCode int    // what it answered; 0 if it could not be reached
+	Err        error  // why it could not be reached
+}
+
+func (e *ProxyError) Error() string {
+	text := "the proxy " + e.Proxy
+	if e.Variable != "" {
+		text += " (" + e.Variable + ")"
+	}
+	if e.StatusCode == 0 {
+		return text + " cannot be reached: " + e.Err.Error()
+	}
+	return strings.TrimRight(fmt.Sprintf("%s refuses: HTTP %d %s", text, e.StatusCode, http.StatusText(e.StatusCode)), " ")
+}
+
+// Unwrap gives the cause.
+func (e *ProxyError) Unwrap() error { return e.Err }
+
+// permanent reports whether the proxy would refuse again: it does not know the user, or does not
+// allow the place. Trying again can lock an account.
+func (e *ProxyError) permanent() bool {
+	return e.StatusCode == http.StatusProxyAuthRequired || e.StatusCode == http.StatusForbidden
+}
+
+// proxySetting is the environment's proxy for https.
+type proxySetting struct {
+	variable string // empty if there is none
+	shown    string // the proxy's URL without user name and password
+}
+
+// proxyFromEnvironment reads the proxy variable for base as net/http does, but refuses what that
+// ignores or takes for another host. http goes to this machine only, and never through a proxy.
+func proxyFromEnvironment(base *url.URL) (*proxySetting, error) {
+	p := &proxySetting{}
+	if _, loopback, _ := canonicalHost(base); base.Scheme != "https" || loopback {
+		return p, nil
+	}
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
+		value := os.Getenv(name)
+		if value == "" {
+			continue
+		}
+		p.variable = name
+		if !strings.Contains(value, "://") {
+			value = "http://" + value
+		}
+		u, err := url.Parse(value)
+		if err != nil { // its text can quote a password
+			return nil, &VariableError{name, "it is no URL; " + escapeHint}
+		}
+		port, err := strconv.ParseUint(u.Port(), 10, 16)
+		switch {
+		case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5" && u.Scheme != "socks5h":
+			return nil, &VariableError{name, "a proxy is http://, https:// or socks5://"}
+		case u.Hostname() == "":
+			return nil, &VariableError{name, "it names no host"}
+		case u.Path != "" && u.Path != "/" || u.RawQuery != "" || strings.Contains(value, "#"):
+			return nil, &VariableError{name, "more than a host and a port follows the user name; " + escapeHint}
+		case u.Port() != "" && (err != nil || port == 0):
+			return nil, &VariableError{name, "its port is outside 1 to 65535"}
+		}
+		p.shown = u.Scheme + "://" + u.Host
+		break
+	}
+	return p, nil
+}
+
+const escapeHint = "in a user name or password write %23 for #, %2F for /, %3F for ?, %25 for %"
+
+// checkRoots refuses certificate variables that name nothing usable: crypto/x509 would go on with
+// the system's own certificates.
+func checkRoots() error {
+	switch runtime.GOOS {
+	case "windows", "darwin", "ios", "plan9": // where crypto/x509 does not read them
+		return nil
+	}
+	if file := os.Getenv("SSL_CERT_FILE"); file != "" {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return &VariableError{"SSL_CERT_FILE", reasonOf(err)}
+		}
+		if !strings.Contains(string(data), "-----BEGIN CERTIFICATE-----") {
+			return &VariableError{"SSL_CERT_FILE", file + " holds no certificate"}
+		}
+	}
+	if dirs := os.Getenv("SSL_CERT_DIR"); dirs != "" {
+		var first error
+		for _, dir := range strings.Split(dirs, ":") {
+			_, err := os.ReadDir(dir)
+			if err == nil {
+				return nil
+			}
+			if first == nil {
+				first = err
+			}
+		}
+		return &VariableError{"SSL_CERT_DIR", reasonOf(first)}
+	}
+	return nil
+}
+
+// reasonOf gives an error of package os as "path: reason".
+func reasonOf(err error) string {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Path + ": " + path.Err.Error()
+	}
+	return err.Error()
+}
+
+// newTransport is http.DefaultTransport with limits that fit a service of small answers, and with
+// its own way to localhost and through proxies.
+func newTransport(p *proxySetting) *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy: func(r *http.Request) (*url.URL, error) {
+			if r.URL.Scheme != "https" {
+				return nil, nil
+			}
+			return http.ProxyFromEnvironment(r)
+		},
+		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+			shown := proxy.Scheme + "://" + proxy.Host
+			return &ProxyError{Proxy: shown, Variable: p.variable, StatusCode: resp.StatusCode}
+		},
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			host, port, err := net.SplitHostPort(addr)
+			if err != nil || !strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
+				return dialer.DialContext(ctx, network, addr)
+			}
+			// A resolver can say anything of localhost, and http to it is not encrypted.
+			conn, err := dialer.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+			if err == nil {
+				return conn, nil
+			}
+			if conn, err6 := dialer.DialContext(ctx, network, net.JoinHostPort("::1", port)); err6 == nil {
+				return conn, nil
+			}
+			return nil, err
+		},
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    10 * time.Second,
+		MaxIdleConns:           16,
+		MaxIdleConnsPerHost:    8, // as many deletes as a program may run at once keep theirs
+		IdleConnTimeout:        30 * time.Second,
+		MaxResponseHeaderBytes: 1 << 20,
+	}
+}
+
+// networkError says in words what a system's error about a connection says with addresses.
+type networkError struct {
+	text string
+	err  error
+}
+
+func (e *networkError) Error() string { return e.text }
+func (e *networkError) Unwrap() error { return e.err }
+
+// errNotHTTP stands for errors of net/http about an answer, which may quote it: that may be the
+// answer to a create.
+var errNotHTTP = errors.New("the answer cannot be read as HTTP")
+
+// cause gives the reason of a failed exchange in words, without secrets and without what an answer
+// says. sent reports whether the request may have left.
+func (c *Client) cause(err error, sent bool) error {
+	if proxy, ok := errors.AsType[*ProxyError](err); ok {
+		return proxy
+	}
+	text := networkWords(err)
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" && c.proxy != nil {
+		if text == "" {
+			text = op.Err.Error()
+		}
+		return &ProxyError{Proxy: c.proxy.shown, Variable: c.proxy.variable, Err: &networkError{text, err}}
+	}
+	ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	switch {
+	case !sent && text != "":
+		return &networkError{c.redact("no connection to " + c.base.Host + ": " + text), err}
+	case !sent:
+		return c.redactErr(fmt.Errorf("no connection to %s: %w", c.base.Host, err))
+	case ended:
+		return &networkError{"the connection broke off before the answer was complete", err}
+	case text != "":
+		return &networkError{"the connection broke: " + text, err}
+	case c.hooked:
+		return errNotHTTP
+	}
+	return c.redactErr(err) // another transport's own words
+}
+
+// networkWords gives the words for an error of the network, empty if it is none.
+func networkWords(err error) string {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		switch {
+		case dns.IsNotFound:
+			return "no such host"
+		case dns.IsTimeout:
+			return "looking up the name timed out"
+		}
+		// It can name the resolver's connection, ahead of what happened.
+		return "looking up the name failed: " + dns.Err[strings.LastIndex(dns.Err, ": ")+1:]
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok && !errno.Timeout() {
+		return errno.Error()
+	}
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		return "timed out"
+	}
+	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return cert.Error()
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Err.Error()
+	}
+	return ""
+}
+
+// permanent reports whether trying to connect again would end the same way.
+func permanent(err error) bool {
+	dns, isDNS := errors.AsType[*net.DNSError](err)
+	_, isCert := errors.AsType[*tls.CertificateVerificationError](err)
+	_, isPlain := errors.AsType[tls.RecordHeaderError](err)
+	proxy, isProxy := errors.AsType[*ProxyError](err)
+	return isDNS && dns.IsNotFound || isCert || isPlain || isProxy && proxy.permanent()
+}

@@ -1,0 +1,150 @@
+package utho
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"unicode/utf8"
+)
+
+// ListTokens returns all tokens of the account (GET BASE/api). A list in which any token cannot
+// be read is an error, never a shorter list.
+func (c *Client) ListTokens(ctx context.Context) (*TokenList, error) {
+	list := &TokenList{}
+	err := c.do(ctx, &call{
+		op: "list tokens", method: http.MethodGet, url: c.at.tokens,
+		read: func(a *answer) *Error {
+			o, e := c.find(a, "api")
+			if e != nil {
+				return e
+			}
+			// A missing "api" is an empty list. But other things have no "api" either: words without
+			// a success, and objects that are no answer at all.
+			if e := c.said(o); !o.has("api") && o.verdict() == verdictMissing && (e.Message != "" || !o.has("status")) {
+				e.Err = errors.New("the answer holds no list of tokens")
+				return e
+			}
+			var err error
+			if list.Tokens, err = readTokens(o.members["api"], c.loc, c.redact); err != nil {
+				return &Error{Err: err}
+			}
+			list.ServerTime = a.date()
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// Account returns the account that the client's secret belongs to (GET BASE/account/info).
+func (c *Client) Account(ctx context.Context) (*Account, error) {
+	var account *Account
+	err := c.do(ctx, &call{
+		op: "read account", method: http.MethodGet, url: c.at.account,
+		read: func(a *answer) *Error {
+			o, e := c.find(a, "user")
+			if e != nil {
+				return e
+			}
+			if !o.has("user") {
+				e := c.said(o)
+				e.Err = errors.New("the answer holds no account")
+				return e
+			}
+			var err error
+			if account, err = readAccount(o.members["user"]); err != nil {
+				return &Error{Err: err}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return account, nil
+}
+
+// DeleteToken deletes the token with the given id for good (DELETE BASE/api/ID/delete). The error
+// is ErrNotFound if there is none, and ErrForbidden if the client's own secret is read-only.
+//
+// Only an answer that says so is a success. After any other, list to find out whether the token is
+// gone: the words of the service are not a reliable sign.
+func (c *Client) DeleteToken(ctx context.Context, id string) error {
+	op := "delete token " + c.redact(id)
+	switch id {
+	case "", ".", "..":
+		return &Error{Op: op, Err: fmt.Errorf("%q is no id", id)}
+	}
+	return c.do(ctx, &call{
+		op: op, method: http.MethodDelete, url: c.at.delete(id), byID: true,
+		read: func(a *answer) *Error {
+			o, e := c.find(a, "status")
+			if e == nil && o.verdict() == verdictMissing && !o.has("status", "message") {
+				e = &Error{Err: errors.New("the answer says neither success nor failure")}
+			}
+			return e
+		},
+	})
+}
+
+// find finds the object in a 2xx answer and gives what it says is wrong, or what is wrong with it.
+func (c *Client) find(a *answer, key string) (*object, *Error) {
+	o, err := a.find(key)
+	if err != nil {
+		return nil, &Error{Err: err}
+	}
+	return o, o.failure(key, c.redact)
+}
+
+// said gives the words of an object as an error without a cause.
+func (c *Client) said(o *object) *Error {
+	message, code := o.words(c.redact)
+	return &Error{Message: message, Code: code}
+}
+
+// CreateToken creates a token and returns its secret, which the service shows only once
+// (POST BASE/api/generate).
+//
+// It is sent again only if the connection was never made, or the service refused it unread (429):
+// a lost answer may have been a token. An error that is not ErrOutcomeUnknown says that nothing was
+// created: the service refused, or the request never left (Error.Sent). ErrOutcomeUnknown is
+// everything else: no answer, a 5xx, a redirect, a page, an answer without a usable secret. Whether
+// there is a new token can then only be found out by listing.
+func (c *Client) CreateToken(ctx context.Context, r CreateTokenRequest) (*CreatedToken, error) {
+	k := &call{op: "create token", method: http.MethodPost, url: c.at.create(), created: &CreatedToken{}}
+	var wrong error
+	switch {
+	case r.Name == "":
+		wrong = errors.New("the name is empty")
+	case !utf8.ValidString(r.Name):
+		wrong = errors.New("the name is not UTF-8")
+	case r.Scope != ScopeReadOnly && r.Scope != ScopeWrite:
+		wrong = errors.New("the scope must be read-only or write")
+	default:
+		k.body, wrong = createBody(r)
+	}
+	if wrong != nil {
+		return nil, &Error{Op: k.op, Err: wrong}
+	}
+	if err := c.do(ctx, k); err != nil {
+		return nil, err
+	}
+	return k.created, nil
+}
+
+// createBody is {"name":"ci","write":"on"}, with <, > and & as they are.
+func createBody(r CreateTokenRequest) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(struct {
+		Name  string `json:"name"`
+		Write string `json:"write"`
+	}{r.Name, r.Scope.wire()})
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
