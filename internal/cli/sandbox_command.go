@@ -89,5 +89,5 @@ func (a *app) serveSandbox(ctx context.Context, addr string) error {
 		return err
 	}
 	a.note("serving the sandbox on %s; its tokens are not real; Ctrl-C ends it", ln.Addr())
-	return box.Serve(ctx, ln)
+	return box.Serve(ctx, ln, sandbox.Options{})
 }
