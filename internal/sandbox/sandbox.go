@@ -5,30 +5,35 @@
 // It behaves like the PHP service it stands in for. Errors come with HTTP 200
 // and {"status":"error","message":…}; ids and the write flag are strings; time
 // stamps are Indian Standard Time without a zone; a secret is shown once, by the
-// answer to the create, which carries no id; answers are never compressed. Where
-// the service's own words are not known, the words are the sandbox's.
+// answer to the create, which carries no id; a path may end in a slash; a path
+// that does not exist is a 401; answers are never compressed. If the service's
+// own words are not known, the words are the sandbox's.
 //
-// What stands here is written from the wire, not from the client: the package
-// shares no types with pkg/utho and never imports it, so that a wrong field in
-// one cannot agree with itself in the other.
-//
-// A Sandbox never logs.
+// It is written from the wire, not from the client: the package shares no types
+// with pkg/utho and never imports it, so that a wrong field in one cannot agree
+// with itself in the other.
 package sandbox
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
-	"maps"
 	"net/http"
+	"strconv"
 	"time"
 )
 
 const (
-	// BaseURL is what a client that uses [Sandbox.Transport] takes as the base
-	// URL. Nothing is ever dialled there; the address is loopback because only
-	// loopback may be sent a secret of the sandbox.
+	// BaseURL is the base URL for clients that use [Sandbox.Transport]. Nothing
+	// is ever dialled there; the address is loopback because only loopback may be
+	// sent a secret of the sandbox.
 	BaseURL = "http://127.0.0.1/v2"
+
+	// HealthPath answers a GET without a credential if the sandbox is there.
+	HealthPath = "/health"
 
 	// SecretPrefix starts every secret of a sandbox, so that none is taken for a
 	// real one.
@@ -39,110 +44,87 @@ const (
 const maxBody = 1 << 20
 
 // Sandbox answers as the service does. It is an [http.Handler], and safe for
-// concurrent use; where it stands on a file, by several processes at once too.
-type Sandbox struct {
-	store store
-	clock func() time.Time
-
-	// around, where set, stands between the wire and the service. Only
-	// WithFaults sets it, so that a program which never calls that does not
-	// even link what injects faults.
-	around func(r *http.Request, body []byte) (reply, error)
-}
-
-// Option changes how a Sandbox behaves.
-type Option func(*Sandbox)
-
-// WithClock sets what the Sandbox takes for the time: of new tokens, and of the
-// Date header of every answer. The default is time.Now.
-func WithClock(now func() time.Time) Option {
-	return func(s *Sandbox) { s.clock = now }
-}
-
-// Memory returns a Sandbox that is forgotten with the process.
-func Memory(opts ...Option) *Sandbox {
-	return newSandbox(&memoryStore{state: newState("")}, opts)
-}
+// concurrent use, by several processes too.
+type Sandbox struct{ store *store }
 
 // Open returns a Sandbox kept in the JSON file at path. The disk is not touched
-// before the first request or call; that one makes the folder and the file where
-// they are missing. Beside the file stands a lock, path + ".lock", held for the
-// time of each request.
-func Open(path string, opts ...Option) (*Sandbox, error) {
+// before the first request or call, which creates the folder and the file if
+// they are missing. Beside the file stands a lock, path + ".lock", held during
+// each request.
+func Open(path string) (*Sandbox, error) {
 	if path == "" {
 		return nil, errors.New("open sandbox: no path")
 	}
-	return newSandbox(newFileStore(path), opts), nil
-}
-
-func newSandbox(st store, opts []Option) *Sandbox {
-	s := &Sandbox{store: st, clock: time.Now}
-	for _, opt := range opts {
-		opt(s)
-	}
-	return s
+	return &Sandbox{newStore(path)}, nil
 }
 
 // OperatorSecret returns a credential with write scope that belongs to the
 // store itself: it is in no list, cannot be deleted, and survives Reset. It is
-// made with the store. Errors are *StoreError.
-func (s *Sandbox) OperatorSecret(ctx context.Context) (string, error) {
-	var secret string
-	err := s.store.update(ctx, func(st *state) bool {
+// created with the store. Errors are *StoreError.
+func (s *Sandbox) OperatorSecret(ctx context.Context) (secret string, err error) {
+	err = s.store.update(ctx, func(st *state) bool {
 		secret = st.Operator
 		return false
 	})
-	if err != nil {
-		return "", err
-	}
-	return secret, nil
+	return secret, err
 }
 
 // Reset starts afresh: the seeds and nothing else, ids counting from where they
-// first did. The operator's secret stays, unless the file is too broken to tell
+// first did. The operator's secret stays, unless the file is too broken to read
 // it or was open to others. Errors are *StoreError.
-func (s *Sandbox) Reset(ctx context.Context) error {
-	return s.store.reset(ctx)
-}
+func (s *Sandbox) Reset(ctx context.Context) error { return s.store.reset(ctx) }
 
 // ServeHTTP answers one request. A failure of the store, which changed nothing,
-// is a 500 with an error body that gives the reason. Where a request cannot be
-// read, was given up, or meets a fault that breaks connections, ServeHTTP panics
-// with [http.ErrAbortHandler], as net/http has it.
-func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p, err := s.respond(r)
-	if failed := new(*StoreError); errors.As(err, failed) {
-		p, err = message(http.StatusInternalServerError, statusError, (*failed).Error()).reply(s.clock())
+// is a 500 with an error body that gives the reason. ServeHTTP panics with
+// [http.ErrAbortHandler] if the request cannot be read.
+func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serve(w, r) }
+
+// serve is ServeHTTP; it returns what it answered.
+func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) answer {
+	a, err := s.respond(r)
+	if failed := new(StoreError); errors.As(err, &failed) {
+		a, err = message(http.StatusInternalServerError, statusError, failed.Error()), nil
+	}
+	var body []byte
+	if err == nil {
+		body, err = a.json()
 	}
 	if err != nil {
 		panic(http.ErrAbortHandler) // nothing is sent, and nothing logged
 	}
-	maps.Copy(w.Header(), p.header)
-	w.WriteHeader(p.status)
-	// A client that has gone away cannot be told so.
-	_, _ = w.Write(p.body[:p.sent])
-	if p.sent < len(p.body) {
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
-	}
+	setHeader(w.Header(), len(body))
+	w.WriteHeader(a.status)
+	_, _ = w.Write(body) // a client that has gone away hears of nothing
+	return a
 }
 
-// respond turns a request into what goes on the wire. The error is a
-// *StoreError, or says why the connection breaks without an answer.
-func (s *Sandbox) respond(r *http.Request) (reply, error) {
+// respond reads a request and does what it asks for. The error is a *StoreError,
+// or that of reading the body.
+func (s *Sandbox) respond(r *http.Request) (answer, error) {
 	var body []byte
 	if r.Body != nil {
 		var err error
 		if body, err = io.ReadAll(io.LimitReader(r.Body, maxBody+1)); err != nil {
-			return reply{}, err
+			return answer{}, fmt.Errorf("read request: %w", err)
 		}
 	}
-	if s.around != nil {
-		return s.around(r, body)
+	return s.answer(r, body)
+}
+
+// json is the answer's body as PHP writes it: <, > and & as they are, and no
+// newline at the end.
+func (a answer) json() ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(a.body); err != nil {
+		return nil, fmt.Errorf("encode answer: %w", err)
 	}
-	a, err := s.answer(r, body)
-	if err != nil {
-		return reply{}, err
-	}
-	return a.reply(s.clock())
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+}
+
+func setHeader(h http.Header, length int) {
+	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(length))
 }

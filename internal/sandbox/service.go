@@ -1,31 +1,28 @@
 package sandbox
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 )
 
-// The service's words where they are known (unauthorized, created), else the
-// sandbox's own. All but the last two come with HTTP 200.
+// The service's words if they are known (unauthorized, not found, created), else
+// the sandbox's own. All but the last three come with HTTP 200.
 const (
 	msgUnauthorized = "Unauthorized access. Please provide a valid API key."
 	msgReadOnly     = "Permission denied. This API key has Read-Only access."
-	msgNotFound     = "API key not found."
+	msgNoToken      = "API key not found."
 	msgCreated      = "New API has been created"
 	msgDeleted      = "API has been deleted"
-	msgEndpoint     = "Invalid API endpoint."
-	msgMethod       = "Invalid request method for this API endpoint."
+	msgHealthy      = "The sandbox is here."
 	msgJSON         = "The request body is not a valid JSON object."
 	msgName         = "The name field is required."
 	msgWrite        = `The write field is required and must be "on" or "off".`
+	msgNotFound     = "Not Found "                                          // and the method: 401, for a path that does not exist
 	msgTooLarge     = "The request body is too large."                      // 413, as a web server says it
 	msgHost         = "The sandbox answers to the names of this host only." // 421
 )
@@ -62,23 +59,33 @@ type (
 		Status string      `json:"status"`
 		User   wireAccount `json:"user"`
 	}
+	// wireAccount is the part of the account that the official SDK reads and that
+	// says something; amounts are numbers there, the rest are strings.
 	wireAccount struct {
-		ID         string `json:"id"`
-		FullName   string `json:"fullname"`
-		Company    string `json:"company"`
-		Email      string `json:"email"`
-		Country    string `json:"country"`
-		CloudLimit string `json:"cloudlimit"`
-		Currency   string `json:"currency"`
+		ID              string  `json:"id"`
+		Type            string  `json:"type"`
+		FullName        string  `json:"fullname"`
+		Company         string  `json:"company"`
+		Email           string  `json:"email"`
+		City            string  `json:"city"`
+		Country         string  `json:"country"`
+		Mobile          string  `json:"mobile"`
+		CurrencyPrefix  string  `json:"currencyprefix"`
+		CurrencyRate    string  `json:"currencyrate"`
+		Currency        string  `json:"currency"`
+		Credit          float64 `json:"credit"`
+		AvailableCredit float64 `json:"availablecredit"`
+		FreeCredit      float64 `json:"freecredit"`
+		CurrentUsages   float64 `json:"currentusages"`
+		CloudLimit      string  `json:"cloudlimit"`
 	}
 )
 
 // answer is what the service says to one request.
 type answer struct {
-	status  int
-	body    any
-	by      string // whose secret it was: "operator", an id, or empty
-	created string // id of the token that the request made
+	status int
+	body   any
+	by     string // whose secret it was: "operator", an id, or empty
 }
 
 func message(status int, kind, text string) answer {
@@ -87,81 +94,45 @@ func message(status int, kind, text string) answer {
 
 func refusal(text string) answer { return message(http.StatusOK, statusError, text) }
 
-// reply is what goes on the wire: sent bytes of body, after which the
-// connection breaks where that is not all of it.
-type reply struct {
-	status int
-	header http.Header
-	body   []byte
-	sent   int
-}
-
-func (a answer) reply(now time.Time) (reply, error) {
-	// PHP leaves <, > and & alone, and writes no newline at the end.
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(a.body); err != nil {
-		return reply{}, fmt.Errorf("encode answer: %w", err)
-	}
-	return newReply(a.status, "application/json", bytes.TrimSuffix(buf.Bytes(), []byte("\n")), now), nil
-}
-
-func newReply(status int, contentType string, body []byte, now time.Time) reply {
-	p := reply{status: status, header: http.Header{}, body: body, sent: len(body)}
-	p.header.Set("Date", now.UTC().Format(http.TimeFormat))
-	p.header.Set("Content-Type", contentType)
-	p.header.Set("Content-Length", strconv.Itoa(len(body)))
-	return p
-}
+func success(body any) answer { return answer{status: http.StatusOK, body: body} }
 
 type operation uint8
 
 const (
 	opUnknown operation = iota
-	opWrongMethod
 	opList
 	opCreate
 	opDelete
 	opAccount
+	opHealth
 )
 
 // route finds what a request asks for. It takes the path as it came, so that
 // an escaped slash stays inside its segment: /v2/api/..%2Fcloud/delete is the
 // deletion of a token with the odd id "../cloud", of which there is none.
 func route(method, escapedPath string) (op operation, id string) {
-	parts := strings.Split(escapedPath, "/")
-	for i, part := range parts {
-		plain, err := url.PathUnescape(part)
-		if err != nil {
+	switch path := strings.TrimSuffix(escapedPath, "/"); method + " " + path {
+	case "GET /v2/api":
+		return opList, ""
+	case "POST /v2/api/generate":
+		return opCreate, ""
+	case "GET /v2/account/info":
+		return opAccount, ""
+	case "GET " + HealthPath, "HEAD " + HealthPath:
+		return opHealth, ""
+	default:
+		rest, api := strings.CutPrefix(path, "/v2/api/")
+		segment, found := strings.CutSuffix(rest, "/delete")
+		id, err := url.PathUnescape(segment)
+		if method != http.MethodDelete || !api || !found || id == "" || err != nil || strings.Contains(segment, "/") {
 			return opUnknown, ""
 		}
-		parts[i] = plain
+		return opDelete, id
 	}
-	if len(parts) < 3 || parts[0] != "" || parts[1] != "v2" {
-		return opUnknown, ""
-	}
-	want := ""
-	switch parts = parts[2:]; {
-	case len(parts) == 1 && parts[0] == "api":
-		op, want = opList, http.MethodGet
-	case len(parts) == 2 && parts[0] == "api" && parts[1] == "generate":
-		op, want = opCreate, http.MethodPost
-	case len(parts) == 3 && parts[0] == "api" && parts[2] == "delete":
-		op, want, id = opDelete, http.MethodDelete, parts[1]
-	case len(parts) == 2 && parts[0] == "account" && parts[1] == "info":
-		op, want = opAccount, http.MethodGet
-	default:
-		return opUnknown, ""
-	}
-	if method != want {
-		return opWrongMethod, ""
-	}
-	return op, id
 }
 
 // answer does what the request asks for. Errors are *StoreError; then nothing
-// was done.
+// was changed.
 func (s *Sandbox) answer(r *http.Request, body []byte) (answer, error) {
 	if !loopback(cmp.Or(r.Host, r.URL.Host)) {
 		return message(http.StatusMisdirectedRequest, statusError, msgHost), nil
@@ -169,12 +140,13 @@ func (s *Sandbox) answer(r *http.Request, body []byte) (answer, error) {
 	if len(body) > maxBody {
 		return message(http.StatusRequestEntityTooLarge, statusError, msgTooLarge), nil
 	}
-	op, id := route(cmp.Or(r.Method, http.MethodGet), r.URL.EscapedPath())
+	method := cmp.Or(r.Method, http.MethodGet)
+	op, id := route(method, r.URL.EscapedPath())
 	switch op {
 	case opUnknown:
-		return refusal(msgEndpoint), nil
-	case opWrongMethod:
-		return refusal(msgMethod), nil
+		return message(http.StatusUnauthorized, statusError, msgNotFound+method), nil
+	case opHealth:
+		return message(http.StatusOK, statusSuccess, msgHealthy), nil
 	}
 	var a answer
 	err := s.store.update(r.Context(), func(st *state) (changed bool) {
@@ -185,7 +157,7 @@ func (s *Sandbox) answer(r *http.Request, body []byte) (answer, error) {
 		case (op == opCreate || op == opDelete) && !write:
 			a = refusal(msgReadOnly)
 		case op == opCreate:
-			a, changed = create(st, body, s.clock())
+			a, changed = create(st, body)
 		case op == opDelete:
 			a, changed = remove(st, id)
 		case op == opList:
@@ -215,32 +187,22 @@ func bearer(h http.Header) string {
 func list(st *state) answer {
 	body := listBody{Status: statusSuccess, API: make([]wireToken, 0, len(st.Tokens))}
 	for _, t := range st.Tokens {
-		body.API = append(body.API, t.wire())
+		w := wireToken{ID: t.id(), Name: t.Name, Write: "0", Created: t.Created}
+		if t.Write {
+			w.Write = "1"
+		}
+		body.API = append(body.API, w)
 	}
-	return answer{status: http.StatusOK, body: body}
+	return success(body)
 }
 
-func (t token) id() string { return strconv.FormatInt(t.ID, 10) }
-
-func (t token) wire() wireToken {
-	w := wireToken{ID: t.id(), Name: t.Name, Write: "0", Created: t.Created}
-	if t.Write {
-		w.Write = "1"
-	}
-	return w
-}
-
-func create(st *state, body []byte, now time.Time) (a answer, changed bool) {
+func create(st *state, body []byte) (a answer, changed bool) {
 	name, write, wrong := parseCreate(body)
 	if wrong != "" {
 		return refusal(wrong), false
 	}
-	id, secret := st.add(name, write, now)
-	return answer{
-		status:  http.StatusOK,
-		body:    createBody{Status: statusSuccess, APIKey: secret, Message: msgCreated},
-		created: id,
-	}, true
+	secret := st.add(name, write, time.Now())
+	return success(createBody{Status: statusSuccess, APIKey: secret, Message: msgCreated}), true
 }
 
 // parseCreate reads {"name":…,"write":…}; wrong says what is wrong with it.
@@ -269,14 +231,15 @@ func parseCreate(body []byte) (name string, write bool, wrong string) {
 
 func remove(st *state, id string) (a answer, changed bool) {
 	if !st.remove(id) {
-		return refusal(msgNotFound), false
+		return refusal(msgNoToken), false
 	}
 	return message(http.StatusOK, statusSuccess, msgDeleted), true
 }
 
 func account() answer {
-	return answer{status: http.StatusOK, body: accountBody{Status: statusSuccess, User: wireAccount{
-		ID: "32154", FullName: "Asha Rao", Company: "Example Cloud Works", Email: "asha.rao@example.com",
-		Country: "in", CloudLimit: "25", Currency: "INR",
-	}}}
+	return success(accountBody{Status: statusSuccess, User: wireAccount{
+		ID: "32154", Type: "individual", FullName: "Asha Rao", Company: "Example Cloud Works", Email: "asha.rao@example.com",
+		City: "Pune", Country: "in", Mobile: "9000000000", CurrencyPrefix: "₹", CurrencyRate: "1.00000", Currency: "INR",
+		Credit: 500, AvailableCredit: 420.5, CurrentUsages: 79.5, CloudLimit: "25",
+	}})
 }

@@ -2,27 +2,18 @@ package sandbox
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"sync"
 
 	"github.com/utho/utho-cli/internal/privfile"
 )
 
-// store keeps one state. Memory and a file implement it.
-type store interface {
-	// update calls change with the state, alone, and keeps the state where change
-	// returns true. Where update fails, nothing was kept. Errors are *StoreError.
-	update(ctx context.Context, change func(*state) bool) error
-	// reset puts the seeds back. Errors are *StoreError.
-	reset(ctx context.Context) error
-}
-
-// A StoreError says that what the sandbox stands on could not be used: a broken
-// file, no permission, a full disk, a lock not had in time. The request or call
-// that met it changed nothing.
+// A StoreError says that the sandbox's file could not be used: it is broken,
+// there is no permission, the disk is full, the lock was not had in time. The
+// request or call that met it changed nothing.
 type StoreError struct {
 	Err error // names the file that is at fault
 }
@@ -32,101 +23,85 @@ func (e *StoreError) Error() string { return "sandbox: " + e.Err.Error() }
 // Unwrap returns the reason.
 func (e *StoreError) Unwrap() error { return e.Err }
 
-type memoryStore struct {
-	mu    sync.Mutex
-	state *state
-}
-
-func (m *memoryStore) update(_ context.Context, change func(*state) bool) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	change(m.state)
-	return nil
-}
-
-func (m *memoryStore) reset(context.Context) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.state = newState(m.state.Operator)
-	return nil
-}
-
-// fileStore reads the file anew for each update, since other processes write it.
-type fileStore struct {
+// store keeps one state in a file. It reads the file anew for each update, since
+// other processes write it.
+type store struct {
 	path string
 	// turn holds one value while nobody of this process uses the file: in
 	// process the requests queue up, instead of all polling the lock file.
 	turn chan struct{}
 }
 
-func newFileStore(path string) *fileStore {
-	f := &fileStore{path: path, turn: make(chan struct{}, 1)}
-	f.turn <- struct{}{}
-	return f
+func newStore(path string) *store {
+	s := &store{path: path, turn: make(chan struct{}, 1)}
+	s.turn <- struct{}{}
+	return s
 }
 
-func (f *fileStore) update(ctx context.Context, change func(*state) bool) error {
-	return f.alone(ctx, func() error {
-		data, err := privfile.ReadSecret(f.path)
+// update calls change with the state, alone, and keeps the state if change
+// returns true. If update fails, nothing was kept. Errors are *StoreError.
+func (s *store) update(ctx context.Context, change func(*state) bool) error {
+	return s.alone(ctx, func() error {
+		data, err := privfile.ReadSecret(s.path)
 		if errors.Is(err, fs.ErrNotExist) {
 			st := newState("")
 			change(st)
-			return f.save(st)
+			return s.save(st)
 		}
 		if err != nil {
 			return err
 		}
 		st, err := decode(data)
 		if err != nil {
-			return fmt.Errorf("%s cannot be used: %w; start afresh with: utho sandbox reset", f.path, err)
+			return fmt.Errorf("%s cannot be used: %w; start afresh with: utho sandbox reset", s.path, err)
 		}
 		if !change(st) {
 			return nil
 		}
-		return f.save(st)
+		return s.save(st)
 	})
 }
 
-func (f *fileStore) reset(ctx context.Context) error {
-	return f.alone(ctx, func() error {
-		// Whatever cannot be read is replaced; a secret that others could read
-		// is not kept.
-		data, err := privfile.ReadSecret(f.path)
-		if err != nil {
-			data = nil
+// reset writes the seeds. It keeps the operator's secret if that can be read,
+// and nobody else could read it. Errors are *StoreError.
+func (s *store) reset(ctx context.Context) error {
+	return s.alone(ctx, func() error {
+		var old state
+		data, err := privfile.ReadSecret(s.path)
+		if err != nil || json.Unmarshal(data, &old) != nil || !validOperator(old.Operator) {
+			old.Operator = ""
 		}
-		return f.save(newState(salvageOperator(data)))
+		return s.save(newState(old.Operator))
 	})
 }
 
-func (f *fileStore) save(st *state) error {
+func (s *store) save(st *state) error {
 	data, err := st.encode()
 	if err != nil {
-		return fmt.Errorf("write %s: %w", f.path, err)
+		return fmt.Errorf("write %s: %w", s.path, err)
 	}
-	return privfile.WriteSecret(f.path, data)
+	return privfile.WriteSecret(s.path, data)
 }
 
 // alone runs do while no other request of any process uses the file.
-func (f *fileStore) alone(ctx context.Context, do func() error) error {
-	err := f.locked(ctx, do)
-	if err != nil {
+func (s *store) alone(ctx context.Context, do func() error) error {
+	if err := s.locked(ctx, do); err != nil {
 		return &StoreError{Err: err}
 	}
 	return nil
 }
 
-func (f *fileStore) locked(ctx context.Context, do func() error) error {
+func (s *store) locked(ctx context.Context, do func() error) error {
 	select {
-	case <-f.turn:
-		defer func() { f.turn <- struct{}{} }()
+	case <-s.turn:
+		defer func() { s.turn <- struct{}{} }()
 	case <-ctx.Done():
-		return fmt.Errorf("wait for %s: %w", f.path, ctx.Err())
+		return fmt.Errorf("wait for %s: %w", s.path, ctx.Err())
 	}
-	if err := privfile.MkdirAll(filepath.Dir(f.path)); err != nil {
+	if err := privfile.MkdirAll(filepath.Dir(s.path)); err != nil {
 		return err
 	}
-	unlock, err := privfile.Lock(ctx, f.path+".lock")
+	unlock, err := privfile.Lock(ctx, s.path+".lock")
 	if err != nil {
 		return err
 	}
