@@ -315,10 +315,12 @@ func TestParseDuration(t *testing.T) {
 		}
 	}
 	for s, says := range map[string]string{
-		"": "like 90m", "m": "like 90m", "30": "which unit? Write 30d for days or 30m for minutes", "1y": "write 365d", "2y": "write 730d",
+		"": "like 90m", "m": "like 90m", "30": "which unit? Write 30d for days or 30m for minutes", "1y": "write 365d",
+		"2y":    "write 730d",
 		"1h30m": "write 90m", "1.5h": "write 90m", "3600s": "write 60m", "+1h": "write 60m", "30s": "m, h, d or w", "1d12h": "m, h, d or w",
 		"-1h": "one whole number", " 1h": "one whole number", "1h ": "one whole number", "1 h": "one whole number", "1H": "m, h, d or w",
-		"1M": "m, h, d or w", "0x1h": "one whole number", "1_000h": "one whole number", "٣h": "one whole number", "1e3m": "one whole number",
+		"1M":   "m, h, d or w",
+		"0x1h": "one whole number", "1_000h": "one whole number", "٣h": "one whole number", "1e3m": "one whole number",
 		"0h": "longer than zero", "000w": "longer than zero", "0y": "m, h, d or w", "99999999999999999999999999": "m, h, d or w",
 		"15251w": "longest is 15250w", "106752d": "longest is 106751d", "99999999999999999999999999m": "longest is 153722867m",
 		"1h\x00": "one whole number", "\x1b[2Jh": "one whole number",
@@ -349,10 +351,12 @@ func TestAge(t *testing.T) {
 func TestHuman(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
-		0: "less than 2 seconds", 1500 * time.Millisecond: "less than 2 seconds", time.Second: "1 second", 2500 * time.Millisecond: "about 3 seconds",
-		30 * time.Second: "30 seconds", time.Minute: "1 minute", 90 * time.Second: "90 seconds", 5 * time.Minute: "5 minutes", -5 * time.Minute: "5 minutes",
-		time.Hour: "1 hour", 90 * time.Minute: "90 minutes", 36 * time.Hour: "36 hours", 24 * time.Hour: "1 day", 3*day + 5*time.Hour: "about 3 days",
-		12 * week: "84 days", 365 * day: "1 year", 638941*time.Hour + 25*time.Minute + 10*time.Second: "about 73 years", math.MaxInt64: "about 292 years",
+		0: "less than 2 seconds", 1500 * time.Millisecond: "less than 2 seconds",
+		time.Second: "1 second", 2500 * time.Millisecond: "about 3 seconds", 30 * time.Second: "30 seconds",
+		time.Minute: "1 minute", 90 * time.Second: "90 seconds", 5 * time.Minute: "5 minutes", -5 * time.Minute: "5 minutes",
+		time.Hour: "1 hour", 90 * time.Minute: "90 minutes", 36 * time.Hour: "36 hours",
+		24 * time.Hour: "1 day", 3*day + 5*time.Hour: "about 3 days", 12 * week: "84 days", 365 * day: "1 year",
+		638941*time.Hour + 25*time.Minute + 10*time.Second: "about 73 years", math.MaxInt64: "about 292 years",
 	} {
 		if got := Human(d); got != want {
 			t.Errorf("Human(%s) = %q; want %q", d, got, want)

@@ -3,6 +3,7 @@ package output
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"math"
 	"reflect"
 	"slices"
@@ -43,69 +44,16 @@ func sample() document {
 
 func TestJSONGolden(t *testing.T) {
 	t.Parallel()
-	const want = `{
-  "name": "a <b> & \"c\" \\ \u001b\u009b\u202e\udb40\udc41",
-  "count": -3,
-  "ok": true,
-  "expires_at": null,
-  "account": {
-    "ID": "32154"
-  },
-  "replaced": {
-    "name": "no",
-    "count": 0,
-    "ok": false,
-    "expires_at": null,
-    "account": null,
-    "errors": [],
-    "empty": null
-  },
-  "errors": [
-    "x",
-    "two\nlines",
-    ""
-  ],
-  "rows": [
-    {
-      "name": "1",
-      "count": 0,
-      "ok": false,
-      "expires_at": null,
-      "account": null,
-      "errors": null,
-      "empty": null
-    },
-    {
-      "name": "2",
-      "count": 0,
-      "ok": false,
-      "expires_at": null,
-      "account": null,
-      "errors": [
-        "- y"
-      ],
-      "empty": null
-    }
-  ],
-  "empty": {},
-  "lists": [
-    [
-      1,
-      2
-    ],
-    [],
-    [
-      3
-    ]
-  ]
-}
-`
-	var b bytes.Buffer
-	if err := JSON(&b, sample()); err != nil {
-		t.Fatal(err)
-	}
-	if b.String() != want {
-		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	v := map[string]any{"name": sample().Name, "errors": []string{"x"}, "empty": []int{}, "none": nil}
+	const name = `"a <b> & \"c\" \\ \u001b\u009b\u202e\udb40\udc41"`
+	for want, write := range map[string]func(io.Writer, any) error{
+		"{\n  \"empty\": [],\n  \"errors\": [\n    \"x\"\n  ],\n  \"name\": " + name + ",\n  \"none\": null\n}\n": JSON,
+		`{"empty":[],"errors":["x"],"name":` + name + `,"none":null}` + "\n":                                      JSONLine,
+	} {
+		var b bytes.Buffer
+		if err := write(&b, v); err != nil || b.String() != want {
+			t.Errorf("%v, got\n%s\nwant\n%s", err, b.String(), want)
+		}
 	}
 }
 
@@ -242,7 +190,7 @@ func TestTrueValues(t *testing.T) {
 func tree(depth int) *rapid.Generator[any] {
 	scalars := []*rapid.Generator[any]{
 		rapid.Map(hostile(), func(s string) any { return s }),
-		rapid.Map(rapid.SampledFrom([]string{"yes", "NO", "null", "~", "1e3", "0x1", "2024-04-22", "- a", "a: b", "a #b"}), func(s string) any { return s }),
+		rapid.Map(rapid.SampledFrom([]string{"yes", "null", "~", "1e3", "0x1", "- a", "a: b", "a #b"}), func(s string) any { return s }),
 		rapid.Map(rapid.Int32(), func(n int32) any { return float64(n) }),
 		rapid.Map(rapid.Bool(), func(v bool) any { return v }),
 		rapid.Just[any](nil),

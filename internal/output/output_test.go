@@ -52,11 +52,16 @@ func TestGolden(t *testing.T) {
 			"👩\u200d💻 mañana,Read-Only,,utho token delete 'a b',a b\n" +
 			",Write,2024-04-22 01:16:51,utho token delete 10004,10004\n",
 		"jsonlist": "[\n" +
-			`{"id":"10000","name":"ci","access_scope":"Write","created_at_raw":"2024-04-22 01:12:36","expires_at":null,"action":"utho token delete 10000"},` + "\n" +
-			`{"id":"10001","name":"日本語","access_scope":"Read-Only","created_at_raw":"2024-04-22 01:16:51","expires_at":null,"action":"utho token delete 10001"},` + "\n" +
-			`{"id":"10002","name":"cafe` + "\u0301" + ` \u001b[31m|=1+1","access_scope":"Write","created_at_raw":"soon","expires_at":null,"action":"utho token delete 10002"},` + "\n" +
-			`{"id":"a b","name":"👩\u200d💻 mañana","access_scope":"Read-Only","created_at_raw":"","expires_at":null,"action":"utho token delete 'a b'"},` + "\n" +
-			`{"id":"10004","name":"","access_scope":"Write","created_at_raw":"2024-04-22 01:16:51","expires_at":null,"action":"utho token delete 10004"}` + "\n]\n",
+			`{"id":"10000","name":"ci","access_scope":"Write","created_at_raw":"2024-04-22 01:12:36",` +
+			`"expires_at":null,"action":"utho token delete 10000"},` + "\n" +
+			`{"id":"10001","name":"日本語","access_scope":"Read-Only","created_at_raw":"2024-04-22 01:16:51",` +
+			`"expires_at":null,"action":"utho token delete 10001"},` + "\n" +
+			`{"id":"10002","name":"cafe` + "\u0301" + ` \u001b[31m|=1+1","access_scope":"Write","created_at_raw":"soon",` +
+			`"expires_at":null,"action":"utho token delete 10002"},` + "\n" +
+			`{"id":"a b","name":"👩\u200d💻 mañana","access_scope":"Read-Only","created_at_raw":"",` +
+			`"expires_at":null,"action":"utho token delete 'a b'"},` + "\n" +
+			`{"id":"10004","name":"","access_scope":"Write","created_at_raw":"2024-04-22 01:16:51",` +
+			`"expires_at":null,"action":"utho token delete 10004"}` + "\n]\n",
 		"yamllist": "" +
 			"- id: \"10000\"\n  name: \"ci\"\n  access_scope: \"Write\"\n  created_at_raw: \"2024-04-22 01:12:36\"\n" +
 			"  expires_at: null\n  action: \"utho token delete 10000\"\n" +
