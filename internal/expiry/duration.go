@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -12,52 +13,58 @@ const (
 	week = 7 * day
 )
 
-// ParseDuration reads a length of time as --expires-in, --ttl, --older-than and
-// --newer-than take it: one positive whole number and one unit, m, h, d or w, as in
-// 90m, 36h, 30d, 12w. A day is 24 hours, a week seven of them.
-//
-// There are no seconds, fractions, signs, spaces or combinations: ages and expiries
-// are counted in minutes. The text of the error says what is allowed.
+// ParseDuration reads a length of time as --expires-in, --ttl, --older-than and the like take it: one
+// positive whole number and one unit, m, h, d or w, as in 90m, 36h, 30d, 12w. A day is 24 hours, a week
+// seven of them. The error says what to write instead.
 func ParseDuration(s string) (time.Duration, error) {
-	digits := 0
-	for digits < len(s) && '0' <= s[digits] && s[digits] <= '9' {
-		digits++
+	letters := strings.TrimLeft(s, "0123456789")
+	n, err := strconv.ParseInt(s[:len(s)-len(letters)], 10, 64)
+	unit := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": day, "w": week}[letters]
+	switch {
+	case unit > 0 && n > int64(math.MaxInt64/unit): // n is the largest there is if it does not fit
+		return 0, fmt.Errorf("bad duration %q: the longest is %d%s", s, math.MaxInt64/unit, letters)
+	case err == nil && unit > 0 && n > 0:
+		return time.Duration(n) * unit, nil
+	case err == nil && unit > 0:
+		return 0, fmt.Errorf("bad duration %q: it must be longer than zero, like 90m, 36h, 30d or 12w", s)
+	case err == nil && letters == "":
+		return 0, fmt.Errorf("bad duration %q: which unit? Write %dd for days or %[2]dm for minutes", s, n)
+	case 0 < n && n < 100 && letters == "y":
+		return 0, fmt.Errorf("bad duration %q: there is no unit for years; write %dd", s, 365*n)
 	}
-	var unit time.Duration
-	switch s[digits:] {
-	case "m":
-		unit = time.Minute
-	case "h":
-		unit = time.Hour
-	case "d":
-		unit = day
-	case "w":
-		unit = week
+	if d, err := time.ParseDuration(s); err == nil && d > 0 && d%time.Minute == 0 {
+		return 0, fmt.Errorf("bad duration %q: use one whole number and one unit; write %dm", s, d/time.Minute)
 	}
-	if unit == 0 || digits == 0 {
-		return 0, fmt.Errorf("bad duration %q: give one whole number and one unit of m, h, d or w, like 90m, 36h, 30d or 12w", s)
-	}
-	longest := int64(math.MaxInt64 / unit)
-	n, err := strconv.ParseInt(s[:digits], 10, 64) // fails for nothing but too many digits
-	if err != nil || n > longest {
-		return 0, fmt.Errorf("bad duration %q: the longest is %d%s", s, longest, s[digits:])
-	}
-	if n == 0 {
-		return 0, fmt.Errorf("bad duration %q: it must be longer than nothing, like 90m, 36h, 30d or 12w", s)
-	}
-	return time.Duration(n) * unit, nil
+	return 0, fmt.Errorf("bad duration %q: use one whole number and one unit of m, h, d or w, like 90m, 36h, 30d or 12w", s)
 }
 
-// Age prints how old something is, in the largest unit of m, h and d that fits,
-// rounded down: 45m, 7h, 12d. Less than a minute, before or after now, is 0m. A
-// token from the future, which a wrong clock or time zone makes, has an age with a
-// minus sign, so that the mistake can be seen.
+// Age prints how old something is, in the largest unit of m, h and d that fits, rounded down: 45m, 7h, 12d.
+// Less than a minute, before or after now, is 0m. A token from the future, as a wrong clock or time zone
+// gives, has an age with a minus sign, so that the mistake shows.
 func Age(d time.Duration) string {
 	switch {
 	case d <= -day || d >= day:
-		return strconv.FormatInt(int64(d/day), 10) + "d"
+		return fmt.Sprintf("%dd", d/day)
 	case d <= -time.Hour || d >= time.Hour:
-		return strconv.FormatInt(int64(d/time.Hour), 10) + "h"
+		return fmt.Sprintf("%dh", d/time.Hour)
 	}
-	return strconv.FormatInt(int64(d/time.Minute), 10) + "m"
+	return fmt.Sprintf("%dm", d/time.Minute)
+}
+
+// Human writes a length of time in words, in the largest unit of which it has two or more, rounded:
+// "5 minutes", "about 3 days", "about 73 years". A year is 365 days. The sign is dropped.
+func Human(d time.Duration) string {
+	d = max(d, -d)
+	names := []string{"year", "day", "hour", "minute", "second"}
+	for i, unit := range []time.Duration{365 * day, day, time.Hour, time.Minute, time.Second} {
+		switch {
+		case d == unit:
+			return "1 " + names[i]
+		case d >= unit && d%unit == 0:
+			return fmt.Sprintf("%d %ss", d/unit, names[i])
+		case d >= 2*unit:
+			return fmt.Sprintf("about %d %ss", d.Round(unit)/unit, names[i])
+		}
+	}
+	return "less than 2 seconds"
 }

@@ -315,10 +315,13 @@ func TestParseDuration(t *testing.T) {
 		}
 	}
 	for s, says := range map[string]string{
-		"": "like 90m", "m": "like 90m", "5": "m, h, d or w", "30s": "m, h, d or w", "1y": "m, h, d or w", "1h30m": "one whole number",
-		"1.5h": "one whole number", "-1h": "one whole number", "+1h": "one whole number", " 1h": "one whole number", "1h ": "one whole number",
-		"1 h": "one whole number", "1H": "m, h, d or w", "1M": "m, h, d or w", "0x1h": "one whole number", "1_000h": "one whole number",
-		"٣h": "one whole number", "1e3m": "one whole number", "0h": "longer than nothing", "000w": "longer than nothing",
+		"": "like 90m", "m": "like 90m", "30": "which unit? Write 30d for days or 30m for minutes", "1y": "write 365d",
+		"2y":    "write 730d",
+		"1h30m": "write 90m", "1.5h": "write 90m", "3600s": "write 60m", "+1h": "write 60m", "30s": "m, h, d or w", "1d12h": "m, h, d or w",
+		"-1h": "one whole number", " 1h": "one whole number", "1h ": "one whole number", "1 h": "one whole number", "1H": "m, h, d or w",
+		"1M":   "m, h, d or w",
+		"0x1h": "one whole number", "1_000h": "one whole number", "٣h": "one whole number", "1e3m": "one whole number",
+		"0h": "longer than zero", "000w": "longer than zero", "0y": "m, h, d or w", "99999999999999999999999999": "m, h, d or w",
 		"15251w": "longest is 15250w", "106752d": "longest is 106751d", "99999999999999999999999999m": "longest is 153722867m",
 		"1h\x00": "one whole number", "\x1b[2Jh": "one whole number",
 	} {
@@ -327,30 +330,6 @@ func TestParseDuration(t *testing.T) {
 			t.Errorf("ParseDuration(%q) = %s, %v; want an error with %q", s, got, err, says)
 		}
 	}
-}
-
-func FuzzParseDuration(f *testing.F) {
-	for _, s := range []string{"90m", "36h", "30d", "12w", "0h", "15251w", "1h30m", "-1m", "99999999999999999999m"} {
-		f.Add(s)
-	}
-	shape := regexp.MustCompile(`^[0-9]+[mhdw]$`)
-	f.Fuzz(func(t *testing.T, s string) {
-		got, err := ParseDuration(s)
-		if (err == nil) != (got > 0) {
-			t.Fatalf("ParseDuration(%q) = %s, %v", s, got, err)
-		}
-		if err != nil {
-			return
-		}
-		if !shape.MatchString(s) || got%time.Minute != 0 {
-			t.Fatalf("ParseDuration(%q) = %s", s, got)
-		}
-		hours := map[byte]float64{'m': 1.0 / 60, 'h': 1, 'd': 24, 'w': 168}[s[len(s)-1]]
-		var n float64
-		if _, err := fmt.Sscanf(s[:len(s)-1], "%g", &n); err != nil || math.Abs(got.Hours()-n*hours) > 1e-6*got.Hours() {
-			t.Fatalf("ParseDuration(%q) = %s, but %g times %g hours", s, got, n, hours)
-		}
-	})
 }
 
 func TestAge(t *testing.T) {
@@ -369,14 +348,71 @@ func TestAge(t *testing.T) {
 	}
 }
 
-// Ages are rounded down, never up, and read back as a duration.
-func TestAgeReadsBack(t *testing.T) {
+func TestHuman(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "less than 2 seconds", 1500 * time.Millisecond: "less than 2 seconds",
+		time.Second: "1 second", 2500 * time.Millisecond: "about 3 seconds", 30 * time.Second: "30 seconds",
+		time.Minute: "1 minute", 90 * time.Second: "90 seconds", 5 * time.Minute: "5 minutes", -5 * time.Minute: "5 minutes",
+		time.Hour: "1 hour", 90 * time.Minute: "90 minutes", 36 * time.Hour: "36 hours",
+		24 * time.Hour: "1 day", 3*day + 5*time.Hour: "about 3 days", 12 * week: "84 days", 365 * day: "1 year",
+		638941*time.Hour + 25*time.Minute + 10*time.Second: "about 73 years", math.MaxInt64: "about 292 years",
+	} {
+		if got := Human(d); got != want {
+			t.Errorf("Human(%s) = %q; want %q", d, got, want)
+		}
+	}
+}
+
+func TestRenew(t *testing.T) {
+	t.Parallel()
+	now := utc(t, "2026-12-01T04:00:20Z")
+	for _, c := range []struct{ old, created, want string }{
+		{"ci", "2026-11-01T00:00:00Z", "ci"},
+		{"ci.expires-20261201T0000Z", "2026-11-01T00:00:00Z", "ci.expires-20261231T0400Z"}, // 30d
+		{"ci.expires-20261201T0000Z", "2026-11-01T05:30:00+05:30", "ci.expires-20261231T0400Z"},
+		{"ci.expires-20261201T0000Z", "2026-11-01T00:00:29Z", "ci.expires-20261231T0400Z"},
+		{"ci.expires-20261201T0001Z", "2026-11-01T00:00:59Z", "ci.expires-20261231T0400Z"}, // rounded up by create
+		{"ci.expires-20261201T0000Z", "2026-11-30T23:59:00Z", "ci.expires-20261201T0401Z"}, // a minute
+		{"a.expires-20250101T0000Z.expires-20261201T0000Z", "2026-11-30T23:00:00Z", ""},    // Append refuses it
+		{"ci.expires-20261201T0000Z", "0001-01-01T00:00:00Z", ""},
+		{"ci.expires-20261201T0000Z", "2026-12-01T00:00:00Z", ""},
+		{"ci.expires-20261201T0000Z", "2026-12-02T00:00:00Z", ""},
+	} {
+		got, err := Renew(c.old, utc(t, c.created), now)
+		if got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("Renew(%q, %s) = %q, %v; want %q", c.old, c.created, got, err, c.want)
+		}
+	}
+}
+
+// A token that is rotated again and again keeps its length to the minute, whenever in a minute that is
+// and however late the service stamps it.
+func TestRenewDoesNotDrift(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		d := time.Duration(rapid.Int64Min(int64(time.Minute)).Draw(t, "d"))
-		back, err := ParseDuration(Age(d))
-		if err != nil || back > d || d-back >= back {
-			t.Fatalf("%s reads %s, which is %s, %v", d, Age(d), back, err)
+		now := time.Unix(1800000000, 0).UTC()
+		length := time.Duration(rapid.IntRange(5, 100000).Draw(t, "minutes")) * time.Minute
+		name, err := Append("ci", now.Add(length))
+		if err != nil {
+			t.Fatal(err)
+		}
+		created := now
+		for range rapid.IntRange(1, 60).Draw(t, "rotations") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 86400).Draw(t, "seconds later")) * time.Second)
+			before := length
+			if name, err = Renew(name, created, now); err != nil {
+				t.Fatal(err)
+			}
+			_, until, _ := Split(name)
+			created = now.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "stamped")) * time.Second).Truncate(time.Second)
+			if length = until.Sub(created); (length - before).Abs() > time.Minute+3*time.Second {
+				t.Fatalf("%s became %s", before, length)
+			}
+		}
+		_, until, _ := Split(name)
+		if until.Sub(now) <= 0 {
+			t.Fatalf("%q ends before it begins", name)
 		}
 	})
 }

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// A SuffixError says that a new name was typed with an expiry already in it, which
-// only Append may write there.
+// SuffixError is the error for a new name that was typed with an expiry in it, which only Append may
+// write there.
 type SuffixError struct {
 	Name string // as it was typed
 }
@@ -17,12 +17,10 @@ func (e *SuffixError) Error() string {
 	return fmt.Sprintf("bad name %q: it ends like a name with an expiry, which utho writes itself", e.Name)
 }
 
-// CheckName tells what is wrong with name as the name of a new token, nil when
-// nothing is: 1 to 255 bytes of UTF-8 text without control characters (C0, DEL,
-// C1) and without line or paragraph separators. A name that ends in an expiry
-// suffix, or is nothing but one, is a *SuffixError.
-//
-// A name that passes may still be too long for an expiry behind it; Append says so.
+// CheckName returns an error unless name can be that of a new token: 1 to 255 bytes of UTF-8 text without
+// control characters (C0, DEL, C1) and without line or paragraph separators. A name that ends in an expiry
+// suffix, or is nothing but one, is a *SuffixError. A name that passes may still be too long for an expiry
+// behind it; Append reports that.
 func CheckName(name string) error {
 	switch {
 	case name == "":
@@ -38,7 +36,7 @@ func CheckName(name string) error {
 			return fmt.Errorf("bad name %q: it has a control character, %U", name, r)
 		}
 	}
-	if Has("x" + name) { // the x lets a name that is only a suffix be seen as one
+	if Has("x" + name) { // the x is for a name that is only a suffix
 		return &SuffixError{Name: name}
 	}
 	return nil

@@ -1,8 +1,6 @@
 package output
 
 import (
-	"bufio"
-	"encoding/csv"
 	"io"
 	"strings"
 	"unicode"
@@ -13,28 +11,28 @@ import (
 // safe text, and one that a spreadsheet would compute starts with an apostrophe, which spreadsheets
 // show as text and drop.
 func CSV[T any](w io.Writer, cols []Column[T], rows []T, o TableOptions) error {
-	if len(cols) == 0 {
-		return nil
-	}
-	record := make([]string, len(cols))
-	out := newRecordWriter(w)
-	if !o.NoHeaders {
+	var doc []byte
+	line := func(cell func(Column[T]) string) {
 		for i, c := range cols {
-			record[i] = c.Key
+			if i > 0 {
+				doc = append(doc, ',')
+			}
+			text := cell(c)
+			// A line that is empty because its only field is would be skipped by readers.
+			if strings.ContainsAny(text, `",`) || strings.TrimSpace(text) != text || text == "" && len(cols) == 1 {
+				text = `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
+			}
+			doc = append(doc, text...)
 		}
-		if err := out.write(record); err != nil {
-			return wrap("csv", err)
-		}
+		doc = append(doc, '\n')
+	}
+	if !o.NoHeaders {
+		line(func(c Column[T]) string { return c.Key })
 	}
 	for _, row := range rows {
-		for i, c := range cols {
-			record[i] = csvCell(c.Text(row))
-		}
-		if err := out.write(record); err != nil {
-			return wrap("csv", err)
-		}
+		line(func(c Column[T]) string { return csvCell(c.Text(row)) })
 	}
-	return wrap("csv", out.flush())
+	return write(w, "csv", doc)
 }
 
 // csvCell returns text as safe text that no spreadsheet takes for a formula. Blanks in front do not
@@ -47,29 +45,4 @@ func csvCell(text string) string {
 		return "'" + safe
 	}
 	return safe
-}
-
-// recordWriter is a csv.Writer that keeps the one record which encoding/csv writes as an empty line,
-// a single empty field, from being skipped by whoever reads it.
-type recordWriter struct {
-	buf *bufio.Writer
-	csv *csv.Writer // writes to buf itself: bufio does not wrap a writer that is large enough
-}
-
-func newRecordWriter(w io.Writer) *recordWriter {
-	buf := bufio.NewWriterSize(w, bufferSize)
-	return &recordWriter{buf: buf, csv: csv.NewWriter(buf)}
-}
-
-func (rw *recordWriter) write(record []string) error {
-	if len(record) == 1 && record[0] == "" {
-		_, err := rw.buf.WriteString("\"\"\n")
-		return err
-	}
-	return rw.csv.Write(record)
-}
-
-func (rw *recordWriter) flush() error {
-	rw.csv.Flush()
-	return rw.csv.Error()
 }

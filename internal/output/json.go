@@ -1,9 +1,9 @@
 package output
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"iter"
 	"unicode/utf16"
@@ -13,42 +13,50 @@ import (
 // JSON writes v as one document, indented by two, with a newline at its end. Strings carry their true
 // value; DEL, C1, bidirectional, zero-width and other invisible characters are \uXXXX escapes, so
 // that the document is safe to look at too. Bytes that are not UTF-8 become U+FFFD.
-func JSON(w io.Writer, v any) error {
-	var b bytes.Buffer
-	enc := newEncoder(&b)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		return wrap("json", err)
-	}
-	_, err := w.Write(escapeInvisible(nil, b.Bytes()))
-	return wrap("json", err)
-}
+func JSON(w io.Writer, v any) error { return writeJSON(w, v, "  ") }
+
+// JSONLine writes v as one document on one line, for a stream that carries other lines too. Strings
+// are written as by [JSON].
+func JSONLine(w io.Writer, v any) error { return writeJSON(w, v, "") }
 
 // JSONList writes rows as one array with an object in each line, so that long lists are quick to write
-// and pleasant to grep; it holds one row at a time. No rows are `[]`. Strings are written as by [JSON].
+// and pleasant to grep. No rows are `[]`. Strings are written as by [JSON].
 func JSONList[T any](w io.Writer, rows iter.Seq[T]) error {
-	out := bufio.NewWriterSize(w, bufferSize)
 	var doc bytes.Buffer
-	var line []byte
 	enc := newEncoder(&doc)
-	before, end := "[\n", "[]\n"
+	doc.WriteByte('[')
 	var row T // one for all, since what the encoder is given is allocated
 	for row = range rows {
-		doc.Reset()
+		if doc.Len() > 1 {
+			doc.Truncate(doc.Len() - 1) // the newline that the encoder puts behind a value
+			doc.WriteByte(',')
+		}
+		doc.WriteByte('\n')
 		if err := enc.Encode(&row); err != nil {
-			return wrap("json", err)
+			return fmt.Errorf("write json: %w", err)
 		}
-		line = append(line[:0], before...)
-		line = escapeInvisible(line, bytes.TrimSuffix(doc.Bytes(), []byte("\n")))
-		if _, err := out.Write(line); err != nil {
-			return wrap("json", err)
-		}
-		before, end = ",\n", "\n]\n"
 	}
-	if _, err := out.WriteString(end); err != nil {
-		return wrap("json", err)
+	doc.WriteString("]\n")
+	return write(w, "json", appendEscaped(nil, doc.Bytes(), appendJSONEscape))
+}
+
+func writeJSON(w io.Writer, v any, indent string) error {
+	doc, err := encode("json", v, indent)
+	if err != nil {
+		return err
 	}
-	return wrap("json", out.Flush())
+	return write(w, "json", appendEscaped(nil, doc, appendJSONEscape))
+}
+
+// encode returns v as JSON; what is being written is named in the error.
+func encode(what string, v any, indent string) ([]byte, error) {
+	var doc bytes.Buffer
+	enc := newEncoder(&doc)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("write %s: %w", what, err)
+	}
+	return doc.Bytes(), nil
 }
 
 // newEncoder returns an encoder that leaves <, > and & alone.
@@ -58,9 +66,9 @@ func newEncoder(w io.Writer) *json.Encoder {
 	return enc
 }
 
-// escapeInvisible appends the JSON text doc with its invisible characters as escapes. Outside strings
-// JSON is printable ASCII, so what is found is always inside one.
-func escapeInvisible(to, doc []byte) []byte {
+// appendEscaped appends the JSON text doc with its invisible characters, which only strings have, as
+// escapes. The variation selectors of emoji stay; joiners are escaped everywhere.
+func appendEscaped(to, doc []byte, appendEscape func(to []byte, r rune) []byte) []byte {
 	done := 0
 	for i := 0; ; {
 		for i < len(doc) && doc[i] < 0x7f {
@@ -70,37 +78,19 @@ func escapeInvisible(to, doc []byte) []byte {
 			return append(to, doc[done:]...)
 		}
 		r, n := utf8.DecodeRune(doc[i:])
-		if invisibleInData(r) || r == utf8.RuneError && n == 1 {
-			to = append(to, doc[done:i]...)
-			to = appendUnicodeEscape(to, r)
+		if invisible(r) && (r < 0xfe00 || r > 0xfe0f) {
+			to = appendEscape(append(to, doc[done:i]...), r)
 			done = i + n
 		}
 		i += n
 	}
 }
 
-// invisibleInData reports whether JSON and YAML escape r. They keep the variation selectors that
-// emoji are written with, and escape joiners everywhere.
-func invisibleInData(r rune) bool {
-	return invisible(r) && (r < 0xfe00 || r > 0xfe0f)
-}
-
-// appendUnicodeEscape appends r as JSON spells it: \uXXXX, twice above U+FFFF.
-func appendUnicodeEscape(to []byte, r rune) []byte {
+// appendJSONEscape appends r as JSON spells it: \uXXXX, twice above U+FFFF.
+func appendJSONEscape(to []byte, r rune) []byte {
 	if r > 0xffff {
 		high, low := utf16.EncodeRune(r)
-		return appendHex(append(appendHex(append(to, `\u`...), high, 4), `\u`...), low, 4)
+		return fmt.Appendf(to, `\u%04x\u%04x`, high, low)
 	}
-	return appendHex(append(to, `\u`...), r, 4)
-}
-
-// JSONLine writes v as one document on one line, for a stream that carries other lines too. Strings
-// are written as by [JSON].
-func JSONLine(w io.Writer, v any) error {
-	var b bytes.Buffer
-	if err := newEncoder(&b).Encode(v); err != nil {
-		return wrap("json", err)
-	}
-	_, err := w.Write(escapeInvisible(nil, b.Bytes()))
-	return wrap("json", err)
+	return fmt.Appendf(to, `\u%04x`, r)
 }

@@ -5,9 +5,9 @@
 // text as it is. Every other format is read by people, and the text in it comes from a service that
 // lets anyone call a token anything: it passes through [Safe] here, in the writers, and nowhere else.
 //
-// Every writer returns the error of the io.Writer under it, wrapped, so that a full disk is a failed
-// command and errors.Is still finds a closed pipe. Nothing here looks at a terminal, the locale or
-// the environment: the same values give the same bytes everywhere.
+// Every writer makes one call of Write and returns its error, wrapped, so that a full disk is a failed
+// command and errors.Is still finds a closed pipe. Nothing here looks at a terminal, the locale or the
+// environment: the same values give the same bytes everywhere.
 package output
 
 import (
@@ -19,36 +19,26 @@ import (
 
 // Column is one column of a list of T.
 type Column[T any] struct {
-	// Key names the column to machines: the CSV header and the word for --columns, such as "created".
-	Key string
-	// Header names the column to people, such as "CREATED AT".
-	Header string
-	// Wide marks a column that a plain table leaves out; see [Narrow].
-	Wide bool
-	// Text gives the raw text of a cell; the writers make it harmless. It must give the same text
-	// each time: long tables ask twice, once to measure and once to write, rather than keep it all.
-	Text func(T) string
+	Key    string         // names it to machines: the CSV header and the word for --columns, such as "created"
+	Header string         // names it to people, such as "CREATED AT"
+	Wide   bool           // a plain table leaves it out; see [Narrow]
+	Text   func(T) string // gives the raw text of a cell; the writers make it harmless
+	Short  func(T) string // if not nil, what [Table] shows instead of Text if the terminal is too narrow
 }
 
 // TableOptions changes how rows are written by [Table], [Markdown] and [CSV].
 type TableOptions struct {
-	// NoHeaders leaves out the header, so that an empty list prints nothing.
-	NoHeaders bool
+	NoHeaders bool // no header, so that an empty list prints nothing
+	Width     int  // of the terminal in cells, for [Table]; 0 is no limit
 }
 
 // Narrow returns the columns that are not marked Wide, in their order: what a plain table shows.
 func Narrow[T any](cols []Column[T]) []Column[T] {
-	narrow := make([]Column[T], 0, len(cols))
-	for _, c := range cols {
-		if !c.Wide {
-			narrow = append(narrow, c)
-		}
-	}
-	return narrow
+	return slices.DeleteFunc(slices.Clone(cols), func(c Column[T]) bool { return c.Wide })
 }
 
 // Select returns the columns with the given keys, in the order of keys, whether Wide or not. An
-// unknown key, a repeated one, and no key at all are errors that say which keys there are.
+// unknown key, a repeated one, and no key at all are errors that list the keys there are.
 func Select[T any](cols []Column[T], keys []string) ([]Column[T], error) {
 	known := make([]string, len(cols))
 	for i, c := range cols {
@@ -79,23 +69,21 @@ type Pair struct {
 
 // Pairs writes one line `NAME: value` for each pair, in order.
 func Pairs(w io.Writer, pairs []Pair) error {
-	var b strings.Builder
+	var doc []byte
 	for _, p := range pairs {
-		b.WriteString(strings.TrimRight(Safe(p.Name)+": "+Safe(p.Value), " "))
-		b.WriteByte('\n')
+		doc = append(doc, strings.TrimRight(Safe(p.Name)+": "+Safe(p.Value), " ")...)
+		doc = append(doc, '\n')
 	}
-	_, err := io.WriteString(w, b.String())
-	return wrap("values", err)
+	return write(w, "values", doc)
 }
 
-// bufferSize is how much is written at once: enough that system calls cost nothing, and little beside
-// what a short list takes otherwise.
-const bufferSize = 16 << 10
-
-// wrap says what could not be written.
-func wrap(what string, err error) error {
-	if err == nil {
+// write writes doc, if there is any, and names it in the error.
+func write(w io.Writer, what string, doc []byte) error {
+	if len(doc) == 0 {
 		return nil
 	}
-	return fmt.Errorf("write %s: %w", what, err)
+	if _, err := w.Write(doc); err != nil {
+		return fmt.Errorf("write %s: %w", what, err)
+	}
+	return nil
 }

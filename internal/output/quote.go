@@ -1,30 +1,19 @@
 package output
 
-import "al.essio.dev/pkg/shellescape"
+import "strings"
 
-// Quote returns s as one word of a POSIX shell: ” for the empty string, s itself where nothing in it
-// is special. It quotes for pasting, not for showing: control characters stay, inside the quotes. The
-// writers make them harmless, and the word then names nothing, which is as it should be.
+// Quote returns s as one word of a POSIX shell or zsh, in single quotes unless all of it is plain. It quotes
+// for pasting, not for showing: control characters stay, inside the quotes. The writers make them
+// harmless, and the word then names nothing, as it should be.
 func Quote(s string) string {
-	if simpleWord(s) {
+	plain := s != ""
+	for i := range len(s) {
+		c := s[i]
+		plain = plain && ('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+			strings.IndexByte("-_./:@", c) >= 0)
+	}
+	if plain {
 		return s
 	}
-	quoted := shellescape.Quote(s)
-	if quoted[0] == '=' {
-		// Plain to POSIX and to shellescape, but zsh reads =name as the path of a command.
-		return "'" + quoted + "'"
-	}
-	return quoted
-}
-
-// simpleWord spares ids and most names the regular expression of shellescape.
-func simpleWord(s string) bool {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
-		default:
-			return false
-		}
-	}
-	return s != ""
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

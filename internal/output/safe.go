@@ -1,6 +1,7 @@
 package output
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,23 +15,16 @@ const (
 )
 
 // Safe returns s as one line that shows people everything that is in it and that no terminal, pager
-// or spreadsheet acts upon. Text that prints is returned unchanged; what does not is spelled out:
+// or spreadsheet acts upon. Text that prints is returned unchanged. Controls, bytes that are not UTF-8,
+// bidirectional, invisible and formatting characters are spelled as Go spells them: \n \x1b \u202e.
 //
-//	newline, carriage return, tab             \n \r \t
-//	other ASCII controls, bytes not UTF-8     \x1b \xff
-//	C1 and bidirectional controls, invisible
-//	and formatting characters, U+2028, U+2029 \u202e \U000e0001
-//
-// Joiners stay where writing needs them, between letters of a script that joins (Indic scripts,
+// Joiners stay if writing needs them, between letters of a script that joins (Indic scripts,
 // Arabic and its kin) and between emoji; so do variation selectors of emoji and such scripts.
 // Elsewhere they are spelled out, since they make two names look alike.
 //
 // The result cannot be turned back: a name may hold a real backslash. Safe(Safe(s)) is Safe(s).
 func Safe(s string) string {
-	i := 0
-	for i < len(s) && s[i] >= 0x20 && s[i] < 0x7f {
-		i++
-	}
+	i := asciiPrefix(s)
 	if i == len(s) {
 		return s
 	}
@@ -58,7 +52,8 @@ func Safe(s string) string {
 		if show {
 			before.next(r)
 		} else {
-			safe = appendSpelled(append(safe, s[done:i]...), s[i:i+n], r)
+			spelled := strconv.QuoteToASCII(s[i : i+n])
+			safe = append(append(safe, s[done:i]...), spelled[1:len(spelled)-1]...)
 			done = i + n
 			before = context{}
 		}
@@ -70,29 +65,14 @@ func Safe(s string) string {
 	return string(append(safe, s[done:]...))
 }
 
-// appendSpelled appends the escape of the character r, which raw encodes.
-func appendSpelled(to []byte, raw string, r rune) []byte {
-	switch {
-	case r == '\n':
-		return append(to, `\n`...)
-	case r == '\r':
-		return append(to, `\r`...)
-	case r == '\t':
-		return append(to, `\t`...)
-	case len(raw) == 1: // ASCII, or a byte that is not UTF-8
-		return appendHex(append(to, `\x`...), rune(raw[0]), 2)
-	case r > 0xffff:
-		return appendHex(append(to, `\U`...), r, 8)
+// asciiPrefix returns how many bytes of printing ASCII s begins with: a short way for most text.
+func asciiPrefix(s string) int {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return i
+		}
 	}
-	return appendHex(append(to, `\u`...), r, 4)
-}
-
-// appendHex appends the low digits of r in lower-case hexadecimal.
-func appendHex(to []byte, r rune, digits int) []byte {
-	for digits--; digits >= 0; digits-- {
-		to = append(to, "0123456789abcdef"[r>>(4*digits)&0xf])
-	}
-	return to
+	return len(s)
 }
 
 // invisible reports whether r does something else than print: controls, line and paragraph
@@ -104,7 +84,7 @@ func invisible(r rune) bool {
 	case r < 0x300:
 		return r < 0x20 || 0x7f <= r && r < 0xa0 || r == 0xad
 	case 0x350 <= r && r < 0x600, 0x3165 <= r && r < 0xd800:
-		return false // Greek, Cyrillic, Hebrew; Han, Hangul: quickly, since most of what comes here is these
+		return false // Greek, Cyrillic, Hebrew; Han, Hangul: a short way for most text
 	}
 	return unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp,
 		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector,
@@ -115,7 +95,7 @@ func invisible(r rune) bool {
 // context is what stands before a character, as far as joiners and variation selectors care.
 type context struct {
 	join joinKind
-	base rune // what a variation selector would change; 0 where there is nothing
+	base rune // what a variation selector would change; 0 if there is nothing
 }
 
 type joinKind uint8
@@ -148,17 +128,11 @@ func (c *context) next(r rune) {
 
 // joins reports whether a joiner before the given character does its work there.
 func (c *context) joins(following rune) bool {
-	switch c.join {
-	case joinWord:
-		return joiningScript(following)
-	case joinEmoji:
-		return emoji(following)
-	}
-	return false
+	return c.join == joinWord && joiningScript(following) || c.join == joinEmoji && emoji(following)
 }
 
 // takesSelector reports whether the variation selector r belongs here, before rest. It does in emoji,
-// and where Unicode has variants: of ideographs, symbols, and some letters of other scripts. After a
+// and if Unicode has variants: of ideographs, symbols, and some letters of other scripts. After a
 // Latin, Greek or Cyrillic letter, or a digit, it would only hide a difference.
 func (c *context) takesSelector(r rune, rest string) bool {
 	switch {
@@ -188,10 +162,9 @@ func emoji(r rune) bool {
 func joiningScript(r rune) bool {
 	return r >= 0x600 && unicode.In(r, unicode.L, unicode.M) && unicode.In(r,
 		unicode.Arabic, unicode.Syriac, unicode.Nko, unicode.Mandaic, unicode.Mongolian, unicode.Adlam,
-		unicode.Hanifi_Rohingya, unicode.Phags_Pa,
-		unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi, unicode.Gujarati, unicode.Oriya,
-		unicode.Tamil, unicode.Telugu, unicode.Kannada, unicode.Malayalam, unicode.Sinhala,
-		unicode.Khmer, unicode.Myanmar, unicode.Tibetan, unicode.Balinese, unicode.Javanese,
+		unicode.Hanifi_Rohingya, unicode.Phags_Pa, unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi,
+		unicode.Gujarati, unicode.Oriya, unicode.Tamil, unicode.Telugu, unicode.Kannada, unicode.Malayalam,
+		unicode.Sinhala, unicode.Khmer, unicode.Myanmar, unicode.Tibetan, unicode.Balinese, unicode.Javanese,
 		unicode.Sundanese, unicode.Meetei_Mayek, unicode.Chakma, unicode.Grantha, unicode.Newa,
 		unicode.Syloti_Nagri, unicode.Kaithi, unicode.Sharada, unicode.Tirhuta, unicode.Modi)
 }

@@ -1,178 +1,123 @@
 package output
 
 import (
-	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 
-	"github.com/olekukonko/ll"
 	"github.com/olekukonko/tablewriter"
-	"github.com/olekukonko/tablewriter/pkg/twwidth"
+	"github.com/olekukonko/tablewriter/renderer"
 	"github.com/olekukonko/tablewriter/tw"
 )
 
-// maxRows and maxBytes bound the tables that tablewriter lays out; plainTable writes larger ones, and
-// writes the same bytes, which a property test holds the two to.
+// maxRows bounds the tables that tablewriter lays out. Longer ones are written without it, by the same
+// function for a line and so with the same bytes.
 //
-// Measured in a process that has just started (linux/amd64, two cores), where a bare GET of ten tokens
-// takes 2.9 ms: tablewriter needs 0.15 ms for the first row and 12 µs and 60 allocations for each
-// further one, plainTable 0.3 µs. So ten rows cost 0.26 ms and 50, more than a screen shows at once,
-// 0.75 ms; 1,000 would cost 10 ms instead of 0.4, and 100,000 a second instead of 25 ms. The bound in
-// bytes is for hostile cells: tablewriter holds each several times, and in a cache for good.
-const (
-	maxRows  = 50
-	maxBytes = 32 << 10
-)
+// Measured (linux/amd64, two cores) where a bare GET of ten tokens takes 2.9 ms: tablewriter needs
+// 0.05 ms for the first row and 12 µs and 60 allocations for each further one, a plain line 0.4 µs. So
+// 50 rows, more than a screen shows at once, cost 0.7 ms, and 1,000 would cost 13 ms instead of 0.5.
+const maxRows = 50
 
 // gap is what stands between two columns.
 const gap = "  "
 
 // Table writes rows as left-aligned columns without borders, two spaces apart, below a line of
-// headers. Nothing is ever cut or wrapped, and no line ends in a space.
+// headers. Nothing is ever cut or wrapped, and no line ends in a space. If the table would be wider
+// than o.Width, columns that have a Short text show that; nothing else depends on the width.
 func Table[T any](w io.Writer, cols []Column[T], rows []T, o TableOptions) error {
-	if len(cols) == 0 || o.NoHeaders && len(rows) == 0 {
-		return nil
+	t := newTable(cols, rows, o, false)
+	if o.Width > 0 && t.width > o.Width {
+		t = newTable(cols, rows, o, true)
 	}
-	var headers []string
-	if !o.NoHeaders {
-		headers = make([]string, len(cols))
+	if len(rows) > maxRows {
+		for _, cells := range t.lines {
+			t.Row(cells, tw.Formatting{})
+		}
+	} else if err := t.render(o); err != nil {
+		return fmt.Errorf("write table: %w", err)
+	}
+	return write(w, "table", t.text)
+}
+
+// table is one table in safe text, and the tw.Renderer that writes its lines.
+type table struct {
+	*renderer.Blueprint // has the methods that lines without rules do not need
+
+	lines  [][]string // of cells
+	widths []int      // of the columns
+	width  int        // of the whole
+	text   []byte     // what is written so far
+}
+
+func newTable[T any](cols []Column[T], rows []T, o TableOptions, short bool) *table {
+	t := &table{lines: make([][]string, 0, len(rows)+1), widths: make([]int, len(cols))}
+	cells := make([]string, (len(rows)+1)*len(cols))
+	line := func(cell func(Column[T]) string) {
+		t.lines = append(t.lines, cells[:len(cols):len(cols)])
 		for i, c := range cols {
-			headers[i] = Safe(c.Header)
+			cells[i] = Safe(cell(c))
+			t.widths[i] = max(t.widths[i], width(cells[i]))
 		}
+		cells = cells[len(cols):]
 	}
-	cell := func(row, col int) string { return Safe(cols[col].Text(rows[row])) }
-	if len(rows) <= maxRows {
-		cells := make([][]string, len(rows))
-		size := 0
-		for r := range rows {
-			cells[r] = make([]string, len(cols))
-			for c := range cols {
-				cells[r][c] = cell(r, c)
-				size += len(cells[r][c])
+	if !o.NoHeaders {
+		line(func(c Column[T]) string { return c.Header })
+	}
+	for _, row := range rows {
+		line(func(c Column[T]) string {
+			if short && c.Short != nil {
+				return c.Short(row)
 			}
-		}
-		if size <= maxBytes {
-			return wrap("table", smallTable(w, headers, len(cols), cells))
-		}
-		cell = func(row, col int) string { return cells[row][col] }
+			return c.Text(row)
+		})
 	}
-	return wrap("table", plainTable(w, headers, len(cols), len(rows), cell))
+	t.width = len(gap) * (len(cols) - 1)
+	for _, w := range t.widths {
+		t.width += w
+	}
+	return t
 }
 
-// smallTable lets tablewriter lay out safe cells; lineRenderer writes its lines.
-func smallTable(w io.Writer, headers []string, cols int, cells [][]string) error {
-	section := tw.CellConfig{
-		Formatting: tw.CellFormatting{AutoWrap: tw.WrapNone, AutoFormat: tw.Off},
-		Alignment:  tw.CellAlignment{Global: tw.AlignLeft},
-		Padding:    tw.CellPadding{Global: tw.Padding{Right: gap, Overwrite: true}},
-	}
-	lines := lineRenderer{widths: columnWidths(headers, cols, len(cells), func(r, c int) string { return cells[r][c] })}
-	t := tablewriter.NewTable(&lines.out,
-		tablewriter.WithRenderer(&lines),
-		tablewriter.WithConfig(tablewriter.Config{Header: section, Row: section}),
-		tablewriter.WithHeaderAutoFormat(tw.Off),
-		tablewriter.WithTrimSpace(tw.Off), // a name's own blanks are part of it
-		tablewriter.WithEastAsian(false),  // else the locale decides widths
-	)
-	if headers != nil {
-		t.Header(headers)
-	}
-	if err := t.Bulk(cells); err != nil {
-		return err
-	}
-	if err := t.Render(); err != nil {
-		return err
-	}
-	_, err := w.Write(lines.out.Bytes())
-	return err
-}
-
-// lineRenderer is a tw.Renderer for lines without rules. It halves what a table costs, compared with
-// tablewriter's own, which does much for borders that are not there. It never cuts a cell: the other,
-// with a padding of two blanks, pads too far and cuts the cell back rune by rune, which takes joined
-// emoji apart. The widths are those of width, not of tablewriter. And its lines end without blanks. It
-// writes to memory, since the methods of a Renderer cannot return an error.
-type lineRenderer struct {
-	out    bytes.Buffer
-	widths []int // from columnWidths
-	line   []byte
-}
-
-func (l *lineRenderer) Header(headers [][]string, ctx tw.Formatting) {
-	for _, cells := range headers {
-		l.Row(cells, ctx)
-	}
-}
-
-func (l *lineRenderer) Row(cells []string, _ tw.Formatting) {
-	l.line = appendLine(l.line[:0], l.widths, func(c int) string { return cells[c] })
-	l.out.Write(l.line)
-}
-
-func (l *lineRenderer) Start(io.Writer) error            { return nil }
-func (l *lineRenderer) Footer([][]string, tw.Formatting) {}
-func (l *lineRenderer) Line(tw.Formatting)               {}
-func (l *lineRenderer) Logger(*ll.Logger)                {}
-func (l *lineRenderer) Close() error                     { return nil }
-
-func (l *lineRenderer) Config() tw.Rendition {
-	return tw.Rendition{
+// render lets tablewriter lay out the lines. Its own renderer takes twice as long, with borders that are
+// not there, and with a padding of two blanks it cuts joined emoji apart; t writes the lines it is given.
+func (t *table) render(o TableOptions) error {
+	asItIs := tw.CellConfig{Formatting: tw.CellFormatting{AutoWrap: tw.WrapNone, AutoFormat: tw.Off}}
+	t.Blueprint = renderer.NewBlueprint(tw.Rendition{
 		Borders:  tw.BorderNone,
 		Settings: tw.Settings{Lines: tw.LinesNone, Separators: tw.SeparatorsNone},
+	})
+	layout := tablewriter.NewTable(io.Discard, // t keeps the text itself
+		tablewriter.WithRenderer(t),
+		tablewriter.WithConfig(tablewriter.Config{Header: asItIs, Row: asItIs}),
+		tablewriter.WithTrimSpace(tw.Off), // a name's own blanks are part of it
+	)
+	rows := t.lines
+	if !o.NoHeaders {
+		layout.Header(rows[0])
+		rows = rows[1:]
+	}
+	if err := layout.Bulk(rows); err != nil {
+		return err
+	}
+	return layout.Render()
+}
+
+// Header is called by tablewriter.
+func (t *table) Header(lines [][]string, ctx tw.Formatting) {
+	for _, cells := range lines {
+		t.Row(cells, ctx)
 	}
 }
 
-// plainTable writes the bytes that smallTable would, asking for each cell twice instead of keeping
-// any. Its cells are safe too.
-func plainTable(w io.Writer, headers []string, cols, rows int, cell func(row, col int) string) error {
-	widths := columnWidths(headers, cols, rows, cell)
-	out := bufio.NewWriterSize(w, bufferSize)
-	var line []byte
-	if headers != nil {
-		line = appendLine(line, widths, func(c int) string { return headers[c] })
-		if _, err := out.Write(line); err != nil {
-			return err
+// Row appends one line to the text; tablewriter calls it too.
+func (t *table) Row(cells []string, _ tw.Formatting) {
+	for i, cell := range cells {
+		t.text = append(t.text, cell...)
+		if i+1 < len(cells) {
+			for range t.widths[i] + len(gap) - width(cell) {
+				t.text = append(t.text, ' ')
+			}
 		}
 	}
-	for r := range rows {
-		line = appendLine(line[:0], widths, func(c int) string { return cell(r, c) })
-		if _, err := out.Write(line); err != nil {
-			return err
-		}
-	}
-	return out.Flush()
-}
-
-// columnWidths gives the widths of the columns with their gaps. The last one needs none: nothing stands
-// behind it.
-func columnWidths(headers []string, cols, rows int, cell func(row, col int) string) []int {
-	twwidth.SetEastAsian(false) // else the locale decides
-	widths := make([]int, cols-1)
-	for c := range widths {
-		if headers != nil {
-			widths[c] = width(headers[c])
-		}
-	}
-	for r := range rows {
-		for c := range widths {
-			widths[c] = max(widths[c], width(cell(r, c)))
-		}
-	}
-	for c := range widths {
-		widths[c] += len(gap)
-	}
-	return widths
-}
-
-// appendLine appends a line of one more cell than there are widths; a width includes the gap.
-func appendLine(line []byte, widths []int, cell func(col int) string) []byte {
-	for c, w := range widths {
-		text := cell(c)
-		line = append(line, text...)
-		for range w - width(text) {
-			line = append(line, ' ')
-		}
-	}
-	line = append(line, cell(len(widths))...)
-	return append(bytes.TrimRight(line, " "), '\n')
+	t.text = append(bytes.TrimRight(t.text, " "), '\n')
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,88 +103,57 @@ func TestTableShapes(t *testing.T) {
 		o    TableOptions
 		want string
 	}{
-		{"empty list", two, nil, TableOptions{}, "A  B\n"},
-		{"empty list, no headers", two, nil, TableOptions{NoHeaders: true}, ""},
-		{"no columns", nil, []string{"x"}, TableOptions{}, ""},
 		{"no headers", two, []string{"x", "yy"}, TableOptions{NoHeaders: true}, "x   x\nyy  yy\n"},
 		{"no trailing blanks", two, []string{"", "x  "}, TableOptions{}, "A    B\n\nx    x\n"},
 		{"leading blanks stay", one, []string{"  x"}, TableOptions{}, "A\n  x\n"},
-		{"never cut or wrapped", two, []string{long}, TableOptions{NoHeaders: true}, long + "  " + long + "\n"},
+		{"never cut or wrapped", two, []string{long}, TableOptions{NoHeaders: true, Width: 40}, long + "  " + long + "\n"},
 		{"one line each", one, []string{"a\nb\tc\x1b"}, TableOptions{}, "A\na\\nb\\tc\\x1b\n"},
 		{"mark before blank", two, []string{"\u0600", "ab"}, TableOptions{NoHeaders: true}, "\u0600    \u0600\nab  ab\n"},
 	} {
-		for _, rows := range [][]string{tt.rows, pad(tt.rows)} { // as tablewriter and as plainTable write them
-			var b bytes.Buffer
-			if err := Table(&b, tt.cols, rows, tt.o); err != nil {
-				t.Errorf("%s: %v", tt.name, err)
-			}
-			want := tt.want
-			if len(rows) > len(tt.rows) && len(tt.cols) > 0 {
-				last := want[strings.LastIndexByte(want[:len(want)-1], '\n')+1:]
-				want += strings.Repeat(last, len(rows)-len(tt.rows))
-			}
-			if b.String() != want {
-				t.Errorf("%s, %d rows: got\n%q\nwant\n%q", tt.name, len(rows), b.String(), want)
-			}
+		var b bytes.Buffer
+		if err := Table(&b, tt.cols, tt.rows, tt.o); err != nil || b.String() != tt.want {
+			t.Errorf("%s: %v, got\n%q\nwant\n%q", tt.name, err, b.String(), tt.want)
 		}
 	}
 }
 
-// pad repeats the last row until the table is a large one.
-func pad(rows []string) []string {
-	if len(rows) == 0 {
-		return nil
+// TestTableWidth: columns that have a short text use it if the table is wider than the terminal, and in
+// no other case; what is wider all the same is not cut.
+func TestTableWidth(t *testing.T) {
+	t.Parallel()
+	cols := []Column[string]{
+		{Header: "NAME", Text: func(s string) string { return s }},
+		{Header: "ACTION", Text: func(string) string { return "utho delete 1" }, Short: func(string) string { return "delete 1" }},
 	}
-	for len(rows) <= maxRows {
-		rows = append(rows[:len(rows):len(rows)], rows[len(rows)-1])
+	full := "NAME  ACTION\nci    utho delete 1\n"
+	short := "NAME  ACTION\nci    delete 1\n"
+	for terminal, want := range map[int]string{0: full, 200: full, 19: full, 18: short, 14: short, 5: short} {
+		var b bytes.Buffer
+		if err := Table(&b, cols, []string{"ci"}, TableOptions{Width: terminal}); err != nil || b.String() != want {
+			t.Errorf("on %d cells: %v\n%s", terminal, err, b.String())
+		}
 	}
-	return rows
 }
 
-// TestTablesEqual holds the two ways of writing a table to the very same bytes.
+// TestTablesEqual holds tablewriter and the plain writer to the very same bytes.
 func TestTablesEqual(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		cols := rapid.IntRange(1, 7).Draw(t, "cols")
-		cell := rapid.Map(hostile(), Safe)
-		rows := rapid.SliceOfN(rapid.SliceOfN(cell, cols, cols), 0, 12).Draw(t, "rows")
-		var headers []string
-		if rapid.Bool().Draw(t, "with headers") {
-			headers = rapid.SliceOfN(rapid.StringMatching(`[A-Z]{1,6}( [A-Z]{1,6})?`), cols, cols).Draw(t, "headers")
-		}
-		var small, plain bytes.Buffer
-		if err := smallTable(&small, headers, cols, rows); err != nil {
+		cols := textColumns(rapid.IntRange(1, 7).Draw(t, "cols"))
+		rows := rapid.SliceOfN(rapid.SliceOfN(hostile(), len(cols), len(cols)), 1, 12).Draw(t, "rows")
+		o := TableOptions{NoHeaders: rapid.Bool().Draw(t, "no headers")}
+		var rendered, plain bytes.Buffer
+		if err := Table(&rendered, cols, rows, o); err != nil {
 			t.Fatal(err)
 		}
-		if err := plainTable(&plain, headers, cols, len(rows), func(r, c int) string { return rows[r][c] }); err != nil {
+		many := slices.Concat(rows, slices.Repeat(rows[:1], maxRows))
+		if err := Table(&plain, cols, many, o); err != nil {
 			t.Fatal(err)
 		}
-		if small.String() != plain.String() {
-			t.Fatalf("tablewriter:\n%q\nplain:\n%q", small.String(), plain.String())
+		if !strings.HasPrefix(plain.String(), rendered.String()) {
+			t.Fatalf("tablewriter:\n%q\nplain:\n%q", rendered.String(), plain.String())
 		}
 	})
-}
-
-// TestTableLarge holds tables on both sides of the two bounds to each other.
-func TestTableLarge(t *testing.T) {
-	t.Parallel()
-	write := func(rows []item) string {
-		var b bytes.Buffer
-		if err := Table(&b, itemColumns(), rows, TableOptions{}); err != nil {
-			t.Error(err)
-		}
-		return b.String()
-	}
-	rows := items(maxRows + 1)
-	if small, large := write(rows[:maxRows]), write(rows); !strings.HasPrefix(large, small) {
-		t.Errorf("%d rows:\n%s\n%d rows:\n%s", maxRows, small, maxRows+1, large)
-	}
-	wide := items(1)
-	wide[0].Name = strings.Repeat("名", maxBytes)
-	lines := strings.Split(write(wide), "\n")
-	if want := wide[0].Name + "  Read-Only     2024-04-22 01:12:36  utho token delete 10000  10000"; lines[1] != want {
-		t.Errorf("a long cell was changed: %d bytes, want %d", len(lines[1]), len(want))
-	}
 }
 
 // TestHostileNames holds every format for people to what a terminal may get: one line for each row,
@@ -193,9 +163,6 @@ func TestHostileNames(t *testing.T) {
 	type writer func(*bytes.Buffer, []Column[string], []string) error
 	for name, write := range map[string]writer{
 		"table": func(b *bytes.Buffer, c []Column[string], r []string) error { return Table(b, c, r, TableOptions{}) },
-		"plain table": func(b *bytes.Buffer, c []Column[string], r []string) error {
-			return plainTable(b, []string{"A", "B"}, 2, len(r), func(row, col int) string { return Safe(c[col].Text(r[row])) })
-		},
 		"markdown": func(b *bytes.Buffer, c []Column[string], r []string) error {
 			return Markdown(b, c, r, TableOptions{NoHeaders: true})
 		},
@@ -233,24 +200,6 @@ func TestHostileNames(t *testing.T) {
 					}
 				}
 			})
-		})
-	}
-}
-
-func BenchmarkTablewriter(b *testing.B) {
-	for _, n := range []int{1, 10, 20, 30, 40, 50, 100, 1000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			cells := make([][]string, n)
-			headers := []string{"API NAME", "ACCESS SCOPE", "CREATED AT", "ACTION"}
-			for i, row := range items(n) {
-				cells[i] = []string{row.Name, row.Scope, row.Created, row.Action}
-			}
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := smallTable(new(bytes.Buffer), headers, len(headers), cells); err != nil {
-					b.Fatal(err)
-				}
-			}
 		})
 	}
 }
