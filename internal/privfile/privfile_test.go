@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,21 +17,9 @@ import (
 	"time"
 )
 
-func mode(t *testing.T, path string) fs.FileMode {
-	t.Helper()
-	info, err := os.Lstat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return info.Mode().Perm()
-}
-
 func put(t *testing.T, path, data string, perm fs.FileMode) string {
 	t.Helper()
-	if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(path, perm); err != nil {
+	if err := errors.Join(os.WriteFile(path, []byte(data), 0o600), os.Chmod(path, perm)); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -48,10 +35,42 @@ func private(t *testing.T) string {
 	return dir
 }
 
-// The umask belongs to the process, so nothing here runs in parallel.
+func content(t *testing.T, path, want string, mode fs.FileMode) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	info, statErr := os.Lstat(path)
+	if err != nil || statErr != nil || string(data) != want || info.Mode() != mode {
+		t.Errorf("%s holds %q, mode %v, %v; want %q, %v", path, data, info.Mode(), err, want, mode)
+	}
+}
+
+func noTemp(t *testing.T, dir string) {
+	t.Helper()
+	if left, err := filepath.Glob(filepath.Join(dir, ".utho-*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// fixed runs the command that a refusal names, as typed: it must be enough.
+func fixed(t *testing.T, path string, err error, again func() error) {
+	t.Helper()
+	var m *ModeError
+	if !errors.As(err, &m) || m.Path != path || !strings.HasSuffix(err.Error(), m.Fix) {
+		t.Fatalf("%v, want a ModeError of %s with its fix", err, path)
+	}
+	_, command, _ := strings.Cut(m.Fix, "fix it with: ")
+	if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", command, err, out)
+	}
+	if err := again(); err != nil {
+		t.Errorf("after %s: %v", command, err)
+	}
+}
+
+// The umask belongs to the process, so this does not run in parallel.
 func TestModesWhateverTheUmask(t *testing.T) {
-	for _, umask := range []int{0, 0o022, 0o077, 0o277, 0o777} {
-		t.Run("umask "+strconv.FormatInt(int64(umask), 8), func(t *testing.T) {
+	for _, umask := range []int{0, 0o022, 0o277, 0o777} {
+		func() {
 			base := private(t)
 			defer syscall.Umask(syscall.Umask(umask))
 			dir := filepath.Join(base, "a", "b")
@@ -59,253 +78,135 @@ func TestModesWhateverTheUmask(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, d := range []string{dir, filepath.Dir(dir)} {
-				if got := mode(t, d); got != 0o700 {
-					t.Errorf("%s has mode %o, want 700", d, got)
+				if info, err := os.Stat(d); err != nil || info.Mode().Perm() != 0o700 {
+					t.Errorf("umask %o: %s is %v, %v", umask, d, info.Mode(), err)
 				}
 			}
-			for name, write := range map[string]func(string, []byte) error{"config": Write, "secret": WriteSecret} {
-				path := filepath.Join(dir, name)
-				for range 2 { // new, then over what stands
-					if err := write(path, []byte("x")); err != nil {
-						t.Fatal(err)
-					}
-					if got := mode(t, path); got != 0o600 {
-						t.Errorf("%s has mode %o, want 600", name, got)
-					}
+			if err := Create(dir+"/new", []byte("x")); err != nil {
+				t.Fatal(err)
+			}
+			content(t, dir+"/new", "x", 0o600)
+			for range 2 { // new, then over what is there
+				if err := Replace(dir+"/file", []byte("x")); err != nil {
+					t.Fatal(err)
 				}
+				content(t, dir+"/file", "x", 0o600)
 			}
-			lock := filepath.Join(dir, "lock")
-			unlock, err := Lock(t.Context(), lock)
-			if err != nil {
+			for range 2 {
+				unlock, err := Lock(t.Context(), dir+"/lock")
+				if err != nil {
+					t.Fatal(err)
+				}
+				unlock()
+				content(t, dir+"/lock", "", 0o600)
+			}
+			if err := Replace(put(t, dir+"/kept", "x", 0o640), []byte("y"), Keep); err != nil {
 				t.Fatal(err)
 			}
-			unlock()
-			if got := mode(t, lock); got != 0o600 {
-				t.Errorf("lock file has mode %o, want 600", got)
-			}
-			tmp, err := WriteTemp(dir, []byte("x"), 0o640)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := mode(t, tmp); got != 0o640 {
-				t.Errorf("temporary file has mode %o, want 640", got)
-			}
-		})
+			content(t, dir+"/kept", "y", 0o640)
+			noTemp(t, dir)
+		}()
 	}
 }
 
 func TestRefusedModes(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct {
-		perm           fs.FileMode
-		secret, config bool // accepted
-	}{
-		{0o600, true, true},
-		{0o400, true, true},
-		{0o640, false, true},
-		{0o604, false, true},
-		{0o610, false, true},
-		{0o602, false, false},
-		{0o620, false, false},
-		{0o666, false, false},
+	for perm, ok := range map[fs.FileMode]struct{ secret, config bool }{
+		0o600: {true, true}, 0o400: {true, true}, 0o640: {false, true}, 0o604: {false, true},
+		0o610: {false, true}, 0o602: {false, false}, 0o620: {false, false}, 0o666: {false, false},
 	} {
-		t.Run(strconv.FormatUint(uint64(tc.perm), 8), func(t *testing.T) {
-			t.Parallel()
-			path := put(t, filepath.Join(private(t), "it's"), "content", tc.perm)
-			for name, c := range map[string]struct {
-				read func(string) ([]byte, error)
-				ok   bool
-			}{"secret": {ReadSecret, tc.secret}, "config": {ReadConfig, tc.config}} {
-				data, err := c.read(path)
-				if c.ok {
-					if err != nil || string(data) != "content" {
-						t.Errorf("%s: %q, %v", name, data, err)
-					}
-					continue
-				}
-				refused(t, name, path, err)
-				if len(data) > 0 {
-					t.Errorf("%s: content came with the refusal", name)
-				}
-				// The one-line mend must mend it, as typed.
-				mended(t, err, func() error { _, err := c.read(path); return err })
-				if err := os.Chmod(path, tc.perm); err != nil {
-					t.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-func refused(t *testing.T, what, path string, err error) {
-	t.Helper()
-	var m *ModeError
-	if !errors.As(err, &m) || m.Path != path || !strings.Contains(err.Error(), m.Mend) {
-		t.Errorf("%s: %v, want a ModeError with its mend", what, err)
-	}
-}
-
-func mended(t *testing.T, err error, again func() error) {
-	t.Helper()
-	var m *ModeError
-	if !errors.As(err, &m) {
-		return
-	}
-	if out, err := exec.Command("sh", "-c", m.Mend).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v: %s", m.Mend, err, out)
-	}
-	if err := again(); err != nil {
-		t.Errorf("after %s: %v", m.Mend, err)
-	}
-}
-
-func TestFolders(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		perm                fs.FileMode
-		private, unwritable bool // accepted
-	}{
-		{0o700, true, true}, {0o500, true, true}, {0o755, false, true}, {0o711, false, true},
-		{0o770, false, false}, {0o702, false, false}, {0o777, false, false},
-	} {
-		dir := filepath.Join(private(t), "d")
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
+		path := put(t, filepath.Join(private(t), "it's"), "content", perm)
 		for name, c := range map[string]struct {
+			read func(string) ([]byte, error)
+			ok   bool
+		}{"secret": {ReadSecret, ok.secret}, "config": {ReadConfig, ok.config}} {
+			put(t, path, "content", perm)
+			data, err := c.read(path)
+			if c.ok != (err == nil) || c.ok != (string(data) == "content") {
+				t.Errorf("%s, mode %o: %q, %v", name, perm, data, err)
+			}
+			if !c.ok {
+				fixed(t, path, err, func() error { _, err := c.read(path); return err })
+			}
+		}
+	}
+	for perm, ok := range map[fs.FileMode]struct{ private, unwritable bool }{
+		0o700: {true, true}, 0o500: {true, true}, 0o755: {false, true}, 0o711: {false, true}, 0o770: {}, 0o702: {}, 0o777: {},
+	} {
+		dir := private(t)
+		for _, c := range []struct {
 			check func(string) error
 			ok    bool
-		}{"private": {CheckPrivateDir, tc.private}, "unwritable": {CheckUnwritableDir, tc.unwritable}} {
-			if err := os.Chmod(dir, tc.perm); err != nil {
+		}{{CheckPrivateDir, ok.private}, {CheckUnwritableDir, ok.unwritable}} {
+			if err := os.Chmod(dir, perm); err != nil {
 				t.Fatal(err)
 			}
 			err := c.check(dir)
 			if c.ok != (err == nil) {
-				t.Errorf("%s, mode %o: %v", name, tc.perm, err)
+				t.Errorf("folder, mode %o: %v", perm, err)
 			}
-			if err != nil {
-				refused(t, name, dir, err)
-				mended(t, err, func() error { return c.check(dir) })
+			if !c.ok {
+				fixed(t, dir, err, func() error { return c.check(dir) })
 			}
 		}
-	}
-	file := put(t, filepath.Join(private(t), "f"), "", 0o600)
-	if err := CheckPrivateDir(file); err == nil {
-		t.Error("a file passed for a folder")
-	}
-	if err := MkdirAll(file); err == nil {
-		t.Error("MkdirAll took a file for a folder")
-	}
-	if err := CheckPrivateDir(file + ".missing"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("missing folder: %v", err)
 	}
 }
 
 func TestConfigInAFolderOthersCanWrite(t *testing.T) {
 	t.Parallel()
-	open := filepath.Join(private(t), "open")
-	if err := os.Mkdir(open, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	open := private(t)
 	path := put(t, filepath.Join(open, "config.yaml"), "a", 0o600)
 	link := filepath.Join(private(t), "config.yaml")
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadConfig(link); err != nil {
-		t.Fatalf("a link to a config that is fine: %v", err)
-	}
-	if err := os.Chmod(open, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	_, err := ReadConfig(path)
-	refused(t, "direct", open, err)
-	_, err = ReadConfig(link)
-	refused(t, "through a link", open, err)
-	// Where the folder is sticky nobody else can replace the file.
-	if err := os.Chmod(open, 0o777|fs.ModeSticky); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := ReadConfig(link); err != nil {
-		t.Errorf("through a link to a sticky folder: %v", err)
-	}
-}
-
-func TestOthersCanRead(t *testing.T) {
-	t.Parallel()
-	path := put(t, filepath.Join(private(t), "f"), "x", 0o600)
-	for perm, want := range map[fs.FileMode]bool{0o600: false, 0o700: false, 0o622: false, 0o640: true, 0o604: true, 0o644: true} {
-		if err := os.Chmod(path, perm); err != nil {
+	for mode, ok := range map[fs.FileMode]bool{0o700: true, 0o777: false, 0o777 | fs.ModeSticky: true} {
+		if err := os.Chmod(open, mode); err != nil {
 			t.Fatal(err)
 		}
-		_, info, err := ReadForeign(path)
-		if err != nil || OthersCanRead(info) != want {
-			t.Errorf("mode %o: %v, %v", perm, !want, err)
+		_, err := ReadConfig(link)
+		if ok != (err == nil) {
+			t.Errorf("through a link to a folder of mode %v: %v", mode, err)
+		}
+		if _, err := ReadConfig(path); (mode == 0o700) != (err == nil) {
+			t.Errorf("directly, in a folder of mode %v: %v", mode, err)
 		}
 	}
 }
 
-func TestOtherOwner(t *testing.T) {
-	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Skip("giving a file away needs root")
-	}
-	path := put(t, filepath.Join(private(t), "f"), "x", 0o600)
-	if err := os.Chown(path, 12345, 12345); err != nil {
-		t.Fatal(err)
-	}
-	_, err := ReadSecret(path)
-	refused(t, "secret", path, err)
-	_, err = ReadConfig(path)
-	refused(t, "config", path, err)
-	if data, _, err := ReadForeign(path); err != nil || string(data) != "x" {
-		t.Errorf("foreign: %q, %v", data, err)
-	}
-}
-
-func TestLinks(t *testing.T) {
+func TestLinksAndOtherThings(t *testing.T) {
 	t.Parallel()
 	dir := private(t)
-	target := put(t, filepath.Join(dir, "target"), "old", 0o600)
-	link := filepath.Join(dir, "link")
-	if err := os.Symlink("target", link); err != nil {
+	target, link, pipe := put(t, dir+"/target", "old", 0o600), dir+"/link", dir+"/pipe"
+	if err := errors.Join(os.Symlink("target", link), os.Symlink("nowhere", dir+"/dangling"), syscall.Mkfifo(pipe, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if data, err := ReadSecret(link); !errors.Is(err, ErrLink) || len(data) > 0 {
-		t.Errorf("ReadSecret: %q, %v", data, err)
+	for name, step := range map[string]func(string) error{
+		"ReadSecret":   func(p string) error { _, err := ReadSecret(p); return err },
+		"Replace":      func(p string) error { return Replace(p, []byte("new")) },
+		"Replace Keep": func(p string) error { return Replace(p, []byte("new"), Keep) },
+		"CheckReplace": func(p string) error { return CheckReplace(p) },
+		"Create":       func(p string) error { return Create(p, []byte("new")) },
+		"Lock":         func(p string) error { _, err := Lock(t.Context(), p); return err },
+		"OpenLocked":   func(p string) error { _, err := OpenLocked(t.Context(), p); return err },
+	} {
+		for _, path := range []string{link, dir + "/dangling", pipe, dir} {
+			if err := step(path); err == nil {
+				t.Errorf("%s took %s", name, path)
+			} else if path == link && !strings.Contains(name, "ock") && name != "Create" && !errors.Is(err, ErrLink) {
+				t.Errorf("%s of a link: %v", name, err)
+			}
+		}
 	}
-	if err := WriteSecret(link, []byte("new")); !errors.Is(err, ErrLink) {
-		t.Errorf("WriteSecret: %v", err)
-	}
-	if data, _ := os.ReadFile(target); string(data) != "old" {
-		t.Errorf("the secret went through the link: %q", data)
-	}
-	if err := Write(link, []byte("new")); err != nil {
+	content(t, target, "old", 0o600)
+	if err := errors.Join(CheckReplace(link, FollowLink), Replace(link, []byte("new"), FollowLink)); err != nil {
 		t.Fatal(err)
 	}
-	if data, _ := os.ReadFile(target); string(data) != "new" {
-		t.Errorf("Write left %q behind the link", data)
-	}
-	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
-		t.Error("Write replaced the link itself")
-	}
+	content(t, target, "new", 0o600)
 	if data, _, err := ReadForeign(link); err != nil || string(data) != "new" {
 		t.Errorf("ReadForeign: %q, %v", data, err)
 	}
-}
-
-// A pipe that nobody writes to must be refused, not waited for.
-func TestNotRegular(t *testing.T) {
-	t.Parallel()
-	dir := private(t)
-	pipe := filepath.Join(dir, "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{pipe, dir, "/dev/null"} {
-		if _, err := ReadSecret(path); err == nil {
-			t.Errorf("ReadSecret took %s", path)
-		}
+	for _, path := range []string{pipe, dir, "/dev/null"} { // a pipe that nobody writes to is not waited for
 		if _, err := ReadConfig(path); err == nil {
 			t.Errorf("ReadConfig took %s", path)
 		}
@@ -314,30 +215,30 @@ func TestNotRegular(t *testing.T) {
 		}
 	}
 	for _, read := range []func(string) ([]byte, error){ReadSecret, ReadConfig} {
-		if _, err := read(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := read(dir + "/missing"); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("missing: %v", err)
 		}
 	}
-}
-
-// A failed write leaves the old content and no temporary file.
-func TestFailedWriteLeavesNothing(t *testing.T) {
-	t.Parallel()
-	dir := private(t)
-	taken := filepath.Join(dir, "taken")
-	if err := os.MkdirAll(filepath.Join(taken, "x"), 0o700); err != nil {
+	if MkdirAll(target) == nil || CheckPrivateDir(target) == nil {
+		t.Error("a file passed for a folder")
+	}
+	if err := Create(target, nil); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("Create over a file: %v", err)
+	}
+	for _, step := range []func(string) error{func(p string) error { return Replace(p, nil) }, func(p string) error { return CheckReplace(p) }} {
+		if err := step(dir + "/no/such"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("missing folder: %v", err)
+		}
+	}
+	if err := os.Link(target, dir+"/other"); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteSecret(taken, []byte("x")); err == nil {
-		t.Error("a folder was replaced")
+	for _, err := range []error{CheckReplace(target, Keep), Replace(target, nil, Keep)} {
+		if err == nil || !strings.Contains(err.Error(), "hard links") {
+			t.Errorf("hard link: %v", err)
+		}
 	}
-	if err := Write(filepath.Join(dir, "no", "such"), []byte("x")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("missing folder: %v", err)
-	}
-	left, err := filepath.Glob(filepath.Join(dir, ".utho-*"))
-	if err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
-	}
+	noTemp(t, dir)
 }
 
 // Readers see one whole content or the other, never a part.
@@ -345,16 +246,17 @@ func TestReplaceIsWhole(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(private(t), "f")
 	contents := [][]byte{bytes.Repeat([]byte("a"), 100_000), bytes.Repeat([]byte("b"), 50_000)}
-	if err := WriteSecret(path, contents[0]); err != nil {
+	if err := Replace(path, contents[0]); err != nil {
 		t.Fatal(err)
 	}
 	var writers sync.WaitGroup
 	for _, c := range contents {
 		writers.Go(func() {
 			for range 20 {
-				if err := WriteSecret(path, c); err != nil {
+				if err := Replace(path, c); err != nil {
 					t.Error(err)
 				}
+				Sweep(filepath.Dir(path)) // leaves the files of live writers alone
 			}
 		})
 	}
@@ -367,17 +269,32 @@ func TestReplaceIsWhole(t *testing.T) {
 		default:
 		}
 		data, err := ReadSecret(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(data, contents[0]) && !bytes.Equal(data, contents[1]) {
-			t.Fatalf("a part of a file was read: %d bytes", len(data))
+		if err != nil || !bytes.Equal(data, contents[0]) && !bytes.Equal(data, contents[1]) {
+			t.Fatalf("a part of a file was read: %d bytes, %v", len(data), err)
 		}
 	}
 }
 
-func TestLockExcludesAndGivesUp(t *testing.T) {
+func TestSweep(t *testing.T) {
 	t.Parallel()
+	dir := private(t)
+	dead, live := put(t, dir+"/.utho-1.tmp", "live_secret", 0o600), put(t, dir+"/.utho-2.tmp", "", 0o600)
+	put(t, dir+"/.utho-x", "", 0o600)
+	f, err := OpenLocked(t.Context(), live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	Sweep(dir)
+	for path, kept := range map[string]bool{dead: false, live: true, dir + "/.utho-x": true} {
+		if _, err := os.Lstat(path); kept != (err == nil) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	f.Close()
+}
+
+// Not in parallel: what other tests start holds a lock from its fork to its exec.
+func TestLock(t *testing.T) {
 	path := filepath.Join(private(t), "lock")
 	unlock, err := Lock(t.Context(), path)
 	if err != nil {
@@ -392,46 +309,30 @@ func TestLockExcludesAndGivesUp(t *testing.T) {
 		t.Errorf("second lock: %v, want a deadline", err)
 	}
 	got := make(chan error, 1)
-	go func() {
-		second, err := Lock(t.Context(), path)
+	go func() { // waits, and gets the file that has the name by then
+		f, err := OpenLocked(t.Context(), path)
 		if err == nil {
-			second()
+			var data [3]byte
+			if n, _ := f.Read(data[:]); string(data[:n]) != "new" {
+				err = errors.New("it holds " + string(data[:n]))
+			}
+			f.Close()
 		}
 		got <- err
 	}()
+	if err := Replace(path, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
 	unlock()
 	if err := <-got; err != nil {
-		t.Errorf("lock after unlock: %v", err)
+		t.Errorf("lock of a file that was replaced meanwhile: %v", err)
 	}
 	third, ok, err := TryLock(path)
 	if !ok || err != nil {
 		t.Fatalf("lock without waiting, after unlock: %v, %v", ok, err)
 	}
 	third()
-}
-
-func TestLockRefusesWhatIsNoFile(t *testing.T) {
-	t.Parallel()
-	dir := private(t)
-	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("elsewhere", filepath.Join(dir, "link")); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"folder", "link", "pipe"} {
-		path := filepath.Join(dir, name)
-		if _, err := Lock(t.Context(), path); err == nil || !strings.Contains(err.Error(), "not a regular file") {
-			t.Errorf("lock %s: %v", name, err)
-		}
-		if _, ok, err := TryLock(path); ok || err == nil {
-			t.Errorf("lock %s without waiting: %v, %v", name, ok, err)
-		}
-	}
-	if _, err := os.Lstat(filepath.Join(dir, "elsewhere")); err == nil {
-		t.Error("the link was followed")
+	if _, err := OpenLocked(t.Context(), path+".no"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing: %v", err)
 	}
 }

@@ -1,0 +1,88 @@
+package privfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// Lock takes the exclusive lock file at path, created if it is missing, and waits for it until
+// ctx ends. The file stays: removing it would let two processes hold "the" lock at once.
+func Lock(ctx context.Context, path string) (unlock func(), err error) {
+	f, err := open(ctx, path, true, true)
+	return func() { _ = f.Close() }, err
+}
+
+// TryLock is Lock without the waiting: ok is false if the lock is held.
+func TryLock(path string) (unlock func(), ok bool, err error) {
+	f, err := open(context.Background(), path, true, false)
+	return func() { _ = f.Close() }, f != nil, err
+}
+
+// OpenLocked opens a regular file that exists and takes its exclusive lock, waiting for it
+// until ctx ends. It is the file of that name then, whatever replaced what meanwhile. Closing
+// it releases the lock. fs.ErrNotExist if there is none.
+func OpenLocked(ctx context.Context, path string) (*os.File, error) {
+	return open(ctx, path, false, true)
+}
+
+// open is nil without an error if the lock is held and is not to be waited for.
+func open(ctx context.Context, path string, create, wait bool) (f *os.File, err error) {
+	for err == nil {
+		if create { // 0600 whatever the umask, else nobody could open it again
+			f, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+			if err == nil {
+				err = errors.Join(fill(f, nil), f.Close())
+			} else if errors.Is(err, fs.ErrExist) {
+				err = nil
+			}
+		}
+		if err == nil {
+			f, err = tryOpen(path)
+		}
+		if err == nil && (f != nil || !wait) {
+			return f, nil
+		}
+		if err == nil && ctx.Err() != nil {
+			err = fmt.Errorf("held by another process: %w", context.Cause(ctx))
+		}
+		if err == nil {
+			select {
+			case <-ctx.Done():
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}
+	return nil, fmt.Errorf("lock %s: %w", path, err)
+}
+
+// tryOpen opens and locks a regular file; nil if the lock is held, or if the file lost its name
+// at that moment.
+func tryOpen(path string) (*os.File, error) {
+	info, err := os.Lstat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNotRegular
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|openNoFollow|openNonblock, 0)
+	if errors.Is(err, fs.ErrPermission) { // only some network file systems lock no other way
+		f, err = os.OpenFile(path, os.O_RDONLY|openNoFollow|openNonblock, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	free, err := lockNow(f)
+	if free {
+		info, err := f.Stat()
+		if now, nowErr := os.Lstat(path); err == nil && nowErr == nil && os.SameFile(info, now) {
+			return f, nil
+		}
+	}
+	_ = f.Close()
+	return nil, err
+}

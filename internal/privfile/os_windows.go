@@ -1,0 +1,45 @@
+package privfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+// Windows keeps access lists, not modes: files in a user's profile are private to that user by
+// the list they inherit, and that is all that is promised.
+const (
+	openNoFollow = 0
+	openNonblock = 0
+)
+
+// OthersCanRead is false: modes do not say on Windows.
+func OthersCanRead(fs.FileInfo) bool { return false }
+
+func check(string, fs.FileInfo, fs.FileMode, string, string) error { return nil }
+func checkOwner(string, fs.FileInfo) error                         { return nil }
+func keep(*os.File, fs.FileInfo) error                             { return nil }
+func replaceable(string, fs.FileInfo) error                        { return nil }
+
+// SyncDir does nothing: Windows has no sync of a folder.
+func SyncDir(string) error { return nil }
+
+// lockNow locks a byte far behind the content, which others may go on reading.
+func lockNow(f *os.File) (free bool, err error) {
+	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
+	err = windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, &windows.Overlapped{OffsetHigh: 1 << 30})
+	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// rename closes f first: an open file has no other name here.
+func rename(f *os.File, path string) error {
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

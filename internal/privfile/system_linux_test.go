@@ -1,0 +1,290 @@
+package privfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+const childVar = "PRIVFILE_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	children := map[string]func(dir string) error{
+		"lock": childLock, "replace": childReplace, "create": childCreate, "user": childUser, "mounts": childMounts,
+	}
+	if child := children[os.Getenv(childVar)]; child != nil {
+		if err := child(os.Args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// run runs this test binary as one of the children, behind the words of another program.
+func run(t *testing.T, child, dir string, attr *syscall.SysProcAttr, before ...string) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	argv := append(before, exe, dir)
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = append(os.Environ(), childVar+"="+child)
+	cmd.SysProcAttr = attr
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%s", child, err, out)
+	}
+}
+
+func missing(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("UTHO_TEST_TOOLS") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+func rootOnly(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+}
+
+// strace plays the file systems that fail: network ones interrupt flock, and dying disks fail
+// the sync of a folder; some have no sync of folders and no locks.
+func TestInjectedErrors(t *testing.T) {
+	t.Parallel()
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		missing(t, "no strace here")
+	}
+	for _, c := range [][2]string{
+		{"lock", "flock:error=EINTR:when=1..2"},
+		{"replace", "fsync:error=EINVAL:when=2"},
+		{"replace", "flock:error=EOPNOTSUPP"},
+		{"replace EIO", "fsync:error=EIO:when=2"},
+		{"create EIO", "fsync:error=EIO:when=2"},
+		{"create EIO", "fsync:error=EIO:when=1"},
+	} {
+		child, _, fails := strings.Cut(c[0], " ")
+		dir := private(t)
+		if fails {
+			put(t, dir+"/fails", "", 0o600)
+		}
+		run(t, child, dir, nil, strace, "-f", "-o", os.DevNull, "-e", "inject="+c[1])
+	}
+}
+
+func childLock(dir string) error {
+	unlock, ok, err := TryLock(dir + "/lock")
+	if !ok || err != nil {
+		return fmt.Errorf("lock: %v, %w", ok, err)
+	}
+	unlock()
+	return nil
+}
+
+func childReplace(dir string) error {
+	return failsIf(dir, Replace(dir+"/file", []byte("x")))
+}
+
+func childCreate(dir string) error {
+	err := failsIf(dir, Create(dir+"/file", []byte("x")))
+	if _, statErr := os.Lstat(dir + "/file"); !errors.Is(statErr, fs.ErrNotExist) {
+		return errors.New("what failed is still there")
+	}
+	return err
+}
+
+// failsIf wants an EIO in a folder with the file "fails", else none.
+func failsIf(dir string, err error) error {
+	if _, statErr := os.Lstat(dir + "/fails"); statErr != nil {
+		return err
+	}
+	if !errors.Is(err, syscall.EIO) {
+		return fmt.Errorf("want EIO, not %w", err)
+	}
+	return nil
+}
+
+// What root is told in a user's HOME neither locks the user out nor fails.
+func TestRootInAUsersHome(t *testing.T) {
+	t.Parallel()
+	rootOnly(t)
+	home := openDir(t)
+	if err := os.Chown(home, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	file := put(t, home+"/config.yaml", "x", 0o600)
+	if err := os.Chown(file, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	_, secret := ReadSecret(file)
+	_, config := ReadConfig(file)
+	for path, err := range map[string]error{"secret": secret, "config": config, "folder": CheckPrivateDir(home), "new": MkdirAll(home + "/a/b")} {
+		var m *ModeError
+		if !errors.As(err, &m) || strings.Contains(m.Fix, "chown") {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		for _, want := range []string{"nobody", "sudo -u nobody utho", "sudo -H utho", "UTHO_CONFIG_DIR"} {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v does not name %s", path, err, want)
+			}
+		}
+	}
+	if entries, err := os.ReadDir(home); err != nil || len(entries) != 1 {
+		t.Errorf("root left %v in a user's folder, %v", entries, err)
+	}
+	if data, _, err := ReadForeign(file); err != nil || string(data) != "x" {
+		t.Errorf("foreign: %q, %v", data, err)
+	}
+	// As that user everything works, but for what belongs to root and is closed.
+	put(t, home+"/kept", "old", 0o640)
+	if err := errors.Join(os.Mkdir(home+"/sticky", 0o700), os.Chmod(home+"/sticky", 0o777|fs.ModeSticky)); err != nil {
+		t.Fatal(err)
+	}
+	put(t, home+"/sticky/f", "old", 0o666)
+	run(t, "user", home, nil)
+	content(t, home+"/kept", "old", 0o640)
+	// Root itself keeps owner, group and mode.
+	if err := errors.Join(CheckReplace(file, Keep), os.Chmod(file, 0o440), Replace(file, []byte("y"), Keep)); err != nil {
+		t.Fatal(err)
+	}
+	content(t, file, "y", 0o440)
+	if info, _ := os.Stat(file); info.Sys().(*syscall.Stat_t).Uid != 65534 || info.Sys().(*syscall.Stat_t).Gid != 65534 {
+		t.Errorf("the owner was not kept: %+v", info.Sys())
+	}
+}
+
+// openDir is a folder that other users can reach, which t.TempDir's are not.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "privfile-") //nolint:usetesting // see above
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func childUser(home string) error {
+	err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(65534), syscall.Setuid(65534))
+	if err != nil {
+		return err
+	}
+	_, err = ReadSecret(home + "/config.yaml")
+	err = errors.Join(err, MkdirAll(home+"/a/b"), CheckPrivateDir(home+"/a/b"))
+	file := home + "/a/b/mute" // its owner may replace it whatever its mode
+	err = errors.Join(err, os.WriteFile(file, nil, 0o400), CheckReplace(file, Keep), Replace(file, []byte("x"), Keep))
+	drop := home + "/a/drop" // a folder that can be written and not read
+	err = errors.Join(err, os.Mkdir(drop, 0o300), CheckReplace(drop+"/f"), Replace(drop+"/f", []byte("x")))
+	if err != nil {
+		return err
+	}
+	for path, says := range map[string]string{home + "/kept": "permission denied", home + "/sticky/f": "only owners", "/proc/x/y": ""} {
+		if err := CheckReplace(path, Keep); err == nil || !strings.Contains(err.Error(), says) {
+			return fmt.Errorf("check %s: %w", path, err)
+		}
+	}
+	if err := Replace(home+"/kept", nil, Keep); err == nil || !strings.Contains(err.Error(), "cannot be kept") {
+		return fmt.Errorf("owner not kept: %w", err)
+	}
+	return nil
+}
+
+func TestImmutable(t *testing.T) {
+	t.Parallel()
+	path := put(t, filepath.Join(private(t), "f"), "x", 0o600)
+	for _, flag := range []string{"i", "a"} {
+		if out, err := exec.Command("chattr", "+"+flag, path).CombinedOutput(); err != nil {
+			missing(t, "chattr: %v: %s", err, out)
+		}
+		err := CheckReplace(path)
+		if out, err := exec.Command("chattr", "-"+flag, path).CombinedOutput(); err != nil {
+			t.Errorf("chattr: %v: %s", err, out)
+		}
+		if err == nil || !strings.Contains(err.Error(), "immutable or append-only") {
+			t.Errorf("chattr +%s: %v", flag, err)
+		}
+	}
+	noTemp(t, filepath.Dir(path))
+}
+
+func TestMounts(t *testing.T) {
+	t.Parallel()
+	rootOnly(t)
+	attr := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+	probe := exec.Command("true")
+	probe.SysProcAttr = attr
+	if err := probe.Run(); err != nil {
+		missing(t, "no mounts of its own here: %v", err)
+	}
+	run(t, "mounts", private(t), attr)
+}
+
+func childMounts(dir string) error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	for _, name := range []string{"/single file", "/plain"} {
+		if err := os.WriteFile(dir+name, []byte("old"), 0o600); err != nil {
+			return err
+		}
+	}
+	if err := unix.Mount(dir+"/plain", dir+"/single file", "", unix.MS_BIND, ""); err != nil {
+		return err
+	}
+	if err := CheckReplace(dir + "/plain"); err != nil {
+		return err
+	}
+	if err := CheckReplace(dir + "/single file"); err == nil || !strings.Contains(err.Error(), "mounted alone") {
+		return fmt.Errorf("a single file that is mounted: %w", err)
+	}
+	// A small disk: full, then as Kubernetes mounts ConfigMaps and Secrets, read-only and open.
+	disk := dir + "/disk"
+	if err := errors.Join(os.Mkdir(disk, 0o700), unix.Mount("tmpfs", disk, "tmpfs", 0, "size=64k,mode=0777")); err != nil {
+		return err
+	}
+	if err := errors.Join(os.WriteFile(disk+"/config", []byte("x"), 0o600), os.Chmod(disk+"/config", 0o666)); err != nil {
+		return err
+	}
+	full := os.WriteFile(disk+"/fill", bytes.Repeat([]byte("x"), 1<<17), 0o600)
+	for _, err := range []error{full, CheckReplace(disk + "/config"), Replace(disk+"/config", []byte("new")), Create(disk+"/n", []byte("new"))} {
+		if !errors.Is(err, syscall.ENOSPC) {
+			return fmt.Errorf("on a full disk: %w", err)
+		}
+	}
+	if err := unix.Mount("", disk, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		return err
+	}
+	if entries, err := os.ReadDir(disk); err != nil || len(entries) != 2 {
+		return fmt.Errorf("left on a full disk: %v, %w", entries, err)
+	}
+	if _, err := ReadConfig(disk + "/config"); err != nil {
+		return fmt.Errorf("a configuration that nobody can change: %w", err)
+	}
+	_, err := ReadSecret(disk + "/config")
+	if err == nil || strings.Contains(err.Error(), "chmod") || !strings.Contains(err.Error(), "defaultMode") {
+		return fmt.Errorf("a secret on a read-only mount: %w", err)
+	}
+	if err := CheckReplace(disk + "/config"); !errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("on a read-only mount: %w", err)
+	}
+	return nil
+}

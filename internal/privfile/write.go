@@ -1,0 +1,159 @@
+package privfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// An Option changes what Replace and CheckReplace do.
+type Option uint8
+
+const (
+	// Keep keeps owner, group and mode of the file that is replaced, but no access lists; it is
+	// an error if they cannot be kept, or if the file has other names (hard links).
+	Keep Option = iota + 1
+	// FollowLink replaces the file behind a symbolic link, as dot-file managers keep them, and
+	// not for secrets. Without it a link is refused (ErrLink).
+	FollowLink
+)
+
+// Create writes data to a new file, 0600 whatever the umask, durably. fs.ErrExist if there is
+// anything at path. It is removed if that fails; a crash may leave a short file, 0600 as well.
+func Create(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err = fill(f, data); err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = SyncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		_ = os.Remove(path)
+	}
+	return err
+}
+
+// Replace puts a file with data in the place of the one at path, or where there is none, in
+// one step: a crash leaves the old content or the new one. The new file is 0600 but for Keep.
+// It is in place already if only the sync of the folder fails.
+func Replace(path string, data []byte, options ...Option) error {
+	path, was, err := target(path, options)
+	if err != nil {
+		return err
+	}
+	f, err := temp(filepath.Dir(path), was, data, options)
+	if err != nil {
+		return err
+	}
+	if err = f.Sync(); err == nil {
+		err = rename(f, path)
+	}
+	if err != nil {
+		return errors.Join(err, discard(f))
+	}
+	_ = f.Close() // it was synced
+	return SyncDir(filepath.Dir(path))
+}
+
+// CheckReplace reports what would keep Replace, or Create, from working, and leaves nothing
+// behind: a link, a file mounted alone or immutable, a folder that takes no file, a full disk,
+// a file system that cannot keep a secret private.
+func CheckReplace(path string, options ...Option) error {
+	path, was, err := target(path, options)
+	if err != nil {
+		return err
+	}
+	size := int64(4096) // more than any secret, and a block of most file systems
+	if was != nil {
+		if err := replaceable(path, was); err != nil {
+			return err
+		}
+		size += min(was.Size(), 1<<20)
+	}
+	f, err := temp(filepath.Dir(path), was, make([]byte, size), options)
+	if err != nil {
+		return err
+	}
+	return discard(f)
+}
+
+// Sweep removes the temporary files that killed processes left in dir. Those of live ones are
+// locked.
+func Sweep(dir string) {
+	entries, _ := os.ReadDir(dir) // nothing depends on it
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".utho-") && strings.HasSuffix(e.Name(), ".tmp") {
+			if f, err := tryOpen(filepath.Join(dir, e.Name())); err == nil && f != nil {
+				_ = discard(f)
+			}
+		}
+	}
+}
+
+// target is the file to replace, and what it is now: nil if there is none.
+func target(path string, options []Option) (string, fs.FileInfo, error) {
+	if slices.Contains(options, FollowLink) {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			path = real
+		}
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path, nil, nil
+	case err == nil && info.Mode()&fs.ModeSymlink != 0:
+		err = &fs.PathError{Op: "write", Path: path, Err: ErrLink}
+	case err == nil && !info.Mode().IsRegular():
+		err = &fs.PathError{Op: "write", Path: path, Err: errNotRegular}
+	}
+	return path, info, err
+}
+
+// temp writes data to a new file in dir, locked against Sweep, which is private until it gets
+// the owner, group and mode of the file was, if those are to be kept.
+func temp(dir string, was fs.FileInfo, data []byte, options []Option) (*os.File, error) {
+	f, err := os.CreateTemp(dir, ".utho-*.tmp")
+	if err != nil {
+		return nil, err
+	}
+	free, lockErr := lockNow(f) // on a file system without locks nothing is swept either
+	if _, err := os.Lstat(f.Name()); err != nil || !free && lockErr == nil {
+		_ = f.Close() // swept between its creation and its lock
+		return temp(dir, was, data, options)
+	}
+	err = fill(f, data)
+	if err == nil && was != nil && slices.Contains(options, Keep) {
+		err = keep(f, was)
+	}
+	if err != nil {
+		return nil, errors.Join(err, discard(f))
+	}
+	return f, nil
+}
+
+// fill closes f to others and writes data to it. Some file systems have one mode for all files
+// and take any change of it, or refuse it: the outcome counts.
+func fill(f *os.File, data []byte) error {
+	_ = f.Chmod(0o600)
+	info, err := f.Stat()
+	if err == nil && OthersCanRead(info) {
+		err = fmt.Errorf("the file system of %s cannot keep a file from being read by others", filepath.Dir(f.Name()))
+	}
+	if err == nil {
+		_, err = f.Write(data)
+	}
+	return err
+}
+
+func discard(f *os.File) error {
+	_ = f.Close()
+	return os.Remove(f.Name())
+}
