@@ -80,7 +80,7 @@ func (s *store) save(st *state) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", s.path, err)
 	}
-	return privfile.WriteSecret(s.path, data)
+	return privfile.Replace(s.path, data)
 }
 
 // alone runs do while no other request of any process uses the file.
