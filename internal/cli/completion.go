@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// completeWithin bounds a completion that asks the service: a person waits.
+const completeWithin = 2 * time.Second
+
+// The directives of most completions.
+const (
+	noFile  = cobra.ShellCompDirectiveNoFileComp
+	anyFile = cobra.ShellCompDirectiveDefault
+)
+
+func newCompletion(p *program) *cobra.Command {
+	shells := []string{"bash", "zsh", "fish", "powershell"}
+	cmd := &cobra.Command{
+		Use:   "completion bash|zsh|fish|powershell",
+		Short: "Print the completion script of a shell",
+		Long: `Print the completion script of a shell. For good, in new shells:
+
+bash (needs the bash-completion package):
+  mkdir -p ~/.local/share/bash-completion/completions
+  utho completion bash > ~/.local/share/bash-completion/completions/utho
+
+zsh:
+  echo 'autoload -U compinit; compinit; source <(utho completion zsh)' >> ~/.zshrc
+
+fish:
+  mkdir -p ~/.config/fish/completions
+  utho completion fish > ~/.config/fish/completions/utho.fish
+
+powershell, in the file that $PROFILE names:
+  utho completion powershell | Out-String | Invoke-Expression`,
+		Example:   "  source <(utho completion bash)",
+		ValidArgs: shells,
+	}
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) != 1 || !slices.Contains(shells, args[0]) {
+			return hintf(usagef("utho completion needs one of %s", strings.Join(shells, ", ")), "see utho completion --help")
+		}
+		return nil
+	}
+	cmd.RunE = p.runE(func(_ context.Context, args []string) error {
+		p.pipe = true
+		root := cmd.Root()
+		switch args[0] {
+		case "bash":
+			return root.GenBashCompletionV2(p.out, true)
+		case "zsh":
+			return root.GenZshCompletion(p.out)
+		case "fish":
+			return root.GenFishCompletion(p.out, true)
+		}
+		return root.GenPowerShellCompletionWithDesc(p.out)
+	})
+	return cmd
+}
+
+// fixed completes from a list that never changes.
+func fixed(values ...string) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) { return values, noFile }
+}
+
+// noFiles has flags that take anything but the name of a file.
+func noFiles(cmd *cobra.Command, flags ...string) {
+	for _, flag := range flags {
+		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions) // fails only for a flag that is not there
+	}
+}
+
+// completeFormats offers the formats that the command has.
+func completeFormats(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	formats := formatsOf(cmd.CommandPath())
+	if formats == nil {
+		formats = documentFormats
+	}
+	return words(formats), noFile
+}
+
+// completeColumns offers the columns that the list does not have yet.
+func completeColumns(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	before := typed[:strings.LastIndex(typed, ",")+1]
+	var offers []string
+	for _, key := range columnKeys {
+		if !slices.Contains(strings.Split(before, ","), key) {
+			offers = append(offers, before+key)
+		}
+	}
+	return offers, noFile | cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveKeepOrder
+}
+
+func (p *program) completeProfiles(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	p.console.silent = true
+	file, err := p.config()
+	if err != nil || len(args) > 0 {
+		return nil, noFile
+	}
+	var names []string
+	for _, profile := range file.Profiles() {
+		names = append(names, profile.Name)
+	}
+	return names, noFile
+}
+
+func (p *program) completeProfilesAndSandbox(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	names, directive := p.completeProfiles(cmd, nil, typed)
+	return append(names, sandboxName+"\tbuilt in, needs no account"), directive
+}
+
+// completeCommand offers the programs on the PATH, then files, behind run -- and exec --.
+func completeCommand(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 || typed == "" || strings.ContainsAny(typed, `/\`) || runtime.GOOS == "windows" {
+		return nil, anyFile
+	}
+	var names []string
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		entries, _ := os.ReadDir(dir) // of a folder that cannot be read nothing can be run
+		for _, e := range entries {
+			if !strings.HasPrefix(e.Name(), typed) || e.IsDir() {
+				continue
+			}
+			if info, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+				names = append(names, e.Name())
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), noFile
+}
+
+// completeTokens offers ids and names from a live list, with scope and age. It takes at
+// most n arguments; -1 takes any number. Whatever fails, it is silent.
+func (p *program) completeTokens(n int) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		if n >= 0 && len(args) >= n {
+			return nil, noFile
+		}
+		p.console.silent = true
+		ctx, cancel := context.WithTimeout(p.signals.ctx, completeWithin)
+		defer cancel()
+		list, err := await(ctx, func() (*utho.TokenList, error) { return p.peekList(ctx) })
+		if err != nil {
+			return nil, noFile
+		}
+		return offers(list, args, typed), noFile | cobra.ShellCompDirectiveKeepOrder
+	}
+}
+
+// peekList asks for the list with a credential that can be read without disturbing
+// anybody: it runs no credential command and raises no dialog.
+func (p *program) peekList(ctx context.Context) (*utho.TokenList, error) {
+	s, err := p.locate()
+	if err != nil {
+		return nil, err
+	}
+	switch s.kind {
+	case kindCommand:
+		return &utho.TokenList{}, nil
+	case config.StoreKeyring, config.StoreFile:
+		store, err := p.store(s.kind)
+		if err != nil {
+			return nil, err
+		}
+		if s.item, err = store.Peek(ctx, s.ref()); err != nil {
+			return nil, err
+		}
+	default:
+		if err := p.readSecret(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.use(s); err != nil {
+		return nil, err
+	}
+	return s.Client.ListTokens(ctx)
+}
+
+// offers are the tokens that fit what is typed, each once: by its name if that means
+// this token and nothing else and a shell takes it as it is, else by its id.
+func offers(list *utho.TokenList, args []string, typed string) []string {
+	now := lifecycle.Now(list)
+	count := map[string]int{}
+	for _, t := range list.Tokens {
+		count[t.Name]++
+	}
+	var all []string
+	for _, t := range list.Tokens {
+		if slices.Contains(args, t.ID) || count[t.Name] == 1 && slices.Contains(args, t.Name) {
+			continue // it is on the line already
+		}
+		about := t.Scope.Label()
+		if !t.CreatedAt.IsZero() {
+			about += ", " + expiry.Age(now.Sub(t.CreatedAt))
+		}
+		named := plainWord(t.Name) && !lifecycle.IsID(t.Name) && count[t.Name] == 1
+		switch {
+		case named && strings.HasPrefix(t.Name, typed):
+			all = append(all, t.Name+"\t"+output.Safe(t.ID)+" ("+about+")")
+		case plainWord(t.ID) && strings.HasPrefix(t.ID, typed):
+			all = append(all, t.ID+"\t"+output.Safe(t.Name)+" ("+about+")")
+		}
+	}
+	return all
+}
+
+// plainWord reports whether every shell takes s as one word without quotes, and utho
+// not as a flag.
+func plainWord(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c != '.' && c != '_' && c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return s != "" && s[0] != '-'
+}

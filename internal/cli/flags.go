@@ -1,0 +1,273 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// The values of flags are checked as they are read: nothing has begun then. What Set
+// returns follows the flag's name in the error.
+
+// enumFlag takes one of a few words, in any case.
+type enumFlag struct {
+	to    *string
+	what  string // for the help
+	words []string
+}
+
+func (f enumFlag) String() string {
+	if f.to == nil { // pflag asks an empty one
+		return ""
+	}
+	return *f.to
+}
+
+func (f enumFlag) Set(text string) error {
+	for _, word := range f.words {
+		if strings.EqualFold(word, strings.TrimSpace(text)) {
+			*f.to = word
+			return nil
+		}
+	}
+	return fmt.Errorf("%s must be one of %s", quoteText(text), strings.Join(f.words, ", "))
+}
+
+func (f enumFlag) Type() string { return f.what }
+
+// nonEmptyFlag takes any text but an empty one, which comes from a variable that is not
+// set: to go on without it is not what was meant.
+type nonEmptyFlag struct {
+	to    *string
+	what  string // for the help
+	empty string // what is said then
+}
+
+func (f nonEmptyFlag) String() string {
+	if f.to == nil {
+		return ""
+	}
+	return *f.to
+}
+
+func (f nonEmptyFlag) Set(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return errors.New(f.empty)
+	}
+	*f.to = text
+	return nil
+}
+
+func (f nonEmptyFlag) Type() string { return f.what }
+
+// listFlag collects the values of a flag that may be repeated.
+type listFlag struct {
+	to   *[]string
+	what string // for the help
+}
+
+func (f listFlag) String() string { return "" }
+func (f listFlag) Type() string   { return f.what }
+
+func (f listFlag) Set(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return errors.New("the value is empty")
+	}
+	*f.to = append(*f.to, text)
+	return nil
+}
+
+// Append, Replace and GetSlice are pflag.SliceValue, by which completion knows that the
+// flag may be repeated.
+func (f listFlag) Append(text string) error     { return f.Set(text) }
+func (f listFlag) Replace(texts []string) error { *f.to = texts; return nil }
+func (f listFlag) GetSlice() []string           { return *f.to }
+
+// timeoutFlag takes a duration above 0, as Go writes it.
+type timeoutFlag time.Duration
+
+func (f *timeoutFlag) Type() string { return "DUR" }
+
+func (f *timeoutFlag) String() string {
+	text := time.Duration(*f).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	return text
+}
+
+func (f *timeoutFlag) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return fmt.Errorf("%s must be a duration above 0 with its unit, such as 30s or 2m", quoteText(text))
+	}
+	*f = timeoutFlag(d)
+	return nil
+}
+
+// durationFlag takes a length of time in m, h, d or w. Empty, as from a variable that is
+// not set, is no duration: it would be for ever.
+type durationFlag time.Duration
+
+func (f *durationFlag) String() string { return "" }
+func (f *durationFlag) Type() string   { return "DUR" }
+
+func (f *durationFlag) Set(text string) error {
+	d, err := expiry.ParseDuration(strings.TrimSpace(text))
+	if err != nil {
+		return &durationError{err, meantDuration(text)}
+	}
+	*f = durationFlag(d)
+	return nil
+}
+
+// durationError is a duration that cannot be read, and the one that may have been meant.
+type durationError struct {
+	error
+	instead string // "" if nothing is likely
+}
+
+// meantDuration is the one number and unit that a person may have meant: 30d for 30,
+// 365d for 1y, 90m for 1h30m.
+func meantDuration(text string) string {
+	const digits, letters = "0123456789", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	const day, longest = 24 * time.Hour, 100_000 * 24 * time.Hour
+	var total time.Duration
+	for rest := strings.ReplaceAll(text, " ", ""); rest != ""; {
+		number := rest[:len(rest)-len(strings.TrimLeft(rest, digits))]
+		rest = rest[len(number):]
+		word := rest[:len(rest)-len(strings.TrimLeft(rest, letters))]
+		rest = rest[len(word):]
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			return ""
+		}
+		var unit time.Duration
+		switch is := func(name string) bool { return strings.HasPrefix(name, strings.ToLower(word)) }; {
+		case word == "" && total == 0 && rest == "" && n > 0:
+			return number + "d"
+		case word == "":
+			return ""
+		case word == "M" || !is("minutes") && is("months"):
+			unit = 30 * day
+		case is("minutes"):
+			unit = time.Minute
+		case is("hours"), is("hrs"):
+			unit = time.Hour
+		case is("days"):
+			unit = day
+		case is("weeks"):
+			unit = 7 * day
+		case is("years"), is("yrs"):
+			unit = 365 * day
+		}
+		if unit == 0 || n > int(longest/unit) {
+			return ""
+		}
+		if total += time.Duration(n) * unit; total <= 0 || total > longest {
+			return ""
+		}
+	}
+	for _, u := range []struct {
+		length time.Duration
+		name   string
+	}{{7 * day, "w"}, {day, "d"}, {time.Hour, "h"}, {time.Minute, "m"}} {
+		if total > 0 && total%u.length == 0 {
+			return strconv.FormatInt(int64(total/u.length), 10) + u.name
+		}
+	}
+	return ""
+}
+
+// scopeValue takes a scope.
+type scopeValue utho.Scope
+
+func scopeFlag(to *utho.Scope) pflag.Value { return (*scopeValue)(to) }
+
+func (f *scopeValue) Type() string { return "SCOPE" }
+
+func (f *scopeValue) String() string {
+	if *f == 0 {
+		return ""
+	}
+	return utho.Scope(*f).String()
+}
+
+func (f *scopeValue) Set(text string) error {
+	s, err := utho.ParseScope(strings.TrimSpace(text))
+	if err != nil {
+		return fmt.Errorf("%s must be read-only or write", quoteText(text))
+	}
+	*f = scopeValue(s)
+	return nil
+}
+
+// globFlag takes a pattern for names.
+type globFlag string
+
+func (f *globFlag) String() string { return string(*f) }
+func (f *globFlag) Type() string   { return "GLOB" }
+
+func (f *globFlag) Set(text string) error {
+	if text == "" {
+		return errors.New("the pattern is empty")
+	}
+	if _, err := path.Match(globPattern(text), ""); err != nil {
+		return fmt.Errorf("%s is not a pattern; use * ? and [a-z]", quoteText(text))
+	}
+	*f = globFlag(text)
+	return nil
+}
+
+// onceFlag is a flag of which a second value would replace the first, although people
+// may mean both. The same value again is none: cobra reads a line twice to complete it.
+type onceFlag struct {
+	pflag.Value
+	given *string
+}
+
+func (f *onceFlag) Set(text string) error {
+	if f.given != nil && *f.given != text {
+		return errors.New("given twice with different values")
+	}
+	f.given = &text
+	return f.Value.Set(text)
+}
+
+// exactArg takes one argument. What was typed is not repeated in the error, since it
+// may be a secret in the wrong place.
+func exactArg(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return nil
+		}
+		if len(args) == 0 {
+			return hintf(usagef("%s needs %s", cmd.CommandPath(), what), "use it so: %s", useLine(cmd))
+		}
+		err := usagef("%s takes %s and no more", cmd.CommandPath(), what)
+		if name := strings.Join(args, " "); strings.Contains(cmd.Use, "NAME") && repeatable(args...) {
+			return hintf(err, "if it is one name with spaces, quote it: %s %s", cmd.CommandPath(), quote(name))
+		}
+		return hintf(err, "use it so: %s", useLine(cmd))
+	}
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := usagef("%s takes no arguments", cmd.CommandPath())
+	if hint := argumentHint(cmd, args[0]); hint != "" {
+		return hintf(err, "%s", hint)
+	}
+	return hintf(err, "see %s --help", cmd.CommandPath())
+}

@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/utho/utho-cli/internal/output"
+)
+
+// format is one of the formats of -o.
+type format string
+
+const (
+	formatTable    format = "table"
+	formatWide     format = "wide"
+	formatJSON     format = "json"
+	formatYAML     format = "yaml"
+	formatCSV      format = "csv"
+	formatMarkdown format = "markdown"
+	formatID       format = "id"
+)
+
+// The formats that commands have: those of tokens, those of other documents, and those
+// that can carry a secret.
+var (
+	allFormats      = []format{formatTable, formatWide, formatJSON, formatYAML, formatCSV, formatMarkdown, formatID}
+	documentFormats = []format{formatTable, formatJSON, formatYAML}
+	secretFormats   = []format{formatJSON, formatYAML}
+)
+
+// formatsOf are the formats of the command with that path, for help and completion; nil
+// if it has no answer of its own, and takes documentFormats for its errors.
+func formatsOf(commandPath string) []format {
+	switch strings.TrimPrefix(commandPath, "utho ") {
+	case "token list", "token get":
+		return allFormats
+	case "token create", "token rotate":
+		return secretFormats
+	case "token delete", "login", "logout", "status", "profile list", "version":
+		return documentFormats
+	}
+	return nil
+}
+
+func (f format) hasColumns() bool {
+	return f == formatTable || f == formatWide || f == formatCSV || f == formatMarkdown
+}
+
+// isDocument reports whether the format is a document that can carry a secret.
+func (f format) isDocument() bool { return f == formatJSON || f == formatYAML }
+
+// format is the one in force for a command that has those allowed. A default that the
+// command does not have counts as table; one that is typed is refused.
+func (p *program) format(allowed []format) (format, error) {
+	if typed := format(p.flags.output); typed != "" {
+		if !slices.Contains(allowed, typed) {
+			return "", hintf(usagef("-o %s: this command does not have that format", typed), "use one of -o %s", join(allowed))
+		}
+		return typed, nil
+	}
+	st, err := p.settings()
+	if err != nil {
+		return "", err
+	}
+	f := format(strings.ToLower(st.Output))
+	switch {
+	case slices.Contains(allowed, f):
+		return f, nil
+	case slices.Contains(allFormats, f):
+		return formatTable, nil
+	}
+	return "", hintf(usagef("UTHO_OUTPUT=%s: there is no such format", st.Output), "the formats are %s", join(allFormats))
+}
+
+func join(formats []format) string { return strings.Join(words(formats), ", ") }
+
+func words(formats []format) []string {
+	all := make([]string, 0, len(formats))
+	for _, f := range formats {
+		all = append(all, string(f))
+	}
+	return all
+}
+
+// document writes one value as JSON or YAML.
+func (p *program) document(f format, v any) error {
+	if f == formatYAML {
+		return output.YAML(p.out, v)
+	}
+	return output.JSON(p.out, v)
+}
+
+// width is that of the terminal that stdout is, in cells, or 0.
+func (p *program) width() int {
+	fd := int(p.out.f.Fd())
+	if !term.IsTerminal(fd) {
+		return 0
+	}
+	width, _, err := term.GetSize(fd)
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// boldFirstLine is stdout with the first line of a table bold on a terminal.
+func (p *program) boldFirstLine(header bool) io.Writer {
+	if header && p.console.colored(p.out.f) {
+		return boldWriter{p.out}
+	}
+	return p.out
+}
+
+// boldWriter takes a table, which is written at once.
+type boldWriter struct{ w io.Writer }
+
+func (b boldWriter) Write(text []byte) (int, error) {
+	first, rest, _ := bytes.Cut(text, []byte("\n"))
+	if _, err := b.w.Write(slices.Concat([]byte("\x1b[1m"), first, []byte(plain+"\n"), rest)); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
+
+// glob reports whether a pattern matches a whole name. The slash, at which the * of
+// path.Match stops, means nothing in a name.
+func glob(pattern, name string) bool {
+	ok, err := path.Match(globPattern(pattern), noSlash(name))
+	return ok && err == nil
+}
+
+func noSlash(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
+
+// globPattern is a pattern as path.Match reads it, which knows [^a] only, while shells
+// know [!a] too.
+func globPattern(pattern string) string {
+	p := []byte(noSlash(pattern))
+	for i, inside := 0, false; i < len(p); i++ {
+		switch {
+		case p[i] == '\\':
+			i++
+		case inside:
+			inside = p[i] != ']'
+		case p[i] == '[':
+			inside = true
+			if i+1 < len(p) && p[i+1] == '!' {
+				p[i+1] = '^'
+			}
+		}
+	}
+	return string(p)
+}
+
+// outputVariable reports whether UTHO_OUTPUT asks for JSON, before the settings are read.
+func outputVariable() bool {
+	return strings.EqualFold(strings.TrimSpace(os.Getenv("UTHO_OUTPUT")), string(formatJSON))
+}

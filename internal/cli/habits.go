@@ -1,0 +1,328 @@
+package cli
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/utho/utho-cli/internal/deliver"
+	"github.com/utho/utho-cli/internal/lifecycle"
+)
+
+// commandHabit is what people type who come from other tools, or who expect a command
+// that is not there, and what to type instead. NAME is what followed it.
+type commandHabit struct {
+	under   string // the command that it is typed under
+	words   string
+	instead string
+}
+
+var commandHabits = [...]commandHabit{
+	{"utho", "account me user who", "see the account with: utho status"},
+	{"utho", "config configuration settings", "see profiles with utho profile list, and settings with: utho help environment"},
+	{"utho", "configure init setup signin sign-in logon connect", "log in with: utho login"},
+	{"utho", "signout sign-out logoff", "log out with: utho logout"},
+	{"utho", "switch use", "choose a profile with: utho profile use NAME"},
+	{"utho", "key keys apikey apikeys api-key api-keys", "list tokens with: utho token list"},
+	{"utho", "secret secrets", "utho prints no stored secret; run a program with it: utho exec -- COMMAND"},
+	{"utho", "env environ", "see what utho reads with: utho help environment"},
+	{"utho", "serve mock server", "offer the sandbox with: utho sandbox serve"},
+	{"utho", "doctor ping test check", "check the credential with: utho status"},
+	{"utho", "docs man topics", "see the commands and topics with: utho help"},
+	{"token", "show view info describe inspect display", "show a token with: utho token get NAME"},
+	{"token", "new add make generate issue", "create a token with: utho token create NAME"},
+	{"token", "remove del destroy drop", "delete a token with: utho token delete NAME"},
+	{"token", "edit rename update modify set", "a token cannot be changed; create another with: utho token create NAME"},
+	{"token", "renew refresh regenerate roll", "give a token a new secret with: utho token rotate NAME"},
+	{"token", "exec with", "run a command with a token of its own: utho token run -- COMMAND"},
+	{"token", "search find filter", "choose by name with: utho token list --name NAME"},
+	{"profile", "add create new", "a login creates the profile: utho -p NAME login"},
+	{"profile", "current", "see the one in use with utho status; the list marks it: utho profile list"},
+	{"profile", "show get info view", "see a profile with: utho -p NAME status"},
+	{"profile", "switch set select activate", "choose a profile with: utho profile use NAME"},
+	{"profile", "delete del", "remove a profile with: utho profile remove NAME"},
+	{"profile", "mv", "rename a profile with: utho profile rename OLD NEW"},
+	{"auth", "token print-access-token secret", "utho prints no stored secret; run a program with it: utho exec -- COMMAND"},
+	{"auth", "add", "log in with: utho login"},
+	{"auth", "list ls", "list the profiles with: utho profile list"},
+	{"auth", "switch", "choose a profile with: utho profile use NAME"},
+	{"auth", "refresh", "give the token in use a new secret with: utho token rotate --self"},
+	{"sandbox", "start run up", "offer the sandbox with: utho sandbox serve"},
+	{"sandbox", "list ls token tokens", "list its tokens with: utho -p sandbox token list"},
+	{"sandbox", "clear clean delete rm", "start it afresh with: utho sandbox reset"},
+}
+
+// flagHabit is a flag that people type from habit, and what to type instead.
+type flagHabit struct {
+	flags string
+	needs string // a flag that the command must have for this to help, or a format: -o id
+	hint  string
+}
+
+const secretHint = "a secret on the command line can be seen by others and stays in the shell's history; " +
+	"set UTHO_API_KEY, or pipe it: utho login --with-token"
+
+var flagHabits = [...]flagHabit{
+	{"json", "", "use -o json"},
+	{"yaml yml", "", "use -o yaml"},
+	{"csv", "-o csv", "use -o csv"},
+	{"wide", "-o wide", "use -o wide"},
+	{"format fmt", "", "use -o FORMAT"},
+	{"q quiet silent", "-o id", "use -o id for ids only; notes are on stderr"},
+	{"q quiet silent", "", "notes are on stderr; drop them with 2>/dev/null"},
+	{"force f assume-yes", "yes", "use --yes"},
+	{"read-only readonly ro", "scope", "use --scope read-only"},
+	{"write w rw", "scope", "use --scope write"},
+	{"permission permissions access access-scope role", "scope", "use --scope read-only or --scope write"},
+	{"token t api-key apikey key secret password", "", secretHint},
+	{"filter search query grep match", "older-than", "use --name with a pattern, such as --name 'ci-*'"},
+	{"limit page per-page max head n", "columns", "the list is always whole; cut it with: utho token list | head"},
+	{"all a", "columns", "the list is always whole: utho token list"},
+	{"all a", "older-than", "choose all with --name '*'"},
+	{"watch w", "columns", "repeat it with: watch utho token list"},
+	{"expires expiry expire expires-at ttl lifetime valid-for", "expires-in", "use --expires-in, such as --expires-in 30d"},
+	{"expires expiry expire expires-in lifetime", "ttl", "use --ttl, such as --ttl 1h"},
+	{"out output-file file save", "to", "use --to file:PATH"},
+	{"sort-by order order-by", "sort", "use --sort"},
+	{"reverse r desc", "sort", "use --sort -KEY"},
+	{"column fields", "columns", "use --columns"},
+	{"variable var", "env", "use --env NAME"},
+	{"verbose trace", "", "use --debug"},
+	{"v", "", "use --version, or --debug"},
+	{"V", "", "use --version"},
+	{"url endpoint base-url host", "", "use --api-url URL"},
+	{"account user context", "", "choose the account by its profile: -p NAME"},
+	{"sandbox mock", "", "use -p sandbox"},
+	{"non-interactive batch", "", "use --no-input"},
+}
+
+// noSuchCommand refuses what follows a group and is no command of it.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !looksLikeCommand(args[0]) {
+		err := usagef("%s has no such command", cmd.CommandPath())
+		if hint := argumentHint(cmd, args[0]); hint != "" {
+			return hintf(err, "%s", hint)
+		}
+		return hintf(err, "see %s --help", cmd.CommandPath())
+	}
+	err := usagef("%s has no command %q", cmd.CommandPath(), args[0])
+	if hint := insteadOf(cmd, args); hint != "" {
+		return hintf(err, "%s", hint)
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	if names := cmd.SuggestionsFor(args[0]); len(names) > 0 {
+		return hintf(err, "did you mean %s %s?", cmd.CommandPath(), strings.Join(names, " or "))
+	}
+	return hintf(err, "see %s --help", cmd.CommandPath())
+}
+
+// looksLikeCommand reports whether a word can be repeated in an error: anything else may
+// be a secret in the wrong place.
+func looksLikeCommand(word string) bool {
+	return len(word) <= 16 && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz-") == ""
+}
+
+// insteadOf is what to type instead of a command that is not there.
+func insteadOf(cmd *cobra.Command, args []string) string {
+	habit := func(under string) string {
+		for _, h := range commandHabits {
+			if h.under == under && slices.Contains(strings.Fields(h.words), args[0]) {
+				return withArgs(h.instead, args[1:])
+			}
+		}
+		return ""
+	}
+	hint := habit(cmd.Name())
+	if hint != "" || cmd.HasParent() {
+		return hint
+	}
+	if slices.ContainsFunc(topics(), func(t topic) bool { return t.name == args[0] }) {
+		return "read about it with: utho help " + args[0]
+	}
+	for _, c := range cmd.Commands() {
+		if c.Name() != "token" {
+			continue
+		}
+		for _, sub := range c.Commands() {
+			if sub.Name() == args[0] || sub.HasAlias(args[0]) {
+				_, rest, _ := strings.Cut(sub.Use, " ")
+				switch {
+				case strings.Contains(rest, "COMMAND"):
+					rest = " -- COMMAND"
+				case strings.Contains(rest, "NAME"):
+					rest = " NAME"
+				}
+				return withArgs("use "+sub.CommandPath()+rest, args[1:])
+			}
+		}
+	}
+	return habit("token")
+}
+
+// withArgs puts what was typed in the place of NAME.
+func withArgs(hint string, args []string) string {
+	if len(args) == 0 || !repeatable(args...) {
+		return hint
+	}
+	quoted := make([]string, 0, len(args))
+	for _, arg := range args {
+		quoted = append(quoted, quote(arg))
+	}
+	return strings.Replace(hint, " NAME", " "+strings.Join(quoted, " "), 1)
+}
+
+// repeatable reports whether arguments can be repeated in a hint: no secret of the
+// service is so short.
+func repeatable(args ...string) bool {
+	for _, arg := range args {
+		if len(arg) > 24 || strings.HasPrefix(arg, "live_") || strings.HasPrefix(arg, "-") || quoteText(arg) != `"`+arg+`"` {
+			return false
+		}
+	}
+	return true
+}
+
+// argumentHint is what to do instead of an argument that a command does not take.
+func argumentHint(cmd *cobra.Command, arg string) string {
+	login := cmd.Name() == "login"
+	switch f := cmd.Flags().Lookup("import"); {
+	case strings.HasPrefix(arg, "live_"), strings.HasPrefix(arg, "Bearer "), login && len(arg) > 24:
+		return "if that was a secret, it is in the shell's history now: remove it there, and delete the token if others may have seen it; " +
+			"a token is pasted, or piped, to: utho login"
+	case login && f != nil && f.Changed:
+		return "the file to import from goes behind an equals sign: utho login --import=PATH"
+	case (login || cmd.Name() == "logout" || cmd.Name() == "status") && looksLikeCommand(arg):
+		return "name a profile with -p: utho -p " + arg + " " + cmd.Name()
+	case cmd.Flags().Lookup("columns") != nil && repeatable(arg):
+		return "choose by name with: utho token list --name " + quote("*"+arg+"*")
+	}
+	return ""
+}
+
+// flagError is what a flag that cannot be read says. It never repeats a value of an
+// unknown flag, or of one that takes none: it may be a secret.
+func (p *program) flagError(cmd *cobra.Command, err error) error {
+	if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 {
+		return noSuchCommand(cmd, args) // utho create ci --scope write
+	}
+	called := cmd.CommandPath()
+	var unknown *pflag.NotExistError
+	var bad *pflag.InvalidValueError
+	var bare *pflag.ValueRequiredError
+	switch {
+	case errors.As(err, &unknown):
+		return unknownFlag(cmd, unknown)
+	case errors.As(err, &bad) && bad.GetFlag().Value.Type() == "bool":
+		err = usagef("--%s takes no value", bad.GetFlag().Name)
+		if bad.GetFlag().Name == "with-token" {
+			return hintf(err, "pipe the token: utho login --with-token < FILE")
+		}
+	case errors.As(err, &bad):
+		return badValue(cmd, bad)
+	case errors.As(err, &bare):
+		err = usagef("--%s needs a value", bare.GetFlag().Name)
+	case errors.As(err, new(*pflag.InvalidSyntaxError)):
+		err = usagef("there is a flag without a name")
+	}
+	return hintf(&usageError{err}, "see %s --help", called)
+}
+
+func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
+	name, shown := unknown.GetSpecifiedName(), "--"+unknown.GetSpecifiedName()
+	if short := unknown.GetSpecifiedShortnames(); short != "" {
+		shown = "-" + name
+		if len(short) > 1 && flagHint(cmd, short) != "" { // -json
+			name, shown = short, "-"+short
+		}
+	}
+	err := usagef("%s has no flag %s", cmd.CommandPath(), shown)
+	if hint := flagHint(cmd, name); hint != "" {
+		return hintf(err, "%s", hint)
+	}
+	if len(name) > 2 {
+		var flags []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, f.Name) })
+		if names := similar(name, flags); len(names) > 0 {
+			return hintf(err, "did you mean --%s?", strings.Join(names, " or --"))
+		}
+	}
+	return hintf(err, "see %s --help", cmd.CommandPath())
+}
+
+// flagHint is what to type on this command in the place of a flag of other tools.
+func flagHint(cmd *cobra.Command, name string) string {
+	for _, h := range flagHabits {
+		if !slices.Contains(strings.Fields(h.flags), name) {
+			continue
+		}
+		wanted, isFormat := strings.CutPrefix(h.needs, "-o ")
+		switch {
+		case h.needs == "", isFormat && slices.Contains(formatsOf(cmd.CommandPath()), format(wanted)),
+			!isFormat && cmd.Flags().Lookup(h.needs) != nil:
+			return h.hint
+		}
+	}
+	if slices.Contains([]string{"n", "name", "id", "i"}, name) && strings.Contains(cmd.Use, "NAME") {
+		return "it is an argument: " + cmd.CommandPath() + " NAME"
+	}
+	return ""
+}
+
+// similar are the words that differ little from one, as cobra finds commands.
+func similar(word string, among []string) []string {
+	var c cobra.Command
+	c.SuggestionsMinimumDistance = 2
+	for _, name := range among {
+		c.AddCommand(&cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}})
+	}
+	return c.SuggestionsFor(word)
+}
+
+func badValue(cmd *cobra.Command, bad *pflag.InvalidValueError) error {
+	name, value := bad.GetFlag().Name, bad.GetValue()
+	err := usagef("--%s: %w", name, bad.Unwrap())
+	var duration *durationError
+	if errors.As(bad.Unwrap(), &duration) && duration.instead != "" {
+		if strings.Trim(value, "0123456789") == "" {
+			return hintf(err, "which unit? for days, write --%s %s", name, duration.instead)
+		}
+		return hintf(err, "did you mean --%s %s?", name, duration.instead)
+	}
+	if f, ok := bad.GetFlag().Value.(*timeoutFlag); ok && value != "" && strings.Trim(value, "0123456789") == "" {
+		return hintf(err, "which unit? for seconds, write --%s %ss", name, value)
+	} else if ok {
+		return hintf(err, "it is %s unless you say otherwise", f)
+	}
+	return hintf(err, "see %s --help", cmd.CommandPath())
+}
+
+// missingHint is the next step if an argument means no token.
+func (p *program) missingHint(e *lifecycle.NotFoundError) string {
+	switch {
+	case len(e.Named) > 0:
+		return "digits are always an id; the token with that name is: " + p.route.about([]string{e.Named[0].ID}, "token", "get")
+	case strings.ContainsAny(e.Arg, "*?["):
+		return "a pattern goes to --name, in token list and token delete: " + p.route.command("token", "list", "--name", e.Arg)
+	case e.Close != "":
+		return "did you mean " + quoteText(e.Close) + "? " + p.route.about([]string{e.Close}, "token", "get")
+	}
+	return "list the tokens with: " + p.route.command("token", "list", "-o", "wide")
+}
+
+// destinationForms are the kinds of --to, and what each does.
+func destinationForms() [][2]string {
+	return [][2]string{
+		{deliver.KindStdout.String(), "print it; the default"},
+		{deliver.KindFile.String() + ":PATH", "a new file that only you can read (0600); rotate replaces a regular file and keeps its owner, group and mode"},
+		{deliver.KindEnv.String() + ":PATH#NAME", "a line of a dotenv file; NAME is " + deliver.DefaultVariable + " if left out"},
+		{deliver.KindProfile.String() + ":NAME", "a new profile of utho, with the active one's URL and store"},
+		{deliver.KindKubernetes.String() + ":[NAMESPACE/]SECRET#KEY", "a key of a Kubernetes Secret, through kubectl and its current context"},
+		{deliver.KindExec.String() + ":COMMAND", "the stdin of a command, without a newline; no shell runs it"},
+	}
+}

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/utho/utho-cli/internal/sandbox"
+)
+
+func newSandbox(p *program) *cobra.Command {
+	addr, log := "127.0.0.1:0", false
+	serve := &cobra.Command{
+		Use:   "serve",
+		Short: "Offer the sandbox over HTTP on this machine, for pipelines and other clients",
+		Long: `Offer the sandbox over HTTP on a loopback address, until Ctrl-C or TERM. It prints
+the two variables that lead utho and other clients to it. --debug shows each
+request on stderr.`,
+		Example: `  utho sandbox serve
+  utho sandbox serve --addr 127.0.0.1:8080 --log 2>requests.jsonl`,
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	serve.Flags().Var(nonEmptyFlag{&addr, "HOST:PORT", "the address is empty"}, "addr", "loopback address; port 0 takes a free one")
+	serve.Flags().BoolVar(&log, "log", false, "write one line of JSON a request to stderr, without secrets")
+	noFiles(serve, "addr")
+	serve.RunE = p.runE(func(ctx context.Context, _ []string) error { return p.serveSandbox(ctx, addr, log) })
+	reset := &cobra.Command{
+		Use:               "reset",
+		Short:             "Start the sandbox afresh",
+		Long:              "Delete what was done in the sandbox: it has its first tokens again.",
+		Example:           "  utho sandbox reset",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              p.runE(func(ctx context.Context, _ []string) error { return p.resetSandbox(ctx) }),
+	}
+	return group("sandbox", "A built-in look-alike of the service that needs no account",
+		`A look-alike of the service, built in, that needs no account, no login and no
+network. Its tokens are not real. Use it as a profile:
+
+  utho -p sandbox token list`, serve, reset)
+}
+
+func (p *program) resetSandbox(ctx context.Context) error {
+	if _, err := p.format(documentFormats); err != nil {
+		return err
+	}
+	st, err := p.settings()
+	if err != nil {
+		return err
+	}
+	box, err := p.sandbox()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, st.Timeout)
+	defer cancel()
+	if err := box.Reset(ctx); err != nil {
+		return err
+	}
+	p.console.note("the sandbox has its first tokens again")
+	return nil
+}
+
+func (p *program) serveSandbox(ctx context.Context, addr string, log bool) error {
+	if _, err := p.format(documentFormats); err != nil {
+		return err
+	}
+	st, err := p.settings()
+	if err != nil {
+		return err
+	}
+	box, err := p.sandbox()
+	if err != nil {
+		return err
+	}
+	ln, err := sandbox.Listen(ctx, addr)
+	if errors.Is(err, sandbox.ErrAddress) {
+		return hintf(usagef("--addr %s: not a loopback address and a port; the sandbox is for this machine only", quoteText(addr)),
+			"for example: utho sandbox serve --addr 127.0.0.1:8080")
+	}
+	if err != nil {
+		return fmt.Errorf("serve the sandbox: %w", err)
+	}
+	wait, cancel := context.WithTimeout(ctx, st.Timeout)
+	defer cancel()
+	secret, err := box.OperatorSecret(wait)
+	if err == nil {
+		_, err = fmt.Fprintf(p.out, "UTHO_API_URL=%s\nUTHO_API_KEY=%s\n", addressFor(ln), secret)
+	}
+	if err != nil {
+		_ = ln.Close() // nobody was told of it
+		return err
+	}
+	p.console.note("serving the sandbox on %s; its tokens are not real; Ctrl-C ends it", ln.Addr())
+	var options sandbox.Options
+	if log {
+		options.Log = logWriter{p.console}
+	}
+	if p.debugging() {
+		options.Trace = func(line string) { p.console.plain("debug: " + line) }
+	}
+	return box.Serve(ctx, ln, options)
+}
+
+// logWriter is stderr for lines that are safe as they are.
+type logWriter struct{ c *console }
+
+func (w logWriter) Write(line []byte) (int, error) {
+	w.c.write(string(line))
+	return len(line), nil
+}

@@ -1,0 +1,243 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// listRequest is what `token list` was asked for.
+type listRequest struct {
+	selectors
+	sort, columns string
+	noHeaders     bool
+	failIfAny     bool
+}
+
+// The words of --columns and --sort.
+var (
+	columnKeys = []string{"name", "scope", "created", "action", "id", "age", "expires"}
+	wideKeys   = []string{"id", "name", "scope", "created", "age", "expires", "action"}
+	sortKeys   = []string{"name", "scope", "created", "id", "age", "expires"}
+)
+
+func newTokenList(p *program) *cobra.Command {
+	var r listRequest
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the tokens of the account",
+		Long: `List the tokens of the account: name, access scope, when each was created, and
+the command that deletes it. Selectors combine with AND.`,
+		Example: `  utho token list
+  utho token list -o wide --sort age
+  utho token list --scope write --older-than 90d
+  utho token list --expires-within 7d --fail-if-any`,
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	r.bind(p, cmd)
+	f := cmd.Flags()
+	f.Var(nonEmptyFlag{&r.sort, "KEY", "no key is named"}, "sort", "order by "+strings.Join(sortKeys, ", ")+"; -KEY reverses")
+	f.Var(nonEmptyFlag{&r.columns, "KEYS", "no column is named"}, "columns", "columns to show: "+strings.Join(columnKeys, ","))
+	f.BoolVar(&r.noHeaders, "no-headers", false, "leave out the header line")
+	f.BoolVar(&r.failIfAny, "fail-if-any", false, "exit with 10 if a token is listed, as a gate for pipelines")
+	_ = cmd.RegisterFlagCompletionFunc("sort", fixed(sortKeys...))
+	_ = cmd.RegisterFlagCompletionFunc("columns", completeColumns)
+	cmd.RunE = p.runE(func(ctx context.Context, _ []string) error {
+		p.pipe = true
+		return p.listTokens(ctx, r)
+	})
+	return cmd
+}
+
+func (p *program) listTokens(ctx context.Context, r listRequest) error {
+	format, err := p.format(allFormats)
+	if err != nil {
+		return err
+	}
+	if (r.columns != "" || r.noHeaders) && !format.hasColumns() {
+		return hintf(usagef("--columns and --no-headers do not go with -o %s, which has no columns", format), "use -o csv for columns that programs read")
+	}
+	if _, err := pick(views{}, format, r.columns); err != nil {
+		return err
+	}
+	compare, err := order(r.sort)
+	if err != nil {
+		return err
+	}
+	st, err := p.settings()
+	if err != nil {
+		return err
+	}
+	if r.columns == "" && (format == formatTable || format == formatMarkdown) {
+		r.columns = st.Columns
+	}
+	s, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := s.List(ctx)
+	if err != nil {
+		return err
+	}
+	tokens, err := r.choose(list)
+	if err != nil {
+		return err
+	}
+	if compare != nil {
+		slices.SortStableFunc(tokens, compare)
+	}
+	v := p.views(lifecycle.Now(list), s.zone)
+	columns, err := pick(v, format, r.columns)
+	if err != nil {
+		return err
+	}
+	if r.usesClock() || format.hasColumns() && usesClock(columns) {
+		p.warnClock(list)
+	}
+	err = p.writeTokens(format, columns, tokens, v, r.noHeaders)
+	// A gate stays shut if head has seen enough.
+	if r.failIfAny && len(tokens) > 0 && (err == nil || errors.Is(err, syscall.EPIPE)) {
+		return &matchedError{len(tokens)}
+	}
+	return err
+}
+
+// writeTokens is the list in any format.
+func (p *program) writeTokens(f format, columns []column, tokens []utho.Token, v views, noHeaders bool) error {
+	options := output.TableOptions{NoHeaders: noHeaders}
+	switch f {
+	case formatJSON:
+		return output.JSONList(p.out, v.docs(tokens))
+	case formatYAML:
+		return output.YAMLList(p.out, v.docs(tokens))
+	case formatCSV:
+		return output.CSV(p.out, columns, tokens, options)
+	case formatMarkdown:
+		return output.Markdown(p.out, columns, tokens, options)
+	case formatID:
+		var b strings.Builder
+		for _, t := range tokens {
+			b.WriteString(output.Safe(t.ID) + "\n")
+		}
+		_, err := p.out.Write([]byte(b.String()))
+		return err
+	}
+	options.Width = p.width()
+	return output.Table(p.boldFirstLine(!noHeaders), columns, tokens, options)
+}
+
+// pick chooses the columns of a format: those asked for, else all for wide and csv, else
+// the four of the console.
+func pick(v views, f format, keys string) ([]column, error) {
+	all := v.columns()
+	if f == formatCSV {
+		all = v.csvColumns()
+	}
+	var names []string
+	switch {
+	case keys != "":
+		for key := range strings.SplitSeq(keys, ",") {
+			names = append(names, plainKey(key, f == formatCSV))
+		}
+	case f == formatWide:
+		names = wideKeys
+	case f == formatCSV:
+		return all, nil
+	default:
+		return output.Narrow(all), nil
+	}
+	picked, err := output.Select(all, names)
+	if err != nil {
+		return nil, usagef("--columns: %w", err)
+	}
+	return picked, nil
+}
+
+// plainKey is the key that a word means, as people copy it from JSON, csv or the table.
+func plainKey(word string, csv bool) string {
+	key := strings.ToLower(strings.ReplaceAll(strings.TrimSpace(word), " ", "_"))
+	switch {
+	case key == "created_at" && !csv:
+		return "created"
+	case key == "expires_at":
+		return "expires"
+	case key == "access_scope":
+		return "scope"
+	case key == "api_name":
+		return "name"
+	}
+	return key
+}
+
+// order is the comparison for --sort. What has no value comes last.
+func order(word string) (func(x, y utho.Token) int, error) {
+	if word == "" {
+		return nil, nil
+	}
+	key, reverse := strings.CutPrefix(plainKey(word, false), "-")
+	key = plainKey(key, false)
+	var compare func(x, y utho.Token) int
+	switch key {
+	case "name":
+		compare = func(x, y utho.Token) int { return strings.Compare(x.Name, y.Name) }
+	case "scope":
+		compare = func(x, y utho.Token) int { return int(x.Scope) - int(y.Scope) }
+	case "id":
+		compare = func(x, y utho.Token) int { return compareIDs(x.ID, y.ID) }
+	case "created", "age":
+		reverse = reverse != (key == "age")
+		return byTime(reverse, func(t utho.Token) time.Time { return t.CreatedAt }), nil
+	case "expires":
+		return byTime(reverse, func(t utho.Token) time.Time {
+			_, at, _ := expiry.Split(t.Name)
+			return at
+		}), nil
+	default:
+		return nil, hintf(usagef("--sort: there is no order by %s", quoteText(word)), "order by %s; -KEY reverses", strings.Join(sortKeys, ", "))
+	}
+	if !reverse {
+		return compare, nil
+	}
+	return func(x, y utho.Token) int { return compare(y, x) }, nil
+}
+
+// byTime orders by a time, and puts what has none last, whichever way the order runs.
+func byTime(reverse bool, of func(utho.Token) time.Time) func(x, y utho.Token) int {
+	return func(x, y utho.Token) int {
+		a, b := of(x), of(y)
+		switch {
+		case a.IsZero() && b.IsZero():
+			return 0
+		case a.IsZero():
+			return 1
+		case b.IsZero():
+			return -1
+		case reverse:
+			a, b = b, a
+		}
+		return a.Compare(b)
+	}
+}
+
+// compareIDs orders numbers as numbers, of any length.
+func compareIDs(x, y string) int {
+	if lifecycle.IsID(x) && lifecycle.IsID(y) {
+		x, y = strings.TrimLeft(x, "0"), strings.TrimLeft(y, "0")
+		if len(x) != len(y) {
+			return len(x) - len(y)
+		}
+	}
+	return strings.Compare(x, y)
+}
