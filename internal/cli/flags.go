@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,12 +24,8 @@ type enumFlag struct {
 	words []string
 }
 
-func (f enumFlag) String() string {
-	if f.to == nil { // pflag asks an empty one
-		return ""
-	}
-	return *f.to
-}
+func (f enumFlag) String() string { return *f.to }
+func (f enumFlag) Type() string   { return f.what }
 
 func (f enumFlag) Set(text string) error {
 	for _, word := range f.words {
@@ -42,8 +37,6 @@ func (f enumFlag) Set(text string) error {
 	return fmt.Errorf("%s must be one of %s", quoteText(text), strings.Join(f.words, ", "))
 }
 
-func (f enumFlag) Type() string { return f.what }
-
 // nonEmptyFlag takes any text but an empty one, which comes from a variable that is not
 // set: to go on without it is not what was meant.
 type nonEmptyFlag struct {
@@ -52,12 +45,8 @@ type nonEmptyFlag struct {
 	empty string // what is said then
 }
 
-func (f nonEmptyFlag) String() string {
-	if f.to == nil {
-		return ""
-	}
-	return *f.to
-}
+func (f nonEmptyFlag) String() string { return *f.to }
+func (f nonEmptyFlag) Type() string   { return f.what }
 
 func (f nonEmptyFlag) Set(text string) error {
 	if strings.TrimSpace(text) == "" {
@@ -66,8 +55,6 @@ func (f nonEmptyFlag) Set(text string) error {
 	*f.to = text
 	return nil
 }
-
-func (f nonEmptyFlag) Type() string { return f.what }
 
 // listFlag collects the values of a flag that may be repeated.
 type listFlag struct {
@@ -86,11 +73,8 @@ func (f listFlag) Set(text string) error {
 	return nil
 }
 
-// Append, Replace and GetSlice are pflag.SliceValue, by which completion knows that the
-// flag may be repeated.
-func (f listFlag) Append(text string) error     { return f.Set(text) }
-func (f listFlag) Replace(texts []string) error { *f.to = texts; return nil }
-func (f listFlag) GetSlice() []string           { return *f.to }
+// GetSlice is cobra.SliceValue, by which completion knows that the flag may be repeated.
+func (f listFlag) GetSlice() []string { return *f.to }
 
 // timeoutFlag takes a duration above 0, as Go writes it.
 type timeoutFlag time.Duration
@@ -123,69 +107,8 @@ func (f *durationFlag) Type() string   { return "DUR" }
 
 func (f *durationFlag) Set(text string) error {
 	d, err := expiry.ParseDuration(strings.TrimSpace(text))
-	if err != nil {
-		return &durationError{err, meantDuration(text)}
-	}
 	*f = durationFlag(d)
-	return nil
-}
-
-// durationError is a duration that cannot be read, and the one that may have been meant.
-type durationError struct {
-	error
-	instead string // "" if nothing is likely
-}
-
-// meantDuration is the one number and unit that a person may have meant: 30d for 30,
-// 365d for 1y, 90m for 1h30m.
-func meantDuration(text string) string {
-	const digits, letters = "0123456789", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	const day, longest = 24 * time.Hour, 100_000 * 24 * time.Hour
-	var total time.Duration
-	for rest := strings.ReplaceAll(text, " ", ""); rest != ""; {
-		number := rest[:len(rest)-len(strings.TrimLeft(rest, digits))]
-		rest = rest[len(number):]
-		word := rest[:len(rest)-len(strings.TrimLeft(rest, letters))]
-		rest = rest[len(word):]
-		n, err := strconv.Atoi(number)
-		if err != nil {
-			return ""
-		}
-		var unit time.Duration
-		switch is := func(name string) bool { return strings.HasPrefix(name, strings.ToLower(word)) }; {
-		case word == "" && total == 0 && rest == "" && n > 0:
-			return number + "d"
-		case word == "":
-			return ""
-		case word == "M" || !is("minutes") && is("months"):
-			unit = 30 * day
-		case is("minutes"):
-			unit = time.Minute
-		case is("hours"), is("hrs"):
-			unit = time.Hour
-		case is("days"):
-			unit = day
-		case is("weeks"):
-			unit = 7 * day
-		case is("years"), is("yrs"):
-			unit = 365 * day
-		}
-		if unit == 0 || n > int(longest/unit) {
-			return ""
-		}
-		if total += time.Duration(n) * unit; total <= 0 || total > longest {
-			return ""
-		}
-	}
-	for _, u := range []struct {
-		length time.Duration
-		name   string
-	}{{7 * day, "w"}, {day, "d"}, {time.Hour, "h"}, {time.Minute, "m"}} {
-		if total > 0 && total%u.length == 0 {
-			return strconv.FormatInt(int64(total/u.length), 10) + u.name
-		}
-	}
-	return ""
+	return err
 }
 
 // scopeValue takes a scope.
@@ -250,14 +173,15 @@ func exactArg(what string) cobra.PositionalArgs {
 		if len(args) == 1 {
 			return nil
 		}
+		example, _, _ := strings.Cut(strings.TrimSpace(cmd.Example), "\n")
 		if len(args) == 0 {
-			return hintf(usagef("%s needs %s", cmd.CommandPath(), what), "use it so: %s", useLine(cmd))
+			return hintf(usagef("%s needs %s", cmd.CommandPath(), what), "for example: %s", example)
 		}
 		err := usagef("%s takes %s and no more", cmd.CommandPath(), what)
 		if name := strings.Join(args, " "); strings.Contains(cmd.Use, "NAME") && repeatable(args...) {
 			return hintf(err, "if it is one name with spaces, quote it: %s %s", cmd.CommandPath(), quote(name))
 		}
-		return hintf(err, "use it so: %s", useLine(cmd))
+		return hintf(err, "for example: %s", example)
 	}
 }
 

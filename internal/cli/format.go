@@ -3,12 +3,9 @@ package cli
 import (
 	"bytes"
 	"io"
-	"os"
 	"path"
 	"slices"
 	"strings"
-
-	"golang.org/x/term"
 
 	"github.com/utho/utho-cli/internal/output"
 )
@@ -96,20 +93,7 @@ func (p *program) document(f format, v any) error {
 	return output.JSON(p.out, v)
 }
 
-// width is that of the terminal that stdout is, in cells, or 0.
-func (p *program) width() int {
-	fd := int(p.out.f.Fd())
-	if !term.IsTerminal(fd) {
-		return 0
-	}
-	width, _, err := term.GetSize(fd)
-	if err != nil {
-		return 0
-	}
-	return width
-}
-
-// boldFirstLine is stdout with the first line of a table bold on a terminal.
+// boldFirstLine is stdout for a table, whose first line is bold on a terminal.
 func (p *program) boldFirstLine(header bool) io.Writer {
 	if header && p.console.colored(p.out.f) {
 		return boldWriter{p.out}
@@ -131,33 +115,12 @@ func (b boldWriter) Write(text []byte) (int, error) {
 // glob reports whether a pattern matches a whole name. The slash, at which the * of
 // path.Match stops, means nothing in a name.
 func glob(pattern, name string) bool {
-	ok, err := path.Match(globPattern(pattern), noSlash(name))
+	ok, err := path.Match(globPattern(pattern), strings.ReplaceAll(name, "/", "\x00"))
 	return ok && err == nil
 }
-
-func noSlash(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
 
 // globPattern is a pattern as path.Match reads it, which knows [^a] only, while shells
 // know [!a] too.
 func globPattern(pattern string) string {
-	p := []byte(noSlash(pattern))
-	for i, inside := 0, false; i < len(p); i++ {
-		switch {
-		case p[i] == '\\':
-			i++
-		case inside:
-			inside = p[i] != ']'
-		case p[i] == '[':
-			inside = true
-			if i+1 < len(p) && p[i+1] == '!' {
-				p[i+1] = '^'
-			}
-		}
-	}
-	return string(p)
-}
-
-// outputVariable reports whether UTHO_OUTPUT asks for JSON, before the settings are read.
-func outputVariable() bool {
-	return strings.EqualFold(strings.TrimSpace(os.Getenv("UTHO_OUTPUT")), string(formatJSON))
+	return strings.NewReplacer("/", "\x00", `\\`, `\\`, `\[`, `\[`, "[!", "[^").Replace(pattern)
 }

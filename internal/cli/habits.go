@@ -7,9 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"github.com/utho/utho-cli/internal/deliver"
-	"github.com/utho/utho-cli/internal/lifecycle"
 )
 
 // commandHabit is what people type who come from other tools, or who expect a command
@@ -21,6 +18,12 @@ type commandHabit struct {
 }
 
 var commandHabits = [...]commandHabit{
+	{"utho", "list ls", "list tokens with: utho token list"},
+	{"utho", "create", "create a token with: utho token create NAME"},
+	{"utho", "get", "show a token with: utho token get NAME"},
+	{"utho", "delete rm revoke", "delete a token with: utho token delete NAME"},
+	{"utho", "rotate", "rotate a token with: utho token rotate NAME"},
+	{"utho", "run", "run a command with a token of its own: utho token run -- COMMAND"},
 	{"utho", "account me user who", "see the account with: utho status"},
 	{"utho", "config configuration settings", "see profiles with utho profile list, and settings with: utho help environment"},
 	{"utho", "configure init setup signin sign-in logon connect", "log in with: utho login"},
@@ -35,7 +38,7 @@ var commandHabits = [...]commandHabit{
 	{"token", "show view info describe inspect display", "show a token with: utho token get NAME"},
 	{"token", "new add make generate issue", "create a token with: utho token create NAME"},
 	{"token", "remove del destroy drop", "delete a token with: utho token delete NAME"},
-	{"token", "edit rename update modify set", "a token cannot be changed; create another with: utho token create NAME"},
+	{"token", "edit rename update modify set", "a token cannot be changed; create another with: utho token create OTHER"},
 	{"token", "renew refresh regenerate roll", "give a token a new secret with: utho token rotate NAME"},
 	{"token", "exec with", "run a command with a token of its own: utho token run -- COMMAND"},
 	{"token", "search find filter", "choose by name with: utho token list --name NAME"},
@@ -139,28 +142,11 @@ func insteadOf(cmd *cobra.Command, args []string) string {
 		return ""
 	}
 	hint := habit(cmd.Name())
-	if hint != "" || cmd.HasParent() {
+	switch {
+	case hint != "" || cmd.HasParent():
 		return hint
-	}
-	if slices.ContainsFunc(topics(), func(t topic) bool { return t.name == args[0] }) {
+	case slices.ContainsFunc(topics(), func(t topic) bool { return t.name == args[0] }):
 		return "read about it with: utho help " + args[0]
-	}
-	for _, c := range cmd.Commands() {
-		if c.Name() != "token" {
-			continue
-		}
-		for _, sub := range c.Commands() {
-			if sub.Name() == args[0] || sub.HasAlias(args[0]) {
-				_, rest, _ := strings.Cut(sub.Use, " ")
-				switch {
-				case strings.Contains(rest, "COMMAND"):
-					rest = " -- COMMAND"
-				case strings.Contains(rest, "NAME"):
-					rest = " NAME"
-				}
-				return withArgs("use "+sub.CommandPath()+rest, args[1:])
-			}
-		}
 	}
 	return habit("token")
 }
@@ -190,14 +176,10 @@ func repeatable(args ...string) bool {
 
 // argumentHint is what to do instead of an argument that a command does not take.
 func argumentHint(cmd *cobra.Command, arg string) string {
-	login := cmd.Name() == "login"
-	switch f := cmd.Flags().Lookup("import"); {
-	case strings.HasPrefix(arg, "live_"), strings.HasPrefix(arg, "Bearer "), login && len(arg) > 24:
-		return "if that was a secret, it is in the shell's history now: remove it there, and delete the token if others may have seen it; " +
-			"a token is pasted, or piped, to: utho login"
-	case login && f != nil && f.Changed:
-		return "the file to import from goes behind an equals sign: utho login --import=PATH"
-	case (login || cmd.Name() == "logout" || cmd.Name() == "status") && looksLikeCommand(arg):
+	switch {
+	case strings.HasPrefix(arg, "live_"), strings.HasPrefix(arg, "Bearer "):
+		return "if that was a secret, it is in the history of your shell now: delete it there; a token is pasted at the prompt of: utho login"
+	case slices.Contains([]string{"login", "logout", "status"}, cmd.Name()) && looksLikeCommand(arg):
 		return "name a profile with -p: utho -p " + arg + " " + cmd.Name()
 	case cmd.Flags().Lookup("columns") != nil && repeatable(arg):
 		return "choose by name with: utho token list --name " + quote("*"+arg+"*")
@@ -287,42 +269,10 @@ func similar(word string, among []string) []string {
 func badValue(cmd *cobra.Command, bad *pflag.InvalidValueError) error {
 	name, value := bad.GetFlag().Name, bad.GetValue()
 	err := usagef("--%s: %w", name, bad.Unwrap())
-	var duration *durationError
-	if errors.As(bad.Unwrap(), &duration) && duration.instead != "" {
-		if strings.Trim(value, "0123456789") == "" {
-			return hintf(err, "which unit? for days, write --%s %s", name, duration.instead)
-		}
-		return hintf(err, "did you mean --%s %s?", name, duration.instead)
-	}
 	if f, ok := bad.GetFlag().Value.(*timeoutFlag); ok && value != "" && strings.Trim(value, "0123456789") == "" {
 		return hintf(err, "which unit? for seconds, write --%s %ss", name, value)
 	} else if ok {
 		return hintf(err, "it is %s unless you say otherwise", f)
 	}
 	return hintf(err, "see %s --help", cmd.CommandPath())
-}
-
-// missingHint is the next step if an argument means no token.
-func (p *program) missingHint(e *lifecycle.NotFoundError) string {
-	switch {
-	case len(e.Named) > 0:
-		return "digits are always an id; the token with that name is: " + p.route.about([]string{e.Named[0].ID}, "token", "get")
-	case strings.ContainsAny(e.Arg, "*?["):
-		return "a pattern goes to --name, in token list and token delete: " + p.route.command("token", "list", "--name", e.Arg)
-	case e.Close != "":
-		return "did you mean " + quoteText(e.Close) + "? " + p.route.about([]string{e.Close}, "token", "get")
-	}
-	return "list the tokens with: " + p.route.command("token", "list", "-o", "wide")
-}
-
-// destinationForms are the kinds of --to, and what each does.
-func destinationForms() [][2]string {
-	return [][2]string{
-		{deliver.KindStdout.String(), "print it; the default"},
-		{deliver.KindFile.String() + ":PATH", "a new file that only you can read (0600); rotate replaces a regular file and keeps its owner, group and mode"},
-		{deliver.KindEnv.String() + ":PATH#NAME", "a line of a dotenv file; NAME is " + deliver.DefaultVariable + " if left out"},
-		{deliver.KindProfile.String() + ":NAME", "a new profile of utho, with the active one's URL and store"},
-		{deliver.KindKubernetes.String() + ":[NAMESPACE/]SECRET#KEY", "a key of a Kubernetes Secret, through kubectl and its current context"},
-		{deliver.KindExec.String() + ":COMMAND", "the stdin of a command, without a newline; no shell runs it"},
-	}
 }

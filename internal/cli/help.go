@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,18 +42,15 @@ func (p *program) newHelp(root *cobra.Command) *cobra.Command {
 		GroupID: groupTools,
 	}
 	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		var names []string
-		if found, _, err := root.Find(args); err == nil {
-			for _, c := range found.Commands() {
-				if c.IsAvailableCommand() {
-					names = append(names, c.Name()+"\t"+c.Short)
-				}
-			}
+		rows := topicRows()
+		if found, _, err := root.Find(args); err == nil && len(args) > 0 {
+			rows = subcommands(found, "")
+		} else if err == nil {
+			rows = append(subcommands(root, ""), rows...)
 		}
-		if len(args) == 0 {
-			for _, t := range topics() {
-				names = append(names, t.name+"\t"+t.short)
-			}
+		var names []string
+		for _, r := range rows {
+			names = append(names, r[0]+"\t"+r[1])
 		}
 		return names, noFile
 	}
@@ -65,23 +61,13 @@ func (p *program) newHelp(root *cobra.Command) *cobra.Command {
 			}
 		}
 		found, rest, err := root.Find(args)
-		if err != nil || found == nil {
-			found, rest = root, args
+		if err != nil {
+			return &usageError{err}
 		}
-		if len(rest) == 0 {
-			return found.Help()
+		if len(rest) > 0 {
+			return noSuchCommand(found, rest)
 		}
-		if slices.ContainsFunc(args, func(word string) bool { return !looksLikeCommand(word) }) {
-			return hintf(usagef("no help for that: there is no such command or topic"), "see utho --help")
-		}
-		err = usagef("no help for %q: there is no such command or topic", strings.Join(args, " "))
-		if hint := insteadOf(found, rest); hint != "" {
-			return hintf(err, "%s", hint)
-		}
-		if names := found.SuggestionsFor(rest[0]); len(names) > 0 {
-			return hintf(err, "did you mean: utho help %s?", names[0])
-		}
-		return hintf(err, "see utho --help")
+		return found.Help()
 	}
 	return cmd
 }
@@ -128,13 +114,12 @@ func (p *program) writeHelp(cmd *cobra.Command) error {
 	if cmd.Example != "" {
 		fmt.Fprintf(&b, "\nExamples:\n%s\n", cmd.Example)
 	}
-	var own []*pflag.Flag
-	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-		if !f.Hidden && (cmd == root || root.PersistentFlags().Lookup(f.Name) == nil) {
-			own = append(own, f)
-		}
-	})
-	section(&b, "Flags:", flagRows(own))
+	flags := cmd.LocalNonPersistentFlags()
+	if cmd == root {
+		section(&b, "Flags:", append(flagRows(root.PersistentFlags()), flagRows(flags)...))
+	} else {
+		section(&b, "Flags:", flagRows(flags))
+	}
 	if formats := formatsOf(cmd.CommandPath()); formats != nil && cmd != root {
 		fmt.Fprintf(&b, "\nFormats: -o %s\n", join(formats))
 	}
@@ -188,9 +173,9 @@ func topicRows() [][2]string {
 	return rows
 }
 
-func flagRows(flags []*pflag.Flag) [][2]string {
+func flagRows(flags *pflag.FlagSet) [][2]string {
 	var rows [][2]string
-	for _, f := range flags {
+	flags.VisitAll(func(f *pflag.Flag) {
 		name, usage := pflag.UnquoteUsage(f)
 		left := "    --" + f.Name
 		if f.Shorthand != "" {
@@ -206,7 +191,7 @@ func flagRows(flags []*pflag.Flag) [][2]string {
 			usage += " (default " + d + ")"
 		}
 		rows = append(rows, [2]string{left, usage})
-	}
+	})
 	return rows
 }
 
@@ -221,8 +206,9 @@ func section(b *strings.Builder, title string, rows [][2]string) {
 			left = max(left, len(r[0]))
 		}
 	}
+	b.WriteByte('\n')
 	if title != "" {
-		fmt.Fprintf(b, "\n%s\n", title)
+		b.WriteString(title + "\n")
 	}
 	for _, r := range rows {
 		first := fmt.Sprintf("  %-*s  ", left, r[0])
@@ -256,11 +242,11 @@ func wrap(text string, indent int) string {
 func page(intro string, rows [][2]string, more ...string) string {
 	var b strings.Builder
 	b.WriteString(wrap(intro, 0) + "\n")
-	section(&b, "", slices.Insert(rows, 0, [2]string{}))
+	section(&b, "", rows)
 	for _, m := range more {
 		b.WriteString("\n" + m + "\n")
 	}
-	return strings.ReplaceAll(b.String(), "\n    \n", "\n\n")
+	return b.String()
 }
 
 func environmentTopic(*cobra.Command) string {
@@ -279,21 +265,7 @@ func environmentTopic(*cobra.Command) string {
 		{"UTHO_NO_MASK", "1: no ::add-mask:: in GitHub Actions"},
 		{"HTTPS_PROXY", "the proxy; NO_PROXY names the hosts without one"},
 		{"NO_COLOR", "no colour"},
-	}, `config.yaml holds no secrets:
-
-  current_profile: work
-  defaults:
-    output: table
-    columns: name,scope,created,action   # of token list
-    expires_in: 90d                      # of token create
-    timeout: 30s
-  profiles:
-    work:
-      api_url: `+utho.DefaultBaseURL+`
-      store: keyring                     # or file
-      time_zone: "+05:30"                # of the service's time stamps
-    ci:
-      credential_command: [op, read, "op://infra/utho/token"]`)
+	}, wrap("config.yaml holds profiles and defaults (output, color, timeout, columns, expires_in), and no secrets.", 0))
 }
 
 func exitTopic(*cobra.Command) string {
@@ -317,35 +289,33 @@ func exitTopic(*cobra.Command) string {
 func number(n int) string { return fmt.Sprint(n) }
 
 func formatsTopic(root *cobra.Command) string {
-	who := map[format][]string{}
-	visit(root, func(cmd *cobra.Command) {
-		for _, f := range formatsOf(cmd.CommandPath()) {
-			who[f] = append(who[f], strings.TrimPrefix(cmd.CommandPath(), "utho "))
-		}
-	})
-	about := map[format]string{
-		formatTable: "the default: columns, or lines of NAME: value", formatWide: "a table with id, age and expiry",
-		formatJSON: "for programs; documents only ever grow", formatYAML: "the same as YAML", formatCSV: "all columns; the first line has their keys",
-		formatMarkdown: "a table for a web page", formatID: "one id a line",
-	}
-	var rows [][2]string
-	for _, f := range allFormats {
-		rows = append(rows, [2]string{string(f), about[f] + "; " + strings.Join(who[f], ", ")})
-	}
+	var b strings.Builder
+	section(&b, "Commands:", commandFormats(root))
 	return page("-o chooses the format; UTHO_OUTPUT and defaults.output of the configuration set it for all commands but token create and token rotate, "+
-		"which print the bare secret.", rows,
-		wrap("Columns (--columns): "+strings.Join(columnKeys, ", ")+". csv has created_at and expired too.", 0),
-		wrap("If the terminal is too narrow for a table, ACTION is shortened to delete ID.", 0))
+		"which print the bare secret.", [][2]string{
+		{string(formatTable), "the default: columns, or lines of NAME: value"},
+		{string(formatWide), "a table with id, age and expiry"},
+		{string(formatJSON), "for programs; documents only ever grow"},
+		{string(formatYAML), "the same as YAML"},
+		{string(formatCSV), "all columns, created_at and expired too; the first line has their keys"},
+		{string(formatMarkdown), "a table for a web page"},
+		{string(formatID), "one id a line"},
+	}, strings.Trim(b.String(), "\n"), wrap("Columns (--columns): "+strings.Join(columnKeys, ", ")+
+		". If the terminal is too narrow for a table, ACTION is shortened to delete ID.", 0))
 }
 
-// visit calls f for every command that people see.
-func visit(cmd *cobra.Command, f func(*cobra.Command)) {
-	f(cmd)
+// commandFormats are the commands that people see and have an answer, with its formats.
+func commandFormats(cmd *cobra.Command) [][2]string {
+	var rows [][2]string
+	if formats := formatsOf(cmd.CommandPath()); formats != nil {
+		rows = append(rows, [2]string{strings.TrimPrefix(cmd.CommandPath(), "utho "), join(formats)})
+	}
 	for _, c := range cmd.Commands() {
 		if c.IsAvailableCommand() {
-			visit(c, f)
+			rows = append(rows, commandFormats(c)...)
 		}
 	}
+	return rows
 }
 
 func expiryTopic(*cobra.Command) string {
@@ -353,7 +323,7 @@ func expiryTopic(*cobra.Command) string {
 		"\n\n" + notEnforced + "\n\n" + page("What reads it:", [][2]string{
 		{"token list --expires-within 7d", "what ends soon; --fail-if-any makes it a gate"},
 		{"token list --without-expiry", "what never ends"},
-		{"token rotate NAME --if-expires-within 7d", "a new secret if it is due, with an expiry of the same length"},
+		{"token rotate NAME", "with --if-expires-within 7d: a new secret if it is due, with an expiry of the same length"},
 		{"token create NAME --no-expiry", "none, whatever defaults.expires_in says"},
 	}, wrap("Durations are one whole number and one unit: 90m, 36h, 30d, 12w. A day is 24 hours. What time it is, the service's clock says.", 0))
 }
@@ -367,7 +337,17 @@ func destinationsTopic(*cobra.Command) string {
 }
 
 func optionsTopic(root *cobra.Command) string {
-	var flags []*pflag.Flag
-	root.PersistentFlags().VisitAll(func(f *pflag.Flag) { flags = append(flags, f) })
-	return page("Every command has these flags.", flagRows(flags))
+	return page("Every command has these flags.", flagRows(root.PersistentFlags()))
+}
+
+// destinationForms are the kinds of --to, and what each does.
+func destinationForms() [][2]string {
+	return [][2]string{
+		{deliver.KindStdout.String(), "print it; the default"},
+		{deliver.KindFile.String() + ":PATH", "a new file that only you can read (0600); rotate replaces a regular file and keeps its owner, group and mode"},
+		{deliver.KindEnv.String() + ":PATH#NAME", "a line of a dotenv file; NAME is " + deliver.DefaultVariable + " if left out"},
+		{deliver.KindProfile.String() + ":NAME", "a new profile of utho, with the active one's URL and store"},
+		{deliver.KindKubernetes.String() + ":[NAMESPACE/]SECRET#KEY", "a key of a Kubernetes Secret, through kubectl and its current context"},
+		{deliver.KindExec.String() + ":COMMAND", "the stdin of a command, without a newline; no shell runs it"},
+	}
 }

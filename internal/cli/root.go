@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -64,14 +66,14 @@ Log in:                     utho login`,
 	add(groupTrying, newSandbox(p))
 	add(groupTools, newExec(p), newCompletion(p), newVersion(p))
 	// For the habits of people who come from other tools.
-	auth := group("auth", "Log in, log out, status", "", newLogin(p), newLogout(p), newStatus(p))
+	auth := newGroup("auth", "Log in, log out, status", "", newLogin(p), newLogout(p), newStatus(p))
 	auth.Hidden = true
 	root.AddCommand(auth)
 	return root
 }
 
-// group is a command that only holds others: it shows its help.
-func group(use, short, long string, commands ...*cobra.Command) *cobra.Command {
+// newGroup is a command that only holds others: it shows its help.
+func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, Long: long,
 		Args: noSuchCommand,
@@ -101,7 +103,7 @@ func (p *program) bindGlobals(root *cobra.Command) {
 	f.SortFlags = false
 	p.flags.set = f // its flags are those of the command that runs
 	p.flags.timeout = timeoutFlag(30 * time.Second)
-	p.console.json = outputVariable()
+	p.console.json = strings.EqualFold(strings.TrimSpace(os.Getenv("UTHO_OUTPUT")), string(formatJSON))
 	colors := []string{"auto", "always", "never"}
 	f.VarP(nonEmptyFlag{&p.flags.profile, "NAME", "the name is empty"}, "profile", "p", "profile to use; sandbox needs no account")
 	f.VarP(outputFlag{enumFlag{&p.flags.output, "FORMAT", words(allFormats)}, &p.console.json}, "output", "o", "format of the answer; see utho help formats")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,26 +37,32 @@ request on stderr.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              p.runE(func(ctx context.Context, _ []string) error { return p.resetSandbox(ctx) }),
 	}
-	return group("sandbox", "A built-in look-alike of the service that needs no account",
+	return newGroup("sandbox", "A built-in look-alike of the service that needs no account",
 		`A look-alike of the service, built in, that needs no account, no login and no
 network. Its tokens are not real. Use it as a profile:
 
   utho -p sandbox token list`, serve, reset)
 }
 
-func (p *program) resetSandbox(ctx context.Context) error {
+// openSandbox opens the sandbox for commands that have no answer of their own.
+func (p *program) openSandbox() (*sandbox.Sandbox, time.Duration, error) {
 	if _, err := p.format(documentFormats); err != nil {
-		return err
+		return nil, 0, err
 	}
 	st, err := p.settings()
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
 	box, err := p.sandbox()
+	return box, st.Timeout, err
+}
+
+func (p *program) resetSandbox(ctx context.Context) error {
+	box, timeout, err := p.openSandbox()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, st.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if err := box.Reset(ctx); err != nil {
 		return err
@@ -65,14 +72,7 @@ func (p *program) resetSandbox(ctx context.Context) error {
 }
 
 func (p *program) serveSandbox(ctx context.Context, addr string, log bool) error {
-	if _, err := p.format(documentFormats); err != nil {
-		return err
-	}
-	st, err := p.settings()
-	if err != nil {
-		return err
-	}
-	box, err := p.sandbox()
+	box, timeout, err := p.openSandbox()
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (p *program) serveSandbox(ctx context.Context, addr string, log bool) error
 	if err != nil {
 		return fmt.Errorf("serve the sandbox: %w", err)
 	}
-	wait, cancel := context.WithTimeout(ctx, st.Timeout)
+	wait, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	secret, err := box.OperatorSecret(wait)
 	if err == nil {

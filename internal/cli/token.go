@@ -3,7 +3,7 @@ package cli
 import "github.com/spf13/cobra"
 
 func newToken(p *program) *cobra.Command {
-	cmd := group("token", "List, create, rotate and delete tokens",
+	cmd := newGroup("token", "List, create, rotate and delete tokens",
 		`A token is what a program logs in to Utho Cloud with. It has a name, and it may
 read, or read and write. Its secret is shown once, when it is created.`,
 		newTokenList(p), newTokenGet(p), newCreate(p), newRotate(p), newDelete(p), newRun(p))

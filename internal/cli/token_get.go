@@ -49,7 +49,7 @@ func (p *program) getToken(ctx context.Context, arg string) error {
 	var ambiguous *lifecycle.AmbiguousError
 	if errors.As(err, &ambiguous) {
 		return hintf(&linesError{err, describeAll(ambiguous.Tokens)}, "name one by its id: %s",
-			p.route.about([]string{lifecycle.Newest(ambiguous.Tokens).ID}, "token", "get"))
+			p.route.about([]string{newestOf(ambiguous.Tokens).ID}, "token", "get"))
 	}
 	if err != nil {
 		return err

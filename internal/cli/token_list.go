@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
@@ -134,7 +135,7 @@ func (p *program) writeTokens(f format, columns []column, tokens []utho.Token, v
 		_, err := p.out.Write([]byte(b.String()))
 		return err
 	}
-	options.Width = p.width()
+	options.Width, _, _ = term.GetSize(int(p.out.f.Fd())) // 0 if it is no terminal
 	return output.Table(p.boldFirstLine(!noHeaders), columns, tokens, options)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -20,31 +21,22 @@ type versionDoc struct {
 }
 
 // version is the release, or what the Go toolchain knows of another build.
-func (p *program) version() string {
-	if p.build.Version != "" {
-		return p.build.Version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "devel"
-}
+func (p *program) version() string { return p.versionDoc().Version }
 
 func (p *program) versionDoc() versionDoc {
-	d := versionDoc{
-		Version: p.version(), Commit: p.build.Commit, Date: p.build.Date,
-		Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	d := versionDoc{p.build.Version, p.build.Commit, p.build.Date, runtime.Version(), runtime.GOOS, runtime.GOARCH}
+	info, _ := debug.ReadBuildInfo()
+	if d.Version != "" || info == nil {
+		d.Version = firstOf(d.Version, "devel")
 		return d
 	}
+	d.Version = strings.Trim(firstOf(info.Main.Version, "devel"), "()")
 	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision" && d.Commit == "":
-			d.Commit = s.Value
-		case s.Key == "vcs.time" && d.Date == "":
-			d.Date = s.Value
+		switch s.Key {
+		case "vcs.revision":
+			d.Commit = firstOf(d.Commit, s.Value)
+		case "vcs.time":
+			d.Date = firstOf(d.Date, s.Value)
 		}
 	}
 	return d
