@@ -39,7 +39,8 @@ bash (needs the bash-completion package):
   utho completion bash > ~/.local/share/bash-completion/completions/utho
 
 zsh:
-  echo 'autoload -U compinit; compinit; source <(utho completion zsh)' >> ~/.zshrc
+  echo 'autoload -U compinit; compinit' >> ~/.zshrc
+  echo 'source <(utho completion zsh)' >> ~/.zshrc
 
 fish:
   mkdir -p ~/.config/fish/completions

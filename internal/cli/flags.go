@@ -91,7 +91,10 @@ func (f *timeoutFlag) String() string {
 
 func (f *timeoutFlag) Set(text string) error {
 	d, err := time.ParseDuration(text)
-	if err != nil || d <= 0 {
+	switch {
+	case text != "" && strings.Trim(text, "0123456789") == "":
+		return fmt.Errorf("%s: which unit? Write %ss for seconds", quoteText(text), text)
+	case err != nil || d <= 0:
 		return fmt.Errorf("%s must be a duration above 0 with its unit, such as 30s or 2m", quoteText(text))
 	}
 	*f = timeoutFlag(d)
@@ -174,14 +177,14 @@ func exactArg(what string) cobra.PositionalArgs {
 			return nil
 		}
 		example, _, _ := strings.Cut(strings.TrimSpace(cmd.Example), "\n")
+		hint := "for example: " + example
 		if len(args) == 0 {
-			return hintf(usagef("%s needs %s", cmd.CommandPath(), what), "for example: %s", example)
+			return helped(cmd, usagef("%s needs %s", cmd.CommandPath(), what), hint)
 		}
-		err := usagef("%s takes %s and no more", cmd.CommandPath(), what)
-		if name := strings.Join(args, " "); strings.Contains(cmd.Use, "NAME") && repeatable(args...) {
-			return hintf(err, "if it is one name with spaces, quote it: %s %s", cmd.CommandPath(), quote(name))
+		if strings.Contains(cmd.Use, "NAME") && repeatable(args...) {
+			hint = "if it is one name with spaces, quote it: " + cmd.CommandPath() + " " + quote(strings.Join(args, " "))
 		}
-		return hintf(err, "for example: %s", example)
+		return helped(cmd, usagef("%s takes %s and no more", cmd.CommandPath(), what), hint)
 	}
 }
 
@@ -189,9 +192,5 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	err := usagef("%s takes no arguments", cmd.CommandPath())
-	if hint := argumentHint(cmd, args[0]); hint != "" {
-		return hintf(err, "%s", hint)
-	}
-	return hintf(err, "see %s --help", cmd.CommandPath())
+	return helped(cmd, usagef("%s takes no arguments", cmd.CommandPath()), argumentHint(cmd, args[0]))
 }

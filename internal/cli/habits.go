@@ -108,21 +108,22 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if !looksLikeCommand(args[0]) {
-		err := usagef("%s has no such command", cmd.CommandPath())
-		if hint := argumentHint(cmd, args[0]); hint != "" {
-			return hintf(err, "%s", hint)
-		}
-		return hintf(err, "see %s --help", cmd.CommandPath())
+		return helped(cmd, usagef("%s has no such command", cmd.CommandPath()), argumentHint(cmd, args[0]))
 	}
-	err := usagef("%s has no command %q", cmd.CommandPath(), args[0])
-	if hint := insteadOf(cmd, args); hint != "" {
-		return hintf(err, "%s", hint)
-	}
+	hint := insteadOf(cmd, args)
 	cmd.SuggestionsMinimumDistance = 2
-	if names := cmd.SuggestionsFor(args[0]); len(names) > 0 {
-		return hintf(err, "did you mean %s %s?", cmd.CommandPath(), strings.Join(names, " or "))
+	if names := cmd.SuggestionsFor(args[0]); hint == "" && len(names) > 0 {
+		hint = "did you mean " + cmd.CommandPath() + " " + strings.Join(names, " or ") + "?"
 	}
-	return hintf(err, "see %s --help", cmd.CommandPath())
+	return helped(cmd, usagef("%s has no command %q", cmd.CommandPath(), args[0]), hint)
+}
+
+// helped adds a hint, or the way to the help of the command if there is none.
+func helped(cmd *cobra.Command, err error, hint string) error {
+	if hint == "" {
+		hint = "see " + cmd.CommandPath() + " --help"
+	}
+	return hintf(err, "%s", hint)
 }
 
 // looksLikeCommand reports whether a word can be repeated in an error: anything else may
@@ -193,26 +194,26 @@ func (p *program) flagError(cmd *cobra.Command, err error) error {
 	if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 {
 		return noSuchCommand(cmd, args) // utho create ci --scope write
 	}
-	called := cmd.CommandPath()
 	var unknown *pflag.NotExistError
 	var bad *pflag.InvalidValueError
 	var bare *pflag.ValueRequiredError
+	hint := ""
 	switch {
 	case errors.As(err, &unknown):
 		return unknownFlag(cmd, unknown)
 	case errors.As(err, &bad) && bad.GetFlag().Value.Type() == "bool":
 		err = usagef("--%s takes no value", bad.GetFlag().Name)
 		if bad.GetFlag().Name == "with-token" {
-			return hintf(err, "pipe the token: utho login --with-token < FILE")
+			hint = "pipe the token: utho login --with-token < FILE"
 		}
 	case errors.As(err, &bad):
-		return badValue(cmd, bad)
+		err = usagef("--%s: %w", bad.GetFlag().Name, bad.Unwrap())
 	case errors.As(err, &bare):
 		err = usagef("--%s needs a value", bare.GetFlag().Name)
 	case errors.As(err, new(*pflag.InvalidSyntaxError)):
 		err = usagef("there is a flag without a name")
 	}
-	return hintf(&usageError{err}, "see %s --help", called)
+	return helped(cmd, &usageError{err}, hint)
 }
 
 func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
@@ -223,18 +224,19 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 			name, shown = short, "-"+short
 		}
 	}
-	err := usagef("%s has no flag %s", cmd.CommandPath(), shown)
-	if hint := flagHint(cmd, name); hint != "" {
-		return hintf(err, "%s", hint)
+	hint := flagHint(cmd, name)
+	if hint == "" && len(name) > 2 {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			// cobra knows what differs little from the name of a command.
+			var c cobra.Command
+			c.SuggestionsMinimumDistance = 2
+			c.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+			if hint == "" && len(c.SuggestionsFor(name)) > 0 {
+				hint = "did you mean --" + f.Name + "?"
+			}
+		})
 	}
-	if len(name) > 2 {
-		var flags []string
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, f.Name) })
-		if names := similar(name, flags); len(names) > 0 {
-			return hintf(err, "did you mean --%s?", strings.Join(names, " or --"))
-		}
-	}
-	return hintf(err, "see %s --help", cmd.CommandPath())
+	return helped(cmd, usagef("%s has no flag %s", cmd.CommandPath(), shown), hint)
 }
 
 // flagHint is what to type on this command in the place of a flag of other tools.
@@ -254,25 +256,4 @@ func flagHint(cmd *cobra.Command, name string) string {
 		return "it is an argument: " + cmd.CommandPath() + " NAME"
 	}
 	return ""
-}
-
-// similar are the words that differ little from one, as cobra finds commands.
-func similar(word string, among []string) []string {
-	var c cobra.Command
-	c.SuggestionsMinimumDistance = 2
-	for _, name := range among {
-		c.AddCommand(&cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}})
-	}
-	return c.SuggestionsFor(word)
-}
-
-func badValue(cmd *cobra.Command, bad *pflag.InvalidValueError) error {
-	name, value := bad.GetFlag().Name, bad.GetValue()
-	err := usagef("--%s: %w", name, bad.Unwrap())
-	if f, ok := bad.GetFlag().Value.(*timeoutFlag); ok && value != "" && strings.Trim(value, "0123456789") == "" {
-		return hintf(err, "which unit? for seconds, write --%s %ss", name, value)
-	} else if ok {
-		return hintf(err, "it is %s unless you say otherwise", f)
-	}
-	return hintf(err, "see %s --help", cmd.CommandPath())
 }

@@ -98,7 +98,13 @@ func (p *program) writeHelp(cmd *cobra.Command) error {
 	if about == "" {
 		about = cmd.Short + "."
 	}
-	fmt.Fprintf(&b, "%s\n\nUsage:\n  %s\n", about, useLine(cmd))
+	for paragraph := range strings.SplitSeq(about, "\n\n") {
+		if !strings.HasPrefix(paragraph, " ") && !strings.Contains(paragraph, "\n ") {
+			paragraph = wrap(paragraph, 0) // lines with a blank in front are commands
+		}
+		b.WriteString(paragraph + "\n\n")
+	}
+	fmt.Fprintf(&b, "Usage:\n  %s\n", useLine(cmd))
 	if len(cmd.Aliases) > 0 {
 		fmt.Fprintf(&b, "\nAliases: %s\n", strings.Join(cmd.Aliases, ", "))
 	}

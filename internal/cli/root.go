@@ -27,8 +27,8 @@ func newRoot(p *program) *cobra.Command {
 		Short: "Manage the API tokens of Utho Cloud",
 		Long: `utho lists, creates, rotates and deletes the API tokens of Utho Cloud.
 
-Try it without an account:  utho -p sandbox token list
-Log in:                     utho login`,
+  utho -p sandbox token list   try it without an account
+  utho login                   log in`,
 		Args:              noSuchCommand,
 		SilenceErrors:     true,
 		SilenceUsage:      true,

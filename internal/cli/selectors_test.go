@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+func sample() *utho.TokenList {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	return &utho.TokenList{ServerTime: now, Tokens: []utho.Token{
+		{ID: "1", Name: "ci-a/b", Scope: utho.ScopeWrite, CreatedAt: ago(100 * 24 * time.Hour)},
+		{ID: "2", Name: "ci.expires-20261123T1200Z", Scope: utho.ScopeReadOnly, CreatedAt: ago(24 * time.Hour)}, // now
+		{ID: "3", Name: "ci.expires-20261130T1200Z", Scope: utho.ScopeReadOnly, CreatedAt: ago(time.Hour)},      // in 7 days
+		{ID: "4", Name: "db.expires-20261130T1201Z", Scope: utho.ScopeWrite},                                    // undated
+		{ID: "5", Name: "ci", Scope: utho.ScopeWrite, CreatedAt: ago(30 * 24 * time.Hour)},
+	}}
+}
+
+func TestSelectors(t *testing.T) {
+	t.Parallel()
+	day := 24 * time.Hour
+	for _, row := range []struct {
+		s    selectors
+		want string
+	}{
+		{selectors{}, "1 2 3 4 5"},
+		{selectors{name: "ci*"}, "1 2 3 5"},
+		{selectors{name: "ci"}, "5"},
+		{selectors{name: "[!c]*"}, "4"},
+		{selectors{scope: utho.ScopeWrite}, "1 4 5"},
+		{selectors{older: 30 * day}, "1"}, // exactly 30 days is not older
+		{selectors{newer: 30 * day}, "2 3"},
+		{selectors{older: time.Hour, newer: 31 * day}, "2 5"},
+		{selectors{expired: true}, "2"},
+		{selectors{within: 7 * day}, "3"},
+		{selectors{within: 8 * day}, "3 4"},
+		{selectors{within: 7 * day, expired: true}, ""},
+		{selectors{withoutExpiry: true}, "1 5"},
+		{selectors{withoutExpiry: true, except: []string{"1"}}, "5"},
+		{selectors{except: []string{"ci", "db"}}, "1 2 3"},
+	} {
+		chosen, err := row.s.choose(sample())
+		var ids []string
+		for _, token := range chosen {
+			ids = append(ids, token.ID)
+		}
+		if got := strings.Join(ids, " "); err != nil || got != row.want {
+			t.Errorf("%+v chooses %q, want %q; %v", row.s, got, row.want, err)
+		}
+	}
+	missing := selectors{except: []string{"nosuch"}}
+	if _, err := missing.choose(sample()); !errors.As(err, new(*lifecycle.NotFoundError)) {
+		t.Errorf("--except of a missing token: %v", err)
+	}
+}
+
+// Shells know [!a], path.Match only [^a]; a slash is a letter like any other.
+func TestGlob(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"ci-*", "ci-a/b", true}, {"ci?b", "ci/b", true}, {"[!a]*", "b", true}, {"[!a]*", "a", false}, {"[^a]*", "a", false},
+		{`\[!a]`, "[!a]", true}, {"[a!]", "!", true}, {"[!/]", "/", false}, {"x[!", "x", false},
+	} {
+		if got := glob(row.pattern, row.name); got != row.want {
+			t.Errorf("glob(%q, %q) = %v", row.pattern, row.name, got)
+		}
+	}
+}
+
+// An order and its reverse hold the same tokens; what has no value is last in both.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]string{
+		"": "1 2 3 4 5", "id": "1 2 3 4 5", "-id": "5 4 3 2 1", "name": "5 1 2 3 4", "scope": "2 3 1 4 5", "Created_At": "1 5 2 3 4",
+		"-created": "3 2 5 1 4", "age": "3 2 5 1 4", "-age": "1 5 2 3 4", "expires": "2 3 4 1 5", "-expires_at": "4 3 2 1 5",
+	} {
+		compare, err := order(key)
+		if err != nil {
+			t.Errorf("order %q: %v", key, err)
+			continue
+		}
+		tokens := sample().Tokens
+		if compare != nil {
+			slices.SortStableFunc(tokens, compare)
+		}
+		var ids []string
+		for _, token := range tokens {
+			ids = append(ids, token.ID)
+		}
+		if got := strings.Join(ids, " "); got != want {
+			t.Errorf("order %q: %s, want %s", key, got, want)
+		}
+	}
+	if _, err := order("size"); err == nil {
+		t.Error("there is an order by size")
+	}
+	ids := []string{"b", "10", "9", "a", "100000000000000000000", "1", "99999999999999999999", "010"}
+	slices.SortFunc(ids, compareIDs)
+	if got := strings.Join(ids, " "); got != "1 9 10 010 99999999999999999999 100000000000000000000 a b" {
+		t.Errorf("the order of ids is %s", got)
+	}
+}
+
+// A token is offered once: by its name if that means it and a shell takes it, else by
+// its id. --columns offers what is not there yet.
+func TestOffers(t *testing.T) {
+	t.Parallel()
+	list := sample()
+	list.Tokens = append(list.Tokens, utho.Token{ID: "6", Name: "ci", Scope: utho.ScopeWrite}, utho.Token{ID: "7", Name: "-rf"}, utho.Token{ID: "8", Name: "9"})
+	for _, row := range []struct{ args, typed, want string }{
+		{"", "", "1 ci.expires-20261123T1200Z ci.expires-20261130T1200Z db.expires-20261130T1201Z 5 6 7 8"},
+		{"", "db", "db.expires-20261130T1201Z"},
+		{"", "4", "4"},
+		{"4 6", "", "1 ci.expires-20261123T1200Z ci.expires-20261130T1200Z 5 7 8"},
+	} {
+		var got []string
+		for _, offer := range offers(list, strings.Fields(row.args), row.typed) {
+			word, _, _ := strings.Cut(offer, "\t")
+			got = append(got, word)
+		}
+		if strings.Join(got, " ") != row.want {
+			t.Errorf("%q behind %q offers %q, want %s", row.typed, row.args, got, row.want)
+		}
+	}
+	if got, _ := completeColumns(nil, nil, "name,id,"); strings.Join(got, " ") != "name,id,scope name,id,created name,id,action name,id,age name,id,expires" {
+		t.Errorf("--columns name,id, offers %q", got)
+	}
+}
