@@ -94,11 +94,7 @@ func (p *program) writeText(text string) error {
 
 func (p *program) writeHelp(cmd *cobra.Command) error {
 	var b strings.Builder
-	about := cmd.Long
-	if about == "" {
-		about = cmd.Short + "."
-	}
-	for paragraph := range strings.SplitSeq(about, "\n\n") {
+	for paragraph := range strings.SplitSeq(firstOf(cmd.Long, cmd.Short+"."), "\n\n") {
 		if !strings.HasPrefix(paragraph, " ") && !strings.Contains(paragraph, "\n ") {
 			paragraph = wrap(paragraph, 0) // lines with a blank in front are commands
 		}
@@ -112,25 +108,24 @@ func (p *program) writeHelp(cmd *cobra.Command) error {
 	switch {
 	case cmd == root:
 		for _, g := range root.Groups() {
-			section(&b, g.Title, subcommands(root, g.ID))
+			section(&b, g.Title+"\n", subcommands(root, g.ID))
 		}
 	case cmd.HasSubCommands():
-		section(&b, "Commands:", subcommands(cmd, ""))
+		section(&b, "Commands:\n", subcommands(cmd, ""))
 	}
 	if cmd.Example != "" {
 		fmt.Fprintf(&b, "\nExamples:\n%s\n", cmd.Example)
 	}
-	flags := cmd.LocalNonPersistentFlags()
+	flags := flagRows(cmd.LocalNonPersistentFlags())
 	if cmd == root {
-		section(&b, "Flags:", append(flagRows(root.PersistentFlags()), flagRows(flags)...))
-	} else {
-		section(&b, "Flags:", flagRows(flags))
+		flags = append(flagRows(root.PersistentFlags()), flags...)
 	}
-	if formats := formatsOf(cmd.CommandPath()); formats != nil && cmd != root {
+	section(&b, "Flags:\n", flags)
+	if formats := formatsOf(cmd.CommandPath()); formats != nil {
 		fmt.Fprintf(&b, "\nFormats: -o %s\n", join(formats))
 	}
 	if cmd == root {
-		section(&b, "Topics, for utho help TOPIC:", topicRows())
+		section(&b, "Topics, for utho help TOPIC:\n", topicRows())
 		b.WriteString("\n" + wrap("Environment: UTHO_API_KEY is the token, UTHO_PROFILE the profile, UTHO_API_URL the address; all are in utho help environment.", 0) +
 			"\n\nDocs: " + docsURL + "\n")
 	} else {
@@ -208,20 +203,11 @@ func section(b *strings.Builder, title string, rows [][2]string) {
 	}
 	left := 0
 	for _, r := range rows {
-		if len(r[0]) <= 30 {
-			left = max(left, len(r[0]))
-		}
+		left = max(left, len(r[0]))
 	}
-	b.WriteByte('\n')
-	if title != "" {
-		b.WriteString(title + "\n")
-	}
+	b.WriteString("\n" + title)
 	for _, r := range rows {
-		first := fmt.Sprintf("  %-*s  ", left, r[0])
-		if len(r[0]) > left {
-			first += "\n" + strings.Repeat(" ", left+4)
-		}
-		b.WriteString(first + wrap(r[1], left+4) + "\n")
+		fmt.Fprintf(b, "  %-*s  %s\n", left, r[0], wrap(r[1], left+4))
 	}
 }
 
@@ -296,7 +282,7 @@ func number(n int) string { return fmt.Sprint(n) }
 
 func formatsTopic(root *cobra.Command) string {
 	var b strings.Builder
-	section(&b, "Commands:", commandFormats(root))
+	section(&b, "Commands:\n", commandFormats(root))
 	return page("-o chooses the format; UTHO_OUTPUT and defaults.output of the configuration set it for all commands but token create and token rotate, "+
 		"which print the bare secret.", [][2]string{
 		{string(formatTable), "the default: columns, or lines of NAME: value"},
@@ -336,24 +322,17 @@ func expiryTopic(*cobra.Command) string {
 
 func destinationsTopic(*cobra.Command) string {
 	return page("--to sends a new secret elsewhere than to stdout. It may be repeated. Everything is checked before anything is created; if one fails, "+
-		"the others are restored and the token is deleted.", destinationForms(),
-		wrap("~/ is expanded; the last # separates NAME. For a pipe or a variable in a command, write exec:sh -c '…'. "+
-			"Order: file, env, profile and k8s, then exec, then "+deliver.KindStdout.String()+".", 0),
-		"For example:\n  utho token create ci --to env:.env#UTHO_API_KEY\n  utho token rotate ci --to 'exec:gh secret set UTHO_API_KEY'")
-}
-
-func optionsTopic(root *cobra.Command) string {
-	return page("Every command has these flags.", flagRows(root.PersistentFlags()))
-}
-
-// destinationForms are the kinds of --to, and what each does.
-func destinationForms() [][2]string {
-	return [][2]string{
-		{deliver.KindStdout.String(), "print it; the default"},
+		"the others are restored and the token is deleted.", [][2]string{
 		{deliver.KindFile.String() + ":PATH", "a new file that only you can read (0600); rotate replaces a regular file and keeps its owner, group and mode"},
 		{deliver.KindEnv.String() + ":PATH#NAME", "a line of a dotenv file; NAME is " + deliver.DefaultVariable + " if left out"},
 		{deliver.KindProfile.String() + ":NAME", "a new profile of utho, with the active one's URL and store"},
 		{deliver.KindKubernetes.String() + ":[NAMESPACE/]SECRET#KEY", "a key of a Kubernetes Secret, through kubectl and its current context"},
 		{deliver.KindExec.String() + ":COMMAND", "the stdin of a command, without a newline; no shell runs it"},
-	}
+		{deliver.KindStdout.String(), "printed; the default"},
+	}, wrap("They are served in this order. ~/ is expanded; the last # separates NAME. For a pipe or a variable in a command, write exec:sh -c '…'.", 0),
+		"For example:\n  utho token create ci --to env:.env#UTHO_API_KEY\n  utho token rotate ci --to 'exec:gh secret set UTHO_API_KEY'")
+}
+
+func optionsTopic(root *cobra.Command) string {
+	return page("Every command has these flags.", flagRows(root.PersistentFlags()))
 }
