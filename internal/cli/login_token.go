@@ -83,7 +83,7 @@ func (p *program) importToken(from string) (string, error) {
 	var found auth.Import
 	var err error
 	if from == "auto" {
-		found, err = auth.FindImport()
+		found, err = auth.FindImport(os.Getenv)
 	} else {
 		if rest, ok := strings.CutPrefix(from, "~/"); ok { // no shell expands it behind the equals sign
 			if home, homeErr := os.UserHomeDir(); homeErr == nil {
@@ -101,9 +101,6 @@ func (p *program) importToken(from string) (string, error) {
 		return "", fmt.Errorf("import: %w", err)
 	}
 	p.console.note("found the token of %s in %s; that file still holds it", found.Tool, found.Path)
-	for _, n := range found.Notes {
-		p.console.note("%s", n)
-	}
 	if found.Open {
 		p.console.warn("others can read %s; fix it with: chmod 600 %s", found.Path, quote(found.Path))
 	}

@@ -75,9 +75,11 @@ func (o *ownSecret) holds(ctx context.Context, sum [32]byte) (string, error) {
 // active one.
 type profileSecret struct {
 	p       *program
+	book    *profiles.Book
 	profile config.Profile
 	ref     auth.Ref
-	added   *profiles.Added // once it may be there
+	undo    func(context.Context) error // nil until it was added
+	failed  error
 }
 
 func (p *program) newProfileSecret(s *session, name string) (*profileSecret, error) {
@@ -85,7 +87,11 @@ func (p *program) newProfileSecret(s *session, name string) (*profileSecret, err
 	if err != nil {
 		return nil, err
 	}
-	return &profileSecret{p: p, profile: profile, ref: auth.Ref{Profile: name, Origin: s.origin}}, nil
+	book, err := p.book()
+	if err != nil {
+		return nil, err
+	}
+	return &profileSecret{p: p, book: book, profile: profile, ref: auth.Ref{Profile: name, Origin: s.origin}}, nil
 }
 
 func (d *profileSecret) String() string { return "profile:" + d.profile.Name }
@@ -93,31 +99,38 @@ func (d *profileSecret) Place() string  { return d.String() }
 func (d *profileSecret) Close() error   { return nil }
 
 func (d *profileSecret) Prepare(ctx context.Context) error {
-	book, err := d.p.book()
-	if err != nil {
-		return err
-	}
-	err = book.CheckAdd(ctx, d.profile, d.ref)
-	if errors.As(err, new(*profiles.TakenError)) {
+	err := d.book.CheckAdd(ctx, d.profile, d.ref)
+	if errors.Is(err, profiles.ErrTaken) {
 		return hintf(err, "choose another name, or first: %s", route{profile: d.profile.Name}.command("logout"))
 	}
 	return err
 }
 
 func (d *profileSecret) Deliver(ctx context.Context, t deliver.Token) error {
-	book, err := d.p.book()
-	if err != nil {
-		return err
+	d.undo, d.failed = d.book.Add(ctx, d.profile, d.ref, itemOf(t.ID, t.Name, t.Secret))
+	return d.failed
+}
+
+// Undo removes the profile again. A delivery that failed has done so itself, or says what
+// the profile holds.
+func (d *profileSecret) Undo(ctx context.Context) error {
+	switch {
+	case holdsNew(d.failed):
+		return d.failed
+	case d.undo == nil:
+		return nil
 	}
-	d.added, err = book.Add(ctx, d.profile, d.ref, itemOf(t.ID, t.Name, t.Secret))
+	err := d.undo(ctx)
+	if errors.Is(err, profiles.ErrChanged) {
+		return deliver.ErrKept
+	}
 	return err
 }
 
-func (d *profileSecret) Undo(ctx context.Context) error {
-	if d.added == nil {
-		return nil
-	}
-	return d.added.Undo(ctx)
+// holdsNew reports whether a change of a profile that failed may have left the new secret.
+func holdsNew(err error) bool {
+	var state *profiles.StateError
+	return errors.As(err, &state) && (state.Holds == profiles.HoldsNew || state.Holds == profiles.HoldsUnknown)
 }
 
 func (d *profileSecret) Holds(ctx context.Context, sum [32]byte) (string, error) {
@@ -228,7 +241,7 @@ func (l *loginSecret) Deliver(ctx context.Context, i lifecycle.Issued) error {
 // Undo has nothing to do: a save that failed has restored the profile, or says that it is
 // not known to have.
 func (l *loginSecret) Undo(context.Context) lifecycle.Undone {
-	if errors.As(l.failed, new(*auth.NotKnownError)) {
+	if holdsNew(l.failed) {
 		return lifecycle.Undone{Unknown: []lifecycle.PlaceError{{Place: l.Places()[0], Err: l.failed}}}
 	}
 	return lifecycle.Undone{Restored: l.Places()}

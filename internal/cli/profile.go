@@ -186,7 +186,7 @@ func (p *program) useProfile(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = config.Update(ctx, paths, func(e *config.Edit) error { return e.SetCurrent(profile.Name) })
+	err = config.Update(ctx, paths, func(e *config.Edit) error { return e.SetCurrent(profile.Name) })
 	if errors.Is(err, config.ErrNoProfile) { // removed meanwhile
 		return noProfile(name)
 	}

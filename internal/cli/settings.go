@@ -2,7 +2,9 @@ package cli
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/spf13/pflag"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/profiles"
 	"github.com/utho/utho-cli/internal/sandbox"
+	"github.com/utho/utho-cli/pkg/utho"
 )
 
 // globals are the flags that every command has.
@@ -28,7 +31,7 @@ type environment struct {
 }
 
 // paths are the folders of the configuration and the state.
-func (p *program) paths() (config.Paths, error) { return config.Locate() }
+func (p *program) paths() (config.Paths, error) { return config.Locate(os.Getenv, runtime.GOOS) }
 
 // state is the folder of what utho can do without: the sandbox, records of rotations.
 func (p *program) state() (string, error) {
@@ -117,7 +120,9 @@ func (p *program) book() (*profiles.Book, error) {
 		return nil, err
 	}
 	return &profiles.Book{
-		Paths: paths,
+		Paths:      paths,
+		DefaultURL: utho.DefaultBaseURL,
+		Warn:       func(text string) { p.console.warn("%s", text) },
 		Store: func(kind string) auth.Store {
 			s, _ := p.store(kind) // fails only without paths
 			return s
