@@ -165,25 +165,25 @@ func (c *Client) cause(err error, sent bool) error {
 		return proxy
 	}
 	text := networkWords(err)
+	if text == "" && (c.hooked && sent) {
+		return errNotHTTP // the words of net/http can quote the answer, which may be that to a create
+	}
+	ownWords := text == ""
+	if ownWords {
+		text = err.Error()
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" && c.proxy != nil {
-		if text == "" {
-			text = op.Err.Error()
-		}
 		return &ProxyError{Proxy: c.proxy.shown, Variable: c.proxy.variable, Err: &networkError{text, err}}
 	}
 	switch {
-	case !sent && text != "":
-		return &networkError{c.redact("no connection to " + c.base.Host + ": " + text), err}
 	case !sent:
-		return c.redactErr(fmt.Errorf("no connection to %s: %w", c.base.Host, err))
+		text = "no connection to " + c.base.Host + ": " + text
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &networkError{"the connection broke off before the answer was complete", err}
-	case text != "":
-		return &networkError{"the connection broke: " + text, err}
-	case c.hooked: // the words of net/http can quote the answer, which may be that to a create
-		return errNotHTTP
+		text = "the connection broke off before the answer was complete"
+	case !ownWords:
+		text = "the connection broke: " + text
 	}
-	return c.redactErr(err) // another transport's own words
+	return &networkError{clip(c.redact(text), maxMessage), err}
 }
 
 // networkWords gives the words for an error of the network, empty if it is none.
@@ -196,7 +196,7 @@ func networkWords(err error) string {
 			return "looking up the name timed out"
 		}
 		// It can name the resolver's connection, ahead of what happened.
-		return "looking up the name failed: " + dns.Err[strings.LastIndex(dns.Err, ": ")+1:]
+		return "looking up the name failed: " + strings.TrimSpace(dns.Err[strings.LastIndexByte(dns.Err, ':')+1:])
 	}
 	if errno, ok := errors.AsType[syscall.Errno](err); ok && !errno.Timeout() {
 		return errno.Error()
@@ -207,8 +207,14 @@ func networkWords(err error) string {
 	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return cert.Error()
 	}
+	if tlsErr, ok := errors.AsType[tls.RecordHeaderError](err); ok && string(tlsErr.RecordHeader[:]) == "HTTP/" {
+		return "the server speaks http, not https"
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Err.Error()
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "it was closed"
 	}
 	return ""
 }
