@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,8 +80,7 @@ func (v value) quote(redact func(string) string) string {
 
 // words gives the text of a message: nothing for what PHP takes for nothing.
 func (v value) words() string {
-	switch v.text {
-	case "null", "false", "[]", "{}", "0":
+	if v.kind != '"' && slices.Contains([]string{"null", "false", "[]", "{}", "0"}, v.text) {
 		return ""
 	}
 	return v.text
