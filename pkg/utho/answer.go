@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // maxBody bounds an answer, in bytes after decompression.
@@ -24,7 +22,7 @@ var (
 	errTruncated = errors.New("the answer ends in the middle of its JSON")
 	errWebPage   = errors.New("a web page came back instead of JSON")
 	errSeveral   = errors.New("the answer holds several answers")
-	errNoReason  = errors.New("the service refuses without saying why")
+	errNotHTTP   = errors.New("the answer cannot be read as HTTP")
 )
 
 // answer is what came back.
@@ -32,21 +30,20 @@ type answer struct {
 	status int
 	header http.Header
 	url    string // of the last request, without its query and secrets
-	page   bool   // the headers call it a web page
 	body   []byte // what could be read of it
 	err    error  // why that is not all; nil if it is
 }
 
-// readAnswer reads a whole answer. ctx ends it whatever the body is, since its end closes what is
-// read: not every body ends by itself when its request does.
+// readAnswer reads a whole answer. Its end closes what is read when ctx ends: not every body ends
+// by itself when its request does.
 func readAnswer(ctx context.Context, resp *http.Response, url string) *answer {
 	url, _, _ = strings.Cut(url, "?")
 	a := &answer{status: resp.StatusCode, header: resp.Header, url: url}
-	a.page = strings.Contains(strings.ToLower(resp.Header.Get("Content-Type")), "text/html")
 	closeBody := func() { _ = resp.Body.Close() } // the answer has been read, or given up
 	defer closeBody()
 	switch {
 	case a.status == http.StatusSwitchingProtocols: // what follows is no body and has no end
+		a.err = errNotHTTP
 		return a
 	case resp.ContentLength > maxBody:
 		a.err = errTooLarge
@@ -54,25 +51,14 @@ func readAnswer(ctx context.Context, resp *http.Response, url string) *answer {
 	}
 	defer context.AfterFunc(ctx, closeBody)()
 	var b bytes.Buffer
-	if n := resp.ContentLength; n > 0 {
-		b.Grow(int(min(n, 1<<20)) + bytes.MinRead)
-	}
+	b.Grow(int(min(max(resp.ContentLength, 0), 1<<20)) + bytes.MinRead)
 	n, err := b.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
-	if a.err = err; n > maxBody {
-		a.err = errTooLarge
-		return a
+	if a.body, a.err = b.Bytes(), err; n > maxBody {
+		a.body, a.err = nil, errTooLarge
+	} else if err != nil && ctx.Err() != nil {
+		a.err = ctx.Err()
 	}
-	a.body = b.Bytes()
 	return a
-}
-
-// date is the service's clock when it answered, the zero time if it did not say.
-func (a *answer) date() time.Time {
-	date, err := http.ParseTime(a.header.Get("Date"))
-	if err != nil {
-		return time.Time{}
-	}
-	return date
 }
 
 // object is a JSON object in an answer: {"status":…,"message":…, and what was asked for}.
@@ -91,210 +77,120 @@ func (o *object) has(names ...string) bool {
 	return false
 }
 
-// find looks for the object in an answer that has the member key, or, without one, that says how
-// it went.
+// find looks for the object in an answer that has the member key, or, without one, that says how it
+// went.
 //
-// Warnings of PHP may stand before the JSON, braces and brackets among them, and anything may
-// follow it. Several objects that could be the answer are an error, since one of them is not. An
-// object that breaks off is no answer, and neither is anything in it. The result has no members if
-// there is JSON, but nothing that answers have.
+// Warnings of PHP may stand before the JSON, braces and brackets among them, and anything may follow
+// it. Several objects that could be the answer are an error, since one of them is not. An object that
+// breaks off is no answer, and neither is anything in it. The result has no members if there is JSON,
+// but nothing that answers have.
 func (a *answer) find(key string) (*object, error) {
 	body := bytes.TrimLeft(bytes.TrimPrefix(a.body, []byte("\ufeff")), " \t\r\n")
-	if len(body) == 0 {
+	start := strings.ToLower(string(body[:min(len(body), len("<!doctype"))]))
+	switch {
+	case start == "":
 		return nil, errEmpty
+	case strings.HasPrefix(start, "<html"), start == "<!doctype": // scripts in a page can hold JSON
+		return nil, errWebPage
 	}
-	for _, tag := range []string{"<!doctype", "<html"} { // scripts in a page can hold JSON
-		if len(body) >= len(tag) && strings.EqualFold(string(body[:len(tag)]), tag) {
-			return nil, errWebPage
-		}
-	}
-	objects, other, cut := a.objects(body, key)
+	objects, other := objectsIn(body, key)
 	for _, names := range [][]string{{key}, {"status"}, {"message", "error", "errors", "errorcode"}} {
-		var found []*object
+		var found *object
 		for _, o := range objects {
-			if o.has(names...) {
-				found = append(found, o)
+			switch {
+			case !o.has(names...):
+			case found != nil:
+				return nil, errSeveral
+			default:
+				found = o
 			}
 		}
-		switch {
-		case len(found) > 1:
-			return nil, errSeveral
-		case len(found) == 1:
-			return found[0], found[0].err
+		if found != nil {
+			return found, found.err
 		}
 	}
 	switch {
-	case cut:
-		return nil, errTruncated
-	case body[0] == '<' || a.page:
+	case other == nil || other == errTruncated:
+		return &object{}, other
+	case start[0] == '<' || strings.Contains(strings.ToLower(a.header.Get("Content-Type")), "text/html"):
 		return nil, errWebPage
-	case other:
-		return &object{}, nil
 	}
 	return nil, errNoJSON
 }
 
-// objects gives the objects in body that have members of an answer. other reports whether there
-// was JSON without them, cut whether the body ends in the middle of one.
-func (a *answer) objects(body []byte, key string) (found []*object, other, cut bool) {
+// objectsIn gives the objects in body that have members of an answer. other says what else there
+// is: nil for JSON that is no answer, errTruncated for some that ends with the body.
+func objectsIn(body []byte, key string) (found []*object, other error) {
+	other = errNoJSON
 	// Each brace in front of the JSON may be its start. The work for those that are not is bounded.
 	for work, bound := 0, 4*len(body)+1024; work <= bound; {
 		i := bytes.IndexAny(body, "{[")
 		if i < 0 {
-			return found, other, cut
+			break
 		}
 		body = body[i:]
 		o, size := readObject(body)
-		work += size
 		known := o.has("status", "message", "error", "errors", "errorcode", "api", "apikey", "user", key)
-		cut = o.err == errTruncated
-		switch {
-		case known:
+		if known {
 			found = append(found, o)
-		case o.err == nil:
-			other = true
 		}
 		switch {
-		case o.err == nil:
-			body = body[size:]
-		case known, cut && len(o.members) > 0:
-			return found, other, cut
-		default:
+		case o.err != nil && known:
+			return found, o.err
+		case o.err == errTruncated && len(o.members) > 0:
+			return found, o.err
+		case o.err != nil:
 			body = body[1:]
+		default:
+			body = body[size:]
 		}
+		if other != nil && o.err != errBroken {
+			other = o.err
+		}
+		work += size
 	}
-	return found, other, cut
+	return found, other
 }
 
-// readObject reads the object or array at the start of b, of which size bytes were looked at. Of
-// an array only its end is of interest.
+// readObject reads the object or array at the start of b, of which it looks at size bytes. Of an
+// array only the end is of interest.
 func readObject(b []byte) (o *object, size int) {
-	o = &object{}
+	o = &object{members: map[string]json.RawMessage{}}
 	dec := json.NewDecoder(bytes.NewReader(b))
-	var skip json.RawMessage
+	var err error
 	if b[0] == '[' {
-		return o, o.end(dec, dec.Decode(&skip), len(b))
-	}
-	o.members = map[string]json.RawMessage{}
-	_, err := dec.Token()
-	for err == nil && dec.More() {
-		var name json.Token
-		if name, err = dec.Token(); err != nil {
-			break
+		var skip json.RawMessage
+		err = dec.Decode(&skip)
+	} else {
+		for _, err = dec.Token(); err == nil && dec.More(); {
+			var name json.Token
+			if name, err = dec.Token(); err != nil {
+				break
+			}
+			key := fmt.Sprint(name)
+			before, twice := o.members[key]
+			o.members[key] = nil
+			var value json.RawMessage
+			if err = dec.Decode(&value); twice && !bytes.Equal(before, value) && o.twice == "" {
+				o.twice = key
+			}
+			o.members[key] = value
 		}
-		key, _ := name.(string) // encoding/json has no other names
-		before, twice := o.members[key]
-		o.members[key] = nil
-		var value json.RawMessage
-		if err = dec.Decode(&value); err != nil {
-			break
+		if err == nil {
+			_, err = dec.Token()
 		}
-		if twice && !bytes.Equal(before, value) && o.twice == "" {
-			o.twice = key
-		}
-		o.members[key] = value
 	}
-	if err == nil {
-		_, err = dec.Token()
-	}
-	return o, o.end(dec, err, len(b))
-}
-
-// end says how reading an object ended, and how many of n bytes were looked at.
-func (o *object) end(dec *json.Decoder, err error, n int) int {
+	syntax, ok := errors.AsType[*json.SyntaxError](err)
 	switch {
 	case err == nil:
-		return int(dec.InputOffset())
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return o, int(dec.InputOffset())
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		o.err = errTruncated
-		return n
+	case ok:
+		o.err = errBroken
+		return o, int(min(max(syntax.Offset, 1), int64(len(b))))
+	default:
+		o.err = errBroken
 	}
-	o.err = errBroken
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return int(min(max(syntax.Offset, 1), int64(n)))
-	}
-	return n
-}
-
-// verdict is what an object says of itself.
-type verdict uint8
-
-const (
-	verdictMissing verdict = iota // no status, "" or null: a success, if the rest is one
-	verdictSuccess
-	verdictError
-	verdictOther // true and 1 too: it is not guessed what they mean, so a failure
-)
-
-// verdict reads "status".
-func (o *object) verdict() verdict {
-	v := valueOf(o.members["status"])
-	switch {
-	case v.kind == 0, v.kind == 'n', v.kind == '"' && v.text == "":
-		return verdictMissing
-	case v.kind == '"' && strings.EqualFold(v.text, "success"):
-		return verdictSuccess
-	case v.kind == '"' && strings.EqualFold(v.text, "error"):
-		return verdictError
-	}
-	return verdictOther
-}
-
-// words gives the service's words and code for a failure, without secrets and cut. They are in
-// "message", else "error", else "errors", which may be a list of objects with message and code.
-func (o *object) words(redact func(string) string) (message, code string) {
-	message, code = valueOf(o.members["message"]).words(), valueOf(o.members["errorcode"]).words()
-	if message == "" {
-		message = valueOf(o.members["error"]).words()
-	}
-	var list []struct{ Message, Code value }
-	if json.Unmarshal(o.members["errors"], &list) == nil {
-		var all []string
-		for _, e := range list {
-			if code == "" {
-				code = e.Code.words()
-			}
-			if text := e.Message.words(); text != "" {
-				all = append(all, text)
-			}
-		}
-		if message == "" {
-			message = strings.Join(all, "; ")
-		}
-	}
-	if message == "" && code == "" {
-		message = valueOf(o.members["errors"]).words()
-	}
-	clean := func(text string, limit int) string {
-		return clip(redact(strings.ToValidUTF8(text, "\ufffd")), limit)
-	}
-	return clean(message, maxMessage), clean(code, 100)
-}
-
-// failure gives the object as an error, nil if it is a success. payload is the member that a
-// success without a status must have.
-func (o *object) failure(payload string, redact func(string) string) *Error {
-	e := &Error{}
-	e.Message, e.Code = o.words(redact)
-	failed := valueOf(o.members["error"]).words() != "" || valueOf(o.members["errors"]).words() != "" || e.Code != ""
-	switch verdict := o.verdict(); {
-	case verdict == verdictError:
-		if e.Message == "" {
-			e.Err = errNoReason
-		}
-		return e
-	case verdict == verdictOther:
-		v := valueOf(o.members["status"])
-		is := v.kindName()
-		if v.kind != '{' && v.kind != '[' {
-			is = strconv.Quote(clip(redact(v.text), 40))
-		}
-		e.Err = &fieldError{"status", "is " + is + `, neither "success" nor "error"`}
-		return e
-	case verdict == verdictMissing && (failed || !o.has(payload) && kindOfMessage(e.Message) != nil):
-		return e
-	case o.twice != "":
-		return &Error{Err: &fieldError{clip(redact(o.twice), 40), "is there twice, with different values"}}
-	}
-	return nil
+	return o, len(b)
 }

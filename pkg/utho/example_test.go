@@ -58,5 +58,5 @@ func ExampleClient_CreateToken() {
 	default:
 		_ = created.Secret // to where it is needed; it is not shown again
 	}
-	// Output: look for it in the list: create token: outcome unknown: the service says: New API has been created: the answer holds no secret
+	// Output: look for it in the list: create token: outcome unknown: the service says: New API has been created: the answer's apikey is missing
 }

@@ -16,21 +16,13 @@ import (
 
 // call is one operation of the service.
 type call struct {
-	op     string
-	method string
-	url    string
-	body   []byte
-	byID   bool // it is about one token, which may be missing
-	// read takes a whole 2xx answer to anything but a create.
-	read    func(*answer) *Error
-	created *CreatedToken // where a create puts what it got
-	time    time.Duration // that the context left it when it began; 0 without a deadline
-}
-
-// failure is an error and whether the request may be sent again.
-type failure struct {
-	*Error
-	again bool
+	op, method, url string
+	body            []byte
+	wants           string                       // the member of the answer that it is after
+	byID            bool                         // it is about one token, which may be missing
+	read            func(*answer, *object) error // takes a success
+	created         *CreatedToken                // where a create puts what it got; nil for the others
+	time            time.Duration                // that the context left it when it began; 0 without a deadline
 }
 
 // do sends the request, again if that is right, until there is an answer or an error.
@@ -40,31 +32,26 @@ func (c *Client) do(ctx context.Context, k *call) error {
 	}
 	sent := false
 	for attempt := 1; ; attempt++ {
-		f := c.try(ctx, k, attempt)
-		if f == nil {
+		e, again := c.try(ctx, k, attempt)
+		if e == nil {
 			return nil
 		}
-		sent = sent || f.Sent
-		f.Op, f.Sent, f.Attempts = k.op, sent, attempt
-		if !f.again || attempt >= c.retry.MaxAttempts {
-			return f.Error
+		sent = sent || e.Sent
+		again = again && attempt < c.retry.MaxAttempts
+		if again {
+			switch err := c.retry.pause(ctx, attempt, e.RetryAfter); {
+			case err == nil:
+				continue
+			case ctx.Err() != nil:
+				e = k.ended(ctx)
+			case e.Err == nil:
+				e.Err = err
+			default:
+				e.Err = fmt.Errorf("%w; %w", e.Err, err)
+			}
 		}
-		err := c.retry.pause(ctx, attempt, f.RetryAfter)
-		switch {
-		case err == nil:
-			continue
-		case err != errNoTime:
-			e := k.ended(ctx)
-			e.Op, e.Sent, e.Attempts = k.op, sent, attempt
-			return e
-		case f.RetryAfter > 0:
-			err = fmt.Errorf("the service asks to wait %s, longer than there is time", f.RetryAfter)
-		}
-		if f.Err != nil {
-			err = fmt.Errorf("%w; %w", f.Err, err)
-		}
-		f.Err = err
-		return f.Error
+		e.Op, e.Sent, e.Attempts = k.op, sent, attempt
+		return e
 	}
 }
 
@@ -72,14 +59,11 @@ func (c *Client) do(ctx context.Context, k *call) error {
 // out.
 func (k *call) ended(ctx context.Context) *Error {
 	e := &Error{Err: ctx.Err()}
-	if cause := context.Cause(ctx); !errors.Is(cause, e.Err) {
-		e.Err = fmt.Errorf("%w: %w", e.Err, cause)
+	if e.Err == context.DeadlineExceeded {
+		e.Kind, e.Err = ErrUnavailable, &timeoutError{k.time}
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		e.Kind = ErrUnavailable
-		if e.Err == context.DeadlineExceeded { // and not the caller's own words
-			e.Err = &timeoutError{k.time}
-		}
+	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
+		e.Err = fmt.Errorf("%w: %w", ctx.Err(), cause)
 	}
 	return e
 }
@@ -91,11 +75,7 @@ func (e *timeoutError) Error() string {
 	if e.after <= 0 {
 		return "there was no time left for it"
 	}
-	unit := time.Second
-	for e.after < 10*unit && unit > time.Millisecond {
-		unit /= 10
-	}
-	return "no answer within " + e.after.Round(unit).String()
+	return "no answer within " + e.after.Round(min(max(e.after/10, time.Millisecond), time.Second)).String()
 }
 
 func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
@@ -104,51 +84,56 @@ func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
 const maxRedirects = 5
 
 // try makes one attempt: one exchange, and one more for each redirect that may be followed.
-func (c *Client) try(ctx context.Context, k *call, attempt int) *failure {
-	target := k.url
-	for hops := 0; ; hops++ {
+func (c *Client) try(ctx context.Context, k *call, attempt int) (e *Error, again bool) {
+	next := k.url
+	for range maxRedirects + 1 {
 		if ctx.Err() != nil {
-			return &failure{Error: k.ended(ctx)}
+			return k.ended(ctx), false
 		}
-		next, f := c.exchange(ctx, k, target, attempt)
+		next, e, again = c.exchange(ctx, k, next, attempt)
 		if next == "" {
-			return f
+			return e, again
 		}
-		if hops == maxRedirects {
-			return &failure{Error: &Error{Sent: true, Err: fmt.Errorf("more than %d redirects", maxRedirects)}}
-		}
-		target = next
 	}
+	return &Error{Sent: true, Err: fmt.Errorf("more than %d redirects", maxRedirects)}, false
 }
 
 // exchange sends one request and reads its answer. A redirect that may be followed comes back as
 // the next address.
-func (c *Client) exchange(ctx context.Context, k *call, target string, attempt int) (next string, f *failure) {
-	outer := ctx
-	ctx, cancel := context.WithCancel(ctx)
+func (c *Client) exchange(outer context.Context, k *call, target string, attempt int) (next string, e *Error, again bool) {
+	ctx := outer
 	if c.timeout > 0 {
+		var cancel func()
 		ctx, cancel = context.WithTimeout(outer, c.timeout)
+		defer cancel()
 	}
-	defer cancel()
 	sent := &sending{hooked: c.hooked}
 	start := time.Now()
 	var a *answer
 	if c.hook != nil {
-		defer func() { c.report(k, target, attempt, start, a, f) }()
+		defer func() { c.report(k, target, attempt, start, a, e) }()
 	}
 	req, err := c.newRequest(ctx, k, target, sent)
 	if err != nil {
-		return "", &failure{Error: &Error{Err: err}}
+		return "", &Error{Err: err}, false
 	}
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return "", c.lost(outer, k, 0, sent.maybe(), err)
+		e, again = c.lost(outer, k, 0, sent.maybe(), err)
+		return "", e, again
 	}
 	a = readAnswer(ctx, resp, c.redact(target))
-	if k.created != nil {
-		return "", c.judgeCreate(outer, k, a)
+	switch {
+	case k.created != nil:
+		e, again = c.judgeCreate(outer, k, a)
+	case a.status/100 == 3 && a.status != http.StatusNotModified:
+		if next, err = c.redirect(k, a, target); err != nil {
+			e = c.answered(k, a, &Error{Err: err})
+		}
+	default:
+		e, again = c.judge(outer, k, a)
 	}
-	return c.judge(outer, k, a, target)
+	return next, e, again
 }
 
 // newRequest builds the request with its headers, the same for every operation.
@@ -176,50 +161,49 @@ func (c *Client) newRequest(ctx context.Context, k *call, target string, sent *s
 	return req, nil
 }
 
-// lost is the failure of a request that has no whole answer. status is that of what came, 0 if
+// lost is the error for a request that has no whole answer. status is that of what came, 0 if
 // nothing did.
-func (c *Client) lost(ctx context.Context, k *call, status int, sent bool, err error) *failure {
-	f := &failure{Error: &Error{Kind: ErrUnavailable, Err: c.cause(err, sent)}, again: !permanent(err)}
+func (c *Client) lost(ctx context.Context, k *call, status int, sent bool, err error) (e *Error, again bool) {
+	again = !permanent(err)
 	switch {
 	case ctx.Err() != nil:
-		f.Error, f.again = k.ended(ctx), false
-	case err == errTooLarge:
-		f.Kind, f.Err, f.again = nil, err, false
+		e, again = k.ended(ctx), false
+	case err == errTooLarge || err == errNotHTTP:
+		e, again = &Error{Err: err}, false
+	default:
+		e = &Error{Kind: ErrUnavailable, Err: c.cause(err, sent)}
 	}
-	f.StatusCode, f.Sent = status, sent
+	e.StatusCode, e.Sent = status, sent
 	if k.created != nil && sent {
-		f.Kind, f.again = ErrOutcomeUnknown, false
+		e.Kind, again = ErrOutcomeUnknown, false
 	}
-	return f
+	return e, again
 }
 
 // redirect gives the address that an answer leads to if the request may be sent there, and else
 // says where it leads. Only a GET is followed, and only to where its secret may go.
 func (c *Client) redirect(k *call, a *answer, from string) (next string, err error) {
-	refuse := func(place, why string) (string, error) {
-		return "", fmt.Errorf("redirected to %s%s", c.redact(clip(place, 1000)), why)
-	}
-	location := a.header.Get("Location")
 	base, err := url.Parse(from)
-	if err != nil || location == "" {
-		return refuse("nowhere", "")
+	if err != nil || a.header.Get("Location") == "" {
+		return "", errors.New("redirected to nowhere")
 	}
-	u, err := base.Parse(location)
+	u, err := base.Parse(a.header.Get("Location"))
 	if err != nil {
-		return refuse("an address that cannot be read", "")
+		return "", errors.New("redirected to an address that cannot be read")
 	}
 	place := u.Scheme + "://" + u.Host
 	canonical, err := ParseBaseURL(place)
+	why := ""
 	switch {
 	case k.method != http.MethodGet:
-		return refuse(place, ", where a "+k.method+" is not sent")
-	case u.User != nil:
-		return refuse(place, " with a user name")
-	case err != nil || canonical.Scheme != c.base.Scheme || canonical.Host != c.base.Host:
-		return refuse(place, ", where the secret is not sent")
+		why = "a " + k.method
+	case u.User != nil || err != nil || canonical.Scheme != c.base.Scheme || canonical.Host != c.base.Host:
+		why = "the secret"
+	default:
+		u.Host, u.Fragment, u.RawFragment = canonical.Host, "", ""
+		return u.String(), nil
 	}
-	u.Host, u.Fragment, u.RawFragment = canonical.Host, "", ""
-	return u.String(), nil
+	return "", fmt.Errorf("redirected to %s, where %s is not sent", clip(c.redact(place), 200), why)
 }
 
 // sending watches how far net/http gets with a request. Its hooks run on goroutines of net/http.

@@ -30,24 +30,22 @@ func WithRequestHook(f func(Exchange)) Option { return func(o *options) { o.hook
 const maxHookBody = 4 << 10
 
 // report hands one exchange to the hook. a is nil if there was no answer.
-func (c *Client) report(k *call, target string, attempt int, start time.Time, a *answer, f *failure) {
+func (c *Client) report(k *call, target string, attempt int, start time.Time, a *answer, e *Error) {
 	x := Exchange{Method: k.method, URL: c.redact(target), Duration: time.Since(start), Attempt: attempt}
 	message := ""
-	if f != nil {
-		e := *f.Error
-		e.Op = k.op
-		x.Err, message = &e, e.Message
+	if e != nil {
+		shown := *e
+		shown.Op = k.op
+		x.Err, message = &shown, e.Message
+	} else if k.created != nil {
+		message = k.created.Message
 	}
-	if a != nil {
-		x.StatusCode = a.status
-		if k.created == nil {
-			x.Body = clip(c.redact(string(a.body)), maxHookBody)
-		} else {
-			if f == nil {
-				message = k.created.Message
-			}
-			x.Body = fmt.Sprintf("%d bytes, message %q", len(a.body), message)
-		}
+	switch {
+	case a == nil:
+	case k.created != nil:
+		x.StatusCode, x.Body = a.status, fmt.Sprintf("%d bytes, message %q", len(a.body), message)
+	default:
+		x.StatusCode, x.Body = a.status, clip(c.redact(string(a.body)), maxHookBody)
 	}
 	c.hook(x)
 }

@@ -8,58 +8,57 @@ import (
 	"time"
 )
 
-// judge says what the answer to a list, an account read or a delete means. A redirect that may be
-// followed comes back as the next address.
-func (c *Client) judge(ctx context.Context, k *call, a *answer, target string) (next string, f *failure) {
-	if a.status/100 == 3 && a.status != http.StatusNotModified {
-		next, err := c.redirect(k, a, target)
-		if err != nil {
-			return "", c.fail(k, a, &Error{Err: err})
-		}
-		return next, nil
+// judge says what the answer to a list, an account read or a delete means, and whether it may be
+// better the next time.
+func (c *Client) judge(ctx context.Context, k *call, a *answer) (e *Error, again bool) {
+	key := k.wants
+	if k.byID {
+		key = "status" // nothing else says that a token is gone
 	}
-	if a.status/100 != 2 {
-		return "", c.refused(k, a)
-	}
-	e := k.read(a)
+	o, err := a.find(key)
 	switch {
+	case a.status/100 != 2:
+		switch e = (&Error{}); {
+		case err == nil:
+			e = o.said(c.redact)
+		case a.err == errNotHTTP:
+			e.Err = a.err
+		case err == errWebPage:
+			e.Err = err
+		}
+		e.RetryAfter = retryAfter(a.header, time.Now())
+		return c.answered(k, a, e), retryStatus(a.status)
+	case err == nil:
+		if e = o.failure(k, c.redact); e == nil && k.read != nil {
+			err = k.read(a, o)
+		}
+	}
+	switch {
+	case e == nil && err == nil:
+		return nil, false
+	case a.err != nil && (e == nil || e.Message == ""): // what came is only a part
+		return c.lost(ctx, k, a.status, true, a.err)
 	case e == nil:
-		return "", nil
-	case a.err != nil && e.Message == "": // what came is only a part
-		return "", c.lost(ctx, k, a.status, true, a.err)
+		e = &Error{Err: err}
 	}
-	return "", c.fail(k, a, e)
+	return c.answered(k, a, e), false
 }
 
-// refused is the failure that an answer outside 2xx says.
-func (c *Client) refused(k *call, a *answer) *failure {
-	e := &Error{RetryAfter: retryAfter(a.header, time.Now())}
-	o, err := a.find("status")
-	if err == nil {
-		e.Message, e.Code = o.words(c.redact)
-	} else if err == errWebPage {
-		e.Err = err
-	}
-	if a.status == http.StatusSwitchingProtocols {
-		e.Err = errNotHTTP
-	}
-	return c.fail(k, a, e)
-}
-
-// fail completes the error of an answer: its status, its kind, and for a wrong address what helps
-// to find the right one.
-func (c *Client) fail(k *call, a *answer, e *Error) *failure {
+// answered completes the error of an answer: its status, its kind, and for a wrong address what
+// helps to find the right one.
+func (c *Client) answered(k *call, a *answer, e *Error) *Error {
 	e.StatusCode, e.Sent = a.status, true
-	nothing := e.Err == errEmpty && !k.byID
-	if page := e.Err == errWebPage; (page || nothing) && a.status/100 == 2 || page && a.status == http.StatusNotFound {
+	page, nothing := errors.Is(e.Err, errWebPage), e.Err == errEmpty && !k.byID
+	switch {
+	case a.status/100 == 2 && (page || nothing), a.status == http.StatusNotFound && page:
 		e.Kind = ErrWrongAddress
-	} else if e.Kind == nil {
+	default:
 		e.Kind = k.kindOf(a.status, e.Message)
 	}
 	if e.Kind == ErrWrongAddress {
 		e.Err = c.wrongAddress(a, e.Err)
 	}
-	return &failure{Error: e, again: retryStatus(a.status)}
+	return e
 }
 
 // wrongAddress says what is at an address, and where the service is if that is elsewhere.
@@ -75,50 +74,46 @@ func (c *Client) wrongAddress(a *answer, err error) error {
 
 // judgeCreate says what the answer to a create means. One with a secret is a create, whatever its
 // status. One that has none and refuses says that there is no token. After any other nobody knows.
-func (c *Client) judgeCreate(ctx context.Context, k *call, a *answer) *failure {
-	e := &Error{StatusCode: a.status, Sent: true}
+func (c *Client) judgeCreate(ctx context.Context, k *call, a *answer) (e *Error, again bool) {
 	o, err := a.find("apikey")
 	if err != nil {
 		o = &object{}
 	}
 	secret, blank, wrong := readSecret(o.members["apikey"])
+	e = &Error{}
 	if secret != "" || blank { // else the words could repeat a secret that is not known
-		e.Message, e.Code = o.words(func(text string) string { return Redact(text, c.secret, secret) })
+		e = o.said(func(text string) string { return Redact(text, c.secret, secret) })
 	}
-	unread := err == nil || err == errEmpty || err == errNoJSON || err == errWebPage
+	status, _ := o.status(c.redact)
+	whole := err == nil || err == errEmpty || err == errNoJSON || err == errWebPage
 	switch {
 	case err == nil && secret != "" && o.twice == "":
 		k.created.Secret, k.created.Message = secret, e.Message
-		return nil
+		return nil, false
 	case a.err != nil:
-		f := c.lost(ctx, k, a.status, true, a.err)
-		f.Message, f.Code = e.Message, e.Code
-		return f
-	case a.status == http.StatusTooManyRequests && unread && blank:
-		e.Kind, e.RetryAfter = ErrUnavailable, retryAfter(a.header, time.Now())
-		return &failure{Error: e, again: true}
-	case err == nil && o.verdict() == verdictError && o.twice == "" && blank && a.status/100 != 1 && a.status < 500:
+		lost, _ := c.lost(ctx, k, a.status, true, a.err)
+		lost.Message, lost.Code = e.Message, e.Code
+		return lost, false
+	case a.status == http.StatusTooManyRequests && whole && blank:
+		e.RetryAfter = retryAfter(a.header, time.Now())
+		return c.answered(k, a, e), true
+	case status == "error" && o.twice == "" && blank && a.status < 500:
 		if e.Message == "" && e.Code == "" {
-			e.Err = errNoReason
+			e.Err = errors.New("the service refuses without saying why")
 		}
-		f := c.fail(k, a, e)
-		f.again = false
-		return f
+		return c.answered(k, a, e), false
 	case a.status/100 == 3 && a.status != http.StatusNotModified:
 		_, e.Err = c.redirect(k, a, k.url)
-	case a.status == http.StatusSwitchingProtocols:
-		e.Err = errNotHTTP
-	case err == errWebPage && (a.status/100 == 2 || a.status == http.StatusNotFound):
+	case a.status/100 != 2 && whole && blank: // the status says enough
+	case err == errWebPage:
 		e.Err = c.wrongAddress(a, err)
-	case err != nil && err != errEmpty || a.status/100 == 2 && err != nil:
+	case err != nil:
 		e.Err = err
 	case o.twice != "":
 		e.Err = &fieldError{"apikey", "is there twice, with different values"}
-	case o.has("apikey"):
+	default:
 		e.Err = wrong
-	case a.status/100 == 2:
-		e.Err = errors.New("the answer holds no secret")
 	}
-	e.Kind = ErrOutcomeUnknown
-	return &failure{Error: e}
+	e.StatusCode, e.Sent, e.Kind = a.status, true, ErrOutcomeUnknown
+	return e, false
 }

@@ -1,18 +1,17 @@
 package utho
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -64,80 +63,48 @@ type proxySetting struct {
 // proxyFromEnvironment reads the proxy variable for base as net/http does, but refuses what that
 // ignores or takes for another host. http goes to this machine only, and never through a proxy.
 func proxyFromEnvironment(base *url.URL) (*proxySetting, error) {
-	p := &proxySetting{}
-	if _, loopback, _ := canonicalHost(base); base.Scheme != "https" || loopback {
-		return p, nil
+	name := "HTTPS_PROXY"
+	if os.Getenv(name) == "" {
+		name = "https_proxy"
 	}
-	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
-		value := os.Getenv(name)
-		if value == "" {
-			continue
-		}
-		p.variable = name
-		if !strings.Contains(value, "://") {
-			value = "http://" + value
-		}
-		u, err := url.Parse(value)
-		if err != nil { // its text can quote a password
-			return nil, &VariableError{name, "it is no URL; " + escapeHint}
-		}
-		port, err := strconv.ParseUint(u.Port(), 10, 16)
-		switch {
-		case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5" && u.Scheme != "socks5h":
-			return nil, &VariableError{name, "a proxy is http://, https:// or socks5://"}
-		case u.Hostname() == "":
-			return nil, &VariableError{name, "it names no host"}
-		case u.Path != "" && u.Path != "/" || u.RawQuery != "" || strings.Contains(value, "#"):
-			return nil, &VariableError{name, "more than a host and a port follows the user name; " + escapeHint}
-		case u.Port() != "" && (err != nil || port == 0):
-			return nil, &VariableError{name, "its port is outside 1 to 65535"}
-		}
-		p.shown = u.Scheme + "://" + u.Host
-		break
+	value := os.Getenv(name)
+	if _, loopback, _ := canonicalHost(base); value == "" || base.Scheme != "https" || loopback {
+		return &proxySetting{}, nil
 	}
-	return p, nil
+	if !strings.Contains(value, "://") {
+		value = "http://" + value
+	}
+	u, err := url.Parse(value)
+	switch {
+	case err != nil, u.Hostname() == "", strings.Trim(u.Path, "/") != "", strings.ContainsAny(value, "?#"):
+		return nil, &VariableError{name, "it is not http://[USER:PASSWORD@]HOST[:PORT]; in a user name or " +
+			"password write %23 for #, %2F for /, %3F for ?, %25 for %"}
+	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5" && u.Scheme != "socks5h":
+		return nil, &VariableError{name, "a proxy is http://, https:// or socks5://"}
+	}
+	return &proxySetting{variable: name, shown: u.Scheme + "://" + u.Host}, nil
 }
 
-const escapeHint = "in a user name or password write %23 for #, %2F for /, %3F for ?, %25 for %"
-
-// checkRoots refuses certificate variables that name nothing usable: crypto/x509 would go on with
-// the system's own certificates.
+// checkRoots refuses an SSL_CERT_FILE without certificates: crypto/x509 would go on with the
+// system's own.
 func checkRoots() error {
+	const name = "SSL_CERT_FILE"
+	file := os.Getenv(name)
 	switch runtime.GOOS {
-	case "windows", "darwin", "ios", "plan9": // where crypto/x509 does not read them
+	case "windows", "darwin", "ios", "plan9": // there crypto/x509 does not read it
+		file = ""
+	}
+	if file == "" {
 		return nil
 	}
-	if file := os.Getenv("SSL_CERT_FILE"); file != "" {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return &VariableError{"SSL_CERT_FILE", reasonOf(err)}
-		}
-		if !strings.Contains(string(data), "-----BEGIN CERTIFICATE-----") {
-			return &VariableError{"SSL_CERT_FILE", file + " holds no certificate"}
-		}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return &VariableError{name, err.Error()}
 	}
-	if dirs := os.Getenv("SSL_CERT_DIR"); dirs != "" {
-		var first error
-		for _, dir := range strings.Split(dirs, ":") {
-			_, err := os.ReadDir(dir)
-			if err == nil {
-				return nil
-			}
-			if first == nil {
-				first = err
-			}
-		}
-		return &VariableError{"SSL_CERT_DIR", reasonOf(first)}
+	if !bytes.Contains(data, []byte("-----BEGIN CERTIFICATE-----")) {
+		return &VariableError{name, file + " holds no certificate"}
 	}
 	return nil
-}
-
-// reasonOf gives an error of package os as "path: reason".
-func reasonOf(err error) string {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return path.Path + ": " + path.Err.Error()
-	}
-	return err.Error()
 }
 
 // newTransport is http.DefaultTransport with limits that fit a service of small answers, and with
@@ -191,10 +158,6 @@ type networkError struct {
 func (e *networkError) Error() string { return e.text }
 func (e *networkError) Unwrap() error { return e.err }
 
-// errNotHTTP stands for errors of net/http about an answer, which may quote it: that may be the
-// answer to a create.
-var errNotHTTP = errors.New("the answer cannot be read as HTTP")
-
 // cause gives the reason of a failed exchange in words, without secrets and without what an answer
 // says. sent reports whether the request may have left.
 func (c *Client) cause(err error, sent bool) error {
@@ -202,26 +165,25 @@ func (c *Client) cause(err error, sent bool) error {
 		return proxy
 	}
 	text := networkWords(err)
+	if text == "" && (c.hooked && sent) {
+		return errNotHTTP // the words of net/http can quote the answer, which may be that to a create
+	}
+	ownWords := text == ""
+	if ownWords {
+		text = err.Error()
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" && c.proxy != nil {
-		if text == "" {
-			text = op.Err.Error()
-		}
 		return &ProxyError{Proxy: c.proxy.shown, Variable: c.proxy.variable, Err: &networkError{text, err}}
 	}
-	ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	switch {
-	case !sent && text != "":
-		return &networkError{c.redact("no connection to " + c.base.Host + ": " + text), err}
 	case !sent:
-		return c.redactErr(fmt.Errorf("no connection to %s: %w", c.base.Host, err))
-	case ended:
-		return &networkError{"the connection broke off before the answer was complete", err}
-	case text != "":
-		return &networkError{"the connection broke: " + text, err}
-	case c.hooked:
-		return errNotHTTP
+		text = "no connection to " + c.base.Host + ": " + text
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		text = "the connection broke off before the answer was complete"
+	case !ownWords:
+		text = "the connection broke: " + text
 	}
-	return c.redactErr(err) // another transport's own words
+	return &networkError{clip(c.redact(text), maxMessage), err}
 }
 
 // networkWords gives the words for an error of the network, empty if it is none.
@@ -234,7 +196,7 @@ func networkWords(err error) string {
 			return "looking up the name timed out"
 		}
 		// It can name the resolver's connection, ahead of what happened.
-		return "looking up the name failed: " + dns.Err[strings.LastIndex(dns.Err, ": ")+1:]
+		return "looking up the name failed: " + strings.TrimSpace(dns.Err[strings.LastIndexByte(dns.Err, ':')+1:])
 	}
 	if errno, ok := errors.AsType[syscall.Errno](err); ok && !errno.Timeout() {
 		return errno.Error()
@@ -245,8 +207,14 @@ func networkWords(err error) string {
 	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return cert.Error()
 	}
+	if tlsErr, ok := errors.AsType[tls.RecordHeaderError](err); ok && string(tlsErr.RecordHeader[:]) == "HTTP/" {
+		return "the server speaks http, not https"
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Err.Error()
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "it was closed"
 	}
 	return ""
 }

@@ -12,27 +12,16 @@ import (
 
 // ListTokens returns all tokens of the account (GET BASE/api). A list in which any token cannot
 // be read is an error, never a shorter list.
-func (c *Client) ListTokens(ctx context.Context) (*TokenList, error) {
-	list := &TokenList{}
-	err := c.do(ctx, &call{
-		op: "list tokens", method: http.MethodGet, url: c.at.tokens,
-		read: func(a *answer) *Error {
-			o, e := c.find(a, "api")
-			if e != nil {
-				return e
+func (c *Client) ListTokens(ctx context.Context) (list *TokenList, err error) {
+	err = c.do(ctx, &call{
+		op: "list tokens", method: http.MethodGet, url: c.at.tokens, wants: "api",
+		read: func(a *answer, o *object) error {
+			tokens, err := readTokens(o.members["api"], c.loc, c.redact)
+			list = &TokenList{Tokens: tokens}
+			if date, err := http.ParseTime(a.header.Get("Date")); err == nil {
+				list.ServerTime = date
 			}
-			// A missing "api" is an empty list. But other things have no "api" either: words without
-			// a success, and objects that are no answer at all.
-			if e := c.said(o); !o.has("api") && o.verdict() == verdictMissing && (e.Message != "" || !o.has("status")) {
-				e.Err = errors.New("the answer holds no list of tokens")
-				return e
-			}
-			var err error
-			if list.Tokens, err = readTokens(o.members["api"], c.loc, c.redact); err != nil {
-				return &Error{Err: err}
-			}
-			list.ServerTime = a.date()
-			return nil
+			return err
 		},
 	})
 	if err != nil {
@@ -42,25 +31,12 @@ func (c *Client) ListTokens(ctx context.Context) (*TokenList, error) {
 }
 
 // Account returns the account that the client's secret belongs to (GET BASE/account/info).
-func (c *Client) Account(ctx context.Context) (*Account, error) {
-	var account *Account
-	err := c.do(ctx, &call{
-		op: "read account", method: http.MethodGet, url: c.at.account,
-		read: func(a *answer) *Error {
-			o, e := c.find(a, "user")
-			if e != nil {
-				return e
-			}
-			if !o.has("user") {
-				e := c.said(o)
-				e.Err = errors.New("the answer holds no account")
-				return e
-			}
-			var err error
-			if account, err = readAccount(o.members["user"]); err != nil {
-				return &Error{Err: err}
-			}
-			return nil
+func (c *Client) Account(ctx context.Context) (account *Account, err error) {
+	err = c.do(ctx, &call{
+		op: "read account", method: http.MethodGet, url: c.at.account, wants: "user",
+		read: func(_ *answer, o *object) (err error) {
+			account, err = readAccount(o.members["user"])
+			return err
 		},
 	})
 	if err != nil {
@@ -76,35 +52,10 @@ func (c *Client) Account(ctx context.Context) (*Account, error) {
 // gone: the words of the service are not a reliable sign.
 func (c *Client) DeleteToken(ctx context.Context, id string) error {
 	op := "delete token " + c.redact(id)
-	switch id {
-	case "", ".", "..":
+	if id == "" || id == "." || id == ".." {
 		return &Error{Op: op, Err: fmt.Errorf("%q is no id", id)}
 	}
-	return c.do(ctx, &call{
-		op: op, method: http.MethodDelete, url: c.at.delete(id), byID: true,
-		read: func(a *answer) *Error {
-			o, e := c.find(a, "status")
-			if e == nil && o.verdict() == verdictMissing && !o.has("status", "message") {
-				e = &Error{Err: errors.New("the answer says neither success nor failure")}
-			}
-			return e
-		},
-	})
-}
-
-// find finds the object in a 2xx answer and gives what it says is wrong, or what is wrong with it.
-func (c *Client) find(a *answer, key string) (*object, *Error) {
-	o, err := a.find(key)
-	if err != nil {
-		return nil, &Error{Err: err}
-	}
-	return o, o.failure(key, c.redact)
-}
-
-// said gives the words of an object as an error without a cause.
-func (c *Client) said(o *object) *Error {
-	message, code := o.words(c.redact)
-	return &Error{Message: message, Code: code}
+	return c.do(ctx, &call{op: op, method: http.MethodDelete, url: c.at.delete(id), wants: "message", byID: true})
 }
 
 // CreateToken creates a token and returns its secret, which the service shows only once

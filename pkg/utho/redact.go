@@ -3,7 +3,6 @@ package utho
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -79,15 +78,6 @@ func tokenByte(c byte) bool {
 
 // redact is Redact with the client's own secret.
 func (c *Client) redact(text string) string { return Redact(text, c.secret) }
-
-// redactErr is err, or its words without the secret if they hold it.
-func (c *Client) redactErr(err error) error {
-	text := err.Error()
-	if clean := clip(c.redact(text), maxMessage); clean != text {
-		return errors.New(clean)
-	}
-	return err
-}
 
 // clip cuts s to at most n bytes, between characters, and says so with an ellipsis.
 func clip(s string, n int) string {

@@ -3,6 +3,7 @@ package utho
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -52,16 +53,18 @@ const maxUnasked = 5 * time.Minute
 
 // pause waits before the next attempt. An error says why there will be none.
 func (p RetryPolicy) pause(ctx context.Context, attempt int, asked time.Duration) error {
-	wait := asked
+	wait, left := asked, maxUnasked
 	if wait <= 0 {
 		wait = p.delay(attempt)
 	}
-	left := maxUnasked
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
 	}
-	if wait > left {
-		return errNoTime
+	switch {
+	case wait > left && asked > 0:
+		return fmt.Errorf("the service asks to wait %s, longer than there is time", asked)
+	case wait > left:
+		return errors.New("no time is left to try again")
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -72,9 +75,6 @@ func (p RetryPolicy) pause(ctx context.Context, attempt int, asked time.Duration
 		return ctx.Err()
 	}
 }
-
-// errNoTime: the pause before the next attempt would outlast the deadline.
-var errNoTime = errors.New("no time is left to try again")
 
 // retryAfter reads the Retry-After header: seconds, or a date, which counts from the service's
 // own clock if it gives it. 0 if there is none that can be read.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -60,16 +62,25 @@ func (v value) kindName() string {
 		return "null"
 	case 't', 'f':
 		return "a boolean"
+	case 0:
+		return "missing"
 	}
 	return "a number"
 }
 
 func (v value) isNumber() bool { return v.kind == '-' || v.kind >= '0' && v.kind <= '9' }
 
+// quote shows the value in an error, without secrets and cut.
+func (v value) quote(redact func(string) string) string {
+	if v.kind == '{' || v.kind == '[' {
+		return v.kindName()
+	}
+	return strconv.Quote(clip(redact(v.text), 40))
+}
+
 // words gives the text of a message: nothing for what PHP takes for nothing.
 func (v value) words() string {
-	switch v.text {
-	case "null", "false", "[]", "{}", "0":
+	if v.kind != '"' && slices.Contains([]string{"null", "false", "[]", "{}", "0"}, v.text) {
 		return ""
 	}
 	return v.text
@@ -140,7 +151,7 @@ func (v value) scope(redact func(string) string) (Scope, error) {
 	case v.text == "0", v.text == "false", v.kind == 'n', text && (v.text == "off" || v.text == ""):
 		return ScopeReadOnly, nil
 	}
-	return 0, &fieldError{".write", fmt.Sprintf("is %q, which is no known scope", clip(redact(v.text), 40))}
+	return 0, &fieldError{".write", "is " + v.quote(redact) + ", which is no known scope"}
 }
 
 // readTokens reads the "api" of a list: an array of tokens, or one of the shapes of an empty one.
@@ -175,33 +186,19 @@ func readTokens(api json.RawMessage, loc *time.Location, redact func(string) str
 
 // readAccount reads the "user" of an account.
 func readAccount(user json.RawMessage) (*Account, error) {
-	var wire struct {
-		ID      value `json:"id"`
-		Name    value `json:"fullname"`
-		Email   value `json:"email"`
-		Company value `json:"company"`
-	}
-	if v := valueOf(user); v.kind != '{' {
+	var wire map[string]value
+	if v := valueOf(user); json.Unmarshal(user, &wire) != nil || v.kind != '{' {
 		return nil, &fieldError{"user", "is " + v.kindName() + ", not an account"}
 	}
-	if err := json.Unmarshal(user, &wire); err != nil {
-		return nil, err // cannot be: it has been read as JSON before
-	}
 	a := &Account{}
-	for _, f := range []struct {
-		name string
-		from value
-		to   *string
-	}{
-		{"id", wire.ID, &a.ID}, {"fullname", wire.Name, &a.Name},
-		{"email", wire.Email, &a.Email}, {"company", wire.Company, &a.Company},
+	for name, field := range map[string]*string{
+		"id": &a.ID, "fullname": &a.Name, "email": &a.Email, "company": &a.Company,
 	} {
-		if f.from.kind == 0 || f.from.kind == 'n' {
-			continue
-		}
-		var err error
-		if *f.to, err = f.from.name("user." + f.name); err != nil {
-			return nil, err
+		if v := wire[name]; v.kind != 0 && v.kind != 'n' {
+			var err error
+			if *field, err = v.name("user." + name); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return a, nil
@@ -213,7 +210,9 @@ func readSecret(apikey json.RawMessage) (secret string, blank bool, err error) {
 	v := valueOf(apikey)
 	text := strings.TrimSpace(v.text)
 	switch {
-	case v.kind == 0, v.words() == "" || text == "":
+	case v.kind == 0:
+		return "", true, &fieldError{"apikey", "is missing"}
+	case v.words() == "" || text == "":
 		return "", true, &fieldError{"apikey", "is empty"}
 	case v.kind != '"':
 		return "", false, &fieldError{"apikey", "is " + v.kindName() + ", not a secret"}

@@ -1,0 +1,445 @@
+package utho
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Creating is list, create, list: three requests on one connection, and so is every other
+// sequence, after errors too.
+func TestOneConnection(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		list, create, del string
+		fails             bool
+	}{
+		"all well":        {ok(string(manyTokens(5000))), ok(created + notice), ok(`{"status":"success"}`), false},
+		"errors with 200": {ok(`{"status":"error"}`), ok(`{"status":"error"}`), ok(`{"status":"error"}`), true},
+		"errors with 4xx": {reply(401, `{"status":"error"}`), reply(403, "x"), reply(404, ""), true},
+		"errors with 5xx": {reply(500, strings.Repeat("x", 100_000)), reply(503, "x"), reply(500, ""), true},
+		"pages":           {ok("<html>" + strings.Repeat("x", 100_000)), ok("<html>"), reply(500, "<html>"), true},
+		"redirects":       {reply(302, "moved", "Location: https://other.example/"), reply(307, "x", "Location: /x"), reply(301, ""), true},
+	} {
+		client, s := pipedClient(t, func(_ int, r seen, conn net.Conn) bool {
+			_, err := io.WriteString(conn, map[string]string{"GET": c.list, "POST": c.create, "DELETE": c.del}[r.method])
+			return err == nil
+		})
+		for _, op := range []string{"list", "create", "list", "delete"} {
+			if err := calls(t)[op](client); (err != nil) != c.fails {
+				t.Errorf("%s: %s: %v", name, op, err)
+			}
+		}
+		if n, r := s.connections(), len(s.requests()); n != 1 || r != 4 {
+			t.Errorf("%s: %d connections for %d requests", name, n, r)
+		}
+	}
+}
+
+// Two clients of one place share the connection.
+func TestWithSecret(t *testing.T) {
+	t.Parallel()
+	s, base := listen(t, answering(ok(someTokens)))
+	c, err := New("first", WithBaseURL(base))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := c.WithSecret("second")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*Client{c, other} {
+		if _, err := c.ListTokens(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := s.requests()
+	if s.connections() != 1 || r[0].header.Get("Authorization") != "Bearer first" || r[1].header.Get("Authorization") != "Bearer second" {
+		t.Errorf("%d connections, %+v", s.connections(), r)
+	}
+	if _, err := c.WithSecret("a b"); !errors.Is(err, ErrInvalidSecret) {
+		t.Error(err)
+	}
+}
+
+// A body that the end of its request does not end, such as that after 101 Switching Protocols, is
+// ended by the context, and so is any other.
+func TestBodyThatNothingEnds(t *testing.T) {
+	t.Parallel()
+	t.Run("101", func(t *testing.T) {
+		_, base := listen(t, silent("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"))
+		for op, call := range calls(t) {
+			kind := map[string]error{"create": ErrOutcomeUnknown}[op]
+			e := mustError(t, call(newClient(t, base)), kind)
+			if !strings.Contains(e.Error(), "HTTP 101 Switching Protocols: the answer cannot be read as HTTP") || e.Attempts != 1 {
+				t.Error(e)
+			}
+		}
+	})
+	t.Run("deaf body", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			c := through(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+				body, w := io.Pipe()
+				go func() { _, _ = io.WriteString(w, someTokens[:60]) }()
+				return &http.Response{StatusCode: 200, ContentLength: -1, Body: body, Request: r}, nil
+			}))
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			_, err := c.ListTokens(ctx)
+			if e := mustError(t, err, ErrUnavailable); e.Error() != "list tokens: no answer within 30s" {
+				t.Error(e)
+			}
+		})
+	})
+	t.Run("created, but without end", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			c, _ := pipedClient(t, silent(fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(created), created)))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if got, err := c.CreateToken(ctx, ci); err != nil || got.Secret != newSecret {
+				t.Errorf("got %v, %v", got, err)
+			}
+		})
+	})
+}
+
+// A client is for many goroutines, and leaves none behind: the bubble would not end.
+func TestConcurrentUse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var hooked atomic.Int32
+		client, s := pipedClient(t, func(n int, r seen, c net.Conn) bool {
+			raw := map[string]string{"GET": ok(someTokens), "POST": ok(created), "DELETE": ok(`{"status":"success"}`)}[r.method]
+			if n%7 == 0 && r.method != "POST" {
+				raw = reply(503, "")
+			}
+			_, err := io.WriteString(c, raw)
+			return err == nil && (n%11 != 0 || r.method == "POST")
+		}, WithRetry(RetryPolicy{MaxAttempts: 20}), WithRequestHook(func(Exchange) { hooked.Add(1) }))
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 5 {
+					for _, op := range []string{"list", "create", "delete"} {
+						if err := calls(t)[op](client); err != nil {
+							t.Error(err)
+						}
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if n := s.count("POST"); n != 40 || hooked.Load() < 120 {
+			t.Errorf("%d creates, want 40; %d exchanges", n, hooked.Load())
+		}
+	})
+}
+
+func TestRedirects(t *testing.T) {
+	t.Parallel()
+	stranger, elsewhere := listen(t, answering(ok(someTokens)))
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for _, location := range []string{elsewhere + "/api", strings.TrimPrefix(elsewhere, "http:") + "/api", "http://u:p@" + strings.TrimPrefix(elsewhere, "http://")} {
+			s, base := listen(t, answering(reply(status, someTokens, "Location: "+location)))
+			for op, call := range calls(t) {
+				e := mustError(t, call(newClient(t, base)), map[string]error{"create": ErrOutcomeUnknown}[op])
+				if !strings.Contains(e.Error(), "redirected to "+elsewhere+", where") || e.StatusCode != status || strings.Contains(e.Error(), "u:p") {
+					t.Error(e)
+				}
+			}
+			if n := len(s.requests()); n != 4 {
+				t.Errorf("%d requests, want 4", n)
+			}
+		}
+		client, s := pipedClient(t, func(_ int, r seen, c net.Conn) bool {
+			raw := ok(someTokens)
+			switch r.uri {
+			case "/api":
+				raw = reply(status, "moved", "Location: /v3/api?page=all#top")
+			case "/v3/api?page=all":
+				raw = reply(status, "", "Location: HTTP://LocalHost:80/v3/api/")
+			}
+			_, err := io.WriteString(c, raw)
+			return err == nil
+		})
+		list, err := client.ListTokens(t.Context())
+		r := s.requests()
+		if err != nil || len(list.Tokens) != 2 || len(r) != 3 || r[2].uri != "/v3/api/" || s.connections() != 1 {
+			t.Errorf("%v, %v: requests %+v", list, err, r)
+		}
+		for _, one := range r {
+			if one.method != "GET" || one.header.Get("Authorization") != "Bearer "+testSecret || one.header.Get("Referer") != "" {
+				t.Errorf("request %+v", one)
+			}
+		}
+	}
+	if n := stranger.connections(); n != 0 {
+		t.Errorf("another host saw %d connections", n)
+	}
+	for location, text := range map[string]string{
+		"/api":                  "more than 5 redirects",
+		"":                      "redirected to nowhere",
+		"http://[::1/":          "redirected to an address that cannot be read",
+		"https://127.0.0.1/api": "redirected to https://127.0.0.1, where the secret is not sent",
+		"http://api.utho.com/":  "redirected to http://api.utho.com, where the secret is not sent",
+		"mailto:a@b.example":    "where the secret is not sent",
+	} {
+		client, s := against(t, reply(302, "", "Location: "+location))
+		_, err := client.ListTokens(t.Context())
+		if e := mustError(t, err, nil); !strings.Contains(e.Error(), text) || len(s.requests()) != map[bool]int{true: 6, false: 1}[location == "/api"] {
+			t.Errorf("%v after %d requests", e, len(s.requests()))
+		}
+	}
+}
+
+// An answer may be compressed; the bound is on what it becomes.
+func TestGzip(t *testing.T) {
+	t.Parallel()
+	zip := func(s string) string {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, err := io.WriteString(z, s)
+		if err = errors.Join(err, z.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	client, _ := against(t, reply(200, zip(string(manyTokens(3000))), "Content-Encoding: gzip"))
+	if list, err := client.ListTokens(t.Context()); err != nil || len(list.Tokens) != 3000 {
+		t.Fatal(err)
+	}
+	client, _ = against(t, reply(200, zip(`{"status":"success","api":[`+strings.Repeat(" ", maxBody)+`]}`), "Content-Encoding: gzip"))
+	_, err := client.ListTokens(t.Context())
+	if mustError(t, err, nil); !errors.Is(err, errTooLarge) {
+		t.Error(err)
+	}
+	client, _ = against(t, reply(200, zip(created)[:40], "Content-Encoding: gzip"))
+	_, err = client.CreateToken(t.Context(), ci)
+	mustError(t, err, ErrOutcomeUnknown)
+}
+
+// localhost is this machine whatever a resolver says of it: none is asked.
+func TestLocalhost(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{"127.0.0.1:0", "[::1]:0"} {
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			t.Logf("no %s here: %v", addr, err)
+			continue
+		}
+		server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, someTokens)
+		})}}
+		server.Start()
+		t.Cleanup(server.Close)
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+			DNSStart: func(info httptrace.DNSStartInfo) { t.Errorf("a resolver was asked for %s", info.Host) },
+		})
+		c, err := New(testSecret, WithBaseURL("http://LocalHost:"+port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list, err := c.ListTokens(ctx); err != nil || len(list.Tokens) != 2 {
+			t.Errorf("%s: %v", addr, err)
+		}
+	}
+}
+
+// What a proxy refuses is not tried again, since accounts lock; nothing was sent; the message names
+// the proxy and the variable, and no password.
+func TestProxyRefuses(t *testing.T) {
+	t.Parallel()
+	for status, connects := range map[int]int{407: 1, 403: 1, 502: 4} {
+		s, base := listen(t, answering(fmt.Sprintf("HTTP/1.1 %d no\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status)))
+		transport := newTransport(&proxySetting{variable: "HTTPS_PROXY", shown: base})
+		proxy := strings.Replace(base, "http://", "http://user:hunter2@", 1)
+		transport.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }
+		for op, call := range calls(t) {
+			n := s.count("CONNECT")
+			e := mustError(t, call(through(t, transport)), ErrUnavailable)
+			var refused *ProxyError
+			if e.Sent || !errors.As(e, &refused) || refused.StatusCode != status || strings.Contains(e.Error(), "hunter2") ||
+				!strings.Contains(e.Error(), fmt.Sprintf("the proxy %s (HTTPS_PROXY) refuses: HTTP %d", base, status)) {
+				t.Errorf("%s: %v", op, e)
+			}
+			if n = s.count("CONNECT") - n; n != connects {
+				t.Errorf("%s: %d: asked %d times", op, status, n)
+			}
+		}
+	}
+	p := &proxySetting{variable: "https_proxy", shown: "http://127.0.0.1:1"}
+	transport := newTransport(p)
+	transport.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(p.shown) }
+	c := through(t, transport)
+	c.proxy = p
+	_, err := c.ListTokens(t.Context())
+	want := "list tokens: the proxy http://127.0.0.1:1 (https_proxy) cannot be reached: connection refused (attempt 4)"
+	if e := mustError(t, err, ErrUnavailable); e.Sent || e.Error() != want || !errors.Is(e, syscall.ECONNREFUSED) {
+		t.Error(e)
+	}
+}
+
+// What is set but cannot be used is refused, and never treated as not set.
+func TestVariables(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty.pem")
+	if err := os.WriteFile(empty, []byte("nothing\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "SSL_CERT_FILE"} {
+		t.Setenv(name, "")
+	}
+	for _, c := range []struct{ name, value, reason string }{
+		{"HTTPS_PROXY", "http://corp:hunter2%zz@host:1", "write %23 for #"},
+		{"HTTPS_PROXY", "http://corp:hunter2#a@host:1", "write %23 for #"},
+		{"HTTPS_PROXY", "http://corp:hunter2/a@host:1", "write %23 for #"},
+		{"https_proxy", "http://host:hunter2", "write %23 for #"},
+		{"HTTPS_PROXY", "host:hunter2", "write %23 for #"},
+		{"HTTPS_PROXY", "corp:hunter2@", "write %23 for #"},
+		{"HTTPS_PROXY", "http://host:1?hunter2", "write %23 for #"},
+		{"HTTPS_PROXY", "ftp://hunter2:1", "a proxy is http://"},
+		{"HTTPS_PROXY", "http://", "write %23 for #"},
+		{"SSL_CERT_FILE", empty, "holds no certificate"},
+		{"SSL_CERT_FILE", empty + ".missing", "no such file"},
+	} {
+		t.Run(c.name+"="+c.value, func(t *testing.T) {
+			t.Setenv(c.name, c.value)
+			_, err := New(testSecret)
+			var wrong *VariableError
+			if !errors.As(err, &wrong) || wrong.Variable != c.name || !strings.Contains(wrong.Reason, c.reason) || strings.Contains(err.Error(), "hunter2") {
+				t.Error(err)
+			}
+			// They are not asked for on this machine, nor with a transport of the caller's.
+			if _, err := New(testSecret, WithBaseURL("http://localhost")); err != nil {
+				t.Error(err)
+			}
+			if _, err := New(testSecret, WithHTTPClient(&http.Client{Transport: &http.Transport{}})); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for value, shown := range map[string]string{
+		"": "", "proxy": "http://proxy", "proxy:3128": "http://proxy:3128", "127.0.0.1:3128": "http://127.0.0.1:3128",
+		"user:p%23@proxy:1": "http://proxy:1", "https://proxy/": "https://proxy", "socks5h://[::1]:9": "socks5h://[::1]:9",
+	} {
+		t.Setenv("HTTPS_PROXY", value)
+		if c, err := New(testSecret); err != nil || c.proxy.shown != shown {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}
+
+func TestCertificates(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request") }))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	plain := httptest.NewUnstartedServer(server.Config.Handler)
+	plain.Config.ErrorLog = server.Config.ErrorLog
+	plain.Start()
+	t.Cleanup(plain.Close)
+	for base, text := range map[string]string{
+		server.URL: "certificate", strings.Replace(plain.URL, "http:", "https:", 1): "the server speaks http, not https",
+	} {
+		for _, call := range calls(t) {
+			if e := mustError(t, call(newClient(t, base)), ErrUnavailable); e.Sent || e.Attempts != 1 || !strings.Contains(e.Error(), text) {
+				t.Errorf("attempts %d, sent %v: %v", e.Attempts, e.Sent, e)
+			}
+		}
+	}
+}
+
+func TestHook(t *testing.T) {
+	t.Parallel()
+	_, base := listen(t, func(n int, r seen, c net.Conn) bool {
+		raw := ok(`{"status":"success","message":"` + testSecret + `"}`)
+		switch {
+		case n == 1:
+			raw = reply(503, "busy")
+		case n == 2:
+			raw = reply(302, "moved", "Location: /v3/api")
+		case r.method == "GET":
+			raw = ok(strings.Replace(someTokens, `"ci"`, `"ci","x":"`+newSecret+`"`, 1) + strings.Repeat("x", 10_000))
+		case r.method == "POST":
+			raw = ok(created)
+		}
+		_, err := io.WriteString(c, raw)
+		return err == nil && n < 6
+	})
+	var all []Exchange
+	c := newClient(t, base, WithRequestHook(func(x Exchange) { all = append(all, x) }), WithRetry(RetryPolicy{MaxAttempts: 2, MinDelay: 1}))
+	for _, op := range []string{"list", "create", "delete"} {
+		if err := calls(t)[op](c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []Exchange{
+		{Method: "GET", URL: "/api", StatusCode: 503, Attempt: 1, Body: "busy", Err: ErrUnavailable},
+		{Method: "GET", URL: "/api", StatusCode: 302, Attempt: 2, Body: "moved"},
+		{Method: "GET", URL: "/v3/api", StatusCode: 200, Attempt: 2, Body: `{"status":"success","api":[{"id":"10000","name":"ci","x":"[redacted]"`},
+		{Method: "POST", URL: "/api/generate", StatusCode: 200, Attempt: 1, Body: fmt.Sprintf(`%d bytes, message "New API has been created"`, len(created))},
+		{Method: "DELETE", URL: "/api/1/delete", StatusCode: 200, Attempt: 1, Body: `{"status":"success","message":"[redacted]"}`},
+	} {
+		x := all[i]
+		if x.Method != want.Method || x.URL != base+want.URL || x.StatusCode != want.StatusCode || x.Attempt != want.Attempt ||
+			!errors.Is(x.Err, want.Err) || !strings.HasPrefix(x.Body, want.Body) || x.Duration < 0 || len(x.Body) > maxHookBody+8 {
+			t.Errorf("%d: %+v", i, x)
+		}
+		noSecret(t, fmt.Sprintf("%+v %v", x, x.Err))
+	}
+}
+
+// Wherever the service repeats a secret, neither an error nor the hook shows it.
+func TestEchoedSecrets(t *testing.T) {
+	t.Parallel()
+	const own, inPHP, inGo = `Hunter2/"Hunter4&Hunter5`, `Hunter2\/\"Hunter4&Hunter5`, `Hunter2/\"Hunter4\u0026Hunter5`
+	for name, raw := range map[string]string{
+		"message, PHP":         ok(`{"status":"error","message":"bad key ` + inPHP + `"}`),
+		"message is an object": ok(`{"status":"error","message":{"key":"` + inGo + `"}}`),
+		"message, cut":         ok(`{"status":"error","message":"` + strings.Repeat("x", maxMessage-20) + inPHP + `"}`),
+		"code":                 ok(`{"status":"error","errorcode":"` + inPHP + `"}`),
+		"member":               ok(`{"` + inPHP + `":1,"` + inPHP + `":2,"api":[]}`),
+		"other status":         ok(`{"status":"` + inPHP + `"}`),
+		"scope, cut":           ok(`{"api":[{"id":1,"name":"a","write":"from a long text ` + inPHP + `"}]}`),
+		"page":                 ok(`<html>` + own),
+		"text, 500":            reply(500, own),
+		"redirect":             reply(302, "", "Location: /"+url.PathEscape(own)+"?"+url.QueryEscape(own)),
+		"bad header":           "HTTP/1.1 200 OK\r\nX " + own + "\r\n\r\n",
+		"bad status":           "HTTP/1.1 " + own + "\r\n\r\n",
+		"reason":               "HTTP/1.1 400 " + own + "\r\nContent-Length: 0\r\n\r\n",
+	} {
+		for op, call := range calls(t) {
+			_, base := listen(t, answering(raw))
+			var said strings.Builder
+			client, err := New(own, WithBaseURL(base), WithRetry(RetryPolicy{MaxAttempts: 1}), WithRequestHook(func(x Exchange) {
+				fmt.Fprintf(&said, "%+v %v\n", x, x.Err)
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&said, "%v\n", call(client))
+			if strings.Contains(said.String(), "Hunter") {
+				t.Errorf("%s, %s: %s", name, op, said.String())
+			}
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package utho
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestAccount(t *testing.T) {
+	t.Parallel()
+	full := &Account{"32154", "A B", "a@b.example", "C"}
+	for body, want := range map[string]any{ // an account, a kind, or a part of an error without one
+		`{"status":"success","user":{"id":"32154","fullname":"A B","email":"a@b.example","company":"C","z":{"id":1}}}`: full,
+		notice + `{"user":{"id":32154,"fullname":"A B","email":"a@b.example","company":"C"},"status":""}`:              full,
+		`{"status":"success","user":{"id":"1","fullname":null,"company":7}}`:                                           &Account{ID: "1", Company: "7"},
+		`{"status":"success","user":{"id":"1","email":{"x":1}}}`:                                                       "user.email is an object, not text",
+		`{"status":"success","user":[]}`:                                                                               "user is an array, not an account",
+		`{"status":"success","user":null}`:                                                                             "user is null, not an account",
+		`{"status":"success"}`:                                                                                         "user is missing, not an account",
+		`{}`:                                                                                                           `the answer holds no "user"`,
+		`[]`:                                                                                                           `the answer holds no "user"`,
+		`{"status":"success","user":{"id":"1"`:                                                                         "ends in the middle",
+		`{"status":"success","user":{"id":"1"},"user":{"id":"2"}}`:                                                     "user is there twice",
+		``:   ErrWrongAddress,
+		page: ErrWrongAddress,
+		`{"status":"error","message":"Unauthorized access"}`:                             ErrUnauthorized,
+		`{"status":"error","message":"You do not have permission to view the account."}`: ErrForbidden,
+	} {
+		s, base := listen(t, answering(ok(body)))
+		got, err := newClient(t, base+"/v2/").Account(t.Context())
+		if uri := s.requests()[0].uri; uri != "/v2/account/info" {
+			t.Errorf("asked for %s", uri)
+		}
+		switch w := want.(type) {
+		case *Account:
+			if err != nil || *got != *w {
+				t.Errorf("%s: got %+v, %v", body, got, err)
+			}
+		case error:
+			mustError(t, err, w)
+		case string:
+			if e := mustError(t, err, nil); !strings.HasPrefix(e.Error(), "read account: ") || !strings.Contains(e.Error(), w) {
+				t.Errorf("%s: error %q, want %q in it", body, e, w)
+			}
+		}
+	}
+}
+
+func TestDeleteToken(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]any{ // nil: deleted; a kind; or a part of an error without one
+		ok(`{"status":"success","message":"API has been deleted"}`):     nil,
+		ok(`{"status":"success"}`):                                      nil,
+		ok(`{"status":"SUCCESS","message":"token not found in cache"}`): nil,
+		ok(`{"message":"API has been deleted"}`):                        nil,
+		ok(notice + `{"status":"success"}`):                             nil,
+		ok(`{"status":"error","message":"API not found"}`):              ErrNotFound,
+		ok(`{"status":"error","message":"No such token"}`):              ErrNotFound,
+		ok(`{"status":"error","message":"Token name does not exist"}`):  "does not exist",
+		ok(`{"status":"error","message":"This token is read-only"}`):    ErrForbidden,
+		ok(`{"status":"error","message":"Unauthorized access."}`):       ErrUnauthorized,
+		ok(`{"status":"error"}`):                                        "refuses without saying why",
+		ok(`{"status":true,"message":"done"}`):                          `done: the answer's status is "true", neither`,
+		ok(`{"error":"oops"}`):                                          "oops",
+		ok(`{}`):                                                        `holds no "message"`,
+		ok(`{"deleted":true}`):                                          `holds no "message"`,
+		ok(`{"status":"success"}{"status":"error"}`):                    "several answers",
+		ok(``):                    "empty",
+		ok(`{"status":"success"`): "ends in the middle",
+		ok(page):                  ErrWrongAddress,
+		reply(404, page):          ErrWrongAddress,
+		reply(401, `{"status":"error","message":"Not Found DELETE"}`): ErrWrongAddress,
+		reply(401, `{"status":"error","message":"Not Found"}`):        ErrUnauthorized,
+		reply(404, ""): ErrNotFound,
+		reply(404, `{"status":"error","message":"x"}`):                    ErrNotFound,
+		reply(403, `{"status":"error","message":"x"}`):                    ErrForbidden,
+		reply(410, `{"status":"error","message":"token does not exist"}`): ErrNotFound,
+		reply(500, `{"status":"success"}`):                                "HTTP 500",
+		reply(400, `{"message":"bad id","errorcode":"NONODEFOUND"}`):      "the service says: bad id (NONODEFOUND)",
+	} {
+		s, base := listen(t, answering(raw))
+		err := newClient(t, base+"/v2").DeleteToken(t.Context(), "10000")
+		if got := s.requests(); len(got) != 1 || got[0].method != "DELETE" || got[0].uri != "/v2/api/10000/delete" ||
+			got[0].body != "" || got[0].header.Get("Content-Type") != "" {
+			t.Errorf("requests %+v", got)
+		}
+		switch w := want.(type) {
+		case nil:
+			if err != nil {
+				t.Errorf("%s: %v", raw, err)
+			}
+		case error:
+			mustError(t, err, w)
+		case string:
+			if e := mustError(t, err, nil); !strings.HasPrefix(e.Error(), "delete token 10000: ") || !strings.Contains(e.Error(), w) {
+				t.Errorf("%s: error %q, want %q in it", raw, e, w)
+			}
+		}
+	}
+}
+
+// An id is one segment of the path, whatever is in it, and a secret given for one is not repeated.
+func TestIDs(t *testing.T) {
+	t.Parallel()
+	s, base := listen(t, answering(ok(`{"status":"success"}`)))
+	c := newClient(t, base)
+	for id, uri := range map[string]string{
+		"10000":         "/api/10000/delete",
+		"../cloud/9":    "/api/..%2Fcloud%2F9/delete",
+		"%2F":           "/api/%252F/delete",
+		"a b?c#d":       "/api/a%20b%3Fc%23d/delete",
+		"é\n\xff":       "/api/%C3%A9%0A%FF/delete",
+		"...":           "/api/.../delete",
+		"9/delete?x=\r": "/api/9%2Fdelete%3Fx=%0D/delete",
+	} {
+		n := len(s.requests())
+		if err := c.DeleteToken(t.Context(), id); err != nil || s.requests()[n].uri != uri {
+			t.Errorf("%q: %v, asked for %s, want %s", id, err, s.requests()[n].uri, uri)
+		}
+	}
+	n := len(s.requests())
+	for _, id := range []string{"", ".", ".."} {
+		if e := mustError(t, c.DeleteToken(t.Context(), id), nil); e.Sent || len(s.requests()) != n {
+			t.Errorf("%q was sent", id)
+		}
+	}
+	c, _ = against(t, ok(`{"status":"error","message":"no"}`))
+	mustError(t, c.DeleteToken(t.Context(), testSecret), nil)
+	c, err := New("token", WithBaseURL(base+"/x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.DeleteToken(t.Context(), ".."); !strings.HasPrefix(err.Error(), "delete token ..: ") {
+		t.Errorf("the operation's own words are not a secret: %v", err)
+	}
+}
+
+// A wording that is not listed is no kind at all.
+func TestKindOfMessage(t *testing.T) {
+	t.Parallel()
+	for want, messages := range map[error][]string{
+		ErrUnauthorized: {"Unauthorized access. Please provide a valid API key.", "UNAUTHORIZED", "unauthorised access",
+			"Unauthenticated.", "Invalid API key", "invalid api-key provided", "Invalid token.", "Forbidden: invalid API key"},
+		ErrForbidden: {"You don't have permission to do it", "You do not have permission", "Permission denied",
+			"Unauthorized: permission denied", "This API key has read-only access", "Write access required", "Forbidden"},
+		ErrNotFound: {"API not found", "Token does not exist", "Token doesn't exist.", "No such token"},
+		nil:         {"", "Server is busy", "Invalid token name", "Invalid API key name", "API key limit reached", "The foundation is not foundering", "Token name not found", "\x00\xff\u202e", "API name already exists"},
+	} {
+		for _, message := range messages {
+			if got := kindOfMessage(message); got != want {
+				t.Errorf("%q: %v, want %v", message, got, want)
+			}
+		}
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	t.Parallel()
+	for want, e := range map[string]*Error{
+		"list tokens: boom": {Op: "list tokens", Err: errors.New("boom")},
+		"list tokens: HTTP 503 Service Unavailable (attempt 4)": {Op: "list tokens", StatusCode: 503, Kind: ErrUnavailable, Attempts: 4},
+		"list tokens: HTTP 599":                                 {Op: "list tokens", StatusCode: 599, Attempts: 1},
+		`delete token 1: the service says: a\nb (E1)`:           {Op: "delete token 1", StatusCode: 200, Message: "a\nb", Code: "E1"},
+		"create token: outcome unknown: HTTP 502 Bad Gateway: x": {Op: "create token", StatusCode: 502,
+			Kind: ErrOutcomeUnknown, Err: errors.New("x")},
+		"list tokens: the service says: error E1: there": {Op: "list tokens", StatusCode: 401, Code: "E1",
+			Kind: ErrWrongAddress, Err: errors.New("there")},
+	} {
+		if got := e.Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if errs := (&Error{}).Unwrap(); len(errs) != 0 {
+		t.Error(errs)
+	}
+}
+
+func TestRedact(t *testing.T) {
+	t.Parallel()
+	const secret = `op/aque"1+2&`
+	for in, want := range map[string]string{
+		"":                             "",
+		"nothing":                      "nothing",
+		`a op/aque"1+2& b`:             "a [redacted] b",
+		`{"k":"op\/aque\"1+2&"}`:       `{"k":"[redacted]"}`,
+		`{"k":"op/aque\"1+2\u0026"}`:   `{"k":"[redacted]"}`,
+		`{"k":"op\/aque\"1+2\u0026"}`:  `{"k":"[redacted]"}`,
+		"x=op%2Faque%221%2B2%26&y":     "x=[redacted]&y",
+		"/op%2Faque%221+2&/y":          "/[redacted]/y",
+		"x live_0123456789abcdefghi y": "x live_0123456789abcdefghi y",
+		"x live_0123456789abcdefghij.live_ABCDEFGHIJ-KLMNO_QRST": "x [redacted].[redacted]",
+		"live_live_0123456789abcdefghij":                         "[redacted]",
+		"live_ live":                                             "live_ live",
+	} {
+		if got := Redact(in, "", secret); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+	if got := Redact("ab abc", "ab", "abc"); got != "[redacted] [redacted]" {
+		t.Error(got)
+	}
+}
