@@ -24,11 +24,6 @@ const (
 
 func (op Op) isList() bool { return op == List || op == Confirm || op == Recheck || op == Verify }
 
-// Known reports whether a fault can hit it.
-func (op Op) Known() bool {
-	return op == Any || op.isList() || op == Create || op == Delete || op == Account
-}
-
 // A Fault says which requests go wrong, and how. What it leaves zero does not
 // happen; what it names happens in the order of the fields. The first fault that
 // hits a request is the only one that acts on it.
@@ -43,8 +38,6 @@ type Fault struct {
 
 	// Unreachable fails as if nobody listened. Over HTTP it is DropBefore.
 	Unreachable bool
-	// Delay goes by before anything happens.
-	Delay time.Duration
 	// Hold keeps the request from taking effect until something can be received
 	// from it (or it is closed), or the request's context ends.
 	Hold <-chan struct{}
@@ -125,33 +118,31 @@ func (s *Server) Clear() {
 
 // arrive records a request and finds the fault that acts on it, an empty one if
 // there is none.
-func (s *Server) arrive(r *http.Request, body []byte) (index int, f Fault, c *change) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Server) arrive(r *http.Request, body []byte) (got *Request, f Fault, c *change) {
 	op, id := asked(r)
-	found, secret := false, bearer(r)
-	for _, a := range s.faults {
-		if a.On != Any && a.On != op && a.On != s.kind(op, secret, a.since) || a.ID != "" && a.ID != id {
-			continue
-		}
-		a.seen++
-		first := max(a.Nth, 1)
-		if !found && a.seen >= first && (a.Times == 0 || a.seen < first+a.Times) {
-			f, found = a.Fault, true
-		}
-	}
-	got := Request{
-		Op: s.kind(op, secret, s.cleared), Method: r.Method, Path: r.URL.EscapedPath(),
-		Header: r.Header.Clone(), Body: string(body),
-	}
+	secret := bearer(r)
+	got = &Request{Method: r.Method, Path: r.URL.EscapedPath(), Header: r.Header.Clone(), Body: string(body)}
 	got.Header.Del("Authorization")
-	s.requests = append(s.requests, got)
-	s.wake()
 	c = &change{op: op}
-	if op == Create || op == Delete {
-		s.changes = append(s.changes, c)
-	}
-	return len(s.requests) - 1, f, c
+	s.note(func() {
+		found := false
+		for _, a := range s.faults {
+			if a.On != Any && a.On != op && a.On != s.kind(op, secret, a.since) || a.ID != "" && a.ID != id {
+				continue
+			}
+			a.seen++
+			first := max(a.Nth, 1)
+			if !found && a.seen >= first && (a.Times == 0 || a.seen < first+a.Times) {
+				f, found = a.Fault, true
+			}
+		}
+		got.Op = s.kind(op, secret, s.cleared)
+		s.requests = append(s.requests, got)
+		if op == Create || op == Delete {
+			s.changes = append(s.changes, c)
+		}
+	})
+	return got, f, c
 }
 
 // kind is what a list is, seen from when so many changes had been answered; s.mu
