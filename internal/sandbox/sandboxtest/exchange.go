@@ -115,11 +115,11 @@ func (s *Server) exchange(r *http.Request) (*answer, error) {
 	if f.Unreachable {
 		return nil, errUnreachable
 	}
-	if err := hold(ctx, f.Hold); err != nil {
-		return nil, err
-	}
 	if f.Before != nil {
 		f.Before()
+	}
+	if err := hold(ctx, f.Hold); err != nil {
+		return nil, err
 	}
 	if f.DropBefore {
 		return nil, io.EOF

@@ -10,7 +10,7 @@ import (
 type Op string
 
 // What a list is depends on what came before it: since the fault was set, or
-// for a [Request] since the last [Server.Clear].
+// for a [Request] since the last [Server.Clear] or [Server.Mark].
 const (
 	Any     Op = ""        // every request
 	List    Op = "list"    // every list, the next three among them
@@ -38,11 +38,11 @@ type Fault struct {
 
 	// Unreachable fails as if nobody listened. Over HTTP it is DropBefore.
 	Unreachable bool
-	// Hold keeps the request from taking effect until something can be received
-	// from it (or it is closed), or the request's context ends.
-	Hold <-chan struct{}
-	// Before is called before the request takes effect. It may use the Server.
+	// Before is called when the request has come. It may use the Server.
 	Before func()
+	// Hold keeps the request from taking effect then, until something can be
+	// received from it (or it is closed), or the request's context ends.
+	Hold <-chan struct{}
 	// DropBefore closes the connection; the request takes no effect.
 	DropBefore bool
 
@@ -113,7 +113,14 @@ func (s *Server) Fault(faults ...Fault) {
 func (s *Server) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults, s.cleared = nil, s.ended
+	s.faults, s.marked = nil, s.ended
+}
+
+// Mark has what a list is in [Server.Requests] depend on what comes from now on.
+func (s *Server) Mark() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.marked = s.ended
 }
 
 // arrive records a request and finds the fault that acts on it, an empty one if
@@ -136,7 +143,7 @@ func (s *Server) arrive(r *http.Request, body []byte) (got *Request, f Fault, c 
 				f, found = a.Fault, true
 			}
 		}
-		got.Op = s.kind(op, secret, s.cleared)
+		got.Op = s.kind(op, secret, s.marked)
 		s.requests = append(s.requests, got)
 		if op == Create || op == Delete {
 			s.changes = append(s.changes, c)

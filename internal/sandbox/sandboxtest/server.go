@@ -33,7 +33,7 @@ type Server struct {
 	news        chan struct{} // closed and renewed whenever requests changes
 	changes     []*change     // creates and deletions, in the order of arrival
 	ended       int           // how many requests have been answered
-	cleared     int           // ended, at the last Clear
+	marked      int           // ended, at the last Clear or Mark
 	ahead, zone time.Duration
 }
 
@@ -58,7 +58,7 @@ type Token struct {
 
 // A Request is one that a Server received.
 type Request struct {
-	Op     Op // of lists as seen since the last Clear; Any for what is no operation
+	Op     Op // Any for what is no operation
 	Method string
 	Path   string // escaped, as it came
 	Header http.Header
