@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/internal/sandbox"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -305,7 +306,7 @@ func (a *app) serveForRun(s *session) (url string, stop func(), err error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.box.Serve(ctx, ln) }()
+	go func() { done <- s.box.Serve(ctx, ln, sandbox.Options{}) }()
 	return "http://" + ln.Addr().String() + "/v2", func() {
 		cancel()
 		_ = <-done // a served sandbox that did not stop cleanly is nothing the command did

@@ -26,7 +26,8 @@ func (op Op) isList() bool { return op == List || op == Confirm || op == Recheck
 
 // A Fault says which requests go wrong, and how. What it leaves zero does not
 // happen; what it names happens in the order of the fields. The first fault that
-// hits a request is the only one that acts on it.
+// hits a request acts on it, and those behind it do not see it: faults of the same
+// requests with Times 1 act one after the other.
 type Fault struct {
 	On Op
 	// ID leaves out the deletions of other tokens.
@@ -96,7 +97,7 @@ func (f *Fault) replaces() bool {
 type active struct {
 	Fault
 	since int // Server.ended when it was set
-	seen  int // requests so far that it names
+	seen  int // requests so far that it names and no fault before it took
 }
 
 // Fault sets faults. They count requests from now on.
@@ -132,15 +133,14 @@ func (s *Server) arrive(r *http.Request, body []byte) (got *Request, f Fault, c 
 	got.Header.Del("Authorization")
 	c = &change{op: op}
 	s.note(func() {
-		found := false
 		for _, a := range s.faults {
 			if a.On != Any && a.On != op && a.On != s.kind(op, secret, a.since) || a.ID != "" && a.ID != id {
 				continue
 			}
 			a.seen++
-			first := max(a.Nth, 1)
-			if !found && a.seen >= first && (a.Times == 0 || a.seen < first+a.Times) {
-				f, found = a.Fault, true
+			if first := max(a.Nth, 1); a.seen >= first && (a.Times == 0 || a.seen < first+a.Times) {
+				f = a.Fault
+				break
 			}
 		}
 		got.Op = s.kind(op, secret, s.marked)
