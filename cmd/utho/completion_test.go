@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/utho/utho-cli/internal/sandbox"
+	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
 // completions are the generated scripts, as .ci/generate writes them.
@@ -79,8 +79,9 @@ func (m *machine) complete(words ...string) []string {
 
 func TestCompletionOffers(t *testing.T) {
 	t.Parallel()
-	s, m := serve(t, newMachine(t))
-	s.faults.Add(sandbox.Rule{Method: http.MethodGet, Path: "/v2/api", Body: oddNames})
+	m := newServed(t)
+	s := m.service
+	s.Fault(sandboxtest.Fault{On: sandboxtest.List, Body: oddNames})
 	ids := []string{"55501", "55502", "55503", "55504", "55505", "55506", "55507", "55508"}
 	all := slices.Concat([]string{"55501", "terraform"}, ids[1:], []string{"odd.id", "spaced.id"})
 	for _, test := range []struct {
@@ -138,7 +139,8 @@ func TestCompletionOffers(t *testing.T) {
 // Whatever is in its way, completion offers nothing and says nothing.
 func TestCompletionSilent(t *testing.T) {
 	t.Parallel()
-	s, m := serve(t, newMachine(t))
+	m := newServed(t)
+	s := m.service
 	silent := func(m *machine, words ...string) {
 		t.Helper()
 		// 4 is 'no file names', 32 'in this order'.
@@ -161,14 +163,14 @@ func TestCompletionSilent(t *testing.T) {
 	silent(m, "-p", "nosuch", "token", "get", "")
 	silent(m, "-p", "../x", "token", "get", "")
 
-	s.faults.Add(sandbox.Rule{Times: 1, Body: "<html>"})
+	s.Fault(sandboxtest.Fault{Times: 1, Body: "<html>"})
 	silent(m, get...)
-	s.faults.Clear()
-	s.faults.Add(sandbox.Rule{Status: http.StatusServiceUnavailable})
-	before := s.faults.Count("", "")
+	s.Clear()
+	s.Fault(sandboxtest.Fault{Status: http.StatusServiceUnavailable})
+	before := s.Count(sandboxtest.Any)
 	silent(m, get...)
-	s.faults.Clear()
-	if n := s.faults.Count("", "") - before; n != 1 {
+	s.Clear()
+	if n := s.Count(sandboxtest.Any) - before; n != 1 {
 		t.Errorf("an overloaded service was asked %d times while a person waits", n)
 	}
 
@@ -192,39 +194,27 @@ func TestCompletionSilent(t *testing.T) {
 // waited for.
 func TestCompletionSlowService(t *testing.T) {
 	t.Parallel()
-	s, m := serve(t, newMachine(t))
-	s.faults.Add(sandbox.Rule{Hold: s.hold("for good")})
+	m := newServed(t)
+	s := m.service
+	s.at("for good", sandboxtest.Any, false, false)
 	if got := m.complete("token", "get", ""); got != nil {
 		t.Errorf("it offers %q", got)
 	}
-	s.faults.Clear()
-	s.faults.Add(sandbox.Rule{RetryAfter: "3600"})
+	s.Clear()
+	s.Fault(sandboxtest.Fault{RetryAfter: "3600"})
 	if got := m.complete("token", "get", ""); got != nil {
 		t.Errorf("it offers %q", got)
-	}
-}
-
-// requires skips a test whose program is missing, or fails it where it must be
-// there.
-func requires(t *testing.T, name string) {
-	t.Helper()
-	there, err := scriptCondition("tool:" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !there {
-		t.Skipf("%s is not installed", name)
 	}
 }
 
 // A file store serves completion too.
 func TestCompletionFromFileStore(t *testing.T) {
 	t.Parallel()
-	_, m := serve(t, newMachine(t))
+	m := newServed(t)
 	m.login(m.env["UTHO_API_KEY"], "-p", "filed", "login", "--store", "file").want(t, 0)
 	m = m.with("UTHO_API_KEY", "", "UTHO_API_URL", "")
 	for _, words := range [][]string{{"token", "get", ""}, {"-p", "filed", "token", "get", ""}, {"-p", "sandbox", "token", "get", ""}} {
-		if got := m.complete(words...); !slices.Equal(got, []string{"10000", "ci-deploy", "10001", "grafana", "10002", "nightly-backup.expires-20250101T0000Z", "10003", "terraform"}) {
+		if got := m.complete(words...); !slices.Equal(got, []string{"10000", "ci-deploy", "10001", "grafana", "10002", "backup.expires-20250101T0000Z", "10003", "terraform"}) {
 			t.Errorf("complete %q: %q", words, got)
 		}
 	}
@@ -264,7 +254,7 @@ var shellCases = []struct {
 
 func TestCompletionInBash(t *testing.T) {
 	t.Parallel()
-	_, m := serve(t, newMachine(t))
+	m := newServed(t)
 	requires(t, "bash")
 	const package_ = "/usr/share/bash-completion/bash_completion"
 	if _, err := os.Stat(package_); err != nil {
@@ -313,7 +303,7 @@ f=$(complete -p utho); f=${f##* -F }; f=${f%% *}
 
 func TestCompletionInFish(t *testing.T) {
 	t.Parallel()
-	_, m := serve(t, newMachine(t))
+	m := newServed(t)
 	requires(t, "fish")
 	m = m.with("XDG_CONFIG_HOME", m.path("xdg"), "XDG_DATA_HOME", m.path("xdg"), "XDG_CACHE_HOME", m.path("xdg"))
 	for _, test := range shellCases {
@@ -331,7 +321,7 @@ func TestCompletionInFish(t *testing.T) {
 
 func TestCompletionInZsh(t *testing.T) {
 	t.Parallel()
-	_, m := serve(t, newMachine(t))
+	m := newServed(t)
 	requires(t, "zsh")
 	m = m.with("TERM", "dumb", "PS1", "ready> ", "ZDOTDIR", m.home)
 	// zsh completes only in its line editor: a key completes there and writes
@@ -379,7 +369,7 @@ print so''urced
 }
 
 // appears waits until a file is there, and reads it.
-func appears(t *testing.T, p *terminal, path string) []byte {
+func appears(t *testing.T, p *process, path string) []byte {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -392,7 +382,7 @@ func appears(t *testing.T, p *terminal, path string) []byte {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("%s never appeared; the terminal shows:\n%s", path, p.text())
+			t.Fatalf("%s never appeared; the terminal shows:\n%s", path, p.said())
 		}
 	}
 }

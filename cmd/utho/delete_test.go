@@ -8,22 +8,22 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/utho/utho-cli/internal/sandbox"
+	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
 // Many are deleted at once, but never more than eight, and all are attempted.
 func TestDeleteAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newBench(t)
+	w := newServed(t)
 	w.make(20)
 	hold := make(chan struct{})
-	w.faults.Add(sandbox.Rule{Method: "DELETE", Hold: hold})
+	w.Fault(sandboxtest.Fault{On: sandboxtest.Delete, Hold: hold})
 	p := w.start("token", "delete", "--name", "many-*", "--yes")
 	// Eight come, and no ninth before one of them is answered: each answer lets one
 	// more in.
 	for n := 8; n <= 20; n++ {
-		w.await(fmt.Sprint(n, " deletions"), func([]sandbox.Request) bool { return w.faults.Count("DELETE", "") >= n })
-		if got := w.faults.Count("DELETE", ""); got != n {
+		w.awaitRequests(fmt.Sprint(n, " deletions"), func([]sandboxtest.Request) bool { return w.Count(sandboxtest.Delete) >= n })
+		if got := w.Count(sandboxtest.Delete); got != n {
 			t.Fatalf("%d deletions, want %d", got, n)
 		}
 		hold <- struct{}{}
@@ -33,27 +33,28 @@ func TestDeleteAtOnce(t *testing.T) {
 	if n := strings.Count(p.stdout.String(), "deleted "); n != 20 {
 		t.Errorf("%d deleted:\n%s", n, p.stdout.String())
 	}
-	w.left(4)
+	w.remain(4)
 }
 
 // The first signal begins no further deletion, and waits for those under way.
 func TestDeleteInterrupted(t *testing.T) {
 	t.Parallel()
-	w := newBench(t)
+	w := newServed(t)
 	w.make(20)
-	hold := make(chan struct{})
-	w.faults.Add(sandbox.Rule{Method: "DELETE", Hold: hold})
+	w.at("deletions", sandboxtest.Delete, false, false)
 	p := w.start("token", "delete", "--name", "many-*", "--yes")
-	w.await("deletions", func([]sandbox.Request) bool { return w.faults.Count("DELETE", "") >= 8 })
+	for range 8 {
+		w.awaitHeld("deletions")
+	}
 	p.signal(syscall.SIGINT)
-	p.awaitSaid("finding out what stands first")
-	close(hold)
+	p.until("finding out what stands first")
+	w.release("deletions")
 	p.exits(130)
 	p.says("12 deletions not attempted")
 	if n := strings.Count(p.stdout.String(), "deleted "); n != 8 {
 		t.Errorf("%d deleted:\n%s", n, p.stdout.String())
 	}
-	w.left(16)
+	w.remain(16)
 }
 
 // A deletion that a signal leaves without an answer is decided by the list; where
@@ -82,27 +83,22 @@ func TestDeleteUnanswered(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			w := newBench(t)
-			hold := make(chan struct{})
-			defer close(hold)
-			rule := sandbox.Rule{Method: "DELETE", Path: "/v2/api/10001/delete", Hold: hold}
-			if test.after {
-				rule.Hold, rule.HoldAfter = nil, hold
-			}
-			w.faults.Add(rule)
+			w := newServed(t)
+			w.Fault(sandboxtest.Fault{On: sandboxtest.Delete, ID: "10003"}) // nothing goes wrong with that one
+			w.at("deletion", sandboxtest.Delete, test.after, false)
 			if test.deaf {
-				w.faults.Add(sandbox.Rule{Method: "GET", Nth: 2, Hold: hold})
+				w.at("list", sandboxtest.Recheck, false, false)
 			}
 			p := w.start(append([]string{"token", "delete", "grafana", "--yes"}, test.args...)...)
-			all := 1 + min(len(test.args), 1)
-			w.await("deletions", func(requests []sandbox.Request) bool {
+			w.awaitHeld("deletion")
+			w.awaitRequests("deletions", func(requests []sandboxtest.Request) bool {
 				n := 0
 				for _, r := range requests {
-					if r.Method == "DELETE" && (r.Effect || !test.after) {
+					if r.Op == sandboxtest.Delete && (r.Effect || !test.after) {
 						n++
 					}
 				}
-				return n == all
+				return n == 1+min(len(test.args), 1)
 			})
 			p.signal(syscall.SIGTERM)
 			p.exits(test.code)
@@ -117,43 +113,43 @@ func TestDeleteUnanswered(t *testing.T) {
 // On a terminal it asks, and shows how far it is.
 func TestDeleteOnTerminal(t *testing.T) {
 	t.Parallel()
-	w := newBench(t)
+	w := newServed(t)
 	w.make(5)
-	term := w.onTerminal("utho", "token", "delete", "--name", "many-*")
-	term.awaitSaid(`\d+ "many-4" .*\n.*Delete 5 tokens for good\? \[y/N\]: `)
+	term := w.onTerminal(nil, "utho", "token", "delete", "--name", "many-*")
+	term.until(`\d+ "many-4" .*\n.*Delete 5 tokens for good\? \[y/N\]: `)
 	term.types("n\n")
 	term.exits(3)
-	w.left(9)
-	term = w.onTerminal("utho", "token", "delete", "--name", "many-*")
-	term.awaitSaid(`\[y/N\]: `)
+	w.remain(9)
+	term = w.onTerminal(nil, "utho", "token", "delete", "--name", "many-*")
+	term.until(`\[y/N\]: `)
 	term.types(ctrlC)
 	term.exits(130)
-	w.left(9)
-	term = w.onTerminal("utho", "token", "delete", "--name", "many-*")
-	term.awaitSaid(`\[y/N\]: `)
+	w.remain(9)
+	term = w.onTerminal(nil, "utho", "token", "delete", "--name", "many-*")
+	term.until(`\[y/N\]: `)
 	term.types("y\n")
 	term.exits(0)
 	term.says(`deleting .*\(?[1-5]/5`)
-	w.left(4)
+	w.remain(4)
 	// So does rotate.
-	term = w.onTerminal("utho", "token", "rotate", "grafana")
-	term.awaitSaid(`10001 "grafana".*\n.*delete the old token for good\? \[y/N\]: `)
+	term = w.onTerminal(nil, "utho", "token", "rotate", "grafana")
+	term.until(`10001 "grafana".*\n.*delete the old token for good\? \[y/N\]: `)
 	term.types("\n")
 	term.exits(3)
-	if w.faults.Count("POST", "") != 5 {
+	if w.Count(sandboxtest.Create) != 5 {
 		t.Error("made before it was confirmed")
 	}
 	for _, command := range []string{"delete", "rotate"} {
-		p := w.onTerminal("utho", "--no-input", "token", command, "grafana")
+		p := w.onTerminal(nil, "utho", "--no-input", "token", command, "grafana")
 		p.exits(2)
 		p.says("asks first, and --no-input forbids that")
 	}
 }
 
 // make makes tokens named many-0 and so on.
-func (w *bench) make(n int) {
+func (w *machine) make(n int) {
 	w.t.Helper()
 	for i := range n {
-		w.run(0, "token", "create", fmt.Sprint("many-", i))
+		w.utho("token", "create", fmt.Sprint("many-", i)).want(w.t, 0)
 	}
 }

@@ -27,10 +27,10 @@ func TestDocs(t *testing.T) {
 			if len(blocks) < 3 {
 				t.Fatalf("%d blocks of shell only", len(blocks))
 			}
-			w := newBench(t)
+			w := newServed(t)
 			for i, b := range blocks {
 				cmd := exec.Command("sh", "-e", "-u", "-c", b.text)
-				cmd.Dir, cmd.Env = w.dir, w.env
+				cmd.Dir, cmd.Env = w.home, w.environ()
 				if out, err := cmd.CombinedOutput(); err != nil {
 					t.Errorf("docs/%s:%d: block %d: %v\n%s\nit says:\n%s", page, b.line, i+1, err, b.text, out)
 				}

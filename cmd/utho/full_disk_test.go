@@ -4,6 +4,7 @@ package main
 
 import (
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -30,21 +31,14 @@ func TestFullDisk(t *testing.T) {
 	} {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
-			w := newBench(t)
+			w := newServed(t)
 			script := `set -e; mkdir small; mount -t tmpfs -o size=128k none small
 				fill() { : >small/left; cat /dev/zero >small/fill 2>/dev/null || true; }
 				set +e; ` + d.script + `; code=$?; ls -A small >listing; test ! -e small/env || cat small/env >env; exit $code`
-			cmd := exec.Command("unshare", "-rm", "sh", "-c", script)
-			cmd.Dir, cmd.Env = w.dir, w.env
-			var stderr strings.Builder
-			cmd.Stderr = &stderr
-			_ = cmd.Run() // its status is looked at
-			p := &process{w: w, cmd: cmd, changed: make(chan struct{})}
-			p.stderr.WriteString(stderr.String())
-			if got := cmd.ProcessState.ExitCode(); got != d.code {
-				t.Fatalf("status %d, want %d\n%s", got, d.code, p.said())
+			r := w.run("", "unshare", "-rm", "sh", "-c", script).want(t, d.code)
+			if !regexp.MustCompile(d.says).MatchString(r.stderr) {
+				t.Errorf("it does not say %q:\n%s", d.says, r.stderr)
 			}
-			p.says(d.says)
 			if n := w.count("full"); n != d.tokens || w.count("grafana") != 1 {
 				t.Errorf("%d tokens, want %d", n, d.tokens)
 			}

@@ -5,17 +5,13 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"net"
-	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
-	"github.com/utho/utho-cli/internal/sandbox"
+	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
 // A signal ends a command that only reads, or has not begun to change
@@ -37,15 +33,15 @@ func TestInterruptedWhileReading(t *testing.T) {
 		} {
 			t.Run(signal.sig.String()+" "+args, func(t *testing.T) {
 				t.Parallel()
-				s, m := serve(t, newMachine(t))
-				s.faults.Add(sandbox.Rule{Hold: s.hold("for good")})
+				m := newServed(t)
+				m.at("for good", sandboxtest.Any, false, false)
 				cmd := m.command(append([]string{"utho"}, strings.Fields(args)...)...)
 				var stdout, stderr bytes.Buffer
-				cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(s.key), &stdout, &stderr
+				cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(m.key), &stdout, &stderr
 				if err := cmd.Start(); err != nil {
 					t.Fatal(err)
 				}
-				s.arrived(t, http.MethodGet, "/v2/api")
+				m.awaitHeld("for good")
 				if err := cmd.Process.Signal(signal.sig); err != nil {
 					t.Fatal(err)
 				}
@@ -63,7 +59,7 @@ func TestInterruptedWhileReading(t *testing.T) {
 				if got := stderr.String(); got != want {
 					t.Errorf("stderr: %q, want %q", got, want)
 				}
-				if n := s.faults.Count("", ""); n != 1 {
+				if n := m.Count(sandboxtest.Any); n != 1 {
 					t.Errorf("%d requests came", n)
 				}
 			})
@@ -74,20 +70,19 @@ func TestInterruptedWhileReading(t *testing.T) {
 // What the parent ignores stays ignored, as nohup has it.
 func TestNohup(t *testing.T) {
 	t.Parallel()
-	s, m := serve(t, newMachine(t))
-	s.faults.Add(sandbox.Rule{Hold: s.hold("a while"), Times: 1})
+	m := newServed(t)
+	m.at("a while", sandboxtest.Any, false, true)
 	cmd := m.command("sh", "-c", `trap "" HUP; exec utho token list -o id`)
 	var stdout bytes.Buffer
 	cmd.Stdout = &stdout
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s.arrived(t, http.MethodGet, "/v2/api")
+	m.awaitHeld("a while")
 	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	close(s.holds["a while"])
-	delete(s.holds, "a while")
+	m.release("a while")
 	if err := cmd.Wait(); err != nil || stdout.String() != "10000\n10001\n10002\n10003\n" {
 		t.Errorf("%v; stdout: %s", err, &stdout)
 	}
@@ -97,22 +92,7 @@ func TestNohup(t *testing.T) {
 // its time: a command takes as few as it can, on one connection.
 func TestRequestsOnOneConnection(t *testing.T) {
 	t.Parallel()
-	faults := sandbox.NewFaults()
-	box := sandbox.Memory(sandbox.WithFaults(faults))
-	key, err := box.OperatorSecret(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var connections atomic.Int32
-	server := httptest.NewUnstartedServer(box)
-	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			connections.Add(1)
-		}
-	}
-	server.Start()
-	t.Cleanup(server.Close)
-	m := newMachine(t).with("UTHO_API_URL", server.URL+"/v2", "UTHO_API_KEY", key)
+	m := newServed(t)
 	for _, test := range []struct {
 		args     string
 		requests int
@@ -130,17 +110,17 @@ func TestRequestsOnOneConnection(t *testing.T) {
 		{"completion bash", 0},
 		{"logout", 0},
 	} {
-		before, conns := faults.Count("", ""), connections.Load()
-		m.login(key, strings.Fields(test.args)...).want(t, 0)
-		if got := faults.Count("", "") - before; got != test.requests {
+		before, conns := m.Count(sandboxtest.Any), m.conns.Load()
+		m.login(m.key, strings.Fields(test.args)...).want(t, 0)
+		if got := m.Count(sandboxtest.Any) - before; got != test.requests {
 			t.Errorf("utho %s: %d requests, want %d", test.args, got, test.requests)
 		}
-		if got := connections.Load() - conns; int(got) != min(1, test.requests) {
+		if got := m.conns.Load() - conns; int(got) != min(1, test.requests) {
 			t.Errorf("utho %s: %d connections", test.args, got)
 		}
 	}
 	agent := regexp.MustCompile(`^utho/[^ ]+ \(` + runtime.GOOS + `/` + runtime.GOARCH + `\)$`)
-	for _, r := range faults.Requests() {
+	for _, r := range m.Requests() {
 		if got := r.Header.Get("User-Agent"); !agent.MatchString(got) {
 			t.Errorf("%s %s came from %q", r.Method, r.Path, got)
 		}

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/utho/utho-cli/internal/privfile"
-	"github.com/utho/utho-cli/internal/sandbox"
+	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
 // A login that is interrupted between saving the token and saving the profile
@@ -28,14 +28,14 @@ func TestLoginInterruptedWhileSaving(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			s, m := serve(t, newMachine(t))
-			key := m.env["UTHO_API_KEY"]
+			m := newServed(t)
+			key := m.key
 			m = m.with("UTHO_API_KEY", "", "UTHO_API_URL", "")
 			elsewhere := record(t)
 			switch tc.before {
 			case "the service":
-				second := m.with("UTHO_API_KEY", key, "UTHO_API_URL", s.url).utho("token", "create", "second").want(t, 0)
-				m.login(strings.TrimSpace(second.stdout), "--api-url", s.url, "login", "--store", "file").want(t, 0)
+				second := m.with("UTHO_API_KEY", key, "UTHO_API_URL", m.url).utho("token", "create", "second").want(t, 0)
+				m.login(strings.TrimSpace(second.stdout), "--api-url", m.url, "login", "--store", "file").want(t, 0)
 			case "elsewhere":
 				m.login(filedSecret, "--api-url", elsewhere.url, "login", "--store", "file").want(t, 0)
 			}
@@ -44,29 +44,23 @@ func TestLoginInterruptedWhileSaving(t *testing.T) {
 			if err != nil && tc.before != "" {
 				t.Fatal(err)
 			}
-			sent := s.faults.Count("GET", "/v2/api")
 
 			// The proof of the token is held until the configuration is locked, so
 			// that the login comes no further than the saved token.
-			answer := make(chan struct{})
-			s.faults.Add(sandbox.Rule{Method: "GET", Path: "/v2/api", Hold: answer, Times: 1})
-			cmd := m.command("utho", "--api-url", s.url, "login", "--store", "file")
+			m.at("proof", sandboxtest.List, false, true)
+			cmd := m.command("utho", "--api-url", m.url, "login", "--store", "file")
 			var errOut bytes.Buffer
 			cmd.Stdin, cmd.Stderr = strings.NewReader(key), &errOut
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			soon, cancel := context.WithTimeout(context.Background(), time.Minute)
-			defer cancel()
-			if err := s.faults.Await(soon, func([]sandbox.Request) bool { return s.faults.Count("GET", "/v2/api") > sent }); err != nil {
-				t.Fatalf("the login sent nothing: %v", err)
-			}
+			m.awaitHeld("proof")
 			unlock, err := privfile.Lock(context.Background(), m.path("config", ".lock"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer unlock()
-			close(answer)
+			m.release("proof")
 			for limit := time.Now().Add(time.Minute); ; {
 				if saved, err := os.ReadFile(secret); err == nil && bytes.Contains(saved, []byte(key)) {
 					break

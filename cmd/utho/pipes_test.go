@@ -2,36 +2,12 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"net/http"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/utho/utho-cli/internal/sandbox"
+	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
-
-// serve starts a service and gives the machine a credential for it.
-func serve(t testing.TB, m *machine) (*service, *machine) {
-	t.Helper()
-	s, err := startService(t.TempDir(), t.Cleanup)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, m.with("UTHO_API_URL", s.url, "UTHO_API_KEY", s.key)
-}
-
-// arrived waits until a request of that method and path has come.
-func (s *service) arrived(t testing.TB, method, path string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	err := s.faults.Await(ctx, func([]sandbox.Request) bool { return s.faults.Count(method, path) > 0 })
-	if err != nil {
-		t.Fatalf("%s %s never came", method, path)
-	}
-}
 
 // aList is the service's answer with n tokens.
 func aList(n int) string {
@@ -51,8 +27,9 @@ func aList(n int) string {
 // pages, an error everywhere else.
 func TestClosedPipe(t *testing.T) {
 	t.Parallel()
-	s, m := serve(t, newMachine(t))
-	s.faults.Add(sandbox.Rule{Path: "/v2/api", Method: http.MethodGet, Body: aList(5000)})
+	m := newServed(t)
+	s := m.service
+	s.Fault(sandboxtest.Fault{On: sandboxtest.List, Body: aList(5000)})
 	for _, test := range []struct {
 		args string
 		code int
@@ -104,8 +81,9 @@ func TestFullStdout(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("there is no /dev/full here")
 	}
-	s, m := serve(t, newMachine(t))
-	s.faults.Add(sandbox.Rule{Path: "/v2/api", Method: http.MethodGet, Body: aList(1)})
+	m := newServed(t)
+	s := m.service
+	s.Fault(sandboxtest.Fault{On: sandboxtest.List, Body: aList(1)})
 	for _, args := range []string{
 		"token list", "token list -o wide", "token list -o json", "token list -o yaml", "token list -o csv",
 		"token list -o markdown", "token list -o id", "token get 1", "token get 1 -o json", "status", "status -o json",
@@ -133,7 +111,7 @@ func TestFullStdout(t *testing.T) {
 // A stderr that can take nothing changes neither the answer nor the status.
 func TestBrokenStderr(t *testing.T) {
 	t.Parallel()
-	_, m := serve(t, newMachine(t))
+	m := newServed(t)
 	for _, test := range []struct {
 		args string
 		code int

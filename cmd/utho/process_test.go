@@ -4,11 +4,11 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"sync"
@@ -16,217 +16,232 @@ import (
 	"testing"
 	"time"
 
-	"github.com/utho/utho-cli/internal/sandbox"
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 )
 
-// bench is one service and one home, for processes that a test starts, signals
-// and kills itself.
-type bench struct {
-	*service
-	t   *testing.T
-	dir string
-	env []string
-}
-
-func newBench(t *testing.T) *bench {
-	t.Helper()
-	dir := t.TempDir()
-	s, err := startService(filepath.Join(dir, ".service"), t.Cleanup)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &bench{service: s, t: t, dir: dir}
-	w.env = append(w.env,
-		"GORACE="+goRace, "PATH="+os.Getenv("PATH"), "HOME="+dir, "NO_PROXY=*",
-		"UTHO_CONFIG_DIR="+filepath.Join(dir, "config"), "UTHO_STATE_DIR="+filepath.Join(dir, "state"),
-		"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(dir, "no-bus"),
-		"UTHO_API_KEY="+s.key, "UTHO_API_URL="+s.url,
-	)
-	return w
-}
-
-// process is one run of the program.
+// process is a run of a program that a test watches, signals and kills, perhaps
+// on a terminal of its own with a person who types.
 type process struct {
-	w      *bench
+	t      testing.TB
 	cmd    *exec.Cmd
-	stdout bytes.Buffer
+	stdout bytes.Buffer  // not of one on a terminal
+	done   chan struct{} // closed at its end
 
 	mu      sync.Mutex
-	stderr  bytes.Buffer
-	changed chan struct{} // closed and replaced when stderr has grown
-	done    chan struct{}
+	seen    bytes.Buffer  // stderr, or all that is on the terminal
+	changed chan struct{} // closed and renewed when seen has grown
+
+	ptm, tty      *os.File    // the person's side and the program's
+	before, after *term.State // of the terminal
 }
 
+// theEnd is written to a terminal behind everything else: what was written last
+// can be lost if the terminal is closed too soon.
+const theEnd = "<the end>"
+
+// Write takes what the program shows.
 func (p *process) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	close(p.changed)
 	p.changed = make(chan struct{})
-	return p.stderr.Write(b)
+	return p.seen.Write(b)
 }
 
-// command is utho in this world, not yet started.
-func (w *bench) command(args ...string) *exec.Cmd {
-	cmd := exec.Command("utho", args...)
-	cmd.Dir, cmd.Env = w.dir, w.env
-	return cmd
+// start starts utho without a terminal.
+func (m *machine) start(args ...string) *process {
+	m.t.Helper()
+	cmd := m.command(append([]string{"utho"}, args...)...)
+	p := &process{t: m.t, cmd: cmd, changed: make(chan struct{}), done: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = &p.stdout, p
+	p.launch()
+	return p
 }
 
-func (w *bench) start(args ...string) *process {
-	w.t.Helper()
-	p := &process{w: w, cmd: w.command(args...), changed: make(chan struct{}), done: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, p
+// onTerminal starts a program as the leader of a session on a new terminal.
+// change may put files in the place of some of its three streams.
+func (m *machine) onTerminal(change func(*exec.Cmd), args ...string) *process {
+	m.t.Helper()
+	p := &process{t: m.t, cmd: m.command(args...), changed: make(chan struct{}), done: make(chan struct{})}
+	if m.env["TERM"] == "" {
+		p.cmd.Env = append(p.cmd.Env, "TERM=xterm")
+	}
+	p.cmd.Env = append(p.cmd.Env, "PS1=READY$ ", "HISTFILE=")
+	blocking, tty, err := pty.Open()
+	if err != nil {
+		m.t.Fatalf("open a terminal: %v", err)
+	}
+	// One that the poller knows: else Close would wait for the read under way.
+	fd, err := unix.FcntlInt(blocking.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	err = errors.Join(err, syscall.SetNonblock(fd, true), blocking.Close())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	p.ptm, p.tty = os.NewFile(uintptr(fd), "terminal"), tty
+	if p.before, err = term.GetState(int(tty.Fd())); err != nil {
+		m.t.Fatal(err)
+	}
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = tty, tty, tty
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if change != nil {
+		change(p.cmd)
+	}
+	go func() { _, _ = io.Copy(p, p.ptm) }() // until the terminal is closed
+	m.t.Cleanup(func() {
+		_ = tty.Close()
+		_ = p.ptm.Close()
+	})
+	p.launch()
+	return p
+}
+
+func (p *process) launch() {
+	p.t.Helper()
 	if err := p.cmd.Start(); err != nil {
-		w.t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	go func() {
 		_ = p.cmd.Wait() // its status is looked at
+		if p.tty != nil {
+			p.after, _ = term.GetState(int(p.tty.Fd())) // nil shows as a change
+			_, _ = p.tty.WriteString(theEnd)            // fails if the terminal has gone
+		}
 		close(p.done)
 	}()
-	w.t.Cleanup(func() {
+	p.t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
 		<-p.done
 	})
-	return p
 }
 
-// run is start and wait, where the exit status must be code.
-func (w *bench) run(code int, args ...string) *process {
-	w.t.Helper()
-	p := w.start(args...)
-	p.exits(code)
-	return p
-}
-
-// said is what the process has written to stderr so far.
+// said is what the process has shown so far, on stderr or on its terminal.
 func (p *process) said() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.stderr.String()
+	return strings.TrimSuffix(p.seen.String(), theEnd)
 }
 
-// awaitSaid waits until stderr matches.
-func (p *process) awaitSaid(pattern string) {
-	p.w.t.Helper()
+// until waits until what it shows matches.
+func (p *process) until(pattern string) {
+	p.t.Helper()
 	re := regexp.MustCompile(pattern)
-	limit := time.After(time.Minute)
+	late := time.After(patience)
 	for {
 		p.mu.Lock()
-		matched, changed := re.Match(p.stderr.Bytes()), p.changed
+		matched, changed := re.Match(p.seen.Bytes()), p.changed
+		ended := bytes.HasSuffix(p.seen.Bytes(), []byte(theEnd))
 		p.mu.Unlock()
+		done := p.done
+		if p.tty != nil {
+			done = nil // something may still be on its way through the terminal
+		}
+		select {
+		case <-done:
+			ended = true
+		default:
+		}
 		if matched {
 			return
 		}
+		if ended && !re.MatchString(p.said()) {
+			p.t.Fatalf("%v ended without saying %q:\n%s", p.cmd.Args, pattern, p.said())
+		}
 		select {
 		case <-changed:
-		case <-p.done:
-			if !re.MatchString(p.said()) {
-				p.w.t.Fatalf("utho ended without saying %q:\n%s", pattern, p.said())
-			}
-			return
-		case <-limit:
-			p.w.t.Fatalf("utho never said %q:\n%s", pattern, p.said())
+		case <-done:
+		case <-late:
+			p.t.Fatalf("%v never said %q:\n%s", p.cmd.Args, pattern, p.said())
 		}
 	}
 }
+
+// asks waits for this text, and pins that nothing is shown behind it.
+func (p *process) asks(text string) (shown string) {
+	p.t.Helper()
+	p.until(regexp.QuoteMeta(text))
+	if shown = p.said(); !strings.HasSuffix(shown, text) {
+		p.t.Errorf("the question does not end in %q:\n%s", text, shown)
+	}
+	return shown
+}
+
+// types sends keys.
+func (p *process) types(keys string) {
+	p.t.Helper()
+	if _, err := p.ptm.WriteString(keys); err != nil && !errors.Is(err, syscall.EIO) {
+		p.t.Fatal(err)
+	}
+}
+
+const (
+	ctrlB = "\x1c" // Ctrl-backslash, QUIT
+	ctrlC = "\x03"
+	ctrlD = "\x04"
+	ctrlZ = "\x1a"
+)
 
 func (p *process) signal(sig syscall.Signal) {
-	p.w.t.Helper()
+	p.t.Helper()
 	if err := p.cmd.Process.Signal(sig); err != nil {
-		p.w.t.Fatalf("signal %v: %v\n%s", sig, err, p.said())
+		p.t.Fatalf("signal %v: %v\n%s", sig, err, p.said())
 	}
 }
 
-// exits waits for the end and pins the status; -1 stands for a death by signal.
-func (p *process) exits(code int) {
-	p.w.t.Helper()
+// exits waits for the end, pins the status, -1 for a death by signal, and gives
+// what was shown.
+func (p *process) exits(code int) string {
+	p.t.Helper()
 	select {
 	case <-p.done:
-	case <-time.After(time.Minute):
-		p.w.t.Fatalf("utho does not end:\n%s", p.said())
+	case <-time.After(patience):
+		p.t.Fatalf("%v does not end:\n%s", p.cmd.Args, p.said())
+	}
+	if p.tty != nil && p.after != nil {
+		p.until(theEnd + "$")
 	}
 	if got := p.cmd.ProcessState.ExitCode(); got != code {
-		p.w.t.Fatalf("%v: %v, want status %d\nstdout: %s\nstderr: %s", p.cmd.Args, p.cmd.ProcessState, code, p.stdout.Bytes(), p.said())
+		p.t.Fatalf("%v: %v, want status %d\nstdout: %s\nit shows: %s", p.cmd.Args, p.cmd.ProcessState, code, p.stdout.Bytes(), p.said())
 	}
+	return p.said()
 }
 
-// says pins what stderr holds in the end.
+// ends is exits, and pins that the terminal is as it was.
+func (p *process) ends(code int) string {
+	p.t.Helper()
+	shown := p.exits(code)
+	if !reflect.DeepEqual(p.before, p.after) {
+		p.t.Errorf("%v left the terminal changed", p.cmd.Args)
+	}
+	return shown
+}
+
+// says pins what was shown in the end.
 func (p *process) says(pattern string) {
-	p.w.t.Helper()
-	if pattern != "" && !regexp.MustCompile(pattern).MatchString(p.said()) {
-		p.w.t.Errorf("stderr has no %q:\n%s", pattern, p.said())
+	p.t.Helper()
+	if !regexp.MustCompile(pattern).MatchString(p.said()) {
+		p.t.Errorf("%v did not say %q:\n%s", p.cmd.Args, pattern, p.said())
 	}
 }
 
-// await waits for requests.
-func (w *bench) await(what string, ok func([]sandbox.Request) bool) {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	if err := w.faults.Await(ctx, ok); err != nil {
-		w.t.Fatalf("await %s: %v", what, err)
+// fifo creates a named pipe below the home folder.
+func (m *machine) fifo(name string) {
+	m.t.Helper()
+	if err := syscall.Mkfifo(m.path(name), 0o600); err != nil {
+		m.t.Fatal(err)
 	}
 }
 
-// count is how many tokens have that name, whatever its expiry.
-func (w *bench) count(name string) int {
-	w.t.Helper()
-	names, err := w.names()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	n := 0
-	for _, got := range names {
-		if base, _, _ := strings.Cut(got, ".expires-"); base == name {
-			n++
-		}
-	}
-	return n
-}
-
-// works tells whether the service takes the secret.
-func (w *bench) works(secret string) bool {
-	w.t.Helper()
-	cmd := w.command("token", "list")
-	cmd.Env = append(cmd.Env, "UTHO_API_KEY="+secret)
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 4) {
-		w.t.Fatalf("list with a secret: %v", err)
-	}
-	return err == nil
-}
-
-// noLeaks looks for secrets where there must be none.
-func (w *bench) noLeaks() {
-	w.t.Helper()
-	found, err := leaks(filepath.Join(w.dir, "state"), filepath.Join(w.dir, "config"))
-	if err != nil || len(found) > 0 {
-		w.t.Errorf("secrets in %q, %v", found, err)
-	}
-}
-
-func (w *bench) path(name string) string { return filepath.Join(w.dir, name) }
-
-// read is the content of a file, empty where there is none.
-func (w *bench) read(name string) string {
-	w.t.Helper()
-	content, err := os.ReadFile(w.path(name))
-	if err != nil && !os.IsNotExist(err) {
-		w.t.Fatal(err)
-	}
-	return string(content)
-}
-
-// write writes to a file that is there: a named pipe that a command reads.
-func (w *bench) write(name, text string) {
-	w.t.Helper()
-	f, err := os.OpenFile(w.path(name), os.O_WRONLY, 0)
+// feed writes to a named pipe that a program reads.
+func (m *machine) feed(name, text string) {
+	m.t.Helper()
+	f, err := os.OpenFile(m.path(name), os.O_WRONLY, 0)
 	if err == nil {
 		_, err = f.WriteString(text)
 		err = errors.Join(err, f.Close())
 	}
 	if err != nil {
-		w.t.Fatal(err)
+		m.t.Fatal(err)
 	}
 }

@@ -3,19 +3,16 @@
 package main
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/utho/utho-cli/internal/sandbox"
 )
 
 // rotate asks before it deletes. What is new is told from what was there after
 // the answer, not before the question: a person takes their time.
 func TestRotateConfirmation(t *testing.T) {
 	t.Parallel()
-	s, m := serve(t, newMachine(t))
+	m := newServed(t)
 	m.utho("token", "create", "ask").want(t, 0)
 	for _, test := range []struct {
 		typed     string
@@ -35,8 +32,8 @@ func TestRotateConfirmation(t *testing.T) {
 			arg = "10006"
 		}
 		p := m.onTerminal(nil, "utho", "token", "rotate", arg, "--to", "exec:true")
-		p.until("[y/N]: ")
-		if shown := p.text(); !strings.HasSuffix(shown, "Replace its secret and delete the old token for good? [y/N]: ") {
+		p.until(`\[y/N\]: `)
+		if shown := p.said(); !strings.HasSuffix(shown, "Replace its secret and delete the old token for good? [y/N]: ") {
 			t.Errorf("the question is:\n%s", shown)
 		}
 		if test.meanwhile != nil {
@@ -46,17 +43,7 @@ func TestRotateConfirmation(t *testing.T) {
 		if shown := p.ends(test.code); !strings.Contains(shown, test.says) || strings.Contains(shown, "warning") {
 			t.Errorf("typed %q: the terminal shows:\n%s", test.typed, shown)
 		}
-		names, err := s.names()
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := 0
-		for _, n := range names {
-			if n == "ask" {
-				got++
-			}
-		}
-		if got != test.left {
+		if got := m.count("ask"); got != test.left {
 			t.Errorf("typed %q: %d tokens are named ask, want %d", test.typed, got, test.left)
 		}
 	}
@@ -65,21 +52,18 @@ func TestRotateConfirmation(t *testing.T) {
 // The new expiry counts from the answer, however long the question stood.
 func TestRotateExpiryAfterQuestion(t *testing.T) {
 	t.Parallel()
-	w := newBench(t)
-	w.run(0, "token", "create", "late", "--expires-in", "2h")
-	term := w.onTerminal("utho", "token", "rotate", "late", "--to", "exec:true")
-	term.awaitSaid(`\[y/N\]: `)
+	w := newServed(t)
+	w.utho("token", "create", "late", "--expires-in", "2h").want(w.t, 0)
+	term := w.onTerminal(nil, "utho", "token", "rotate", "late", "--to", "exec:true")
+	term.until(`\[y/N\]: `)
 	answered := time.Now().Add(24 * time.Hour).UTC()
-	w.faults.Add(sandbox.Rule{Method: "GET", Header: http.Header{"Date": {answered.Format(http.TimeFormat)}}})
+	w.SetClock(24*time.Hour, 0)
 	term.types("y\n")
 	term.exits(0)
-	names, err := w.names()
-	if err != nil {
-		t.Fatal(err)
-	}
-	suffix, ok := strings.CutPrefix(names[len(names)-1], "late.expires-")
+	all := w.Tokens()
+	suffix, ok := strings.CutPrefix(all[len(all)-1].Name, "late.expires-")
 	until, err := time.Parse("20060102T1504Z", suffix)
 	if !ok || err != nil || until.Before(answered.Add(2*time.Hour-time.Second)) || until.After(answered.Add(2*time.Hour+time.Minute)) {
-		t.Errorf("answered at %v: %q", answered, names)
+		t.Errorf("answered at %v: %+v", answered, all)
 	}
 }

@@ -3,148 +3,20 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
-	"reflect"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/creack/pty"
-	"golang.org/x/term"
-
-	"github.com/utho/utho-cli/internal/sandbox"
+	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
-
-// A terminal is one that a program runs on, with a person who types.
-type terminal struct {
-	t        testing.TB
-	cmd      *exec.Cmd
-	ptm, tty *os.File
-	before   *term.State
-
-	mu      sync.Mutex
-	seen    bytes.Buffer
-	changed chan struct{} // closed and replaced whenever seen grows
-	drained chan struct{}
-}
-
-// onTerminal starts the program on a terminal of its own. change may put files
-// in the place of some of its three streams.
-func (m *machine) onTerminal(change func(*exec.Cmd), args ...string) *terminal {
-	m.t.Helper()
-	ptm, tty, err := pty.Open()
-	if err != nil {
-		m.t.Fatalf("open a terminal: %v", err)
-	}
-	before, err := term.GetState(int(tty.Fd()))
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	p := &terminal{t: m.t, cmd: m.command(args...), ptm: ptm, tty: tty, before: before,
-		changed: make(chan struct{}), drained: make(chan struct{})}
-	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = tty, tty, tty
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if change != nil {
-		change(p.cmd)
-	}
-	if err := p.cmd.Start(); err != nil {
-		m.t.Fatal(err)
-	}
-	go func() {
-		defer close(p.drained)
-		b := make([]byte, 4096)
-		for {
-			n, err := ptm.Read(b)
-			p.mu.Lock()
-			p.seen.Write(b[:n])
-			close(p.changed)
-			p.changed = make(chan struct{})
-			p.mu.Unlock()
-			if err != nil { // the terminal was closed
-				return
-			}
-		}
-	}()
-	m.t.Cleanup(func() {
-		_ = p.cmd.Process.Kill() // where the test failed before its end
-		_ = tty.Close()
-		_ = ptm.Close()
-	})
-	return p
-}
-
-func (p *terminal) text() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.seen.String()
-}
-
-// until waits for something to appear.
-func (p *terminal) until(text string) {
-	p.t.Helper()
-	late := time.After(time.Minute)
-	for {
-		p.mu.Lock()
-		seen, changed := p.seen.String(), p.changed
-		p.mu.Unlock()
-		if strings.Contains(seen, text) {
-			return
-		}
-		select {
-		case <-changed:
-		case <-late:
-			p.t.Fatalf("%q never came on the terminal; it shows:\n%s", text, seen)
-		}
-	}
-}
-
-func (p *terminal) types(text string) {
-	p.t.Helper()
-	if _, err := p.ptm.WriteString(text); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-// ends waits for the program's end, checks its status and that the terminal is
-// as it was, and gives what was shown on it.
-func (p *terminal) ends(code int) string {
-	p.t.Helper()
-	done := make(chan error, 1)
-	go func() { done <- p.cmd.Wait() }()
-	select {
-	case <-done: // the status is looked at below
-	case <-time.After(time.Minute):
-		p.t.Fatalf("%v does not end; the terminal shows:\n%s", p.cmd.Args, p.text())
-	}
-	after, err := term.GetState(int(p.tty.Fd()))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	// What was written last can be lost where the terminal is closed too soon: a
-	// mark behind it shows that all has been read.
-	const mark = "<the end>"
-	if _, err := p.tty.WriteString(mark); err != nil {
-		p.t.Fatal(err)
-	}
-	p.until(mark)
-	if got := p.cmd.ProcessState.ExitCode(); got != code {
-		p.t.Fatalf("%v: exit status %d, want %d; the terminal shows:\n%s", p.cmd.Args, got, code, p.text())
-	}
-	if !reflect.DeepEqual(p.before, after) {
-		p.t.Errorf("%v left the terminal changed", p.cmd.Args)
-	}
-	return strings.TrimSuffix(p.text(), mark)
-}
 
 func TestLoginPrompt(t *testing.T) {
 	t.Parallel()
-	_, m := serve(t, newMachine(t))
-	key := m.env["UTHO_API_KEY"]
+	m := newServed(t)
+	key := m.key
 	m = m.with("UTHO_API_KEY", "")
 	login := []string{"utho", "login", "--store", "file"}
 	for _, test := range []struct {
@@ -171,7 +43,7 @@ func TestLoginPrompt(t *testing.T) {
 	} {
 		p := m.onTerminal(nil, login...)
 		p.until("token: ")
-		shown := p.text()
+		shown := p.said()
 		if !strings.HasSuffix(shown, "token: ") {
 			t.Errorf("%s: the prompt does not end in `token: `:\n%s", test.name, shown)
 		}
@@ -199,7 +71,7 @@ func TestLoginPrompt(t *testing.T) {
 // TERM and HUP at the prompt end it like Ctrl-C, with a status of their own.
 func TestLoginPromptSignals(t *testing.T) {
 	t.Parallel()
-	_, m := serve(t, newMachine(t))
+	m := newServed(t)
 	for sig, code := range map[syscall.Signal]int{syscall.SIGTERM: 143, syscall.SIGHUP: 129, syscall.SIGINT: 130} {
 		p := m.onTerminal(nil, "utho", "login", "--store", "file")
 		p.until("token: ")
@@ -212,19 +84,21 @@ func TestLoginPromptSignals(t *testing.T) {
 
 func TestLoginNoInput(t *testing.T) {
 	t.Parallel()
-	s, m := serve(t, newMachine(t))
+	m := newServed(t)
+	s := m.service
 	shown := m.onTerminal(nil, "utho", "login", "--store", "file", "--no-input").ends(2)
 	if !strings.Contains(shown, "--with-token") || strings.Contains(shown, "token: ") {
 		t.Errorf("the terminal shows:\n%s", shown)
 	}
-	if n := s.faults.Count("", ""); n != 0 {
+	if n := s.Count(sandboxtest.Any); n != 0 {
 		t.Errorf("%d requests came", n)
 	}
 }
 
 func TestDeleteConfirmation(t *testing.T) {
 	t.Parallel()
-	s, m := serve(t, newMachine(t))
+	m := newServed(t)
+	s := m.service
 	for _, test := range []struct {
 		typed string
 		code  int
@@ -242,16 +116,16 @@ func TestDeleteConfirmation(t *testing.T) {
 	} {
 		name := "ask me"
 		m.utho("token", "create", name).want(t, 0)
-		before := s.faults.Count("DELETE", "")
+		before := s.Count(sandboxtest.Delete)
 		p := m.onTerminal(nil, "utho", "token", "delete", name)
-		p.until("[y/N]: ")
-		shown := p.text()
+		p.until(`\[y/N\]: `)
+		shown := p.said()
 		if !strings.HasSuffix(shown, "[y/N]: ") || !strings.Contains(shown, `"ask me" (read-only, created `) {
 			t.Errorf("the question is:\n%s", shown)
 		}
 		p.types(test.typed)
 		shown = p.ends(test.code)
-		if got := s.faults.Count("DELETE", "") - before; got != 0 != (test.code == 0) {
+		if got := s.Count(sandboxtest.Delete) - before; got != 0 != (test.code == 0) {
 			t.Errorf("typed %q: %d deletions came", test.typed, got)
 		}
 		if deleted := strings.Contains(shown, "\ndeleted "); deleted != (test.code == 0) {
@@ -269,7 +143,8 @@ func TestDeleteConfirmation(t *testing.T) {
 // A question needs stdin and stderr on a terminal; stdout has no part in it.
 func TestTerminalMeansStdinAndStderr(t *testing.T) {
 	t.Parallel()
-	s, m := serve(t, newMachine(t))
+	m := newServed(t)
+	s := m.service
 	toFile := func(name string) *os.File {
 		f, err := os.Create(m.path(name))
 		if err != nil {
@@ -279,17 +154,17 @@ func TestTerminalMeansStdinAndStderr(t *testing.T) {
 		return f
 	}
 	p := m.onTerminal(func(c *exec.Cmd) { c.Stdout = toFile("out") }, "utho", "token", "delete", "10000")
-	p.until("[y/N]: ")
+	p.until(`\[y/N\]: `)
 	p.types("y\r")
 	p.ends(0)
 	if got, err := os.ReadFile(m.path("out")); err != nil || string(got) != "deleted 10000 ci-deploy\n" {
 		t.Errorf("stdout is %q, %v", got, err)
 	}
-	before := s.faults.Count("", "")
+	before := s.Count(sandboxtest.Any)
 	m.onTerminal(func(c *exec.Cmd) { c.Stderr = toFile("err") }, "utho", "token", "delete", "10001").ends(2)
 	m.onTerminal(func(c *exec.Cmd) { c.Stdin, c.SysProcAttr.Ctty = nil, 2 }, "utho", "token", "delete", "10001").ends(2)
 	m.onTerminal(nil, "utho", "token", "delete", "10001", "--no-input").ends(2)
-	if n := s.faults.Count("", "") - before; n != 0 {
+	if n := s.Count(sandboxtest.Any) - before; n != 0 {
 		t.Errorf("%d requests came", n)
 	}
 	if got, err := os.ReadFile(m.path("err")); err != nil || !strings.Contains(string(got), "--yes") || strings.Contains(string(got), "[y/N]") {
@@ -302,7 +177,7 @@ var escapes = regexp.MustCompile("\x1b\\[[0-9;]*m")
 // Only colour tells a terminal from a pipe.
 func TestColourOnTerminal(t *testing.T) {
 	t.Parallel()
-	_, m := serve(t, newMachine(t))
+	m := newServed(t)
 	m = m.with("TERM", "xterm-256color")
 	for _, args := range []string{"token list", "token list -o wide", "token list -o json", "token list -o csv", "token list -o markdown",
 		"token list -o id", "token get 10000", "status", "version", "--help", "token list --no-headers"} {
@@ -334,9 +209,10 @@ func TestColourOnTerminal(t *testing.T) {
 // A progress display is for a terminal, and leaves nothing behind.
 func TestProgress(t *testing.T) {
 	t.Parallel()
-	s, m := serve(t, newMachine(t))
+	m := newServed(t)
+	s := m.service
 	hold := make(chan struct{})
-	s.faults.Add(sandbox.Rule{Method: "DELETE", Path: "/v2/api/10003/delete", Hold: hold})
+	s.Fault(sandboxtest.Fault{On: sandboxtest.Delete, ID: "10003", Hold: hold})
 	p := m.onTerminal(nil, "utho", "token", "delete", "10000", "10001", "10002", "10003", "--yes")
 	p.until("deleting")
 	close(hold)

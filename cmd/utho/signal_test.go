@@ -8,18 +8,17 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/utho/utho-cli/internal/sandbox"
+	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
 // stop is one place where a signal meets a command: a request that the service
 // holds.
 type stop struct {
-	name    string
-	request string // "METHOD" and which of them, counted from the start of the command
-	nth     int
-	after   bool // the request has had its effect, the answer is held
-	keep    bool // it is held for good: utho has to end by itself
-	twice   bool // a second signal follows
+	name  string
+	op    sandboxtest.Op
+	after bool // the request has had its effect, the answer is held
+	keep  bool // it is held for good: utho has to end by itself
+	twice bool // a second signal follows
 
 	code   int    // 0 for the signal's own status
 	ok     bool   // the status is 0: it was too late to stop
@@ -30,40 +29,40 @@ type stop struct {
 }
 
 var createStops = []stop{
-	{name: "first list", request: "GET", nth: 1, keep: true, says: "interrupted|ended by"},
-	{name: "create before its effect", request: "POST", nth: 1, says: "the new token was deleted again"},
-	{name: "create after its effect", request: "POST", nth: 1, after: true, says: "the new token was deleted again"},
-	{name: "confirming list", request: "GET", nth: 2, says: "the new token was deleted again"},
+	{name: "first list", op: sandboxtest.List, keep: true, says: "interrupted|ended by"},
+	{name: "create before its effect", op: sandboxtest.Create, says: "the new token was deleted again"},
+	{name: "create after its effect", op: sandboxtest.Create, after: true, says: "the new token was deleted again"},
+	{name: "confirming list", op: sandboxtest.Confirm, says: "the new token was deleted again"},
 }
 
 var createHeld = []stop{
-	{name: "create before its effect, for good", request: "POST", nth: 1, keep: true, code: 8, says: `there is no new token named held; it may still appear`},
-	{name: "create after its effect, for good", request: "POST", nth: 1, after: true, keep: true, code: 8, says: `token \d+ exists and its secret is lost(.|\n)*hint: utho token delete \d+`, tokens: 1},
-	{name: "confirming list, for good", request: "GET", nth: 2, keep: true, says: "the new token was deleted again"},
-	{name: "twice, create before its effect", request: "POST", nth: 1, keep: true, twice: true, code: 8, says: "it is not known whether a token was made"},
-	{name: "twice, create after its effect", request: "POST", nth: 1, after: true, keep: true, twice: true, code: 8, says: "it is not known whether a token was made", tokens: 1},
-	{name: "twice, confirming list", request: "GET", nth: 2, keep: true, twice: true, code: 8, says: "a token named held may be left", tokens: 1},
+	{name: "create before its effect, for good", op: sandboxtest.Create, keep: true, code: 8, says: `there is no new token named held; it may still appear`},
+	{name: "create after its effect, for good", op: sandboxtest.Create, after: true, keep: true, code: 8, says: `token \d+ exists and its secret is lost(.|\n)*hint: utho token delete \d+`, tokens: 1},
+	{name: "confirming list, for good", op: sandboxtest.Confirm, keep: true, says: "the new token was deleted again"},
+	{name: "twice, create before its effect", op: sandboxtest.Create, keep: true, twice: true, code: 8, says: "it is not known whether a token was made"},
+	{name: "twice, create after its effect", op: sandboxtest.Create, after: true, keep: true, twice: true, code: 8, says: "it is not known whether a token was made", tokens: 1},
+	{name: "twice, confirming list", op: sandboxtest.Confirm, keep: true, twice: true, code: 8, says: "a token named held may be left", tokens: 1},
 }
 
 var rotateStops = []stop{
-	{name: "first list", request: "GET", nth: 1, keep: true, says: "interrupted|ended by", tokens: 1},
-	{name: "create before its effect", request: "POST", nth: 1, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
-	{name: "create after its effect", request: "POST", nth: 1, after: true, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
-	{name: "confirming list", request: "GET", nth: 2, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
-	{name: "proof", request: "GET", nth: 3, keep: true, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
-	{name: "deletion before its effect", request: "DELETE", nth: 1, ok: true, says: "deleted the old token", tokens: 1, output: true},
-	{name: "deletion after its effect", request: "DELETE", nth: 1, after: true, ok: true, says: "deleted the old token", tokens: 1, output: true},
-	{name: "last list", request: "GET", nth: 4, keep: true, quiet: true, ok: true, says: "deleted the old token", tokens: 1, output: true},
+	{name: "first list", op: sandboxtest.List, keep: true, says: "interrupted|ended by", tokens: 1},
+	{name: "create before its effect", op: sandboxtest.Create, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
+	{name: "create after its effect", op: sandboxtest.Create, after: true, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
+	{name: "confirming list", op: sandboxtest.Confirm, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
+	{name: "proof", op: sandboxtest.Verify, keep: true, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
+	{name: "deletion before its effect", op: sandboxtest.Delete, ok: true, says: "deleted the old token", tokens: 1, output: true},
+	{name: "deletion after its effect", op: sandboxtest.Delete, after: true, ok: true, says: "deleted the old token", tokens: 1, output: true},
+	{name: "last list", op: sandboxtest.Recheck, keep: true, quiet: true, ok: true, says: "deleted the old token", tokens: 1, output: true},
 }
 
 var rotateHeld = []stop{
-	{name: "create before its effect, for good", request: "POST", nth: 1, keep: true, code: 8, says: `it may still appear; the old token \d+ still works`, tokens: 1},
-	{name: "create after its effect, for good", request: "POST", nth: 1, after: true, keep: true, code: 8, says: `token \d+ exists and its secret is lost; the old token \d+ still works`, tokens: 2},
-	{name: "deletion before its effect, for good", request: "DELETE", nth: 1, keep: true, code: 8, says: `the new token \d+ works and its secret was delivered, and the old token \d+ (still works|may still work) too`, tokens: 2, output: true},
-	{name: "deletion after its effect, for good", request: "DELETE", nth: 1, after: true, keep: true, ok: true, says: "deleted the old token", tokens: 1, output: true},
-	{name: "twice, create", request: "POST", nth: 1, after: true, keep: true, twice: true, code: 8, says: `it is not known whether a token was made.*; the old token \d+ still works`, tokens: 2},
-	{name: "twice, confirming list", request: "GET", nth: 2, keep: true, twice: true, code: 8, says: `a token named held may be left.*; the old token \d+ still works`, tokens: 2},
-	{name: "twice, deletion", request: "DELETE", nth: 1, keep: true, twice: true, code: 8, says: `the old token \d+ may still work too`, tokens: 2, output: true},
+	{name: "create before its effect, for good", op: sandboxtest.Create, keep: true, code: 8, says: `it may still appear; the old token \d+ still works`, tokens: 1},
+	{name: "create after its effect, for good", op: sandboxtest.Create, after: true, keep: true, code: 8, says: `token \d+ exists and its secret is lost; the old token \d+ still works`, tokens: 2},
+	{name: "deletion before its effect, for good", op: sandboxtest.Delete, keep: true, code: 8, says: `the new token \d+ works and its secret was delivered, and the old token \d+ (still works|may still work) too`, tokens: 2, output: true},
+	{name: "deletion after its effect, for good", op: sandboxtest.Delete, after: true, keep: true, ok: true, says: "deleted the old token", tokens: 1, output: true},
+	{name: "twice, create", op: sandboxtest.Create, after: true, keep: true, twice: true, code: 8, says: `it is not known whether a token was made.*; the old token \d+ still works`, tokens: 2},
+	{name: "twice, confirming list", op: sandboxtest.Confirm, keep: true, twice: true, code: 8, says: `a token named held may be left.*; the old token \d+ still works`, tokens: 2},
+	{name: "twice, deletion", op: sandboxtest.Delete, keep: true, twice: true, code: 8, says: `the old token \d+ may still work too`, tokens: 2, output: true},
 }
 
 // The first INT, TERM or HUP only stops the waiting: utho finds out what
@@ -92,47 +91,24 @@ func TestSignals(t *testing.T) {
 }
 
 func signalAt(t *testing.T, command string, sig syscall.Signal, s stop) {
-	w := newBench(t)
+	w := newServed(t)
 	args, old := []string{"token", "create", "held"}, ""
 	if command == "rotate" {
-		old = strings.TrimSpace(w.run(0, args...).stdout.String())
+		old = strings.TrimSpace(w.utho(args...).want(t, 0).stdout)
 		args = []string{"token", "rotate", "held", "--yes"}
 	}
-	hold := make(chan struct{})
-	rule := sandbox.Rule{Method: s.request, Nth: s.nth, Times: 1, Hold: hold}
-	if s.after {
-		rule.Hold, rule.HoldAfter = nil, hold
-	}
-	if s.twice {
-		// Nothing is answered any more, as on a line that broke.
-		rule.Times = 0
-	}
-	base := w.faults.Count(s.request, "")
-	w.faults.Add(rule)
+	w.at("here", s.op, s.after, !s.twice) // twice: nothing is answered any more, as on a line that broke
 	p := w.start(args...)
-	w.await(s.name, func([]sandbox.Request) bool {
-		requests := w.faults.Requests()
-		n := 0
-		for _, r := range requests {
-			if r.Method == s.request {
-				if n++; n == base+s.nth {
-					return !s.after || r.Effect
-				}
-			}
-		}
-		return false
-	})
+	w.awaitHeld("here")
 	p.signal(sig)
-	if !s.quiet && (s.request != "GET" || s.nth > 1) {
-		p.awaitSaid("finding out what stands first")
+	if !s.quiet && s.op != sandboxtest.List {
+		p.until("finding out what stands first")
 	}
 	if s.twice {
 		p.signal(sig)
 	}
 	if !s.keep {
-		close(hold)
-	} else {
-		defer close(hold)
+		w.release("here")
 	}
 	want := s.code
 	if want == 0 && !s.ok {
@@ -149,12 +125,12 @@ func signalAt(t *testing.T, command string, sig syscall.Signal, s stop) {
 	if got := p.stdout.Len() > 0; got != s.output {
 		t.Errorf("stdout %q", p.stdout.String())
 	}
-	w.faults.Clear()
+	w.Clear()
 	secret := strings.TrimSpace(p.stdout.String())
-	if s.output && !w.works(secret) {
+	if s.output && !w.Works(secret) {
 		t.Error("the secret that was delivered does not work")
 	}
-	if old != "" && !s.output && !w.works(old) {
+	if old != "" && !s.output && !w.Works(old) {
 		t.Error("nothing was delivered, and the old secret does not work")
 	}
 	w.noLeaks()
@@ -163,15 +139,15 @@ func signalAt(t *testing.T, command string, sig syscall.Signal, s stop) {
 // A create that the service put off is not sent again after a signal.
 func TestSignalWhilePutOff(t *testing.T) {
 	t.Parallel()
-	w := newBench(t)
-	w.faults.Add(sandbox.Rule{Method: "POST", RetryAfter: "25"})
+	w := newServed(t)
+	w.Fault(sandboxtest.Fault{On: sandboxtest.Create, RetryAfter: "25"})
 	p := w.start("token", "create", "held")
-	w.await("create", func(r []sandbox.Request) bool { return len(r) == 2 && r[1].Status == 429 })
+	w.awaitRequests("create", func(r []sandboxtest.Request) bool { return len(r) == 2 && r[1].Status == 429 })
 	p.signal(syscall.SIGINT)
 	p.exits(130)
 	p.says(`create "held": interrupted; nothing was created`)
-	if w.count("held") != 0 || w.faults.Count("POST", "") != 1 {
-		t.Errorf("%d tokens, %d creates", w.count("held"), w.faults.Count("POST", ""))
+	if w.count("held") != 0 || w.Count(sandboxtest.Create) != 1 {
+		t.Errorf("%d tokens, %d creates", w.count("held"), w.Count(sandboxtest.Create))
 	}
 }
 
@@ -182,18 +158,16 @@ func TestSignalDuringDelivery(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
-			w := newBench(t)
-			w.run(0, "token", "create", "held", "--to", "env:.env")
+			w := newServed(t)
+			w.utho("token", "create", "held", "--to", "env:.env").want(w.t, 0)
 			old := w.read(".env")
-			if err := syscall.Mkfifo(w.path("gate"), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			w.fifo("gate")
 			p := w.start("token", "rotate", "held", "--yes", "--to", "env:.env",
 				"--to", "exec:sh -c 'echo delivering >&2; cat gate >/dev/null'")
-			p.awaitSaid("delivering")
+			p.until("delivering")
 			p.signal(sig)
-			p.awaitSaid("finding out what stands first")
-			w.write("gate", "go on\n")
+			p.until("finding out what stands first")
+			w.feed("gate", "go on\n")
 			p.exits(0)
 			p.says("deleted the old token")
 			if w.count("held") != 1 || w.read(".env") == old {
@@ -205,10 +179,10 @@ func TestSignalDuringDelivery(t *testing.T) {
 	// On a terminal the command gets Ctrl-C too, and ends with it.
 	t.Run("on a terminal", func(t *testing.T) {
 		t.Parallel()
-		w := newBench(t)
-		term := w.onTerminal("utho", "token", "create", "held", "--to", "env:.env",
+		w := newServed(t)
+		term := w.onTerminal(nil, "utho", "token", "create", "held", "--to", "env:.env",
 			"--to", "exec:sh -c 'echo DELIVERING >&2; while :; do sleep 0.05; done'")
-		term.awaitSaid(`DELIVERING\r?\n`)
+		term.until(`DELIVERING\r?\n`)
 		term.types(ctrlC)
 		term.exits(130)
 		term.says("put back as before: env:.env; cannot be taken back: exec:.*the new token was deleted again")
@@ -219,13 +193,13 @@ func TestSignalDuringDelivery(t *testing.T) {
 	// A second signal ends it, and what may be left is named.
 	t.Run("twice", func(t *testing.T) {
 		t.Parallel()
-		w := newBench(t)
-		mkfifo(t, w.path("gate"))
+		w := newServed(t)
+		w.fifo("gate")
 		p := w.start("token", "create", "held", "--to", "env:.env",
 			"--to", "exec:sh -c 'echo delivering >&2; cat gate >/dev/null'")
-		p.awaitSaid("delivering")
+		p.until("delivering")
 		p.signal(syscall.SIGTERM)
-		p.awaitSaid("finding out what stands first")
+		p.until("finding out what stands first")
 		p.signal(syscall.SIGTERM)
 		p.exits(8)
 		p.says(`put back as before: env:.env; cannot be taken back: exec:.*; token \d+ may still exist(.|\n)*hint: utho token delete \d+`)
@@ -236,13 +210,11 @@ func TestSignalDuringDelivery(t *testing.T) {
 	// A command that does not come to its end is ended, and the secret taken back.
 	t.Run("for good", func(t *testing.T) {
 		t.Parallel()
-		w := newBench(t)
-		if err := syscall.Mkfifo(w.path("gate"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		w := newServed(t)
+		w.fifo("gate")
 		p := w.start("token", "create", "held", "--to", "env:.env",
 			"--to", "exec:sh -c 'echo delivering >&2; cat gate >/dev/null'")
-		p.awaitSaid("delivering")
+		p.until("delivering")
 		p.signal(syscall.SIGTERM)
 		p.exits(143)
 		p.says("put back as before: env:.env; cannot be taken back: exec:.*the new token was deleted again")

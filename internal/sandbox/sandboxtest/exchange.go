@@ -106,19 +106,20 @@ func (s *Server) exchange(r *http.Request) (*answer, error) {
 			return nil, err
 		}
 	}
-	index, f, c := s.arrive(r, body)
-	if c.op == Create || c.op == Delete {
-		defer s.answered(c)
-	}
+	got, f, c := s.arrive(r, body)
+	defer s.note(func() {
+		s.ended++
+		c.ended = s.ended
+	})
 	ctx := r.Context()
 	if f.Unreachable {
 		return nil, errUnreachable
 	}
-	if err := hold(ctx, f.Delay, f.Hold); err != nil {
-		return nil, err
-	}
 	if f.Before != nil {
 		f.Before()
+	}
+	if err := hold(ctx, f.Hold); err != nil {
+		return nil, err
 	}
 	if f.DropBefore {
 		return nil, io.EOF
@@ -130,19 +131,19 @@ func (s *Server) exchange(r *http.Request) (*answer, error) {
 		if a, by, err = s.handle(r, body, &f, c); err != nil {
 			return nil, err
 		}
-		s.note(index, func(got *Request) { got.By, got.Effect = by, true })
+		s.note(func() { got.By, got.Effect = by, true })
 	}
 	if f.After != nil {
 		f.After()
 	}
-	if err := hold(ctx, 0, f.HoldAfter); err != nil {
+	if err := hold(ctx, f.HoldAfter); err != nil {
 		return nil, err
 	}
 	if f.DropAfter {
 		return nil, io.EOF
 	}
 	s.spoil(a, &f)
-	s.note(index, func(got *Request) { got.Status = a.status })
+	s.note(func() { got.Status = a.status })
 	return a, nil
 }
 
@@ -247,17 +248,8 @@ func (s *Server) spoil(a *answer, f *Fault) {
 	a.header.Set("Date", date.UTC().Format(http.TimeFormat))
 }
 
-// hold waits so long, and then for something from c, if there is a c.
-func hold(ctx context.Context, d time.Duration, c <-chan struct{}) error {
-	if d > 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+// hold blocks until something comes from c; a nil c holds nothing.
+func hold(ctx context.Context, c <-chan struct{}) error {
 	if c == nil {
 		return nil
 	}

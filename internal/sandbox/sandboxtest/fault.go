@@ -10,7 +10,7 @@ import (
 type Op string
 
 // What a list is depends on what came before it: since the fault was set, or
-// for a [Request] since the last [Server.Clear].
+// for a [Request] since the last [Server.Clear] or [Server.Mark].
 const (
 	Any     Op = ""        // every request
 	List    Op = "list"    // every list, the next three among them
@@ -24,14 +24,10 @@ const (
 
 func (op Op) isList() bool { return op == List || op == Confirm || op == Recheck || op == Verify }
 
-// Known reports whether a fault can hit it.
-func (op Op) Known() bool {
-	return op == Any || op.isList() || op == Create || op == Delete || op == Account
-}
-
 // A Fault says which requests go wrong, and how. What it leaves zero does not
 // happen; what it names happens in the order of the fields. The first fault that
-// hits a request is the only one that acts on it.
+// hits a request acts on it, and those behind it do not see it: faults of the same
+// requests with Times 1 act one after the other.
 type Fault struct {
 	On Op
 	// ID leaves out the deletions of other tokens.
@@ -43,13 +39,11 @@ type Fault struct {
 
 	// Unreachable fails as if nobody listened. Over HTTP it is DropBefore.
 	Unreachable bool
-	// Delay goes by before anything happens.
-	Delay time.Duration
-	// Hold keeps the request from taking effect until something can be received
-	// from it (or it is closed), or the request's context ends.
-	Hold <-chan struct{}
-	// Before is called before the request takes effect. It may use the Server.
+	// Before is called when the request has come. It may use the Server.
 	Before func()
+	// Hold keeps the request from taking effect then, until something can be
+	// received from it (or it is closed), or the request's context ends.
+	Hold <-chan struct{}
 	// DropBefore closes the connection; the request takes no effect.
 	DropBefore bool
 
@@ -103,7 +97,7 @@ func (f *Fault) replaces() bool {
 type active struct {
 	Fault
 	since int // Server.ended when it was set
-	seen  int // requests so far that it names
+	seen  int // requests so far that it names and no fault before it took
 }
 
 // Fault sets faults. They count requests from now on.
@@ -120,38 +114,42 @@ func (s *Server) Fault(faults ...Fault) {
 func (s *Server) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults, s.cleared = nil, s.ended
+	s.faults, s.marked = nil, s.ended
+}
+
+// Mark has what a list is in [Server.Requests] depend on what comes from now on.
+func (s *Server) Mark() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.marked = s.ended
 }
 
 // arrive records a request and finds the fault that acts on it, an empty one if
 // there is none.
-func (s *Server) arrive(r *http.Request, body []byte) (index int, f Fault, c *change) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Server) arrive(r *http.Request, body []byte) (got *Request, f Fault, c *change) {
 	op, id := asked(r)
-	found, secret := false, bearer(r)
-	for _, a := range s.faults {
-		if a.On != Any && a.On != op && a.On != s.kind(op, secret, a.since) || a.ID != "" && a.ID != id {
-			continue
-		}
-		a.seen++
-		first := max(a.Nth, 1)
-		if !found && a.seen >= first && (a.Times == 0 || a.seen < first+a.Times) {
-			f, found = a.Fault, true
-		}
-	}
-	got := Request{
-		Op: s.kind(op, secret, s.cleared), Method: r.Method, Path: r.URL.EscapedPath(),
-		Header: r.Header.Clone(), Body: string(body),
-	}
+	secret := bearer(r)
+	got = &Request{Method: r.Method, Path: r.URL.EscapedPath(), Header: r.Header.Clone(), Body: string(body)}
 	got.Header.Del("Authorization")
-	s.requests = append(s.requests, got)
-	s.wake()
 	c = &change{op: op}
-	if op == Create || op == Delete {
-		s.changes = append(s.changes, c)
-	}
-	return len(s.requests) - 1, f, c
+	s.note(func() {
+		for _, a := range s.faults {
+			if a.On != Any && a.On != op && a.On != s.kind(op, secret, a.since) || a.ID != "" && a.ID != id {
+				continue
+			}
+			a.seen++
+			if first := max(a.Nth, 1); a.seen >= first && (a.Times == 0 || a.seen < first+a.Times) {
+				f = a.Fault
+				break
+			}
+		}
+		got.Op = s.kind(op, secret, s.marked)
+		s.requests = append(s.requests, got)
+		if op == Create || op == Delete {
+			s.changes = append(s.changes, c)
+		}
+	})
+	return got, f, c
 }
 
 // kind is what a list is, seen from when so many changes had been answered; s.mu

@@ -29,18 +29,18 @@ type Server struct {
 
 	mu          sync.Mutex
 	faults      []*active
-	requests    []Request
+	requests    []*Request
 	news        chan struct{} // closed and renewed whenever requests changes
 	changes     []*change     // creates and deletions, in the order of arrival
-	ended       int           // how many of them have been answered
-	cleared     int           // ended, at the last Clear
+	ended       int           // how many requests have been answered
+	marked      int           // ended, at the last Clear or Mark
 	ahead, zone time.Duration
 }
 
 // change is a create or a deletion, and what became of it.
 type change struct {
 	op    Op
-	ended int // 0, or its place among those that have been answered
+	ended int // 0, or its place among the requests that have been answered; -1 for Add
 
 	secret, id string    // of the token that a create made
 	stamp      string    // created_at, if it is not the sandbox's own
@@ -58,7 +58,7 @@ type Token struct {
 
 // A Request is one that a Server received.
 type Request struct {
-	Op     Op // of lists as seen since the last Clear; Any for what is no operation
+	Op     Op // Any for what is no operation
 	Method string
 	Path   string // escaped, as it came
 	Header http.Header
@@ -113,9 +113,18 @@ func (s *Server) SetClock(ahead, zone time.Duration) {
 
 // Requests returns what has been received so far, in the order of arrival.
 func (s *Server) Requests() []Request {
+	requests, _ := s.look()
+	return requests
+}
+
+// look returns the requests, and what is closed when they have changed.
+func (s *Server) look() (requests []Request, news <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.requests)
+	for _, r := range s.requests {
+		requests = append(requests, *r)
+	}
+	return requests, s.news
 }
 
 // Ops returns what the requests so far were.
@@ -139,9 +148,7 @@ func (s *Server) Count(on Op) (n int) {
 // Await blocks until the requests received so far satisfy ok, or ctx ends.
 func (s *Server) Await(ctx context.Context, ok func([]Request) bool) error {
 	for {
-		s.mu.Lock()
-		requests, news := slices.Clone(s.requests), s.news
-		s.mu.Unlock()
+		requests, news := s.look()
 		if ok(requests) {
 			return nil
 		}
@@ -179,13 +186,11 @@ func (s *Server) Add(name string, write bool) Token {
 	if err != nil {
 		panic(err)
 	}
-	c := &change{ended: -1} // nobody's, so that no list is one after it
+	c := &change{ended: -1} // so that no list is one after it
 	s.turn.Lock()
 	s.keep(c, s.ask(http.MethodPost, "/api/generate", s.operator, body).body, &Fault{})
 	s.turn.Unlock()
-	s.mu.Lock()
-	s.changes = append(s.changes, c)
-	s.mu.Unlock()
+	s.note(func() { s.changes = append(s.changes, c) })
 	all := s.Tokens()
 	return all[slices.IndexFunc(all, func(t Token) bool { return t.ID == c.id })]
 }
@@ -255,24 +260,11 @@ func (s *Server) createOf(idOrSecret string) *change {
 	return nil
 }
 
-// answered notes that a create or a deletion is over.
-func (s *Server) answered(c *change) {
+// note changes the records, and lets those who await look again.
+func (s *Server) note(change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ended++
-	c.ended = s.ended
-}
-
-// note changes the record of a request.
-func (s *Server) note(index int, change func(*Request)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	change(&s.requests[index])
-	s.wake()
-}
-
-// wake lets those who await look again; s.mu is held.
-func (s *Server) wake() {
+	change()
 	close(s.news)
 	s.news = make(chan struct{})
 }

@@ -1,55 +1,246 @@
-package sandboxtest_test
+package sandboxtest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/utho/utho-cli/internal/sandbox"
-	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
-func send(ctx context.Context, s *sandboxtest.Server, method, path, secret, body string) (int, string, error) {
-	r, err := http.NewRequestWithContext(ctx, method, sandbox.BaseURL+path, strings.NewReader(body))
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const createX = `{"name":"x","write":"off"}`
+
+// send sends a request and gives the whole answer; op is what it asks for, with
+// the id of a deletion.
+func send(ctx context.Context, rt http.RoundTripper, base string, op Op, secret string) (*http.Response, string, error) {
+	method, path, body := "GET", "/api", ""
+	switch name, id, _ := strings.Cut(string(op), " "); Op(name) {
+	case Create:
+		method, path, body = "POST", "/api/generate", createX
+	case Delete:
+		method, path = "DELETE", "/api/"+id+"/delete"
+	case Account:
+		path = "/account/info/"
+	case Any:
+		path = "/nowhere"
+	}
+	r, err := http.NewRequestWithContext(ctx, method, base+path, strings.NewReader(body))
 	if err != nil {
-		return 0, "", err
+		return nil, "", err
 	}
 	r.Header.Set("Authorization", "Bearer "+secret)
-	resp, err := s.Transport().RoundTrip(r)
+	resp, err := rt.RoundTrip(r)
 	if err != nil {
-		return 0, "", err
+		return nil, "", err
 	}
+	defer resp.Body.Close() //nolint:errcheck // read only
 	data, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, string(data), err
+	return resp, string(data), err
 }
 
-func TestSmoke(t *testing.T) {
+// status is that of an answer, 0 if there is none.
+func status(t *testing.T, s *Server, op Op, secret string) int {
+	t.Helper()
+	resp, _, err := send(t.Context(), s.Transport(), sandbox.BaseURL, op, secret)
+	if err != nil {
+		return 0
+	}
+	return resp.StatusCode
+}
+
+// Every fault on a create, over HTTP and in process: what the client gets, and
+// the new token with whether it can write. "…" is the service's own answer.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	let := make(chan struct{})
+	close(let)
+	for want, fault := range map[string]Fault{
+		"200 application/json …; x false":                       {Hold: let, HoldAfter: let},
+		"refused":                                               {Unreachable: true}, // over HTTP it is broken
+		"broken":                                                {DropBefore: true},
+		"broken; x false":                                       {DropAfter: true},
+		"broken; x true":                                        {Truncate: true, ForceWrite: true},
+		"broken; y false":                                       {Truncate: true, Rename: "y", Body: "<html>", Status: 502, Effect: true},
+		"500 application/json":                                  {Status: 500},
+		"500 application/json; x false":                         {Status: 500, Effect: true},
+		"201 application/json …; x false":                       {Status: 201, KeepBody: true},
+		"204 application/json; x true":                          {Status: 204, Effect: true, ForceWrite: true},
+		"200 application/json \x00{[; é< false":                 {Body: "\x00{[", Effect: true, Rename: "é<"},
+		"200 text/html; charset=UTF-8 <html>":                   {Body: "<html>"},
+		"200 application/json \ufeffNotice: …; x false":         {Prefix: "\ufeffNotice: "},
+		"302 application/json /x":                               {RedirectTo: "/x"},
+		"307 application/json /x; x false":                      {RedirectTo: "/x", Status: 307, Effect: true},
+		"429 application/json 3":                                {RetryAfter: "3"},
+		"503 application/json 9":                                {RetryAfter: "9", Status: 503},
+		"200 application/json …; x false on the 1st of January": {Date: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)},
+	} {
+		for _, way := range []string{"http", "in process"} {
+			s := New(t)
+			rt, base := s.Transport(), sandbox.BaseURL
+			if way == "http" {
+				server := httptest.NewServer(s)
+				defer server.Close()
+				rt, base = &http.Transport{DisableKeepAlives: true}, server.URL+"/v2"
+			}
+			fault.On = Create
+			s.Fault(fault)
+			resp, body, err := send(t.Context(), rt, base, Create, s.Operator())
+			got := "broken"
+			all, r := s.Tokens()[4:], s.Requests()[0]
+			switch {
+			case errors.Is(err, syscall.ECONNREFUSED) || way == "http" && want == "refused":
+				got = "refused"
+			case err == nil:
+				got = fmt.Sprintf("%d %s", resp.StatusCode, resp.Header.Get("Content-Type"))
+				if i := strings.Index(body, `{"status":"success","apikey":"live_sandbox_`); i >= 0 {
+					body = body[:i] + "…"
+				}
+				for _, more := range []string{resp.Header.Get("Location"), resp.Header.Get("Retry-After"), body} {
+					got = strings.TrimSuffix(got+" "+more, " ")
+				}
+				if r.Status != resp.StatusCode {
+					t.Errorf("%s: recorded %+v", want, r)
+				}
+			}
+			if len(all) == 1 && s.Works(all[0].Secret) {
+				got += fmt.Sprintf("; %s %v", all[0].Name, all[0].Write)
+			}
+			if err == nil && strings.HasPrefix(resp.Header.Get("Date"), "Thu, 01 Jan 2026") {
+				got += " on the 1st of January"
+			}
+			if got != want || r.Effect != (len(all) > 0) || (r.By == "operator") != r.Effect || r.Body != createX {
+				t.Errorf("%s: %q, want %q; recorded %+v", way, got, want, r)
+			}
+		}
+	}
+}
+
+// A fault acts on the requests it names, and on no others.
+func TestWhatIsHit(t *testing.T) {
+	t.Parallel()
+	ops := []Op{List, Account, Create, List, List, "new", Any, "delete 10001", List, "delete 10002", List, "new", Account}
+	for want, fault := range map[string]Fault{ // which of the requests
+		"0123456789abc": {}, "03458ab": {On: List}, "34": {On: Confirm}, "8a": {On: Recheck}, "5b": {On: Verify}, "2": {On: Create},
+		"79": {On: Delete}, "9": {On: Delete, ID: "10002"}, "1c": {On: Account},
+		"56": {Nth: 6, Times: 2}, "3": {On: Confirm, Times: 1}, "4": {On: Confirm, Nth: 2}, "b": {On: Verify, Nth: 2, Times: 7},
+	} {
+		s := New(t)
+		s.Add("earlier", true)
+		fault.KeepBody, fault.Status = true, 299
+		s.Fault(fault)
+		got := ""
+		for i, op := range ops {
+			secret := s.Operator()
+			if op == "new" {
+				op, secret = List, s.Tokens()[len(s.Tokens())-1].Secret
+			}
+			if status(t, s, op, secret) == 299 {
+				got += string("0123456789abc"[i])
+			}
+		}
+		if got != want {
+			t.Errorf("%+v hits %s, want %s", fault, got, want)
+		}
+		all := []Op{List, Account, Create, Confirm, Confirm, Verify, Any, Delete, Recheck, Delete, Recheck, Verify, Account}
+		if !slices.Equal(s.Ops(), all) || s.Count(List) != 7 || s.Count(Any) != 13 || s.Count(Verify) != 2 {
+			t.Errorf("recorded %q", s.Ops())
+		}
+		s.Clear()
+		// The first fault that hits acts, and the others do not see the request.
+		s.Fault(Fault{Status: 201, Times: 1}, Fault{Status: 202, Times: 2}, Fault{Status: 204, Nth: 2, Times: 1})
+		for i, want := range []int{201, 202, 202, 200, 204, 200} {
+			if got := status(t, s, List, s.Operator()); got != want || s.Ops()[13+i] != List {
+				t.Errorf("request %d: %d, want %d", i, got, want)
+			}
+		}
+	}
+}
+
+// A token that shows or works late, and a service with a clock of its own.
+func TestLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := sandboxtest.New(t)
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		defer cancel()
-		s.Fault(sandboxtest.Fault{On: sandboxtest.Create, HoldAfter: make(chan struct{})},
-			sandboxtest.Fault{On: sandboxtest.Confirm, Status: 500, Times: 1})
-		_, _, err := send(ctx, s, "GET", "/api", s.Operator(), "")
-		t.Log(err)
+		s := New(t)
+		s.SetClock(time.Hour, -330*time.Minute)
+		s.Fault(Fault{On: Create, HideLists: 2, HideFor: 5 * time.Second, RefuseNew: 2})
 		start := time.Now()
-		_, _, err = send(ctx, s, "POST", "/api/generate", s.Operator(), `{"name":"x","write":"on"}`)
-		t.Log(err, time.Since(start))
-		for range 2 {
-			t.Log(send(t.Context(), s, "GET", "/api", s.Operator(), ""))
+		for i, want := range []bool{false, false, false, true} {
+			if i == 0 && status(t, s, Create, s.Operator()) != 200 {
+				t.Fatal("no token")
+			}
+			resp, body, err := send(t.Context(), s.Transport(), sandbox.BaseURL, List, s.Operator())
+			date := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
+			if err != nil || strings.Contains(body, `"x"`) != want || resp.Header.Get("Date") != date {
+				t.Errorf("list %d: %v %v %s", i, err, resp.Header, body)
+			}
+			time.Sleep(2 * time.Second)
 		}
-		all := s.Tokens()
-		t.Log(send(t.Context(), s, "GET", "/api", all[4].Secret, ""))
-		t.Log(all, s.Ops(), s.Works(all[4].Secret))
-		if !slices.Equal(s.Ops(), []sandboxtest.Op{"list", "create", "confirm", "confirm", "verify"}) {
-			t.Error(s.Ops())
+		x := s.Tokens()[4]
+		if x.Created != start.Add(time.Hour).UTC().Format(time.DateTime) || !s.Works(x.Secret) {
+			t.Errorf("token %+v", x)
 		}
-		s.Remove(all[4].ID)
-		t.Log(s.Works(all[4].Secret), s.Add("<x>", true))
+		for i, want := range []bool{false, false, true} {
+			_, body, err := send(t.Context(), s.Transport(), sandbox.BaseURL, List, x.Secret)
+			if err != nil || strings.Contains(body, "success") != want || (s.Requests()[5+i].By == x.ID) != want {
+				t.Errorf("request %d with the new secret: %v %s", i, err, body)
+			}
+		}
+		if s.Remove(x.ID); s.Works(x.Secret) || len(s.Tokens()) != 4 {
+			t.Error("removed, it is still there")
+		}
+	})
+}
+
+// While a request is held it has had its effect or not; it ends with its context,
+// or when it is let go.
+func TestHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, after := range []bool{false, true} {
+			for _, giveUp := range []bool{false, true} {
+				s := New(t)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				hold, seen := make(chan struct{}), -1
+				if after {
+					s.Fault(Fault{On: Create, After: func() { seen = len(s.Tokens()) }, HoldAfter: hold})
+				} else {
+					s.Fault(Fault{On: Create, Hold: hold, Before: func() { seen = len(s.Tokens()) }})
+				}
+				done := make(chan error)
+				go func() {
+					_, _, err := send(ctx, s.Transport(), sandbox.BaseURL, Create, s.Operator())
+					done <- err
+				}()
+				synctest.Wait()
+				if r := s.Requests()[0]; r.Effect != after || r.Status != 0 || (len(s.Tokens()) == 5) != after {
+					t.Errorf("after %v: held, %+v", after, r)
+				}
+				if giveUp {
+					cancel()
+				} else {
+					close(hold)
+				}
+				err := <-done
+				want := map[bool]int{true: 5, false: 4}[after]
+				if errors.Is(err, context.Canceled) != giveUp || seen != want {
+					t.Errorf("after %v, given up %v: %v, called with %d tokens", after, giveUp, err, seen)
+				}
+				if err := s.Await(ctx, func(r []Request) bool { return len(r) == 1 }); err != nil {
+					t.Error(err)
+				}
+			}
+		}
 	})
 }

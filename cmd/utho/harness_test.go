@@ -1,0 +1,403 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"io/fs"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
+)
+
+var update = flag.Bool("update", false, "rewrite the goldens of scripts and the generated files")
+
+// goRace spares every process of a -race build the second that it waits at its
+// end by default. The processes of tests have it in GORACE.
+const goRace = "atexit_sleep_ms=0"
+
+// patience bounds what a test waits for that must come.
+const patience = time.Minute
+
+func TestMain(m *testing.M) {
+	// These tests mostly wait for processes, so more of them fit at once than there
+	// are processors; -parallel on the command line still counts.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	testscript.Main(plainUmask{m}, map[string]func(){"utho": main})
+}
+
+// plainUmask runs the tests, and not the programs that testscript starts, with a
+// umask of which they know what it leaves: under 002 a configuration that a script
+// writes would be one that others can write.
+type plainUmask struct{ *testing.M }
+
+func (m plainUmask) Run() int {
+	umask(0o022)
+	return m.M.Run()
+}
+
+// service is a sandbox over HTTP that can be told to misbehave.
+type service struct {
+	*sandboxtest.Server
+	url, key string
+	conns    atomic.Int32 // that have been opened
+	open     atomic.Int32 // that are open
+	holds    map[string]*held
+}
+
+// held keeps requests until they are let go, or their clients give up.
+type held struct {
+	came chan struct{} // one for each request that is held
+	let  chan struct{} // closed when they may go on
+}
+
+// serve offers a sandbox on loopback until what atEnd is given is called.
+func serve(box *sandboxtest.Server, atEnd func(func())) *service {
+	s := &service{Server: box, key: box.Operator(), holds: map[string]*held{}}
+	server := httptest.NewUnstartedServer(box)
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			s.conns.Add(1)
+			s.open.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			s.open.Add(-1)
+		}
+	}
+	server.Start()
+	s.url = server.URL + "/v2"
+	atEnd(func() {
+		for name := range s.holds {
+			s.release(name)
+		}
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return s
+}
+
+// hold gives what is held under a name.
+func (s *service) hold(name string) *held {
+	if s.holds[name] == nil {
+		s.holds[name] = &held{make(chan struct{}, 100), make(chan struct{})}
+	}
+	return s.holds[name]
+}
+
+// await waits until another request is held under a name.
+func (s *service) await(name string) error {
+	select {
+	case <-s.hold(name).came:
+		return nil
+	case <-time.After(patience):
+		return errors.New("no request is held as " + name)
+	}
+}
+
+func (s *service) release(name string) {
+	close(s.hold(name).let)
+	delete(s.holds, name)
+}
+
+// at holds requests under a name before or after their effect. once: only the
+// first of them.
+func (s *service) at(name string, op sandboxtest.Op, after bool, once bool) {
+	h := s.hold(name)
+	came := func() { h.came <- struct{}{} }
+	f := sandboxtest.Fault{On: op, Before: came, Hold: h.let}
+	if after {
+		f = sandboxtest.Fault{On: op, After: came, HoldAfter: h.let}
+	}
+	if once {
+		f.Times = 1
+	}
+	s.Fault(f)
+}
+
+// settled waits until the service's connections are closed: a program that was
+// killed may have sent a request that the service comes to later.
+func (s *service) settled() {
+	for s.open.Load() > 0 {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// count is how many tokens have that name, whatever its expiry; any if it is empty.
+func (s *service) count(name string) (n int) {
+	for _, t := range s.Tokens() {
+		if base, _, _ := strings.Cut(t.Name, ".expires-"); base == name || name == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// A machine is what one person has: a home folder, an environment in which utho
+// finds nothing else, and perhaps a service.
+type machine struct {
+	t    testing.TB
+	home string
+	env  map[string]string
+	*service
+}
+
+// newMachine gives a machine without a service.
+func newMachine(t testing.TB) *machine {
+	t.Helper()
+	home := t.TempDir()
+	m := &machine{t: t, home: home, env: map[string]string{
+		"HOME":                     home,
+		"PATH":                     os.Getenv("PATH"),
+		"GORACE":                   goRace,
+		"UTHO_CONFIG_DIR":          filepath.Join(home, "config"),
+		"UTHO_STATE_DIR":           filepath.Join(home, "state"),
+		"DBUS_SESSION_BUS_ADDRESS": "unix:path=" + filepath.Join(home, "no-bus"),
+	}}
+	for _, name := range []string{"SystemRoot", "GOCOVERDIR"} {
+		if v := os.Getenv(name); v != "" {
+			m.env[name] = v
+		}
+	}
+	return m
+}
+
+// newServed gives a machine with a service of its own and a key for it.
+func newServed(t testing.TB) *machine {
+	t.Helper()
+	m := newMachine(t)
+	m.service = serve(sandboxtest.New(t), t.Cleanup)
+	m.env["UTHO_API_URL"], m.env["UTHO_API_KEY"] = m.url, m.key
+	return m
+}
+
+// with is the same machine with other variables; an empty value unsets one.
+func (m *machine) with(pairs ...string) *machine {
+	c := *m
+	c.env = maps.Clone(m.env)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if c.env[pairs[i]] = pairs[i+1]; pairs[i+1] == "" {
+			delete(c.env, pairs[i])
+		}
+	}
+	return &c
+}
+
+func (m *machine) environ() (env []string) {
+	for _, name := range slices.Sorted(maps.Keys(m.env)) {
+		env = append(env, name+"="+m.env[name])
+	}
+	return env
+}
+
+// path is a file below the home folder.
+func (m *machine) path(names ...string) string {
+	return filepath.Join(append([]string{m.home}, names...)...)
+}
+
+// write creates a file below the home folder, and its folders.
+func (m *machine) write(text string, names ...string) string {
+	m.t.Helper()
+	path := m.path(names...)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		m.t.Fatal(err)
+	}
+	// A child that another test forks meanwhile would hold the file open for writing
+	// until it executes: until then the file itself could not be executed.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+	return path
+}
+
+// read is the content of a file, empty if there is none.
+func (m *machine) read(names ...string) string {
+	m.t.Helper()
+	content, err := os.ReadFile(m.path(names...))
+	if err != nil && !os.IsNotExist(err) {
+		m.t.Fatal(err)
+	}
+	return string(content)
+}
+
+// secret is the value of UTHO_API_KEY in a dotenv file.
+func (m *machine) secret(name string) string {
+	m.t.Helper()
+	for line := range strings.SplitSeq(m.read(name), "\n") {
+		if value, ok := strings.CutPrefix(line, "UTHO_API_KEY="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// command is a program on this machine, not yet started.
+func (m *machine) command(args ...string) *exec.Cmd {
+	m.t.Helper()
+	path, err := exec.LookPath(args[0])
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	cmd := exec.Command(path, args[1:]...)
+	cmd.Env, cmd.Dir = m.environ(), m.home
+	return cmd
+}
+
+// A result is how a program ended.
+type result struct {
+	code           int // -1 for a signal
+	stdout, stderr string
+}
+
+// run runs a program to its end.
+func (m *machine) run(stdin string, args ...string) result {
+	m.t.Helper()
+	cmd := m.command(args...)
+	var out, errOut bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errOut
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		m.t.Fatalf("run %q: %v", args, err)
+	}
+	return result{cmd.ProcessState.ExitCode(), out.String(), errOut.String()}
+}
+
+// utho runs utho without a terminal and with nothing on stdin.
+func (m *machine) utho(args ...string) result {
+	m.t.Helper()
+	return m.run("", append([]string{"utho"}, args...)...)
+}
+
+// login runs utho with a token on stdin.
+func (m *machine) login(token string, args ...string) result {
+	m.t.Helper()
+	return m.run(token+"\n", append([]string{"utho"}, args...)...)
+}
+
+// want fails the test unless the program ended so.
+func (r result) want(t testing.TB, code int) result {
+	t.Helper()
+	if r.code != code {
+		t.Fatalf("exit status %d, want %d\nstdout: %s\nstderr: %s", r.code, code, r.stdout, r.stderr)
+	}
+	return r
+}
+
+// says fails the test unless stderr holds all of these.
+func (r result) says(t testing.TB, texts ...string) result {
+	t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(r.stderr, text) {
+			t.Errorf("stderr does not say %q:\n%s", text, r.stderr)
+		}
+	}
+	return r
+}
+
+// remain pins how many tokens the service has.
+func (m *machine) remain(want int) {
+	m.t.Helper()
+	if all := m.Tokens(); len(all) != want {
+		m.t.Errorf("%d tokens, want %d: %+v", len(all), want, all)
+	}
+}
+
+// awaitRequests waits until the requests are so.
+func (m *machine) awaitRequests(what string, ok func([]sandboxtest.Request) bool) {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := m.Await(ctx, ok); err != nil {
+		m.t.Fatalf("await %s: %v", what, err)
+	}
+}
+
+// awaitHeld waits until another request is held under a name.
+func (m *machine) awaitHeld(name string) {
+	m.t.Helper()
+	if err := m.await(name); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// noLeaks fails the test if a secret is where none must be.
+func (m *machine) noLeaks() {
+	m.t.Helper()
+	found, err := leaks(m.path("state"), m.path("config"))
+	if err != nil || len(found) > 0 {
+		m.t.Errorf("secrets in %q, %v", found, err)
+	}
+}
+
+// leaks are the files below the folders that hold what looks like a secret, but
+// for the file store, which keeps them, and the sandbox's own file.
+func leaks(folders ...string) (found []string, err error) {
+	for _, dir := range folders {
+		err = errors.Join(err, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			switch {
+			case os.IsNotExist(err):
+				return nil
+			case err != nil:
+				return err
+			case !d.Type().IsRegular(), filepath.Base(filepath.Dir(path)) == "credentials", d.Name() == "sandbox.json":
+				return nil
+			}
+			content, err := os.ReadFile(path)
+			if bytes.Contains(content, []byte("live_")) {
+				found = append(found, path)
+			}
+			return err
+		}))
+	}
+	return found, err
+}
+
+// A search that finds nothing proves nothing unless it can find something.
+func TestLeaksFinds(t *testing.T) {
+	m := newMachine(t)
+	m.write("a live_test_0123 b", "state", "x")
+	if found, err := leaks(m.home, m.path("none")); err != nil || len(found) != 1 {
+		t.Errorf("found %q, %v", found, err)
+	}
+}
+
+// installed reports whether a tool is there, which it must be where
+// UTHO_TEST_TOOLS is set.
+func installed(tool string) (bool, error) {
+	_, err := exec.LookPath(tool)
+	if err != nil && os.Getenv("UTHO_TEST_TOOLS") != "" {
+		return false, errors.New(tool + " is not installed")
+	}
+	return err == nil, nil
+}
+
+// requires skips a test whose tool is missing, or fails it.
+func requires(t testing.TB, tool string) {
+	t.Helper()
+	there, err := installed(tool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !there {
+		t.Skip(tool + " is not installed")
+	}
+}

@@ -1,0 +1,182 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/utho/utho-cli/internal/privfile"
+)
+
+// serve offers s on a loopback port until the test ends, and returns its
+// address ("127.0.0.1:4711").
+func serve(t testing.TB, s *Sandbox, opts Options) string {
+	t.Helper()
+	ln, err := Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, ln, opts) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return ln.Addr().String()
+}
+
+// overHTTP sends a request on a connection of its own.
+func overHTTP(ctx context.Context, method, url, secret, body string) (got, error) {
+	return roundTrip(ctx, &http.Transport{DisableKeepAlives: true}, method, url, secret, body)
+}
+
+func TestListen(t *testing.T) {
+	t.Parallel()
+	for addr, want := range map[string]string{ // part of the listener's address; empty for ErrAddress
+		"127.0.0.1:0": "127.0.0.1:", "localhost:0": "127.0.0.1:", "LOCALHOST:0": "127.0.0.1:", "127.8.9.10:0": "127.8.9.10:",
+		"": "", "127.0.0.1": "", "127.0.0.1:": "", "127.0.0.1:http": "", "127.0.0.1:70000": "", ":0": "", "0.0.0.0:0": "",
+		"[::]:0": "", "10.0.0.1:0": "", "example.com:0": "", "localhost.example:0": "", "2130706433:0": "",
+	} {
+		ln, err := Listen(t.Context(), addr)
+		if err != nil {
+			var op *net.OpError // another loopback address may not be there
+			if errors.Is(err, ErrAddress) != (want == "") || want != "" && !errors.As(err, &op) {
+				t.Errorf("%s: %v", addr, err)
+			}
+			continue
+		}
+		if got := ln.Addr().String(); want == "" || !strings.HasPrefix(got, want) {
+			t.Errorf("%s listens on %s", addr, got)
+		}
+		_ = ln.Close()
+	}
+}
+
+func TestServeRefuses(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	ln, err := net.Listen("tcp", "0.0.0.0:0") //nolint:gosec // it is what must be refused
+	if err != nil {
+		t.Skip(err)
+	}
+	if err := s.Serve(t.Context(), ln, Options{}); !errors.Is(err, ErrAddress) {
+		t.Errorf("all addresses: %v", err)
+	}
+	if _, err := ln.Accept(); err == nil {
+		t.Error("the listener is still open")
+	}
+	if ln, err = Listen(t.Context(), "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	_ = ln.Close()
+	if err := s.Serve(t.Context(), ln, Options{}); err == nil {
+		t.Error("a closed listener is no error")
+	}
+}
+
+// A request under way is answered after the end of the context.
+func TestServeFinishes(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	op := operator(t, s)
+	unlock, err := privfile.Lock(t.Context(), s.store.path+".lock") // which the request will wait for
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := Listen(t.Context(), "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended, answered := make(chan error, 1), make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, ln, Options{}) }()
+	go func() {
+		g, err := overHTTP(t.Context(), "GET", "http://"+ln.Addr().String()+"/v2/api", op, "")
+		if err == nil && g.body != seedList {
+			err = errors.New(g.body)
+		}
+		answered <- err
+	}()
+	for len(s.store.turn) > 0 { // until it has come
+		time.Sleep(time.Millisecond)
+	}
+	stop()
+	unlock()
+	if err := errors.Join(<-answered, <-ended); err != nil {
+		t.Error(err)
+	}
+}
+
+// The log and the trace have one line a request, and no secret.
+func TestRequestLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		secret := mustCreate(t, s, "mine", "off")
+		var log, trace strings.Builder
+		h := Options{Log: &log, Trace: func(line string) { trace.WriteString(line + "\n") }}.around(s)
+		want := ""
+		for _, tt := range []struct{ method, path, secret, status, result string }{
+			{"GET", "/v2/api/?key=" + secret, secret, "200", `success","token":"10004`},
+			{"GET", "/v2/api", "live_real_secret", "200", `error","message":"` + msgUnauthorized},
+			{"POST", "/v2/api/generate", operator(t, s), "200", `error","message":"` + msgJSON + `","token":"operator`},
+			{"DELETE", "/v2/api/10001/delete", operator(t, s), "200", `success","token":"operator`},
+			{"GET", "/v2/" + secret + "/x", "", "401", `error","message":"Not Found GET`},
+			{"HEAD", HealthPath, "", "200", "success"},
+		} {
+			r := httptest.NewRequestWithContext(t.Context(), tt.method, "http://localhost"+tt.path, nil)
+			r.Header.Set("Authorization", "Bearer "+tt.secret)
+			h.ServeHTTP(httptest.NewRecorder(), r)
+			path, _, _ := strings.Cut(strings.Replace(tt.path, secret+"/x", "[secret]", 1), "?")
+			want += fmt.Sprintf(`{"time":"2000-01-01T00:00:00.000Z","method":%q,"path":%q,"status":%s,"result":"%s","duration_ms":0}`,
+				tt.method, path, tt.status, tt.result) + "\n"
+		}
+		if log.String() != want {
+			t.Errorf("log:\n%s\nwant:\n%s", &log, want)
+		}
+		const line = "\nGET /v2/[secret]: 401 in 0 ms, error: Not Found GET\n"
+		if got := trace.String(); !strings.Contains(got, line) || strings.Count(got, "\n") != 6 || strings.Contains(got, "live_") {
+			t.Errorf("trace:\n%s", got)
+		}
+	})
+}
+
+// A failure of the store is an answer over HTTP and an error in process; a health
+// check needs no store.
+func TestNoStore(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := openAt(t, filepath.Join(file, "sandbox.json"))
+	_, err := roundTrip(t.Context(), s.Transport(), "GET", BaseURL+"/api", "x", "")
+	checkStoreError(t, err, s.store.path, file)
+	checkStoreError(t, s.Reset(t.Context()), s.store.path, file)
+	g, err := overHTTP(t.Context(), "GET", "http://"+serve(t, s, Options{})+"/v2/api", "x", "")
+	const start = `{"status":"error","message":"sandbox: `
+	if err != nil || g.status != 500 || !strings.HasPrefix(g.body, start) || !strings.Contains(g.body, file) {
+		t.Errorf("over HTTP: %v %+v", err, g)
+	}
+	g, err = roundTrip(t.Context(), s.Transport(), "GET", "http://localhost"+HealthPath+"/", "", "")
+	if err != nil || g.status != 200 || g.body != `{"status":"success","message":"The sandbox is here."}` {
+		t.Errorf("health: %v %+v", err, g)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if got := tokens(t, s); len(got) != 4 { // the next request tries again
+		t.Errorf("%q", got)
+	}
+}
