@@ -1,54 +1,79 @@
 // Package auth finds, keeps and removes the one secret of a profile.
 //
-// A stored secret is kept together with the origin it is for, so that neither
-// an edited configuration nor another --api-url can send it elsewhere. No error
-// of this package holds a secret, or text that may be one.
+// A stored secret is kept together with the origin it is for, so that neither an edited configuration nor
+// another --api-url can send it elsewhere, and with the id of its token if that is known. No error of this
+// package holds a secret, or text that may be one.
 package auth
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 )
 
-// MaxSecret is the size of the largest secret taken anywhere, in bytes. The
-// keyrings' own limits are 2560 on Windows and about 3000 on macOS, where at
-// the very edge a save that failed can look like one that did not.
+// MaxSecret is the size of the largest secret taken anywhere, in bytes. The keyrings' own limits are 2560 on
+// Windows and about 3000 on macOS, where at the very edge a save that failed can look like one that did not.
 const MaxSecret = 2000
 
 var (
-	// ErrNotFound says that a store holds no secret for a Ref. A store that
-	// could not be asked gives another error.
+	// ErrNotFound says that a store holds no secret for a Ref. A store that could not be asked gives another
+	// error.
 	ErrNotFound = errors.New("no token is stored")
+	// ErrLocked says that a store would have to ask somebody first, or be unlocked.
+	ErrLocked = errors.New("it is locked")
+	// ErrDamaged says that what is stored is no secret of utho's. Set replaces it.
+	ErrDamaged = errors.New("what is stored is damaged; log in again")
 	// ErrTooBig says that a secret is larger than MaxSecret.
 	ErrTooBig = fmt.Errorf("the token is longer than %d bytes", MaxSecret)
 	// ErrEmpty says that there was no secret where one was expected.
 	ErrEmpty = errors.New("the token is empty")
 )
 
-// A Ref names a secret: whose, and where it may be sent.
+// An Item is what is kept of one profile: the secret, and which token it is of, if utho knows that.
+type Item struct {
+	Secret    string
+	TokenID   string // "" if unknown
+	TokenName string // as the service has it, with its expiry; "" if unknown
+}
+
+// A Ref names a secret: whose, and to where it may be sent.
 type Ref struct {
 	Profile string // a profile's name as the configuration spells it
-	Origin  string // scheme://host[:port], the port only where it is not the scheme's own
+	Origin  string // see Origin; Delete from a file needs none
+}
+
+// Origin is scheme://host[:port] of a URL, in lower case, with the port only if it is not the scheme's own.
+func Origin(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	scheme := strings.ToLower(u.Scheme)
+	if port := u.Port(); port == "" || port == map[string]string{"https": "443", "http": "80"}[scheme] {
+		host = strings.TrimSuffix(host, ":"+port)
+	}
+	return scheme + "://" + host
 }
 
 // A Store keeps one secret per profile. FileStore and KeyringStore implement it.
 type Store interface {
-	// Get returns the secret. ErrNotFound where there is none, *OriginError
-	// where it is for another place.
-	Get(ctx context.Context, ref Ref) (string, error)
-	// Set saves the secret over what the profile had, and reads it back.
-	Set(ctx context.Context, ref Ref, secret string) error
-	// Delete removes the secret, whatever place it is for. ErrNotFound where
-	// there is none.
+	// Get returns the item. ErrNotFound if there is none, *OriginError if it is for another place.
+	Get(ctx context.Context, ref Ref) (Item, error)
+	// Peek is Get for those who must not disturb anybody: it unlocks nothing, asks nobody and takes a second at
+	// most. ErrLocked if it cannot see without that.
+	Peek(ctx context.Context, ref Ref) (Item, error)
+	// Set saves the item over what the profile had, and reads it back. *NotKnownError if it may have been
+	// saved all the same; after any other error what was stored is as it was.
+	Set(ctx context.Context, ref Ref, item Item) error
+	// Delete removes the item, for whatever place it is. ErrNotFound if there is none, *NotKnownError if it may
+	// have gone all the same.
 	Delete(ctx context.Context, ref Ref) error
-	// Probe tells whether Set would work, by saving a throw-away value beside
-	// what is stored, reading it back, and removing it.
-	Probe(ctx context.Context, ref Ref) error
+	// CheckSet reports whether Set would work, by saving a throw-away value beside what is stored, reading it
+	// back and removing it.
+	CheckSet(ctx context.Context, ref Ref) error
 }
 
-// An OriginError says that the secret of a profile is for another place than
-// the one it was asked for. The secret was not given out.
+// An OriginError says that the secret of a profile is for another place than the one it was asked for. The
+// secret was not given out.
 type OriginError struct {
 	Profile string
 	Stored  string // the origin it is for
@@ -59,8 +84,21 @@ func (e *OriginError) Error() string {
 	return fmt.Sprintf("the token of profile %s is for %s and is not sent to %s", e.Profile, e.Stored, e.Asked)
 }
 
-// check refuses a Ref that cannot name a secret. Names are checked where they
-// enter; here they become parts of paths and of keys, so it is done again.
+// A NotKnownError says that a store failed, or did not answer in time, in a way that leaves open whether it
+// did what it was asked to. It may still do it later.
+type NotKnownError struct {
+	Done string // what it may have done: saved, removed
+	Err  error
+}
+
+func (e *NotKnownError) Error() string {
+	return fmt.Sprintf("%v; it is not known whether the token was %s", e.Err, e.Done)
+}
+
+func (e *NotKnownError) Unwrap() error { return e.Err }
+
+// check refuses a name that cannot have a secret. Names are checked when they enter; here they become parts of
+// paths and of keys, so it is done again.
 func (r Ref) check() error {
 	for i := range len(r.Profile) {
 		switch c := r.Profile[i]; {
@@ -73,18 +111,15 @@ func (r Ref) check() error {
 	if r.Profile == "" {
 		return errors.New("a stored token needs the name of a profile")
 	}
-	if r.Origin == "" {
-		return errors.New("a stored token needs the place it is for")
-	}
 	return nil
 }
 
-// checkSecret refuses what is no secret.
-func checkSecret(secret string) error {
+// check refuses what is no secret.
+func (i Item) check() error {
 	switch {
-	case secret == "":
+	case i.Secret == "":
 		return ErrEmpty
-	case len(secret) > MaxSecret:
+	case len(i.Secret) > MaxSecret:
 		return ErrTooBig
 	}
 	return nil

@@ -8,20 +8,14 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"time"
+
+	"github.com/utho/utho-cli/internal/child"
+	"github.com/utho/utho-cli/internal/privfile"
 )
 
-// maxCommandOutput bounds what a credential command may print, in bytes.
-const maxCommandOutput = 64 << 10
-
-// pipeDelay is how long the output of a command is waited for after the command
-// itself has ended: a child it left behind may hold the pipe for good.
-const pipeDelay = time.Second
-
-// A CommandError says why a credential command gave no secret. It repeats
-// neither the command's output nor its arguments.
+// A CommandError says why a credential command gave no secret. It repeats neither the command's output nor
+// its arguments.
 type CommandError struct {
 	Name string // the program
 	What string
@@ -34,106 +28,81 @@ func (e *CommandError) Unwrap() error { return e.Err }
 
 // Command runs a credential command and returns the secret it prints.
 //
-// argv is the program, by a name on the PATH or an absolute path, and its
-// arguments; no shell is involved. It reads nothing from stdin, its stderr goes
-// to stderr, and its environment is env without utho's own credentials. It is
-// ended where ctx ends, with all that it started where there is no terminal; on
-// a terminal it stays in the process group of utho, so that it can ask there
-// and Ctrl-C reaches it. At most 64 KiB of output are taken, and of those only
-// one line that can be a secret.
+// argv is the program, by a name on the PATH or an absolute path, and its arguments; no shell is involved. It
+// reads nothing from stdin, its stderr goes to stderr, and its environment is env without utho's own
+// credentials. When ctx ends it is ended, with all that it started; on a terminal it stays in the process
+// group of utho, so that it can ask there and Ctrl-C reaches it. At most 64 KiB of output are taken, and of
+// those only one line that can be a secret.
 //
-// The error is a *CommandError, or the cause of ctx where that was cancelled.
+// The error is a *CommandError, or the cause of ctx if that was cancelled.
 func Command(ctx context.Context, argv, env []string, stderr io.Writer) (string, error) {
 	if len(argv) == 0 || argv[0] == "" {
 		return "", &CommandError{Name: "credential_command", What: "names no program"}
 	}
+	name := argv[0]
 	fail := func(err error, format string, args ...any) (string, error) {
-		return "", &CommandError{Name: argv[0], What: fmt.Sprintf(format, args...), Err: err}
+		return "", &CommandError{Name: name, What: fmt.Sprintf(format, args...), Err: err}
 	}
-	if filepath.Base(argv[0]) != argv[0] && !filepath.IsAbs(argv[0]) {
+	if filepath.Base(name) != name && !filepath.IsAbs(name) {
 		return fail(nil, "a path must be absolute, since it would depend on the current directory")
-	}
-	path, err := exec.LookPath(argv[0])
-	switch {
-	case errors.Is(err, exec.ErrDot):
-		return fail(err, "stands in the current directory, and programs there are not run")
-	case errors.Is(err, exec.ErrNotFound):
-		return fail(err, "no such program on the PATH")
-	case err != nil:
-		return fail(err, "cannot be run: %v", reason(err))
-	}
-	if ctx.Err() != nil {
-		return "", fmt.Errorf("%s: %w", argv[0], context.Cause(ctx))
 	}
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
 	out := &boundedBuffer{full: cancel}
-	cmd := exec.CommandContext(running, path, argv[1:]...)
-	cmd.Args[0] = argv[0]
-	cmd.Env = withoutCredentials(env)
-	cmd.Stdout, cmd.Stderr = out, stderr
-	cmd.WaitDelay = pipeDelay
-	ownGroup(cmd)
-	err = cmd.Run()
+	err := child.Command{
+		Argv: argv, Env: child.WithoutCredentials(env), Stdout: out, Stderr: stderr, Foreground: child.Terminal(),
+	}.Run(running)
+	var start *child.StartError
+	var exit *exec.ExitError
 	switch {
 	case out.overflow:
-		return fail(nil, "printed more than %d bytes", maxCommandOutput)
+		return fail(nil, "printed more than %d bytes", maxRaw)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fail(nil, "did not end in time and was stopped")
 	case ctx.Err() != nil:
-		return "", fmt.Errorf("%s: %w", argv[0], context.Cause(ctx))
-	case errors.Is(err, exec.ErrWaitDelay): // it ended well; a child of it did not
-	case cmd.ProcessState == nil && err != nil:
-		return fail(err, "cannot be run: %v", reason(err))
+		return "", fmt.Errorf("%s: %w", name, context.Cause(ctx))
+	case errors.As(err, &start):
+		return fail(err, "cannot be run: %v", start.Err)
+	case errors.As(err, &exit):
+		return fail(err, "failed: %v", exit.ProcessState)
 	case err != nil:
-		return fail(err, "failed: %v", cmd.ProcessState)
+		return fail(err, "failed: %v", err)
 	}
-	return fromOutput(argv[0], out.taken.Bytes())
-}
-
-// reason is err without what it says of the call that failed.
-func reason(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
-	}
-}
-
-// fromOutput is the secret that a program printed.
-func fromOutput(name string, out []byte) (string, error) {
-	if lines := bytes.Split(bytes.TrimSpace(out), []byte("\n")); len(lines) > 1 {
-		return "", &CommandError{Name: name, What: fmt.Sprintf("printed %d lines; only the token may be printed", len(lines))}
-	}
-	secret, _, err := Clean(out)
+	secret, err := oneLine(out.taken.Bytes())
 	switch {
 	case errors.Is(err, ErrEmpty):
-		return "", &CommandError{Name: name, What: "printed nothing", Err: err}
+		return fail(err, "printed nothing")
 	case err != nil:
-		return "", &CommandError{Name: name, What: "what it printed is no token: " + err.Error(), Err: err}
+		return fail(err, "what it printed is no token: %v", err)
 	}
 	return secret, nil
 }
 
-// withoutCredentials is env without the variables that hold a credential.
-func withoutCredentials(env []string) []string {
-	kept := make([]string, 0, len(env))
-	for _, kv := range env {
-		name, _, _ := strings.Cut(kv, "=")
-		if runtime.GOOS == "windows" {
-			name = strings.ToUpper(name)
-		}
-		if name != "UTHO_API_KEY" && name != "UTHO_TOKEN" {
-			kept = append(kept, kv)
-		}
+// ReadKeyFile returns the secret in the file that UTHO_API_KEY_FILE names. Its mode and links are not judged.
+// A file that is missing, unreadable, empty or of several lines is an error that names it.
+func ReadKeyFile(path string) (string, error) {
+	data, _, err := privfile.ReadForeign(path)
+	if err != nil {
+		return "", err // it names the file
 	}
-	return kept
+	secret, err := oneLine(data)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return secret, nil
 }
 
-// boundedBuffer takes maxCommandOutput bytes, then calls full. The buffer is not
-// embedded: its ReadFrom would be found and take everything.
+// oneLine is the secret in what another program prints or keeps, which nobody sees: nothing may be left out.
+func oneLine(data []byte) (string, error) {
+	if n := strings.Count(strings.TrimSpace(string(data)), "\n"); n > 0 {
+		return "", fmt.Errorf("there are %d lines; only the token may stand there", n+1)
+	}
+	secret, _, err := Clean(data)
+	return secret, err
+}
+
+// boundedBuffer takes maxRaw bytes, then calls full. The buffer is not embedded: its ReadFrom would be found
+// and take everything.
 type boundedBuffer struct {
 	taken    bytes.Buffer
 	overflow bool
@@ -141,7 +110,7 @@ type boundedBuffer struct {
 }
 
 func (b *boundedBuffer) Write(p []byte) (int, error) {
-	if b.taken.Len()+len(p) > maxCommandOutput {
+	if b.taken.Len()+len(p) > maxRaw {
 		b.overflow = true
 		b.full()
 		return 0, io.ErrShortWrite

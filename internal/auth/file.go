@@ -3,6 +3,7 @@ package auth
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,17 +18,19 @@ import (
 // FileStore keeps each secret in a file of its own, readable by its owner only.
 type FileStore struct{ dir string }
 
-// NewFile returns the store in the folder dir, which is made when it is needed.
+// NewFile returns the store in the folder dir, which is created when it is needed.
 func NewFile(dir string) *FileStore { return &FileStore{dir} }
 
-// storedSecret is the content of one file.
-type storedSecret struct {
-	Origin string `json:"origin"`
-	Token  string `json:"token"`
+// storedItem is the content of one file.
+type storedItem struct {
+	Origin    string `json:"origin"`
+	Token     string `json:"token"`
+	TokenID   string `json:"token_id,omitempty"`
+	TokenName string `json:"token_name,omitempty"`
 }
 
-// path is the file of a profile. Names are unique ignoring case, and so are
-// they here, whatever the file system does.
+// path is the file of a profile. Names are unique ignoring case, and so are they here, whatever the file
+// system does.
 func (s *FileStore) path(ref Ref) string {
 	name := strings.ToLower(ref.Profile)
 	if device(name) {
@@ -36,8 +39,8 @@ func (s *FileStore) path(ref Ref) string {
 	return filepath.Join(s.dir, name+".json")
 }
 
-// device tells whether Windows would open a device by that name, whatever its
-// extension. Files are named alike everywhere.
+// device reports whether Windows would open a device by that name, whatever its extension. Files are named
+// alike everywhere.
 func device(name string) bool {
 	name, _, _ = strings.Cut(name, ".")
 	switch name {
@@ -47,11 +50,19 @@ func device(name string) bool {
 	return len(name) == 4 && (strings.HasPrefix(name, "com") || strings.HasPrefix(name, "lpt")) && name[3] >= '0' && name[3] <= '9'
 }
 
-// Get implements Store. A link, and a file or folder that others can use, are
-// refused with a *privfile.ModeError or privfile.ErrLink.
-func (s *FileStore) Get(_ context.Context, ref Ref) (string, error) {
+// Get implements Store. A link, and a file or folder that others can use, are refused with a
+// *privfile.ModeError or privfile.ErrLink.
+func (s *FileStore) Get(_ context.Context, ref Ref) (Item, error) {
+	item, err := s.read(ref)
+	if err != nil && !errors.Is(err, ErrNotFound) && !errors.As(err, new(*OriginError)) {
+		err = fmt.Errorf("read token: %w", err)
+	}
+	return item, err
+}
+
+func (s *FileStore) read(ref Ref) (Item, error) {
 	if err := ref.check(); err != nil {
-		return "", fmt.Errorf("read token: %w", err)
+		return Item{}, err
 	}
 	data, err := privfile.ReadSecret(s.path(ref))
 	if err == nil {
@@ -59,48 +70,58 @@ func (s *FileStore) Get(_ context.Context, ref Ref) (string, error) {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", ErrNotFound
+		return Item{}, ErrNotFound
 	case err != nil:
-		return "", fmt.Errorf("read token: %w", err)
+		return Item{}, err
 	}
-	var stored storedSecret
+	var stored storedItem
 	// What the decoder says may quote the secret.
-	if json.Unmarshal(data, &stored) != nil || stored.Origin == "" || checkSecret(stored.Token) != nil {
-		return "", fmt.Errorf("read token: %s is damaged; log in again", s.path(ref))
+	err = json.Unmarshal(data, &stored)
+	item := Item{stored.Token, stored.TokenID, stored.TokenName}
+	if err != nil || stored.Origin == "" || item.check() != nil {
+		return Item{}, fmt.Errorf("%s: %w", s.path(ref), ErrDamaged)
 	}
 	if stored.Origin != ref.Origin {
-		return "", &OriginError{ref.Profile, stored.Origin, ref.Origin}
+		return Item{}, &OriginError{ref.Profile, stored.Origin, ref.Origin}
 	}
-	return stored.Token, nil
+	return item, nil
 }
 
+// Peek implements Store: a file never asks.
+func (s *FileStore) Peek(ctx context.Context, ref Ref) (Item, error) { return s.Get(ctx, ref) }
+
 // Set implements Store. The file and its folder are private whatever the umask.
-func (s *FileStore) Set(ctx context.Context, ref Ref, secret string) error {
-	if err := errors.Join(ref.check(), checkSecret(secret)); err != nil {
+func (s *FileStore) Set(_ context.Context, ref Ref, item Item) error {
+	err := errors.Join(ref.check(), item.check())
+	if err == nil {
+		err = s.makeDir()
+	}
+	if err != nil {
 		return fmt.Errorf("save token: %w", err)
 	}
 	var data bytes.Buffer
 	enc := json.NewEncoder(&data)
 	enc.SetEscapeHTML(false) // for those who read the file with grep
-	if err := enc.Encode(storedSecret{ref.Origin, secret}); err != nil {
+	if enc.Encode(storedItem{ref.Origin, item.Secret, item.TokenID, item.TokenName}) != nil {
 		return errors.New("save token: it cannot be written as JSON")
 	}
-	err := s.makeDir()
-	if err == nil {
-		err = privfile.WriteSecret(s.path(ref), data.Bytes())
+	path := s.path(ref)
+	before, _ := privfile.ReadSecret(path)
+	err = privfile.Replace(path, data.Bytes())
+	back, readErr := s.read(ref)
+	if err == nil && readErr == nil && back.Secret == item.Secret {
+		return nil
 	}
-	if err != nil {
+	if err == nil {
+		err = errors.Join(fmt.Errorf("%s does not read back as it was written", path), readErr)
+	} else if now, readErr := privfile.ReadSecret(path); bytes.Equal(now, before) && (readErr == nil || errors.Is(readErr, fs.ErrNotExist)) {
 		return fmt.Errorf("save token: %w", err)
 	}
-	if back, err := s.Get(ctx, ref); err != nil || back != secret {
-		return errors.Join(fmt.Errorf("save token: %s does not read back as it was written", s.path(ref)), err)
-	}
-	return nil
+	return &NotKnownError{"saved", fmt.Errorf("save token: %w", err)}
 }
 
 // Delete implements Store. A link is refused with privfile.ErrLink.
 func (s *FileStore) Delete(_ context.Context, ref Ref) error {
-	ref.Origin = "any"
 	if err := ref.check(); err != nil {
 		return fmt.Errorf("remove token: %w", err)
 	}
@@ -116,47 +137,31 @@ func (s *FileStore) Delete(_ context.Context, ref Ref) error {
 		return fmt.Errorf("remove token: %w", err)
 	}
 	if err := privfile.SyncDir(s.dir); err != nil {
-		return fmt.Errorf("remove token: %w", err)
+		return &NotKnownError{"removed", fmt.Errorf("remove token: %w", err)}
 	}
 	return nil
 }
 
-// Probe implements Store.
-func (s *FileStore) Probe(_ context.Context, ref Ref) error {
-	if err := s.probe(ref); err != nil {
+// CheckSet implements Store.
+func (s *FileStore) CheckSet(_ context.Context, ref Ref) error {
+	err := ref.check()
+	if err == nil {
+		err = s.makeDir()
+	}
+	if err == nil {
+		err = privfile.CheckReplace(s.path(ref))
+	}
+	if err == nil {
+		// As large as the largest, so that a disk that is nearly full shows.
+		probe := filepath.Join(s.dir, ".utho-"+rand.Text()+".tmp")
+		if err = privfile.Create(probe, bytes.Repeat([]byte("x"), MaxSecret+1024)); err == nil {
+			err = os.Remove(probe)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("try the folder for tokens: %w", err)
 	}
 	return nil
-}
-
-func (s *FileStore) probe(ref Ref) error {
-	if err := ref.check(); err != nil {
-		return err
-	}
-	if err := s.makeDir(); err != nil {
-		return err
-	}
-	path := s.path(ref)
-	switch info, err := os.Lstat(path); {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return err
-	case info.Mode()&fs.ModeSymlink != 0:
-		return &fs.PathError{Op: "write", Path: path, Err: privfile.ErrLink}
-	case !info.Mode().IsRegular():
-		return &fs.PathError{Op: "write", Path: path, Err: errors.New("not a regular file")}
-	}
-	// As large as the largest, so that a disk that is nearly full shows.
-	want := bytes.Repeat([]byte("x"), MaxSecret+256)
-	tmp, err := privfile.WriteTemp(s.dir, want, 0o600)
-	if err != nil {
-		return err
-	}
-	got, err := privfile.ReadSecret(tmp)
-	if err == nil && !bytes.Equal(got, want) {
-		err = &fs.PathError{Op: "write", Path: tmp, Err: errors.New("does not read back as it was written")}
-	}
-	return errors.Join(err, os.Remove(tmp))
 }
 
 func (s *FileStore) makeDir() error {

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +23,6 @@ type Import struct {
 	Path   string // the file, which still holds it
 	Open   bool   // others can read that file
 	Secret string
-	Notes  []string // what Clean took off
 }
 
 // The other tools.
@@ -49,10 +47,9 @@ func (e *NoImportError) Error() string {
 
 var errNoToken = errors.New("holds no token")
 
-// FindImport looks for the token of uthoctl (~/.config/uthoctl.yaml, key token)
-// and of the community's tool (~/.utho/config.json, key apikey). *BothError
-// where both have one, *NoImportError where neither has. A file that is there
-// and cannot be read is an error.
+// FindImport looks for the token of uthoctl (~/.config/uthoctl.yaml, key token) and of the community's tool
+// (~/.utho/config.json, key apikey). *BothError if both have one, *NoImportError if neither has. A file that is
+// there and cannot be read is an error.
 func FindImport(getenv func(string) string) (Import, error) {
 	home := getenv("HOME")
 	if home == "" {
@@ -81,8 +78,8 @@ func FindImport(getenv func(string) string) (Import, error) {
 	}
 }
 
-// ReadImport reads the token out of the file of either tool, which is told by
-// the file's key. fs.ErrNotExist where there is no such file.
+// ReadImport reads the token out of the file of either tool; the key it stands under says which. fs.ErrNotExist
+// if there is no such file. A token of several lines is refused: nobody sees what would be left out.
 func ReadImport(path string) (Import, error) {
 	data, info, err := privfile.ReadForeign(path)
 	if err != nil {
@@ -95,22 +92,13 @@ func ReadImport(path string) (Import, error) {
 	if err != nil {
 		return Import{}, fmt.Errorf("import %s: %w", path, err)
 	}
-	in := Import{Path: path, Open: privfile.OthersCanRead(info)}
-	raw := ""
-	// Where both keys stand in one file, the one that belongs to its kind.
-	official := [2]string{toolOfficial, values["token"]}
-	community := [2]string{toolCommunity, values["apikey"]}
-	order := [2][2]string{official, community}
-	if strings.EqualFold(filepath.Ext(path), ".json") {
-		order = [2][2]string{community, official}
+	in := Import{Tool: toolOfficial, Path: path, Open: privfile.OthersCanRead(info)}
+	raw := values["token"]
+	// If both keys stand in one file, the one that belongs to its kind.
+	if other := values["apikey"]; other != "" && (raw == "" || strings.EqualFold(filepath.Ext(path), ".json")) {
+		in.Tool, raw = toolCommunity, other
 	}
-	for _, tool := range order {
-		if tool[1] != "" {
-			in.Tool, raw = tool[0], tool[1]
-			break
-		}
-	}
-	in.Secret, in.Notes, err = Clean([]byte(raw))
+	in.Secret, err = oneLine([]byte(raw))
 	switch {
 	case errors.Is(err, ErrEmpty):
 		return Import{}, fmt.Errorf("import %s: %w under `token` or `apikey`", path, errNoToken)
@@ -120,40 +108,24 @@ func ReadImport(path string) (Import, error) {
 	return in, nil
 }
 
-// scalars is the text values of a JSON or YAML mapping, by their keys in lower
-// case, as both tools read them. Errors of the parsers are not passed on: they
-// can quote what they could not read.
+// scalars is the text values of a YAML mapping, by their keys in lower case, as both tools read them. JSON is
+// YAML too. Errors of the parser are not passed on: they can quote what it could not read.
 func scalars(data []byte) (map[string]string, error) {
 	values := make(map[string]string)
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	if len(bytes.TrimSpace(data)) == 0 {
-		return values, nil
-	}
-	var object map[string]any
-	if json.Unmarshal(data, &object) == nil {
-		for key, value := range object {
-			if text, ok := value.(string); ok {
-				values[strings.ToLower(key)] = text
-			}
-		}
-		return values, nil
-	}
-	loader, err := yaml.NewLoader(bytes.NewReader(data))
-	if err != nil {
-		return nil, errors.New("is neither YAML nor JSON")
-	}
 	var doc yaml.Node
-	switch err := loader.Load(&doc); {
+	loader, err := yaml.NewLoader(bytes.NewReader(data))
+	if err == nil {
+		err = loader.Load(&doc)
+	}
+	var load *yaml.LoadError
+	switch {
 	case errors.Is(err, io.EOF): // comments only
 		return values, nil
+	case errors.As(err, &load) && load.Mark.Line > 0:
+		return nil, fmt.Errorf("line %d is neither YAML nor JSON", load.Mark.Line)
 	case err != nil:
-		var load *yaml.LoadError
-		if errors.As(err, &load) && load.Mark.Line > 0 {
-			return nil, fmt.Errorf("line %d is neither YAML nor JSON", load.Mark.Line)
-		}
 		return nil, errors.New("is neither YAML nor JSON")
-	}
-	if len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
+	case len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode:
 		return nil, errors.New("is not a mapping of keys to values")
 	}
 	content := doc.Content[0].Content

@@ -2,167 +2,185 @@ package auth
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/zalando/go-keyring"
 )
 
-// Bounds on one use of the keyring. With a terminal there is somebody who may
-// have to type a password first.
+// Bounds on one use of the keyring. With a terminal there is somebody who may have to type a password first.
 const (
 	keyringLimit         = 3 * time.Second
 	keyringTerminalLimit = 60 * time.Second
 	keyringSilence       = time.Second // before a word is said about waiting
-	unlockedLimit        = time.Second // of Unlocked
+	peekLimit            = time.Second
 )
 
 // KeyringOptions says how the keyring may behave.
 type KeyringOptions struct {
 	// Terminal says that somebody is there to answer a dialog: 60 s and not 3.
 	Terminal bool
-	// Waiting is called once where an answer takes longer than a second and
-	// Terminal is set, with a line to show. May be nil.
+	// Waiting is called once if an answer takes longer than a second and Terminal is set, with a line to show.
+	// May be nil.
 	Waiting func(text string)
-	// Limit bounds one operation where it is above 0, in place of 60, 3 or 1 s.
+	// Limit bounds one operation if it is above 0, in place of 60, 3 or 1 s.
 	Limit time.Duration
 }
 
-// KeyringStore keeps secrets in the keyring of the system: the Secret Service
-// on Linux and BSD, the Keychain on macOS, the Credential Manager on Windows.
+// KeyringStore keeps secrets in the keyring of the system: the Secret Service on Linux and BSD, the Keychain
+// on macOS, the Credential Manager on Windows.
 //
-// A secret is the item with the service `utho:HOST[:PORT]`, the account the
-// profile's name, and nothing but the secret as its value, so that others can
-// read it too:
+// An item has the service `utho:HOST[:PORT]` (for http `utho:http://HOST[:PORT]`), so that the place a secret
+// is for is a part of its key; the account is the profile's name. Its value is the secret, and if the token is
+// known, lines with its id and name after it, so that others can read it too:
 //
-//	secret-tool lookup service utho:api.utho.com username work
+//	secret-tool lookup service utho:api.utho.com username work | head -n1
 //
-// So the host and port a secret is for are a part of its key. The scheme is
-// https, but for loopback, where both schemes are possible on one port: there a
-// second item, service `utho-origin:HOST[:PORT]` and the same account, holds the
-// whole origin and is compared.
-//
-// The library under it knows no bounds, and some of its calls never return. So
-// each operation runs on a goroutine of its own, which is abandoned where it
-// takes too long: the process is about to end then.
+// The library under it knows no bounds, and some of its calls never return. So each operation runs on a
+// goroutine of its own, which is abandoned if it takes too long: the process is about to end then.
 type KeyringStore struct{ opts KeyringOptions }
 
 // NewKeyring returns the store. Nothing is connected or started before its use.
 func NewKeyring(opts KeyringOptions) *KeyringStore { return &KeyringStore{opts} }
 
-// item is what names the secret of a Ref in the keyring.
-type item struct {
-	service  string // of the secret
-	origin   string // of the item with the origin; "" where there is none
-	account  string
-	hostPort string
-}
-
-// newItem works out an item's names.
-func newItem(ref Ref) (item, error) {
+// service is what a keyring calls the place of a Ref.
+func service(ref Ref) (string, error) {
 	if err := ref.check(); err != nil {
-		return item{}, err
+		return "", err
 	}
 	scheme, host, _ := strings.Cut(ref.Origin, "://")
-	loopback := isLoopback(host)
 	switch {
 	case host == "" || strings.ContainsAny(host, "/@ ") || scheme != "https" && scheme != "http":
-		return item{}, errors.New("the place the token is for must look like https://HOST")
-	case scheme == "http" && !loopback:
-		return item{}, errors.New("a token is not kept for http to another machine")
+		return "", errors.New("the place the token is for must look like https://HOST")
+	case scheme == "http":
+		host = ref.Origin
 	}
-	if scheme == "http" && !strings.Contains(host[strings.LastIndexByte(host, ']')+1:], ":") {
-		host += ":80" // or it would be the item of https
-	}
-	it := item{service: "utho:" + host, account: ref.Profile, hostPort: host}
-	if loopback {
-		it.origin = "utho-origin:" + host
-	}
-	return it, nil
+	return "utho:" + host, nil
 }
 
-// SameItem tells whether the keyring keeps the secrets of both in one item, as it
-// does for the two schemes on one port of this machine.
-func SameItem(a, b Ref) bool {
-	itemA, errA := newItem(a)
-	itemB, errB := newItem(b)
-	return errA == nil && errB == nil && itemA.service == itemB.service && itemA.account == itemB.account
+// The lines after the secret in a keyring item.
+const (
+	idLine   = "token_id: "
+	nameLine = "token_name: "
+)
+
+// value is an item as the keyring keeps it. What does not fit on a line, or is longer than a name can be, is
+// left out: the token then counts as unknown.
+func (i Item) value() string {
+	s := i.Secret
+	for _, line := range [][2]string{{idLine, i.TokenID}, {nameLine, i.TokenName}} {
+		if line[1] != "" && len(line[1]) <= 255 && !strings.ContainsAny(line[1], "\r\n") {
+			s += "\n" + line[0] + line[1]
+		}
+	}
+	return s
 }
 
-// isLoopback tells whether host, with or without a port, is this machine by its
-// name or address.
-func isLoopback(host string) bool {
-	if ap, err := netip.ParseAddrPort(host); err == nil {
-		return ap.Addr().IsLoopback()
+func itemOf(value string) Item {
+	secret, rest, _ := strings.Cut(value, "\n")
+	i := Item{Secret: strings.TrimSuffix(secret, "\r")}
+	for line := range strings.SplitSeq(rest, "\n") {
+		if id, ok := strings.CutPrefix(line, idLine); ok {
+			i.TokenID = id
+		} else if name, ok := strings.CutPrefix(line, nameLine); ok {
+			i.TokenName = name
+		}
 	}
-	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
-		return a.IsLoopback()
+	return i
+}
+
+// fetch reads the item, on the goroutine of a bounded call.
+func fetch(service string, ref Ref) (Item, error) {
+	value, err := keyring.Get(service, ref.Profile)
+	item := itemOf(value)
+	if err == nil && item.Secret == "" {
+		err = keyring.ErrNotFound
 	}
-	name, _, _ := strings.Cut(host, ":")
-	return strings.EqualFold(name, "localhost")
+	return item, err
 }
 
 // Get implements Store.
-func (k *KeyringStore) Get(ctx context.Context, ref Ref) (string, error) {
-	it, err := newItem(ref)
+func (k *KeyringStore) Get(ctx context.Context, ref Ref) (Item, error) {
+	service, err := service(ref)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", opGet, err)
+		return Item{}, fmt.Errorf("%s: %w", opGet, err)
 	}
-	return k.bounded(ctx, opGet, "", func(context.Context) (string, error) {
-		if it.origin != "" {
-			// A secret without it is one whose saving was cut short.
-			stored, err := keyring.Get(it.origin, it.account)
-			if err != nil {
-				return "", err
-			}
-			if stored != ref.Origin {
-				return "", &OriginError{ref.Profile, stored, ref.Origin}
-			}
+	return k.bounded(ctx, opGet, "", k.limit(), func(context.Context) (Item, error) { return fetch(service, ref) })
+}
+
+// Peek implements Store.
+//
+// With the Secret Service it looks, over D-Bus, whether the keyring and the item in it are unlocked. On macOS
+// it is always ErrLocked: to ask the Keychain can itself raise a dialog. On Windows it is Get: the Credential
+// Manager is unlocked with the session and never asks.
+func (k *KeyringStore) Peek(ctx context.Context, ref Ref) (Item, error) {
+	service, err := service(ref)
+	if err != nil {
+		return Item{}, fmt.Errorf("%s: %w", opGet, err)
+	}
+	limit := peekLimit
+	if k.opts.Limit > 0 {
+		limit = k.opts.Limit
+	}
+	return (&KeyringStore{}).bounded(ctx, opGet, "", limit, func(ctx context.Context) (Item, error) {
+		if err := unlocked(ctx, service, ref.Profile); err != nil {
+			return Item{}, err
 		}
-		secret, err := keyring.Get(it.service, it.account)
-		if err == nil && secret == "" {
-			err = keyring.ErrNotFound
-		}
-		return secret, err
+		return fetch(service, ref)
 	})
 }
 
 // Set implements Store.
-func (k *KeyringStore) Set(ctx context.Context, ref Ref, secret string) error {
-	it, err := newItem(ref)
-	if err == nil && secret == "" {
-		err = ErrEmpty
-	}
-	if err != nil {
+func (k *KeyringStore) Set(ctx context.Context, ref Ref, item Item) error {
+	service, err := service(ref)
+	if err = errors.Join(err, item.check(), ctx.Err()); err != nil {
 		return fmt.Errorf("%s: %w", opSet, err)
 	}
-	if len(secret) > MaxSecret {
-		return &KeyringError{Op: opSet, Reason: ReasonTooBig, Err: ErrTooBig}
+	_, err = k.bounded(ctx, opSet, item.Secret, k.limit(), func(context.Context) (Item, error) {
+		return Item{}, put(service, ref.Profile, item.value())
+	})
+	return notKnown("saved", err)
+}
+
+// Delete implements Store. It takes what a killed CheckSet left with it.
+func (k *KeyringStore) Delete(ctx context.Context, ref Ref) error {
+	service, err := service(ref)
+	if err = errors.Join(err, ctx.Err()); err != nil {
+		return fmt.Errorf("%s: %w", opDelete, err)
 	}
-	_, err = k.bounded(ctx, opSet, secret, func(ctx context.Context) (string, error) {
-		if it.origin == "" {
-			return "", put(it.service, it.account, secret)
+	_, err = k.bounded(ctx, opDelete, "", k.limit(), func(context.Context) (Item, error) {
+		err := keyring.Delete(service, ref.Profile)
+		_ = keyring.Delete(probe(service), ref.Profile)
+		return Item{}, err
+	})
+	return notKnown("removed", err)
+}
+
+// CheckSet implements Store. It may ask for the keyring to be unlocked, as Set would. A process at a time can
+// do it for one profile; the next one removes what a killed one left.
+func (k *KeyringStore) CheckSet(ctx context.Context, ref Ref) error {
+	service, err := service(ref)
+	if err != nil {
+		return fmt.Errorf("%s: %w", opCheck, err)
+	}
+	_, err = k.bounded(ctx, opCheck, "", k.limit(), func(context.Context) (Item, error) {
+		err := put(probe(service), ref.Profile, "may be deleted")
+		if removed := keyring.Delete(probe(service), ref.Profile); err == nil {
+			err = removed
 		}
-		// The origin goes first and comes last: whenever this is cut short, no
-		// secret stands under an origin it is not for.
-		err := keyring.Delete(it.origin, it.account)
-		if errors.Is(err, keyring.ErrNotFound) {
-			err = nil
-		}
-		if err == nil && ctx.Err() == nil {
-			err = put(it.service, it.account, secret)
-		}
-		if err == nil && ctx.Err() == nil {
-			err = put(it.origin, it.account, ref.Origin)
-		}
-		return "", err
+		return Item{}, err
 	})
 	return err
 }
+
+func probe(service string) string { return "utho-probe:" + strings.TrimPrefix(service, "utho:") }
+
+// A readBackError says that a value was saved, and then could not be read as it was.
+type readBackError struct{ err error }
+
+func (e *readBackError) Error() string { return "what it kept is not what it was given: " + e.err.Error() }
 
 // put saves a value and reads it back.
 func put(service, account, value string) error {
@@ -170,84 +188,38 @@ func put(service, account, value string) error {
 		return err
 	}
 	back, err := keyring.Get(service, account)
-	if err == nil && back != value || errors.Is(err, keyring.ErrNotFound) {
-		return errors.New("what it kept is not what it was given")
+	if err == nil && back != value {
+		err = errors.New("it is another value")
 	}
-	return err
-}
-
-// Delete implements Store.
-func (k *KeyringStore) Delete(ctx context.Context, ref Ref) error {
-	it, err := newItem(ref)
 	if err != nil {
-		return fmt.Errorf("%s: %w", opDelete, err)
+		return &readBackError{err}
 	}
-	_, err = k.bounded(ctx, opDelete, "", func(context.Context) (string, error) {
-		err := keyring.Delete(it.service, it.account)
-		if it.origin != "" && (err == nil || errors.Is(err, keyring.ErrNotFound)) {
-			if other := keyring.Delete(it.origin, it.account); !errors.Is(other, keyring.ErrNotFound) {
-				err = errors.Join(err, other)
-			}
-		}
-		return "", err
-	})
-	return err
+	return nil
 }
 
-// Probe implements Store. It may ask for the keyring to be unlocked, as Set would.
-func (k *KeyringStore) Probe(ctx context.Context, ref Ref) error {
-	it, err := newItem(ref)
-	if err != nil {
-		return fmt.Errorf("%s: %w", opProbe, err)
+// notKnown is err, as a *NotKnownError unless it is sure that the keyring did nothing.
+func notKnown(done string, err error) error {
+	if err == nil || errors.Is(err, ErrNotFound) || refusal(err) {
+		return err
 	}
-	_, err = k.bounded(ctx, opProbe, "", func(context.Context) (string, error) {
-		// An account of its own, for two that try at the same time.
-		service, account := "utho-probe:"+it.hostPort, it.account+"."+rand.Text()[:8]
-		err := put(service, account, "may be deleted")
-		if removed := keyring.Delete(service, account); err == nil {
-			err = removed
-		}
-		return "", err
-	})
-	return err
+	return &NotKnownError{done, err}
 }
 
-// Unlocked tells whether Get would find the secret without asking anybody
-// anything, for completion, where a dialog must never appear. In doubt it is
-// false. It takes no longer than a second (or Limit) and no longer than ctx.
-//
-// With the Secret Service it looks, over D-Bus, whether the keyring and the item
-// in it are unlocked. On macOS it is always false: to ask the Keychain can
-// itself raise a dialog. On Windows it is true: the Credential Manager is
-// unlocked with the session and never asks.
-func (k *KeyringStore) Unlocked(ctx context.Context, ref Ref) bool {
-	it, err := newItem(ref)
-	if err != nil {
-		return false
+func (k *KeyringStore) limit() time.Duration {
+	switch {
+	case k.opts.Limit > 0:
+		return k.opts.Limit
+	case k.opts.Terminal:
+		return keyringTerminalLimit
 	}
-	limit := unlockedLimit
-	if k.opts.Limit > 0 {
-		limit = k.opts.Limit
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	open, err := call(ctx, nil, func() (bool, error) { return unlocked(ctx, it), nil })
-	return err == nil && open
+	return keyringLimit
 }
 
-// bounded runs use on a goroutine of its own and waits for it as long as is
-// right. Its error is ErrNotFound, *OriginError, *KeyringError, or the cause of
-// ctx where that was cancelled. secret is what no error may repeat.
-func (k *KeyringStore) bounded(ctx context.Context, op, secret string, use func(context.Context) (string, error)) (string, error) {
+// bounded runs use on a goroutine of its own and waits for it as long as is right. Its error is ErrNotFound,
+// *KeyringError, or the cause of ctx if that was cancelled. secret is what no error may repeat.
+func (k *KeyringStore) bounded(ctx context.Context, op, secret string, limit time.Duration, use func(context.Context) (Item, error)) (Item, error) {
 	if err := reachable(); err != nil {
-		return "", &KeyringError{Op: op, Reason: err.reason, Err: err.err}
-	}
-	limit := keyringLimit
-	if k.opts.Terminal {
-		limit = keyringTerminalLimit
-	}
-	if k.opts.Limit > 0 {
-		limit = k.opts.Limit
+		return Item{}, &KeyringError{Op: op, Err: err}
 	}
 	started := time.Now()
 	bound, cancel := context.WithTimeout(ctx, limit)
@@ -258,29 +230,18 @@ func (k *KeyringStore) bounded(ctx context.Context, op, secret string, use func(
 			k.opts.Waiting("waiting for the keyring, which may be asking to be unlocked; Ctrl-C stops this")
 		}
 	}
-	value, err := call(bound, waiting, func() (string, error) { return use(bound) })
-	var origin *OriginError
+	item, err := call(bound, waiting, use)
 	switch {
 	case err == nil:
-		return value, nil
+		return item, nil
 	case errors.Is(err, keyring.ErrNotFound):
-		return "", ErrNotFound
-	case errors.As(err, &origin):
-		return "", origin
+		return Item{}, ErrNotFound
 	case !errors.Is(err, errAbandoned):
-		reason := classify(err)
-		if reason == ReasonNeverCreated || reason == ReasonLocked || reason == ReasonUnsupported || reason == ReasonNoService {
-			return "", &KeyringError{Op: op, Reason: reason} // the system's own words add nothing
-		}
-		return "", &KeyringError{Op: op, Reason: reason, Err: saying(err, secret)}
+		return Item{}, &KeyringError{Op: op, Err: reason(err, secret)}
 	case errors.Is(ctx.Err(), context.Canceled):
-		return "", fmt.Errorf("%s: %w", op, context.Cause(ctx))
+		return Item{}, fmt.Errorf("%s: %w", op, context.Cause(ctx))
 	}
-	waited := time.Since(started)
-	if waited >= limit {
-		waited = limit
-	}
-	return "", &KeyringError{Op: op, Reason: ReasonTimeout, After: waited.Round(time.Millisecond)}
+	return Item{}, &KeyringError{Op: op, After: min(limit, time.Since(started)).Round(time.Millisecond), Err: errTimeout}
 }
 
 var (
@@ -288,25 +249,25 @@ var (
 	errPanic     = errors.New("its answer makes no sense")
 )
 
-// call runs f on a goroutine and returns what it returned, or errAbandoned
-// where ctx ended first. waiting, if not nil, is called once after a second.
-func call[T any](ctx context.Context, waiting func(), f func() (T, error)) (T, error) {
+// call runs f on a goroutine and returns what it returned, or errAbandoned if ctx ended first. waiting, if not
+// nil, is called once after a second.
+func call(ctx context.Context, waiting func(), f func(context.Context) (Item, error)) (Item, error) {
 	type result struct {
-		value T
-		err   error
+		item Item
+		err  error
 	}
 	done := make(chan result, 1) // so that an abandoned f can end
 	go func() {
 		r := result{err: errPanic}
-		// The library asserts types of what a service sends it, and uses the
-		// signal of a connection that was closed.
+		// The library asserts types of what a service sends it, and uses the signal of a connection that was
+		// closed.
 		defer func() {
 			if recover() != nil {
 				r.err = errPanic
 			}
 			done <- r
 		}()
-		r.value, r.err = f()
+		r.item, r.err = f(ctx)
 	}()
 	var silence <-chan time.Time
 	if waiting != nil {
@@ -317,19 +278,12 @@ func call[T any](ctx context.Context, waiting func(), f func() (T, error)) (T, e
 	for {
 		select {
 		case r := <-done:
-			return r.value, r.err
+			return r.item, r.err
 		case <-silence:
 			silence = nil
 			waiting()
 		case <-ctx.Done():
-			var none T
-			return none, errAbandoned
+			return Item{}, errAbandoned
 		}
 	}
-}
-
-// unusable says why the keyring need not even be asked.
-type unusable struct {
-	reason Reason
-	err    error
 }

@@ -5,6 +5,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -28,9 +29,8 @@ const (
 	getProperty      = "org.freedesktop.DBus.Properties.Get"
 )
 
-// busAddress is the address of the session's bus, or "" where there is none.
-// It is looked for where the D-Bus libraries look: the environment, then the
-// folder for the session's run-time files.
+// busAddress is the address of the session's bus, or "" if there is none. It is looked for where the D-Bus
+// libraries look: the environment, then the folder for the session's run-time files.
 func busAddress() string {
 	if a := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); a != "" && a != "autolaunch:" {
 		return a
@@ -55,26 +55,26 @@ func busAddress() string {
 
 // reachable says why there is no use in asking.
 //
-// The library must not be called without a bus: it would run dbus-launch, whose
-// daemons outlive the command. So the address found goes into the environment,
-// as the library itself does where it finds one; then it looks no further.
-func reachable() *unusable {
+// The library must not be called without a bus: it would run dbus-launch, whose daemons outlive the command.
+// So the address found goes into the environment, as the library itself does if it finds one; then it looks no
+// further.
+func reachable() error {
 	a := busAddress()
 	if a == "" {
-		return &unusable{reason: ReasonNoBus}
+		return errNoBus
 	}
 	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") != a {
 		if err := os.Setenv("DBUS_SESSION_BUS_ADDRESS", a); err != nil {
-			return &unusable{ReasonNoBus, err}
+			return fmt.Errorf("%w: %w", errNoBus, err)
 		}
 	}
 	return nil
 }
 
-// classify tells what an error of the library means. Most of them have no types.
-func classify(err error) Reason {
+// classify is what an error of the library means, or nil. Most of them have no types.
+func classify(err error) error {
 	if errors.Is(err, keyring.ErrUnsupportedPlatform) {
-		return ReasonUnsupported
+		return errUnsupported
 	}
 	var bus dbus.Error
 	if !errors.As(err, &bus) {
@@ -88,35 +88,32 @@ func classify(err error) Reason {
 		name == "org.freedesktop.DBus.Error.NameHasNoOwner",
 		name == "org.freedesktop.DBus.Error.TimedOut", // it was started and never came
 		strings.HasPrefix(name, "org.freedesktop.DBus.Error.Spawn."):
-		return ReasonNoService
+		return errNoService
 	case name == "org.freedesktop.Secret.Error.IsLocked":
-		return ReasonLocked
+		return ErrLocked
 	}
 	text := err.Error()
 	if rest, ok := strings.CutPrefix(text, "failed to unlock correct collection '"); ok {
-		// The library asks for the alias only where there is no collection `login`.
+		// The library asks for the alias only if there is no collection `login`.
 		if strings.HasPrefix(rest, secretRoot+"/aliases/default'") {
-			return ReasonNeverCreated
+			return errNeverCreated
 		}
-		return ReasonLocked
+		return ErrLocked
 	}
 	var netErr *net.OpError
-	if errors.As(err, &netErr) || strings.HasPrefix(text, "dbus: invalid bus address") || strings.HasPrefix(text, "dbus: couldn't determine address") {
-		return ReasonNoBus
+	if errors.As(err, &netErr) && netErr.Op == "dial" || strings.HasPrefix(text, "dbus: invalid bus address") ||
+		strings.HasPrefix(text, "dbus: couldn't determine address") {
+		return errNoBus
 	}
-	return ReasonOther
+	return nil
 }
 
-// unlocked looks whether the item of it can be read without a prompt. It starts
-// no service and unlocks nothing.
-func unlocked(ctx context.Context, it item) bool {
-	address := busAddress()
-	if address == "" {
-		return false
-	}
-	conn, err := dbus.Connect(address, dbus.WithContext(ctx))
+// unlocked is nil if the item can be read without a prompt, ErrNotFound if the keyring is open and has none,
+// and ErrLocked if it would ask or that is in doubt. It starts no service and unlocks nothing.
+func unlocked(ctx context.Context, service, account string) error {
+	conn, err := dbus.Connect(busAddress(), dbus.WithContext(ctx))
 	if err != nil {
-		return false
+		return err
 	}
 	defer conn.Close() //nolint:errcheck // nothing was written that could be lost
 	ask := func(path dbus.ObjectPath, method string, out any, args ...any) bool {
@@ -133,21 +130,22 @@ func unlocked(ctx context.Context, it item) bool {
 	// The same collection as the library takes: login, else the default one.
 	var all dbus.Variant
 	if !ask(secretRoot, getProperty, &all, serviceInterface, "Collections") {
-		return false
+		return ErrLocked
 	}
 	paths, _ := all.Value().([]dbus.ObjectPath)
 	collection := dbus.ObjectPath(secretLogin)
 	if !slices.Contains(paths, collection) && (!ask(secretRoot, serviceInterface+".ReadAlias", &collection, "default") || collection == "/") {
-		return false
+		return ErrLocked
 	}
-	if locked(collection, collInterface) {
-		return false
+	var items []dbus.ObjectPath
+	attributes := map[string]string{"username": account, "service": service}
+	switch {
+	case locked(collection, collInterface), !ask(collection, collInterface+".SearchItems", &items, attributes):
+		return ErrLocked
+	case len(items) == 0:
+		return keyring.ErrNotFound
+	case locked(items[0], itemInterface): // some services ask for each item
+		return ErrLocked
 	}
-	// Some services ask for each item.
-	free := func(service string) bool {
-		var items []dbus.ObjectPath
-		found := ask(collection, collInterface+".SearchItems", &items, map[string]string{"username": it.account, "service": service})
-		return found && len(items) > 0 && !locked(items[0], itemInterface)
-	}
-	return free(it.service) && (it.origin == "" || free(it.origin))
+	return nil
 }

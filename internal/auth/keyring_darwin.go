@@ -8,25 +8,25 @@ import (
 	"github.com/zalando/go-keyring"
 )
 
-func reachable() *unusable { return nil }
+func reachable() error { return nil }
 
-// classify tells what an error of the library means: it runs security(1), whose
-// exit status is the last byte of the Keychain's own code.
-func classify(err error) Reason {
-	if errors.Is(err, keyring.ErrUnsupportedPlatform) {
-		return ReasonUnsupported
-	}
+// classify is what an error of the library means, or nil: it runs security(1), whose exit status is the last
+// byte of the Keychain's own code.
+func classify(err error) error {
 	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		switch exit.ExitCode() {
-		case 36, 128: // errSecInteractionNotAllowed (over SSH, say), errSecUserCanceled
-			return ReasonLocked
-		case 37: // errSecNoDefaultKeychain
-			return ReasonNeverCreated
-		}
+	switch {
+	case errors.Is(err, keyring.ErrUnsupportedPlatform):
+		return errUnsupported
+	case errors.Is(err, keyring.ErrSetDataTooBig):
+		return ErrTooBig
+	case !errors.As(err, &exit):
+	case exit.ExitCode() == 36, exit.ExitCode() == 128: // errSecInteractionNotAllowed (over SSH, say), errSecUserCanceled
+		return ErrLocked
+	case exit.ExitCode() == 37: // errSecNoDefaultKeychain
+		return errNeverCreated
 	}
-	return ReasonOther
+	return nil
 }
 
-// unlocked cannot be told without security(1), which may raise a dialog itself.
-func unlocked(context.Context, item) bool { return false }
+// unlocked is not to be known without security(1), which may raise a dialog itself.
+func unlocked(context.Context, string, string) error { return ErrLocked }

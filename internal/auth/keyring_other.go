@@ -4,8 +4,8 @@ package auth
 
 import "context"
 
-func reachable() *unusable { return &unusable{reason: ReasonUnsupported} }
+func reachable() error { return errUnsupported }
 
-func classify(error) Reason { return ReasonUnsupported }
+func classify(error) error { return errUnsupported }
 
-func unlocked(context.Context, item) bool { return false }
+func unlocked(context.Context, string, string) error { return errUnsupported }

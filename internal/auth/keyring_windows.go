@@ -8,23 +8,23 @@ import (
 	"github.com/zalando/go-keyring"
 )
 
-// errNoSuchLogonSession is Windows' own code for a session without a Credential
-// Manager, such as one over SSH or of a service.
+// errNoSuchLogonSession is Windows' own code for a session without a Credential Manager, such as one over SSH
+// or of a service.
 const errNoSuchLogonSession = syscall.Errno(1312)
 
-func reachable() *unusable { return nil }
+func reachable() error { return nil }
 
-func classify(err error) Reason {
+func classify(err error) error {
 	switch {
 	case errors.Is(err, keyring.ErrUnsupportedPlatform):
-		return ReasonUnsupported
+		return errUnsupported
 	case errors.Is(err, keyring.ErrSetDataTooBig):
-		return ReasonTooBig
+		return ErrTooBig
 	case errors.Is(err, errNoSuchLogonSession):
-		return ReasonNoService
+		return errNoService
 	}
-	return ReasonOther
+	return nil
 }
 
 // unlocked is always so: the Credential Manager opens with the session.
-func unlocked(context.Context, item) bool { return true }
+func unlocked(context.Context, string, string) error { return nil }

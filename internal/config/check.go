@@ -2,23 +2,33 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
 )
 
-// check fills f from its tree and refuses what does not say what it should.
-func (f *File) check() error {
-	for key, value := range pairs(f.root) {
+// The keys that mean something, at each of the three levels.
+func topKeys() []string { return []string{"current_profile", "defaults", "profiles"} }
+
+func profileKeys() []string {
+	return []string{"api_url", "store", "time_zone", "credential_command", "other_secrets"}
+}
+
+// check fills f from the top mapping and refuses what does not say what it should.
+func (f *File) check(root *yaml.Node) error {
+	for key, value := range pairs(root) {
 		var err error
 		switch key.Value {
 		case "current_profile":
-			err = f.checkCurrent(value)
+			err = f.checkCurrent(follow(value))
 		case "defaults":
 			err = f.checkDefaults(value)
 		case "profiles":
 			err = f.checkProfiles(value)
+		default:
+			f.warn(key, "", topKeys())
 		}
 		if err != nil {
 			return err
@@ -27,8 +37,18 @@ func (f *File) check() error {
 	return nil
 }
 
+// warn notes a key that means nothing, and the one it may have been meant for.
+func (f *File) warn(key *yaml.Node, in string, known []string) {
+	text := fmt.Sprintf("%s:%d: the key %q%s means nothing to utho and is ignored", f.path, key.Line, key.Value, in)
+	for _, k := range known {
+		if strings.EqualFold(k, strings.NewReplacer("-", "_", " ", "_").Replace(key.Value)) {
+			text += "; write " + k
+		}
+	}
+	f.warnings = append(f.warnings, text)
+}
+
 func (f *File) checkCurrent(value *yaml.Node) error {
-	value = follow(value)
 	if isNull(value) {
 		return nil
 	}
@@ -48,19 +68,19 @@ func (f *File) checkDefaults(value *yaml.Node) error {
 	if err != nil {
 		return err
 	}
+	f.defaults = make(map[string]any)
 	for key, value := range pairs(m) {
 		def, known := define(key.Value)
 		value = follow(value)
-		if !known || isNull(value) {
-			continue
-		}
-		if value.Kind != yaml.ScalarNode || def.check(value.Value) != nil {
+		switch {
+		case !known:
+			f.warn(key, " in defaults", keys())
+		case isNull(value):
+		case value.Kind != yaml.ScalarNode || def.check(value.Value) != nil:
 			return errorAt(f.path, value, "defaults.%s must be %s", key.Value, def.allowed)
+		default:
+			f.defaults[key.Value] = value.Value
 		}
-		if f.defaults == nil {
-			f.defaults = make(map[string]scalar)
-		}
-		f.defaults[key.Value] = scalar{value.Value, value.Line, value.Column}
 	}
 	return nil
 }
@@ -70,16 +90,13 @@ func (f *File) checkProfiles(value *yaml.Node) error {
 	if err != nil {
 		return err
 	}
-	seen := make(map[string]string)
 	for key, value := range pairs(m) {
 		if err := ValidName(key.Value); err != nil {
 			return errorAt(f.path, key, "%v", err)
 		}
-		folded := strings.ToLower(key.Value)
-		if other, ok := seen[folded]; ok {
-			return errorAt(f.path, key, "profile %q is the same name as %q above; case does not count", key.Value, other)
+		if other, ok := f.Profile(key.Value); ok {
+			return errorAt(f.path, key, "profile %q is the same name as %q above; case does not count", key.Value, other.Name)
 		}
-		seen[folded] = key.Value
 		p, err := f.checkProfile(key.Value, value)
 		if err != nil {
 			return err
@@ -95,55 +112,56 @@ func (f *File) checkProfile(name string, value *yaml.Node) (Profile, error) {
 	if err != nil {
 		return p, err
 	}
-	var store, command *yaml.Node
+	var both [2]*yaml.Node // store and credential_command
 	for key, value := range pairs(m) {
 		value = follow(value)
+		if !slices.Contains(profileKeys(), key.Value) {
+			f.warn(key, " in profile "+name, profileKeys())
+			continue
+		}
 		if isNull(value) {
 			continue
 		}
-		fail := func(must string) (Profile, error) {
-			return Profile{}, errorAt(f.path, value, "%s of profile %s must be %s", key.Value, name, must)
-		}
+		must := ""
 		switch key.Value {
 		case "api_url":
-			if !isText(value) || value.Value == "" {
-				return fail("a URL such as https://api.utho.com/v2")
+			if p.APIURL = value.Value; !isText(value) || value.Value == "" {
+				must = "a URL such as https://api.utho.com/v2"
 			}
-			p.APIURL = value.Value
 		case "store":
-			if !isText(value) || checkStore(value.Value) != nil {
-				return fail("keyring or file")
+			both[0] = value
+			if p.Store = value.Value; !isText(value) || p.Store != StoreKeyring && p.Store != StoreFile {
+				must = "keyring or file"
 			}
-			p.Store, store = value.Value, value
 		case "time_zone":
-			if _, err := parseZone(value.Value); err != nil || !isText(value) {
-				return fail(allowedZone)
-			}
 			p.TimeZone = value.Value
+			if _, err := parseZone(value.Value); err != nil || !isText(value) {
+				must = allowedZone
+			}
 		case "credential_command":
-			argv, ok := words(value)
-			if !ok {
-				return fail("a list of a program and its arguments, such as [pass, show, utho]; no shell is used")
+			both[1] = value
+			if p.CredentialCommand = words(value); p.CredentialCommand == nil {
+				must = "a list of a program and its arguments, such as [pass, show, utho]; no shell is used"
 			}
-			p.CredentialCommand, command = argv, value
-		case "token_id":
-			if value.Kind != yaml.ScalarNode || value.Value == "" {
-				return fail("the id of a token")
+		case "other_secrets":
+			if p.OtherSecrets = words(value); p.OtherSecrets == nil {
+				must = "a list of places, as utho writes it"
 			}
-			p.TokenID = value.Value
+		}
+		if must != "" {
+			return Profile{}, errorAt(f.path, value, "%s of profile %s must be %s", key.Value, name, must)
 		}
 	}
-	if store != nil && command != nil {
-		second := store
-		if command.Line > store.Line || command.Line == store.Line && command.Column > store.Column {
-			second = command
-		}
+	if both[0] != nil && both[1] != nil {
+		second := slices.MaxFunc(both[:], func(a, b *yaml.Node) int {
+			return (a.Line-b.Line)*maxFile + a.Column - b.Column
+		})
 		return Profile{}, errorAt(f.path, second, "profile %s has both store and credential_command; it can have one of them", name)
 	}
 	return p, nil
 }
 
-// mapping is value as a mapping; nil where nothing was written.
+// mapping is value as a mapping; nil if nothing was written.
 func (f *File) mapping(what string, value *yaml.Node) (*yaml.Node, error) {
 	value = follow(value)
 	if isNull(value) {
@@ -161,32 +179,28 @@ func (f *File) mapping(what string, value *yaml.Node) (*yaml.Node, error) {
 	return value, nil
 }
 
-func checkStore(store string) error {
-	if store != StoreKeyring && store != StoreFile {
-		return fmt.Errorf("store %q: must be keyring or file", store)
-	}
-	return nil
-}
-
-// words is a list of scalars by their text: [true] is the command of that name.
-func words(n *yaml.Node) ([]string, bool) {
+// words is a list of scalars by their text: [true] is the command of that name. Nil if it is none.
+func words(n *yaml.Node) []string {
 	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
-		return nil, false
+		return nil
 	}
 	argv := make([]string, 0, len(n.Content))
 	for _, c := range n.Content {
 		c = follow(c)
 		if c.Kind != yaml.ScalarNode || c.ShortTag() == "!!null" || strings.ContainsRune(c.Value, 0) {
-			return nil, false
+			return nil
 		}
 		argv = append(argv, c.Value)
 	}
-	return argv, argv[0] != ""
+	if argv[0] == "" {
+		return nil
+	}
+	return argv
 }
 
-const allowedZone = `an offset such as "+05:30", Z, or a zone such as Asia/Kolkata`
+const allowedZone = `an offset such as "+05:30", or Z; a zone of that name this machine does not know`
 
-// parseZone reads an offset from UTC (+05:30, -03:00, Z) or the name of a zone.
+// parseZone reads an offset from UTC (+05:30, -03:00, Z) or the name of a zone that this machine knows.
 func parseZone(s string) (*time.Location, error) {
 	if s == "Z" || s == "UTC" {
 		return time.UTC, nil
@@ -201,54 +215,4 @@ func parseZone(s string) (*time.Location, error) {
 		return loc, nil
 	}
 	return nil, fmt.Errorf("time zone %q: must be %s", s, allowedZone)
-}
-
-// pairs goes through the keys and values of a mapping; a nil one has none.
-func pairs(m *yaml.Node) func(yield func(key, value *yaml.Node) bool) {
-	return func(yield func(key, value *yaml.Node) bool) {
-		if m == nil {
-			return
-		}
-		for i := 0; i+1 < len(m.Content); i += 2 {
-			if !yield(m.Content[i], m.Content[i+1]) {
-				return
-			}
-		}
-	}
-}
-
-// follow is what an alias stands for, else the node itself.
-func follow(n *yaml.Node) *yaml.Node {
-	if n.Kind == yaml.AliasNode && n.Alias != nil {
-		return n.Alias
-	}
-	return n
-}
-
-func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
-
-func isText(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" }
-
-// duplicates refuses a key that stands twice in one mapping, anywhere. Aliases
-// are not followed: what they stand for is looked at where it stands.
-func duplicates(path string, n *yaml.Node) error {
-	if n.Kind == yaml.MappingNode {
-		seen := make(map[string]bool, len(n.Content)/2)
-		for key := range pairs(n) {
-			if key.Kind != yaml.ScalarNode {
-				continue
-			}
-			id := key.ShortTag() + " " + key.Value
-			if seen[id] {
-				return errorAt(path, key, "key %q stands twice", key.Value)
-			}
-			seen[id] = true
-		}
-	}
-	for _, c := range n.Content {
-		if err := duplicates(path, c); err != nil {
-			return err
-		}
-	}
-	return nil
 }

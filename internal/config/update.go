@@ -7,85 +7,58 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"syscall"
 	"time"
-
-	"go.yaml.in/yaml/v4"
 
 	"github.com/utho/utho-cli/internal/privfile"
 )
 
-// lockWait bounds how long Update waits for another utho, which holds the lock
-// for milliseconds.
-const lockWait = 10 * time.Second
-
-// holdWait bounds the same for Hold: the other may be waiting for its keyring.
+// holdWait bounds how long Hold waits for another utho, which may itself be waiting for its keyring.
 const holdWait = time.Minute
 
-// ErrNoProfile is returned for a profile that the file does not have.
-var ErrNoProfile = errors.New("no such profile")
-
-// Update lets edit change the configuration file. It makes the folders where
-// they are missing, holds a lock, reads the file again, and replaces it in one
-// step. What edit does not touch stays as it was: comments, order, quoting,
-// unknown keys. Nothing is written where edit fails or changes nothing.
-func Update(ctx context.Context, p Paths, edit func(*Edit) error) error {
-	return update(ctx, p, edit, privfile.Write)
+// Held is the one lock under which the configuration and the secrets that it names change, so that they come
+// from the same login. Release ends it.
+type Held struct {
+	paths   Paths
+	release func()
 }
 
-// Try tells whether Update would do the same, without changing the file. It
-// makes the folders where they are missing.
-func Try(ctx context.Context, p Paths, edit func(*Edit) error) error {
-	return update(ctx, p, edit, func(path string, data []byte) error {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			path = real
+// Hold creates the folder if it is missing and takes the lock. It waits for another utho, for a minute at
+// most. If the folder cannot be written, nobody can log in there, and nothing is locked: a logout from a
+// read-only configuration must work.
+func Hold(ctx context.Context, p Paths) (*Held, error) {
+	h := &Held{p, func() {}}
+	err := makeFolder(p)
+	if err == nil {
+		wait, cancel := context.WithTimeout(ctx, holdWait)
+		defer cancel()
+		var release func()
+		if release, err = privfile.Lock(wait, p.lock()); err == nil {
+			h.release = release
+			return h, nil
 		}
-		tmp, err := privfile.WriteTemp(filepath.Dir(path), data, 0o600)
-		if err != nil {
-			return err
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case wait.Err() != nil:
+			return nil, fmt.Errorf("another login or logout has not ended within %v: it holds %s", holdWait, p.lock())
 		}
-		return os.Remove(tmp)
-	})
-}
-
-// Hold takes the lock under which a secret and what the file says of it change
-// together, so that they come from the same login. It waits for another utho, for
-// a minute at most; Update has a lock of its own and may be called meanwhile. Where
-// the folder cannot be written nobody can log in there, and nothing is locked.
-func Hold(ctx context.Context, p Paths) (release func(), err error) {
-	if err := makeFolder(p); err != nil {
-		if unwritable(err) {
-			return func() {}, nil
-		}
-		return nil, err
 	}
-	wait, cancel := context.WithTimeout(ctx, holdWait)
-	defer cancel()
-	release, err = privfile.Lock(wait, p.secretsLock())
-	switch {
-	case err == nil:
-		return release, nil
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
-	case unwritable(err):
-		return func() {}, nil
-	case wait.Err() != nil:
-		return nil, fmt.Errorf("another login or logout has not ended within %v: it holds %s", holdWait, p.secretsLock())
+	if unwritable(err) {
+		return h, nil
 	}
 	return nil, err
 }
 
+// unwritable reports whether there is no room or right for a lock file, which a logout does not need.
 func unwritable(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) ||
-		errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) // no room for a lock file: a logout needs none
+		errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 func makeFolder(p Paths) error {
 	if err := privfile.MkdirAll(p.Config); err != nil {
-		return fmt.Errorf("make the configuration's folder: %w", err)
+		return fmt.Errorf("create the configuration's folder: %w", err)
 	}
 	if err := privfile.CheckUnwritableDir(p.Config); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
@@ -93,164 +66,88 @@ func makeFolder(p Paths) error {
 	return nil
 }
 
-func update(ctx context.Context, p Paths, edit func(*Edit) error, write func(path string, data []byte) error) error {
-	if err := makeFolder(p); err != nil {
-		return err
-	}
-	wait, cancel := context.WithTimeout(ctx, lockWait)
-	defer cancel()
-	unlock, err := privfile.Lock(wait, p.lock())
-	switch {
-	case err == nil:
-	case ctx.Err() != nil:
-		return fmt.Errorf("write configuration: %w", context.Cause(ctx))
-	case wait.Err() != nil:
-		return fmt.Errorf("write configuration: another utho has not ended within %v: it holds %s", lockWait, p.lock())
-	default:
-		return fmt.Errorf("write configuration: %w", err)
-	}
-	defer unlock()
-	f, err := Load(p.File())
+// Release gives the lock back.
+func (h *Held) Release() { h.release() }
+
+// Load is the configuration as it is now.
+func (h *Held) Load() (*File, error) {
+	f, err := Load(h.paths.File())
 	if err == nil {
 		err = f.Reachable()
 	}
-	if err != nil {
+	return f, err
+}
+
+// Update lets edit change the file, which it reads again, and replaces it in one step. What edit does not
+// touch stays: comments, order, blank lines, unknown keys; other spacing may be normalised. Nothing is
+// written if edit fails or changes nothing. undo restores what was there, if the file is still what this
+// Update wrote; it belongs to the same hold.
+func (h *Held) Update(edit func(*Edit) error) (undo func() error, err error) {
+	before, after, err := h.edit(edit)
+	if err != nil || after == nil {
+		return func() error { return nil }, err
+	}
+	if err := makeFolder(h.paths); err != nil {
+		return nil, err
+	}
+	if err := privfile.Replace(h.paths.File(), after, privfile.FollowLink); err != nil {
+		return nil, fmt.Errorf("write configuration: %w", err)
+	}
+	return func() error { return h.restore(before, after) }, nil
+}
+
+// Check reports whether Update would do the same, without changing the file.
+func (h *Held) Check(edit func(*Edit) error) error {
+	_, after, err := h.edit(edit)
+	if err != nil || after == nil {
 		return err
 	}
-	before := f.text
-	e := &Edit{f}
-	if err := edit(e); err != nil {
+	if err := makeFolder(h.paths); err != nil {
 		return err
 	}
-	if bytes.Equal(before, e.f.text) {
-		return nil
-	}
-	if err := write(p.File(), e.f.text); err != nil {
+	if err := privfile.CheckReplace(h.paths.File(), privfile.FollowLink); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}
 	return nil
 }
 
-// An Edit is the configuration file while Update holds its lock.
-type Edit struct{ f *File }
-
-// Current is the name of the current profile, or "".
-func (e *Edit) Current() string { return e.f.Current() }
-
-// Profile returns the profile of that name, ignoring case.
-func (e *Edit) Profile(name string) (Profile, bool) { return e.f.Profile(name) }
-
-// SetProfile adds p, or changes the profile of that name, whose spelling stays.
-// Empty fields are removed from the file, equal ones left alone.
-func (e *Edit) SetProfile(p Profile) error {
-	if err := ValidName(p.Name); err != nil {
-		return err
+// edit is the file before an edit and its text after it, which is nil if nothing changes.
+func (h *Held) edit(edit func(*Edit) error) (before *File, after []byte, err error) {
+	if before, err = h.Load(); err != nil {
+		return nil, nil, err
 	}
-	old, exists := e.f.Profile(p.Name)
-	if exists {
-		p.Name = old.Name
+	e := &Edit{before}
+	if err := edit(e); err != nil || e.f == before || bytes.Equal(e.f.text, before.text) {
+		return before, nil, err
 	}
-	fields := []struct {
-		key      string
-		old, new *yaml.Node
-	}{
-		{"api_url", text(old.APIURL, 0), text(p.APIURL, 0)},
-		{"store", text(old.Store, 0), text(p.Store, 0)},
-		{"time_zone", text(old.TimeZone, 0), text(p.TimeZone, yaml.DoubleQuotedStyle)},
-		{"credential_command", list(old.CredentialCommand), list(p.CredentialCommand)},
-		{"token_id", text(old.TokenID, 0), text(p.TokenID, yaml.DoubleQuotedStyle)},
-	}
-	if !exists {
-		m := &yaml.Node{Kind: yaml.MappingNode}
-		for _, f := range fields {
-			if f.new != nil {
-				m.Content = append(m.Content, text(f.key, 0), f.new)
-			}
-		}
-		return e.change("profile "+p.Name, change{[]string{"profiles", p.Name}, m})
-	}
-	// Removals first, so that store never stands beside credential_command.
-	var changes []change
-	for _, f := range fields {
-		if f.new == nil && f.old != nil {
-			changes = append(changes, change{[]string{"profiles", p.Name, f.key}, nil})
-		}
-	}
-	for _, f := range fields {
-		if f.new != nil && !same(f.old, f.new) {
-			changes = append(changes, change{[]string{"profiles", p.Name, f.key}, f.new})
-		}
-	}
-	return e.change("profile "+p.Name, changes...)
+	return before, e.f.text, nil
 }
 
-// RemoveProfile removes the profile of that name, ignoring case, and where it
-// is the current one, that too. ErrNoProfile where there is none.
-func (e *Edit) RemoveProfile(name string) error {
-	p, ok := e.f.Profile(name)
-	if !ok {
-		return fmt.Errorf("profile %q: %w", name, ErrNoProfile)
+func (h *Held) restore(before *File, wrote []byte) error {
+	path := h.paths.File()
+	now, err := privfile.ReadConfig(path)
+	switch {
+	case err != nil:
+	case !bytes.Equal(now, wrote):
+		err = errors.New("it was changed meanwhile")
+	case before.exists:
+		err = privfile.Replace(path, before.text, privfile.FollowLink)
+	default:
+		err = os.Remove(path)
 	}
-	changes := []change{{[]string{"profiles", p.Name}, nil}}
-	if strings.EqualFold(e.f.current, p.Name) {
-		changes = append(changes, change{[]string{"current_profile"}, nil})
-	}
-	return e.change("profile "+p.Name, changes...)
-}
-
-// SetCurrent makes the profile of that name, ignoring case, the current one.
-// ErrNoProfile where there is none.
-func (e *Edit) SetCurrent(name string) error {
-	p, ok := e.f.Profile(name)
-	if !ok {
-		return fmt.Errorf("profile %q: %w", name, ErrNoProfile)
-	}
-	if e.f.current == p.Name {
-		return nil
-	}
-	return e.change("current_profile", change{[]string{"current_profile"}, text(p.Name, 0)})
-}
-
-// change makes the changes, all or none, and checks what came out.
-func (e *Edit) change(what string, changes ...change) error {
-	d, err := newDocument(e.f.path, e.f.text)
 	if err != nil {
-		return err
+		return fmt.Errorf("restore configuration: %w", err)
 	}
-	for _, c := range changes {
-		if err := d.apply(c); err != nil {
-			return fmt.Errorf("edit %s in %s: %w", what, e.f.path, err)
-		}
-	}
-	f, err := parse(e.f.path, d.text)
-	if err != nil {
-		return fmt.Errorf("edit %s: %w", what, err)
-	}
-	e.f = f
 	return nil
 }
 
-// text is a value of text, or nil for an empty one.
-func text(s string, style yaml.Style) *yaml.Node {
-	if s == "" {
-		return nil
+// Update is Held.Update alone.
+func Update(ctx context.Context, p Paths, edit func(*Edit) error) error {
+	h, err := Hold(ctx, p)
+	if err != nil {
+		return fmt.Errorf("write configuration: %w", err)
 	}
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s, Style: style}
-}
-
-// list is a value of several words on one line, or nil for none.
-func list(words []string) *yaml.Node {
-	if len(words) == 0 {
-		return nil
-	}
-	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Style: yaml.FlowStyle}
-	for _, w := range words {
-		n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: w})
-	}
-	return n
-}
-
-// same tells whether two values that text and list made are equal.
-func same(a, b *yaml.Node) bool {
-	return a != nil && a.Value == b.Value && slices.EqualFunc(a.Content, b.Content, same)
+	defer h.Release()
+	_, err = h.Update(edit)
+	return err
 }

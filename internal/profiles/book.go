@@ -1,0 +1,307 @@
+// Package profiles changes a secret and the profile that names it as one.
+//
+// They stand in two places, a store and the configuration, and a program can be killed between any two steps.
+// So the configuration names a place before a secret goes there, and until it has gone from there: whatever is
+// killed or fails, logout finds every secret. If a step fails, the ones before it are rolled back; if that
+// fails too, the error says what is stored.
+package profiles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/utho/utho-cli/internal/auth"
+	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/internal/privfile"
+)
+
+var (
+	// ErrTaken says that a profile, or the place of its secret, holds a secret already.
+	ErrTaken = errors.New("it holds a token already")
+	// ErrChanged says that somebody else changed a profile or its secret meanwhile, which is left alone.
+	ErrChanged = errors.New("it was changed meanwhile")
+)
+
+// A Book is the profiles of one configuration and the stores of their secrets.
+type Book struct {
+	Paths      config.Paths
+	Store      func(kind string) auth.Store // config.StoreKeyring or config.StoreFile
+	DefaultURL string                       // of a profile that names none
+	Waiting    func()                       // called once if another utho holds the lock for 2 s; may be nil
+	Warn       func(text string)            // of what goes wrong after all is done; may be nil
+
+	seen map[string]config.Profile // by the name that CheckAdd was given
+}
+
+// What a profile holds after a change that failed.
+type Holds uint8
+
+// The values of Holds.
+const (
+	HoldsUnknown Holds = iota // a store failed, or did not answer in time and may still do what it was asked to
+	HoldsNone
+	HoldsOld
+	HoldsNew
+)
+
+// A StateError says that a change failed and could not be rolled back, and what the profile holds now. After
+// any other error of a Book, secret and profile are what they were.
+type StateError struct {
+	Profile string
+	Holds   Holds
+	Err     error
+}
+
+func (e *StateError) Error() string {
+	switch e.Holds {
+	case HoldsNone:
+		return fmt.Sprintf("%v; profile %s holds no token now", e.Err, e.Profile)
+	case HoldsOld:
+		return fmt.Sprintf("%v; profile %s still holds the old token", e.Err, e.Profile)
+	case HoldsNew:
+		return fmt.Sprintf("%v; profile %s holds the new token", e.Err, e.Profile)
+	}
+	return fmt.Sprintf("%v; it is not known which token profile %s holds now", e.Err, e.Profile)
+}
+
+func (e *StateError) Unwrap() error { return e.Err }
+
+// hold takes the lock, removes what killed runs left in utho's own folders, and reads the configuration.
+func (b *Book) hold(ctx context.Context) (*config.Held, *config.File, error) {
+	if b.Waiting != nil {
+		defer time.AfterFunc(2*time.Second, b.Waiting).Stop()
+	}
+	h, err := config.Hold(ctx, b.Paths)
+	if err != nil {
+		return nil, nil, err
+	}
+	privfile.Sweep(b.Paths.Config)
+	privfile.Sweep(b.Paths.Credentials())
+	f, err := h.Load()
+	if err != nil {
+		h.Release()
+		return nil, nil, err
+	}
+	return h, f, nil
+}
+
+// write is what Save and Add write down of a profile.
+func write(p config.Profile, makeCurrent bool) func(*config.Edit, []string) error {
+	return func(e *config.Edit, others []string) error {
+		p.OtherSecrets = others
+		err := e.SetProfile(p)
+		if err == nil && makeCurrent {
+			err = e.SetCurrent(p.Name)
+		}
+		return err
+	}
+}
+
+// Check reports whether Save would work, as far as that can be known before: it tries the store with a
+// throw-away value, reads what is stored there, and rehearses the change of the configuration.
+func (b *Book) Check(ctx context.Context, p config.Profile, ref auth.Ref) error {
+	h, _, err := b.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.Release()
+	return b.check(ctx, h, p, place{p.Store, ref})
+}
+
+func (b *Book) check(ctx context.Context, h *config.Held, p config.Profile, to place) error {
+	if err := b.Store(to.kind).CheckSet(ctx, to.ref); err != nil {
+		return err
+	}
+	if _, _, err := b.stored(ctx, to); err != nil {
+		return err
+	}
+	return h.Check(func(e *config.Edit) error { return write(p, true)(e, nil) })
+}
+
+// Save stores a secret, over whatever was there, and writes down its profile; with makeCurrent that becomes the
+// current one. previous is the one that was current before.
+func (b *Book) Save(ctx context.Context, p config.Profile, ref auth.Ref, item auth.Item, makeCurrent bool) (previous string, err error) {
+	h, f, err := b.hold(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer h.Release()
+	return f.Current(), b.put(ctx, h, f, move{p.Name, p, place{p.Store, ref}, item, write(p, makeCurrent)})
+}
+
+// CheckAdd is Check for Add. ErrTaken if the profile, or the place of its secret, holds one.
+func (b *Book) CheckAdd(ctx context.Context, p config.Profile, ref auth.Ref) error {
+	h, f, err := b.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.Release()
+	to := place{p.Store, ref}
+	if err := b.free(ctx, f, to); err != nil {
+		return err
+	}
+	if b.seen == nil {
+		b.seen = make(map[string]config.Profile)
+	}
+	b.seen[p.Name], _ = f.Profile(p.Name)
+	return b.check(ctx, h, p, to)
+}
+
+// Add is Save for a profile that holds no secret and did not change since CheckAdd: ErrTaken, ErrChanged. It
+// makes no profile current. undo removes secret and profile again, or brings back a profile that had none;
+// after nil both are as they were before. ErrChanged if somebody else has stored another secret there.
+func (b *Book) Add(ctx context.Context, p config.Profile, ref auth.Ref, item auth.Item) (undo func(context.Context) error, err error) {
+	h, f, err := b.hold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Release()
+	was, listed := f.Profile(p.Name)
+	if !reflect.DeepEqual(was, b.seen[p.Name]) {
+		return nil, fmt.Errorf("profile %s: %w", p.Name, ErrChanged)
+	}
+	to := place{p.Store, ref}
+	if err := b.free(ctx, f, to); err != nil {
+		return nil, err
+	}
+	if err := b.put(ctx, h, f, move{p.Name, p, to, item, write(p, false)}); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		h, _, err := b.hold(ctx)
+		if err != nil {
+			return err
+		}
+		defer h.Release()
+		switch now, _, err := b.stored(ctx, to); {
+		case err != nil:
+			return err
+		case now.Secret == item.Secret:
+			if err := b.remove(ctx, to); err != nil {
+				return err
+			}
+		case now.Secret != "":
+			return fmt.Errorf("profile %s: %w", p.Name, ErrChanged)
+		}
+		_, err = h.Update(func(e *config.Edit) error {
+			switch now, ok := e.Profile(p.Name); {
+			case !ok:
+				return nil
+			case listed:
+				was.OtherSecrets = now.OtherSecrets
+				return e.SetProfile(was)
+			}
+			return e.RemoveProfile(p.Name)
+		})
+		return err
+	}, nil
+}
+
+// Swap stores an item over another one, at a place that still holds that one; ErrChanged if it holds neither.
+// The configuration does not change. To undo it, swap back.
+func (b *Book) Swap(ctx context.Context, ref auth.Ref, kind string, old, item auth.Item) error {
+	h, _, err := b.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.Release()
+	at := place{kind, ref}
+	switch now, _, err := b.stored(ctx, at); {
+	case err != nil:
+		return err
+	case now == item:
+		return nil
+	case now.Secret != old.Secret:
+		return fmt.Errorf("the token of profile %s: %w", ref.Profile, ErrChanged)
+	}
+	_, err = b.set(ctx, at, old, item)
+	return err
+}
+
+// Forget removes the secret of a profile, and with removeProfile the profile too. had reports whether there
+// was a secret. config.ErrNoProfile if there is no such profile.
+func (b *Book) Forget(ctx context.Context, name string, removeProfile bool) (had bool, err error) {
+	h, f, err := b.hold(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer h.Release()
+	p, ok := f.Profile(name)
+	if !ok {
+		return false, fmt.Errorf("profile %s: %w", name, config.ErrNoProfile)
+	}
+	edit := func(e *config.Edit) error {
+		if removeProfile && len(p.OtherSecrets) == 0 {
+			return e.RemoveProfile(name)
+		}
+		return e.SetProfile(p)
+	}
+	others := p.OtherSecrets
+	p.OtherSecrets = nil
+	if err := h.Check(edit); err != nil {
+		return false, err
+	}
+	if at, ok := b.placeOf(p); ok {
+		switch err := b.Store(at.kind).Delete(ctx, at.ref); {
+		case err == nil:
+			had = true
+		case errors.As(err, new(*auth.NotKnownError)):
+			return false, &StateError{p.Name, HoldsUnknown, err}
+		case !errors.Is(err, auth.ErrNotFound):
+			return false, err
+		}
+	}
+	ctx = context.WithoutCancel(ctx) // no signal keeps half of it
+	p.OtherSecrets, err = b.sweep(ctx, others)
+	if _, updateErr := h.Update(edit); updateErr != nil || err != nil {
+		return had, &StateError{p.Name, HoldsNone, errors.Join(err, updateErr)}
+	}
+	return had, nil
+}
+
+// Rename gives a profile another name, and its secret with it. config.ErrNoProfile if there is no such profile,
+// ErrTaken if another has that name or a secret stands under it.
+func (b *Book) Rename(ctx context.Context, oldName, newName string) error {
+	h, f, err := b.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.Release()
+	was, ok := f.Profile(oldName)
+	if !ok {
+		return fmt.Errorf("profile %s: %w", oldName, config.ErrNoProfile)
+	}
+	if other, ok := f.Profile(newName); ok && other.Name != was.Name {
+		return fmt.Errorf("profile %s: %w", other.Name, ErrTaken)
+	}
+	rename := func(e *config.Edit, others []string) error {
+		p := was
+		p.OtherSecrets = others
+		if err := e.SetProfile(p); err != nil {
+			return err
+		}
+		return e.RenameProfile(was.Name, newName)
+	}
+	from, stores := b.placeOf(was)
+	to := from
+	to.ref.Profile = newName
+	var item auth.Item
+	if stores && !from.same(to) {
+		if item, to.ref, err = b.stored(ctx, from); err != nil {
+			return err
+		}
+		to.ref.Profile = newName
+	}
+	if item.Secret == "" {
+		_, err := h.Update(func(e *config.Edit) error { return rename(e, slices.Clone(was.OtherSecrets)) })
+		return err
+	}
+	if err := b.empty(ctx, to); err != nil {
+		return err
+	}
+	return b.put(ctx, h, f, move{was.Name, config.Profile{Name: newName}, to, item, rename})
+}
