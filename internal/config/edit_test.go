@@ -151,18 +151,6 @@ func TestUpdateRefuses(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
-	t.Run("interrupted while waiting", func(t *testing.T) {
-		t.Parallel()
-		p := Paths{Config: filepath.Dir(write(t, before))}
-		ctx, cancel := context.WithCancel(t.Context())
-		err := Update(t.Context(), p, func(*Edit) error {
-			cancel() // the first holds the lock while the second gives up
-			return Update(ctx, p, func(*Edit) error { t.Error("edited"); return nil })
-		})
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("%v", err)
-		}
-	})
 }
 
 func TestUpdateMakesFoldersAndModes(t *testing.T) {
@@ -196,26 +184,83 @@ func TestUpdateMakesFoldersAndModes(t *testing.T) {
 	}
 }
 
-// Several at once lose nothing.
+// Several at once lose nothing, and one that waits can be interrupted.
 func TestUpdateTogether(t *testing.T) {
 	t.Parallel()
 	p := Paths{Config: filepath.Join(t.TempDir(), "c")}
-	const n = 16
+	const n = 8
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
-			err := Update(t.Context(), p, func(e *Edit) error {
-				return e.SetProfile(Profile{Name: fmt.Sprintf("p%d", i), Store: "file"})
-			})
-			if err != nil {
+			if err := Update(t.Context(), p, func(e *Edit) error { return e.SetProfile(Profile{Name: fmt.Sprintf("p%d", i)}) }); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	all.Wait()
-	f, err := Load(p.File())
-	if err != nil || len(f.Profiles()) != n {
+	h, err := Hold(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Release()
+	if f, err := h.Load(); err != nil || len(f.Profiles()) != n {
 		t.Errorf("%d profiles, %v", len(f.Profiles()), err)
+	}
+	cause := errors.New("a signal")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(cause)
+	if _, err := Hold(ctx, p); !errors.Is(err, cause) {
+		t.Errorf("waiting was ended, and it says %v", err)
+	}
+}
+
+// Check says what Update would, and changes nothing; undo restores what was there, unless it was changed.
+func TestCheckAndUndo(t *testing.T) {
+	t.Parallel()
+	const before = "# mine\nprofiles:\n  a: &a {store:  file}\n  b: *a\n"
+	add := func(e *Edit) error { return e.SetProfile(Profile{Name: "c", Store: "file"}) }
+	for _, exists := range []bool{true, false} {
+		p := Paths{Config: filepath.Dir(write(t, before))}
+		if !exists {
+			p.Config = filepath.Join(p.Config, "new")
+		}
+		now := func() string { data, _ := os.ReadFile(p.File()); return string(data) }
+		was := now()
+		h, err := Hold(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Check(add); err != nil || now() != was {
+			t.Errorf("%v: %q", err, now())
+		}
+		if err := h.Check(func(e *Edit) error { return e.SetCurrent("nosuch") }); !errors.Is(err, ErrNoProfile) {
+			t.Error(err)
+		}
+		undo, err := h.Update(add)
+		if err != nil || now() == was {
+			t.Fatal(err)
+		}
+		if err := undo(); err != nil || now() != was {
+			t.Errorf("%v: %q", err, now())
+		}
+		if undo, err = h.Update(add); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p.File(), []byte("# another's\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := undo(); err == nil || now() != "# another's\n" {
+			t.Errorf("%v: %q", err, now())
+		}
+		h.Release()
+	}
+	// A file where the folder must be.
+	p := Paths{Config: filepath.Join(t.TempDir(), "c")}
+	if err := os.WriteFile(p.Config, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := Hold(t.Context(), p); err == nil {
+		t.Error(h.Check(add))
 	}
 }
 
