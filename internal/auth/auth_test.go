@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -13,6 +14,8 @@ import (
 
 // secret is what no error of this package may hold.
 const secret = "live_test_3f9d0c7b51e24a6b"
+
+var item = Item{secret, "10000", "ci.expires-20301223T0930Z"}
 
 // TestMain runs the test binary as one short-lived program where it is asked
 // to: what reads the environment of the process (the bus's address) or leaves
@@ -26,11 +29,13 @@ func TestMain(m *testing.M) {
 
 // outcome is what a helper tells of what it did.
 type outcome struct {
-	Value    string
+	Item     Item
+	Value    string // of a command
 	Err      string
 	NotFound bool
 	Keyring  bool
-	Reason   string
+	NotKnown bool
+	Locked   bool
 	Hint     string
 	Waited   []string
 	Took     time.Duration
@@ -49,15 +54,15 @@ func helper(job string) int {
 	started := time.Now()
 	switch job {
 	case "get":
-		o.Value, err = k.Get(ctx, ref)
+		o.Item, err = k.Get(ctx, ref)
 	case "set":
-		err = k.Set(ctx, ref, os.Getenv("UTHO_AUTH_SECRET"))
+		err = k.Set(ctx, ref, item)
 	case "delete":
 		err = k.Delete(ctx, ref)
-	case "probe":
-		err = k.Probe(ctx, ref)
-	case "unlocked":
-		o.Value = fmt.Sprint(k.Unlocked(ctx, ref))
+	case "check":
+		err = k.CheckSet(ctx, ref)
+	case "peek":
+		o.Item, err = k.Peek(ctx, ref)
 	case "command":
 		var argv []string
 		if err := json.Unmarshal([]byte(os.Getenv("UTHO_AUTH_ARGV")), &argv); err != nil {
@@ -79,8 +84,9 @@ func helper(job string) int {
 		o.Err, o.NotFound = err.Error(), errors.Is(err, ErrNotFound)
 		var ke *KeyringError
 		if errors.As(err, &ke) {
-			o.Keyring, o.Reason, o.Hint = true, ke.Reason.String(), ke.Hint()
+			o.Keyring, o.Hint = true, ke.Hint()
 		}
+		o.NotKnown, o.Locked = errors.As(err, new(*NotKnownError)), errors.Is(err, ErrLocked)
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(o); err != nil {
 		return 3
@@ -96,14 +102,14 @@ func TestRefCheck(t *testing.T) {
 			if _, err := store.Get(t.Context(), ref); err == nil || errors.Is(err, ErrNotFound) {
 				t.Errorf("%s: get %q: %v", name, profile, err)
 			}
-			if err := store.Set(t.Context(), ref, secret); err == nil || strings.Contains(err.Error(), secret) {
+			if err := store.Set(t.Context(), ref, item); err == nil || strings.Contains(err.Error(), secret) {
 				t.Errorf("%s: set %q: %v", name, profile, err)
 			}
 			if err := store.Delete(t.Context(), ref); err == nil || errors.Is(err, ErrNotFound) {
 				t.Errorf("%s: delete %q: %v", name, profile, err)
 			}
-			if err := store.Probe(t.Context(), ref); err == nil {
-				t.Errorf("%s: probe %q", name, profile)
+			if err := store.CheckSet(t.Context(), ref); err == nil {
+				t.Errorf("%s: check %q", name, profile)
 			}
 		}
 	}
@@ -115,6 +121,27 @@ func noSecret(t *testing.T, err error) {
 	for ; err != nil; err = errors.Unwrap(err) {
 		if strings.Contains(err.Error(), secret) || strings.Contains(fmt.Sprintf("%+v %#v", err, err), secret) {
 			t.Errorf("an error holds the secret: %T", err)
+		}
+	}
+}
+
+func TestOrigin(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"https://API.utho.com/v2":       "https://api.utho.com",
+		"HTTPS://api.utho.com:443/v2":   "https://api.utho.com",
+		"https://api.utho.com:8443":     "https://api.utho.com:8443",
+		"http://127.0.0.1:80":           "http://127.0.0.1",
+		"http://127.0.0.1:443/":         "http://127.0.0.1:443",
+		"http://[::1]:8080/v2":          "http://[::1]:8080",
+		"https://[2001:DB8::1]:443/v2?": "https://[2001:db8::1]",
+	} {
+		u, err := url.Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Origin(u); got != want {
+			t.Errorf("%s: %s, want %s", raw, got, want)
 		}
 	}
 }

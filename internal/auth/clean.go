@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // maxRaw bounds what Clean looks at, in bytes.
@@ -19,7 +18,7 @@ var (
 
 // Clean turns what was pasted or piped into a secret: the first line, without the white space, byte-order
 // mark, marks of a bracketed paste, quotes and `Bearer ` around it. The notes say what it took off; the
-// newline at the end, which every pipe has, is not worth one.
+// newline at the end is not worth one.
 //
 // ErrEmpty if nothing remains, ErrTooBig above MaxSecret, another error for characters that cannot stand in a
 // header. None of them, nor a note, repeats anything of raw.
@@ -34,19 +33,15 @@ func Clean(raw []byte) (secret string, notes []string, err error) {
 		}
 	}
 	take("a byte-order mark", strings.TrimPrefix(s, "\ufeff"))
-	const pasteStart, pasteEnd = "\x1b[200~", "\x1b[201~"
-	take("the marks of a bracketed paste", strings.NewReplacer(pasteStart, "", pasteEnd, "").Replace(s))
-	line, rest, _ := strings.Cut(strings.TrimLeftFunc(s, unicode.IsSpace), "\n")
-	if strings.TrimSpace(rest) != "" {
-		notes = append(notes, "only the first line is used")
+	take("the marks of a bracketed paste", strings.NewReplacer("\x1b[200~", "", "\x1b[201~", "").Replace(s))
+	s = strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r") // as every pipe has it
+	take("white space around it", strings.TrimFunc(s, blank))
+	if line, _, more := strings.Cut(s, "\n"); more {
+		s, notes = strings.TrimFunc(line, blank), append(notes, "only the first line is used")
 	}
-	if s = strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r"); strings.TrimSpace(s) != s && strings.TrimSpace(rest) == "" {
-		notes = append(notes, "took off white space around it")
-	}
-	s = strings.TrimSpace(line)
 	for before := ""; before != s; {
 		before = s
-		take("the quotes around it", strings.TrimSpace(unquote(s)))
+		take("the quotes around it", strings.TrimFunc(unquote(s), blank))
 		take("the word `Bearer`", withoutBearer(s))
 	}
 	switch {
@@ -78,11 +73,14 @@ func withoutBearer(s string) string {
 		return s
 	}
 	rest := s[len(word):]
-	if r, _ := utf8.DecodeRuneInString(rest); rest != "" && !unicode.IsSpace(r) {
-		return s
+	if bare := strings.TrimLeftFunc(rest, blank); rest == "" || bare != rest {
+		return bare
 	}
-	return strings.TrimSpace(rest)
+	return s
 }
+
+// blank is white space, seen or not.
+func blank(r rune) bool { return unicode.IsSpace(r) || r == '\u200b' || r == '\ufeff' }
 
 // checkBytes refuses what cannot stand in a header's value as one word.
 func checkBytes(s string) error {

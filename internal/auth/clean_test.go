@@ -1,21 +1,11 @@
 package auth
 
 import (
-	"encoding/binary"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
-	"unicode/utf16"
 )
-
-func utf16Text(s string, order binary.AppendByteOrder) string {
-	var b []byte
-	for _, u := range utf16.Encode([]rune("\ufeff" + s)) {
-		b = order.AppendUint16(b, u)
-	}
-	return string(b)
-}
 
 func TestClean(t *testing.T) {
 	t.Parallel()
@@ -25,32 +15,23 @@ func TestClean(t *testing.T) {
 	}{
 		"as it is":              {secret, 0},
 		"newline":               {secret + "\n", 0},
-		"CRLF":                  {secret + "\r\n", 1},
-		"CR":                    {secret + "\r", 0},
-		"blanks":                {" \t" + secret + "  ", 1},
+		"CRLF":                  {secret + "\r\n", 0},
 		"several newlines":      {"\n" + secret + "\n\n", 1},
-		"no-break space":        {"\u00a0" + secret + "\u200b", 1},
-		"BOM":                   {"\ufeff" + secret, 1},
-		"BOM and CRLF":          {"\ufeff" + secret + "\r\n", 2},
-		"UTF-16LE":              {utf16Text(secret+"\r\n", binary.LittleEndian), 2},
-		"UTF-16BE":              {utf16Text(secret, binary.BigEndian), 1},
-		"bracketed paste":       {"\x1b[200~" + secret + "\x1b[201~", 1},
+		"BOM and CRLF":          {"\ufeff" + secret + "\r\n", 1},
 		"bracketed, newline":    {"\x1b[200~" + secret + "\n\x1b[201~\n", 2},
-		"bracketed, ESC lost":   {"[200~" + secret + "[201~", 1},
+		"two lines":             {secret + "\nand more\n", 1},
+		"two lines, Windows":    {secret + "\r\nand more\r\n", 1},
+		"another token below":   {secret + " \n" + secret[:12], 1},
+		"blanks":                {" \t" + secret + "  ", 1},
+		"BOM":                   {"\ufeff" + secret, 1},
+		"bracketed paste":       {"\x1b[200~" + secret + "\x1b[201~", 1},
 		"only its start":        {"\x1b[200~" + secret, 1},
 		"double quotes":         {`"` + secret + `"`, 1},
 		"single quotes":         {"'" + secret + "'\n", 1},
 		"backticks":             {"`" + secret + "`", 1},
-		"typographic":           {"“" + secret + "”", 1},
-		"German":                {"„" + secret + "“", 1},
-		"French":                {"« " + secret + " »", 2},
 		"Bearer":                {"Bearer " + secret, 1},
 		"bearer":                {"bearer\t" + secret, 1},
-		"header":                {"Authorization: Bearer " + secret + "\r\n", 3},
-		"quoted header":         {`"authorization: bearer ` + secret + `"`, 3},
 		"Bearer, quoted":        {`Bearer "` + secret + `"`, 2},
-		"variable":              {"UTHO_API_KEY=" + secret, 1},
-		"export":                {"export UTHO_TOKEN='" + secret + "'", 3},
 		"quotes inside a paste": {"\x1b[200~'Bearer " + secret + "'\x1b[201~", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,17 +58,12 @@ func TestCleanRefuses(t *testing.T) {
 		`""`:                                 ErrEmpty,
 		"Bearer":                             ErrEmpty,
 		"Bearer \n":                          ErrEmpty,
-		"Authorization: Bearer ":             ErrEmpty,
-		"export UTHO_API_KEY=":               ErrEmpty,
 		"\x1b[200~\x1b[201~":                 ErrEmpty,
-		"\xff\xfe":                           ErrEmpty,
+		"\xff\xfe":                           errNotASCII,
 		half + " " + half:                    errSpace,
 		half + "\t" + half:                   errSpace,
 		half + "\u00a0" + half:               errSpace,
-		half + "\n" + half:                   errLines,
-		half + "\r\n" + half:                 errLines,
-		half + "\r" + half:                   errLines,
-		half + " \n" + half:                  errLines,
+		half + "\r" + half:                   errSpace,
 		half + "\x00" + half:                 errControl,
 		half + "\x7f":                        errControl,
 		half + "\x1b[31m" + half:             errControl,

@@ -37,13 +37,13 @@ func TestCommand(t *testing.T) {
 		"killed":            {[]string{"sh", "-c", "echo " + secret + "; kill -9 $$"}, "sh: failed: signal: killed"},
 		"prints nothing":    {[]string{"true"}, "true: printed nothing"},
 		"prints blanks":     {[]string{"echo", "  "}, "echo: printed nothing"},
-		"two lines":         {[]string{"printf", secret + `\nuser: x\n`}, "printf: printed 2 lines"},
+		"two lines":         {[]string{"printf", secret + `\nuser: x\n`}, "there are 2 lines"},
 		"a sentence":        {[]string{"echo", "the", "token", secret}, "no token"},
 		"binary":            {[]string{"printf", secret + `\001`}, "no token"},
 		"too much":          {[]string{"sh", "-c", "yes " + secret}, "printed more than 65536 bytes"},
 		"too big a secret":  {[]string{"sh", "-c", "head -c 3000 /dev/zero | tr '\\0' x"}, "no token"},
-		"no such program":   {[]string{"utho-no-such-program", secret}, "no such program on the PATH"},
-		"no such path":      {[]string{"/no/such", secret}, "/no/such: cannot be run: no such file"},
+		"no such program":   {[]string{"utho-no-such-program", secret}, "cannot be run: no such command"},
+		"no such path":      {[]string{"/no/such", secret}, "cannot be run"},
 		"a folder":          {[]string{"/", secret}, "/: cannot be run"},
 		"relative path":     {[]string{"./x", secret}, "must be absolute"},
 		"deeper path":       {[]string{"a/x", secret}, "must be absolute"},
@@ -93,9 +93,9 @@ func garbage(t *testing.T) string {
 
 func TestCommandEnvironment(t *testing.T) {
 	t.Parallel()
-	env := append(os.Environ(), "UTHO_API_KEY="+secret, "UTHO_TOKEN="+secret, "UTHO_TOKENX=stays", "UTHO_PROFILE=stays")
-	got, err := Command(t.Context(), []string{"sh", "-c", `echo "${UTHO_API_KEY-unset}:${UTHO_TOKEN-unset}:$UTHO_TOKENX:$UTHO_PROFILE"`}, env, nil)
-	if err != nil || got != "unset:unset:stays:stays" {
+	env := append(os.Environ(), "UTHO_API_KEY="+secret, "UTHO_TOKEN="+secret, "UTHO_API_KEY_FILE=x", "UTHO_TOKENX=stays")
+	got, err := Command(t.Context(), []string{"sh", "-c", `echo "${UTHO_API_KEY-unset}:${UTHO_TOKEN-unset}:${UTHO_API_KEY_FILE-unset}:$UTHO_TOKENX"`}, env, nil)
+	if err != nil || got != "unset:unset:unset:stays" {
 		t.Errorf("%q, %v", got, err)
 	}
 }
@@ -284,6 +284,30 @@ func argv(t *testing.T, words ...string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+func TestReadKeyFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, tc := range map[string]struct{ text, says string }{
+		"newline": {secret + "\n", ""}, "none": {secret, ""}, "CRLF": {secret + "\r\n", ""}, "BOM": {"\ufeff" + secret, ""},
+		"empty": {"", "the token is empty"}, "blank": {" \n", "the token is empty"}, "two lines": {secret + "\nx\n", "2 lines"},
+		"variable": {"UTHO_API_KEY = " + secret, "white space"}, "binary": {secret + "\x00", "control"},
+	} {
+		path := filepath.Join(dir, name)
+		writeFile(t, path, tc.text, 0o644) // nothing is said of modes and links
+		link(t, path, path+".link")
+		got, err := ReadKeyFile(path + ".link")
+		if tc.says == "" && (err != nil || got != secret) || tc.says != "" && (err == nil || !strings.Contains(err.Error(), tc.says) || !strings.Contains(err.Error(), path)) {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+		noSecret(t, err)
+	}
+	for _, path := range []string{filepath.Join(dir, "missing"), dir} {
+		if _, err := ReadKeyFile(path); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
 }
 
 // awaitGone waits until no process has that id, within a bound far above what

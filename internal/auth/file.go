@@ -3,7 +3,6 @@ package auth
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -150,13 +149,6 @@ func (s *FileStore) CheckSet(_ context.Context, ref Ref) error {
 	}
 	if err == nil {
 		err = privfile.CheckReplace(s.path(ref))
-	}
-	if err == nil {
-		// As large as the largest, so that a disk that is nearly full shows.
-		probe := filepath.Join(s.dir, ".utho-"+rand.Text()+".tmp")
-		if err = privfile.Create(probe, bytes.Repeat([]byte("x"), MaxSecret+1024)); err == nil {
-			err = os.Remove(probe)
-		}
 	}
 	if err != nil {
 		return fmt.Errorf("try the folder for tokens: %w", err)

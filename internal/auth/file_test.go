@@ -2,13 +2,11 @@ package auth
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -36,11 +34,11 @@ func TestFileStore(t *testing.T) {
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("looking made the folder")
 	}
-	if err := s.Set(ctx, api("Work.EU"), secret+"<&>"); err != nil {
+	if err := s.Set(ctx, api("Work.EU"), Item{Secret: secret + "<&>"}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.Get(ctx, api("work.eu")); err != nil || got != secret+"<&>" {
-		t.Errorf("ignoring case: %q, %v", got, err)
+	if got, err := s.Get(ctx, api("work.eu")); err != nil || got.Secret != secret+"<&>" {
+		t.Errorf("ignoring case: %v, %v", got, err)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "work.eu.json"))
 	if want := `{"origin":"https://api.utho.com","token":"` + secret + "<&>\"}\n"; err != nil || string(data) != want {
@@ -54,11 +52,11 @@ func TestFileStore(t *testing.T) {
 			}
 		}
 	}
-	if err := s.Set(ctx, api("work.eu"), secret); err != nil {
+	if err := s.Set(ctx, api("work.eu"), item); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.Get(ctx, api("Work.EU")); err != nil || got != secret {
-		t.Errorf("after a second login: %q, %v", got, err)
+	if got, err := s.Get(ctx, api("Work.EU")); err != nil || got != item {
+		t.Errorf("after a second login: %v, %v", got, err)
 	}
 	if err := s.Delete(ctx, api("WORK.EU")); err != nil {
 		t.Error(err)
@@ -72,21 +70,21 @@ func TestFileStore(t *testing.T) {
 func TestFileStoreOrigin(t *testing.T) {
 	t.Parallel()
 	s, _ := newFile(t)
-	if err := s.Set(t.Context(), api("work"), secret); err != nil {
+	if err := s.Set(t.Context(), api("work"), item); err != nil {
 		t.Fatal(err)
 	}
 	for _, origin := range []string{"http://api.utho.com", "https://api.utho.com:8443", "https://evil.example", "https://api.utho.com.evil.example", "https://api.utho.com/"} {
 		got, err := s.Get(t.Context(), Ref{"work", origin})
 		var other *OriginError
-		if !errors.As(err, &other) || got != "" || *other != (OriginError{"work", "https://api.utho.com", origin}) {
-			t.Errorf("%s: %q, %v", origin, got, err)
+		if !errors.As(err, &other) || got != (Item{}) || *other != (OriginError{"work", "https://api.utho.com", origin}) {
+			t.Errorf("%s: %v, %v", origin, got, err)
 		}
 		noSecret(t, err)
 	}
 	if err := s.Delete(t.Context(), Ref{"work", "https://evil.example"}); err != nil {
 		t.Errorf("delete for another place: %v", err)
 	}
-	if err := s.Set(t.Context(), api("gone"), secret); err != nil {
+	if err := s.Set(t.Context(), api("gone"), item); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Delete(t.Context(), Ref{Profile: "gone"}); err != nil {
@@ -128,8 +126,8 @@ func TestFileStoreRefuses(t *testing.T) {
 			mkdir(t, dir)
 			tc.make(t, filepath.Join(dir, "work.json"))
 			got, err := s.Get(t.Context(), api("work"))
-			if err == nil || errors.Is(err, ErrNotFound) || got != "" || !strings.Contains(err.Error(), tc.says) {
-				t.Errorf("%q, %v; want a refusal that says %q", got, err, tc.says)
+			if err == nil || errors.Is(err, ErrNotFound) || got != (Item{}) || !strings.Contains(err.Error(), tc.says) {
+				t.Errorf("%v, %v; want a refusal that says %q", got, err, tc.says)
 			}
 			noSecret(t, err)
 		})
@@ -143,11 +141,11 @@ func TestFileStoreSetRefuses(t *testing.T) {
 		secret string
 		is     error
 	}{{"", ErrEmpty}, {strings.Repeat("x", MaxSecret+1), ErrTooBig}} {
-		if err := s.Set(t.Context(), api("work"), bad.secret); !errors.Is(err, bad.is) {
+		if err := s.Set(t.Context(), api("work"), Item{Secret: bad.secret}); !errors.Is(err, bad.is) {
 			t.Errorf("%d bytes: %v", len(bad.secret), err)
 		}
 	}
-	if err := s.Set(t.Context(), api("work"), strings.Repeat("x", MaxSecret)); err != nil {
+	if err := s.Set(t.Context(), api("work"), Item{Secret: strings.Repeat("x", MaxSecret)}); err != nil {
 		t.Errorf("the largest: %v", err)
 	}
 	if runtime.GOOS == "windows" {
@@ -157,8 +155,8 @@ func TestFileStoreSetRefuses(t *testing.T) {
 	writeFile(t, target, "old", 0o600)
 	link(t, target, filepath.Join(dir, "linked.json"))
 	for name, err := range map[string]error{
-		"set":    s.Set(t.Context(), api("linked"), secret),
-		"probe":  s.Probe(t.Context(), api("linked")),
+		"set":    s.Set(t.Context(), api("linked"), item),
+		"probe":  s.CheckSet(t.Context(), api("linked")),
 		"delete": s.Delete(t.Context(), api("linked")),
 	} {
 		if !errors.Is(err, privfile.ErrLink) {
@@ -170,7 +168,7 @@ func TestFileStoreSetRefuses(t *testing.T) {
 		t.Errorf("the link was followed: %q", data)
 	}
 	chmod(t, dir, 0o750)
-	for name, err := range map[string]error{"set": s.Set(t.Context(), api("work"), secret), "probe": s.Probe(t.Context(), api("work"))} {
+	for name, err := range map[string]error{"set": s.Set(t.Context(), api("work"), item), "probe": s.CheckSet(t.Context(), api("work"))} {
 		var mode *privfile.ModeError
 		if !errors.As(err, &mode) {
 			t.Errorf("%s in an open folder: %v", name, err)
@@ -185,11 +183,11 @@ func TestFileStoreSetRefuses(t *testing.T) {
 func TestFileStoreProbe(t *testing.T) {
 	t.Parallel()
 	s, dir := newFile(t)
-	if err := s.Set(t.Context(), api("work"), secret); err != nil {
+	if err := s.Set(t.Context(), api("work"), item); err != nil {
 		t.Fatal(err)
 	}
 	for _, profile := range []string{"work", "new"} {
-		if err := s.Probe(t.Context(), api(profile)); err != nil {
+		if err := s.CheckSet(t.Context(), api(profile)); err != nil {
 			t.Errorf("%s: %v", profile, err)
 		}
 	}
@@ -197,12 +195,12 @@ func TestFileStoreProbe(t *testing.T) {
 	if err != nil || len(names) != 1 {
 		t.Errorf("the probe left %v, %v", names, err)
 	}
-	if got, err := s.Get(t.Context(), api("work")); err != nil || got != secret {
-		t.Errorf("after a probe: %q, %v", got, err)
+	if got, err := s.Get(t.Context(), api("work")); err != nil || got != item {
+		t.Errorf("after a probe: %v, %v", got, err)
 	}
 	blocked := filepath.Join(t.TempDir(), "f")
 	writeFile(t, blocked, "", 0o600)
-	if err := NewFile(filepath.Join(blocked, "credentials")).Probe(t.Context(), api("work")); err == nil {
+	if err := NewFile(filepath.Join(blocked, "credentials")).CheckSet(t.Context(), api("work")); err == nil {
 		t.Error("a file stands where the folder must be, and the probe was fine")
 	}
 }
@@ -216,26 +214,6 @@ func TestFileStoreDevices(t *testing.T) {
 			t.Errorf("%s is kept in %s", name, got)
 		}
 	}
-}
-
-func TestFileStoreTogether(t *testing.T) {
-	t.Parallel()
-	s, _ := newFile(t)
-	var all sync.WaitGroup
-	for i := range 8 {
-		all.Go(func() {
-			ref := api(fmt.Sprintf("p%d", i))
-			for range 5 {
-				if err := errors.Join(s.Probe(t.Context(), ref), s.Set(t.Context(), ref, secret+ref.Profile)); err != nil {
-					t.Error(err)
-				}
-				if got, err := s.Get(t.Context(), ref); err != nil || got != secret+ref.Profile {
-					t.Errorf("%s: %q, %v", ref.Profile, got, err)
-				}
-			}
-		})
-	}
-	all.Wait()
 }
 
 func writeFile(t *testing.T, path, text string, mode fs.FileMode) {

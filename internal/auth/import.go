@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -50,13 +51,10 @@ var errNoToken = errors.New("holds no token")
 // FindImport looks for the token of uthoctl (~/.config/uthoctl.yaml, key token) and of the community's tool
 // (~/.utho/config.json, key apikey). *BothError if both have one, *NoImportError if neither has. A file that is
 // there and cannot be read is an error.
-func FindImport(getenv func(string) string) (Import, error) {
-	home := getenv("HOME")
-	if home == "" {
-		home = getenv("USERPROFILE")
-	}
-	if !filepath.IsAbs(home) {
-		return Import{}, errors.New("HOME is not set, so no other tool's files can be found")
+func FindImport() (Import, error) {
+	home, err := os.UserHomeDir()
+	if err != nil || !filepath.IsAbs(home) {
+		return Import{}, errors.New("HOME is not set to a folder, so no other tool's files can be found; name the file: utho login --import=PATH")
 	}
 	paths := [2]string{filepath.Join(home, ".config", "uthoctl.yaml"), filepath.Join(home, ".utho", "config.json")}
 	var found []Import

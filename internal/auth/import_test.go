@@ -9,20 +9,21 @@ import (
 	"testing"
 )
 
-func home(t *testing.T, official, community string) (string, func(string) string) {
+func home(t *testing.T, official, community string) string {
 	t.Helper()
 	dir := t.TempDir()
+	t.Setenv("HOME", dir)
+	t.Setenv("USERPROFILE", dir)
 	if official != "" {
 		writeFile(t, filepath.Join(dir, ".config", "uthoctl.yaml"), official, 0o600)
 	}
 	if community != "" {
 		writeFile(t, filepath.Join(dir, ".utho", "config.json"), community, 0o600)
 	}
-	return dir, func(name string) string { return map[string]string{"HOME": dir}[name] }
+	return dir
 }
 
 func TestFindImport(t *testing.T) {
-	t.Parallel()
 	const yamlToken, jsonToken = "token: " + secret + "\n", `{"apikey": "` + secret + `"}`
 	for name, tc := range map[string]struct {
 		official, community string
@@ -45,9 +46,8 @@ func TestFindImport(t *testing.T) {
 		"list":                 {official: "token: [" + secret + "]\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir, getenv := home(t, tc.official, tc.community)
-			in, err := FindImport(getenv)
+			dir := home(t, tc.official, tc.community)
+			in, err := FindImport()
 			noSecret(t, err)
 			var both *BothError
 			var none *NoImportError
@@ -73,13 +73,14 @@ func TestFindImport(t *testing.T) {
 			}
 		})
 	}
-	if _, err := FindImport(func(string) string { return "" }); err == nil || !strings.Contains(err.Error(), "HOME") {
+	t.Setenv("HOME", "")
+	t.Setenv("USERPROFILE", "")
+	if _, err := FindImport(); err == nil || !strings.Contains(err.Error(), "HOME") {
 		t.Errorf("without a home: %v", err)
 	}
 }
 
 func TestImportBroken(t *testing.T) {
-	t.Parallel()
 	for name, text := range map[string]string{
 		"no mapping":    secret,
 		"broken YAML":   "token: " + secret + ": x\n",
@@ -93,8 +94,7 @@ func TestImportBroken(t *testing.T) {
 		"token too big": "token: " + strings.Repeat("x", MaxSecret+1) + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir, getenv := home(t, text, `{"apikey":"`+secret+`"}`)
+			dir := home(t, text, `{"apikey":"`+secret+`"}`)
 			path := filepath.Join(dir, ".config", "uthoctl.yaml")
 			in, err := ReadImport(path)
 			if err == nil || in.Secret != "" || !strings.Contains(err.Error(), path) {
@@ -102,7 +102,7 @@ func TestImportBroken(t *testing.T) {
 			}
 			noSecret(t, err)
 			// The other is not taken in silence.
-			in, err = FindImport(getenv)
+			in, err = FindImport()
 			if err == nil || in.Secret != "" || !strings.Contains(err.Error(), path) {
 				t.Errorf("find: %+v, %v", in, err)
 			}

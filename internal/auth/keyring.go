@@ -180,7 +180,9 @@ func probe(service string) string { return "utho-probe:" + strings.TrimPrefix(se
 // A readBackError says that a value was saved, and then could not be read as it was.
 type readBackError struct{ err error }
 
-func (e *readBackError) Error() string { return "what it kept is not what it was given: " + e.err.Error() }
+func (e *readBackError) Error() string {
+	return "what it kept is not what it was given: " + e.err.Error()
+}
 
 // put saves a value and reads it back.
 func put(service, account, value string) error {

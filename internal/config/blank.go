@@ -8,14 +8,18 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// markerText stands for a blank line while a tree is edited: the YAML library keeps comments and drops blank
-// lines.
-const markerText = "#utho~blank~line"
+// Comments that stand for something while a tree is edited: the YAML library keeps comments, but neither blank
+// lines nor how deep a comment stood.
+const (
+	markPrefix = "#utho~"
+	blankMark  = markPrefix + "blank"
+	edgeMark   = markPrefix + "edge" // above it are comments that are deeper than what follows
+)
 
 // A marker carries blank lines through an edit; the zero one does not.
 type marker struct{ on bool }
 
-func newMarker(text []byte) marker { return marker{on: !bytes.Contains(text, []byte(markerText))} }
+func newMarker(text []byte) marker { return marker{on: !bytes.Contains(text, []byte(markPrefix))} }
 
 var errMoved = errors.New("a blank line got into a value")
 
@@ -47,7 +51,8 @@ func (m marker) edit(path string, text []byte, apply func(root *yaml.Node)) ([]b
 	return []byte(strings.ReplaceAll(head+s, "\n", eol)), err
 }
 
-// mark puts a marker in place of each blank line, as deep as the line that follows.
+// mark puts a mark in place of each blank line, as deep as the line that follows, and below each comment that
+// is deeper than that.
 func (m marker) mark(s string) string {
 	if !m.on {
 		return s
@@ -55,32 +60,43 @@ func (m marker) mark(s string) string {
 	lines := strings.SplitAfter(s, "\n")
 	depth := 0
 	for i := len(lines) - 1; i >= 0; i-- {
-		if body := strings.TrimSpace(lines[i]); body != "" {
-			depth = len(lines[i]) - len(strings.TrimLeft(lines[i], " "))
-		} else if lines[i] != "" {
-			lines[i] = strings.Repeat(" ", depth) + markerText + "\n"
+		body := strings.TrimSpace(lines[i])
+		indent := len(lines[i]) - len(strings.TrimLeft(lines[i], " "))
+		switch below := strings.Repeat(" ", depth); {
+		case lines[i] == "":
+		case body == "":
+			lines[i] = below + blankMark + "\n"
+		case body[0] == '#' && indent > depth:
+			lines[i] = strings.TrimSuffix(lines[i], "\n") + "\n" + below + edgeMark + "\n"
+		default:
+			depth = indent
 		}
 	}
 	return strings.Join(lines, "")
 }
 
-// unmark brings the blank lines back, and drops those that the library adds by itself.
+// unmark brings the blank lines back. A comment that does not belong to the next key has one below it.
 func (m marker) unmark(s string) (string, error) {
 	if !m.on {
 		return s, nil
 	}
-	var b strings.Builder
+	var out []string
+	added := false
 	for line := range strings.Lines(s) {
 		switch body := strings.TrimSpace(line); {
-		case body == markerText:
-			b.WriteByte('\n')
-		case strings.Contains(line, markerText):
+		case body == "", body == edgeMark:
+			added = len(out) > 0 && out[len(out)-1] != "\n"
+		case body == blankMark:
+			out, added = append(out, "\n"), false
+		case strings.Contains(line, markPrefix):
 			return "", errMoved
-		case body != "":
-			b.WriteString(line)
+		case added:
+			out, added = append(out, "\n", line), false
+		default:
+			out = append(out, line)
 		}
 	}
-	return b.String(), nil
+	return strings.Join(out, ""), nil
 }
 
 // comments are the comments and blank lines of a text.

@@ -198,7 +198,7 @@ func words(n *yaml.Node) []string {
 	return argv
 }
 
-const allowedZone = `an offset such as "+05:30", or Z; a zone of that name this machine does not know`
+const allowedZone = `an offset such as "+05:30", or Z; this machine knows no time zone of that name`
 
 // parseZone reads an offset from UTC (+05:30, -03:00, Z) or the name of a zone that this machine knows.
 func parseZone(s string) (*time.Location, error) {

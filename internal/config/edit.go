@@ -124,6 +124,9 @@ func (e *Edit) change(what string, apply func(root *yaml.Node)) error {
 		want = document()
 	}
 	apply(want.Content[0])
+	if now, err := parseTree(e.f.path, e.f.text); err == nil && now != nil && equal(now, want) {
+		return nil
+	}
 	for _, m := range []marker{newMarker(e.f.text), {}} {
 		out, err := m.edit(e.f.path, e.f.text, apply)
 		if err != nil {
@@ -148,11 +151,15 @@ func document() *yaml.Node {
 
 // set puts value at a path of keys in a mapping; what is missing on the way is added.
 func set(m *yaml.Node, path []string, value *yaml.Node) {
+	var parent *yaml.Node // the key of m
 	for i, name := range path {
 		at := index(m, name)
 		if at < 0 {
-			if len(m.Content) == 0 {
-				m.Style &^= yaml.FlowStyle // {} grows into lines
+			if len(m.Content) == 0 { // it grows into lines, and a comment stays on the first one
+				m.Style &^= yaml.FlowStyle
+				if parent != nil {
+					parent.LineComment, m.LineComment = join(parent.LineComment, m.LineComment), ""
+				}
 			}
 			at = len(m.Content)
 			m.Content = append(m.Content, text(name, 0), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"})
@@ -176,7 +183,7 @@ func set(m *yaml.Node, path []string, value *yaml.Node) {
 		if isNull(next) {
 			*next = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", LineComment: next.LineComment}
 		}
-		m = next
+		parent, m = m.Content[at], next
 	}
 }
 
@@ -199,7 +206,7 @@ func remove(m *yaml.Node, path []string) {
 		key := m.Content[at]
 		head := key.HeadComment
 		if at > 0 {
-			head = head[:max(0, strings.LastIndex("\n"+head, "\n"+markerText)-1)]
+			head = head[:max(0, strings.LastIndex("\n"+head, "\n"+markPrefix)-1)]
 		}
 		m.Content = slices.Delete(m.Content, at, at+2)
 		stays := join(head, key.FootComment)
@@ -210,6 +217,7 @@ func remove(m *yaml.Node, path []string) {
 			m.Content[at-2].FootComment = join(m.Content[at-2].FootComment, stays)
 		case parent != nil:
 			parent.FootComment = join(stays, parent.FootComment)
+			*m = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", LineComment: m.LineComment}
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,10 +30,12 @@ profiles:
     credential_command: [op, read, "op://infra/utho/token"]
   Prod.EU:
     store: file
-    token_id: 10000
+    api-url: https://x.example/v2
+    other_secrets: [keyring Prod.EU https://old.example]
   0123:
   true: {time_zone: Asia/Kolkata}
 plugins: [1, {a: b}]
+Profiles: {}
 `
 
 func write(t testing.TB, text string) string {
@@ -58,15 +61,30 @@ func TestLoad(t *testing.T) {
 	want := []Profile{
 		{Name: "work", APIURL: "https://api.utho.com/v2", Store: "keyring", TimeZone: "+05:30"},
 		{Name: "ci", CredentialCommand: []string{"op", "read", "op://infra/utho/token"}},
-		{Name: "Prod.EU", Store: "file", TokenID: "10000"},
+		{Name: "Prod.EU", Store: "file", OtherSecrets: []string{"keyring Prod.EU https://old.example"}},
 		{Name: "0123"},
 		{Name: "true", TimeZone: "Asia/Kolkata"},
 	}
 	if got := f.Profiles(); !reflect.DeepEqual(got, want) {
 		t.Errorf("profiles\n got %+v\nwant %+v", got, want)
 	}
-	if f.Current() != "work" || f.Path() != path {
-		t.Errorf("current %q, path %q", f.Current(), f.Path())
+	if f.Current() != "work" {
+		t.Errorf("current %q", f.Current())
+	}
+	var warned []string
+	for line, says := range map[int]string{
+		5: `"pager" in defaults`, 15: `"api-url" in profile Prod.EU means nothing to utho and is ignored; write api_url`,
+		19: `"plugins"`, 20: `"Profiles" means nothing to utho and is ignored; write profiles`,
+	} {
+		warned = append(warned, fmt.Sprintf("%s:%d: the key %s", path, line, says))
+	}
+	for _, w := range f.Warnings() {
+		if !slices.ContainsFunc(warned, func(want string) bool { return strings.HasPrefix(w, want) }) {
+			t.Errorf("warning %q", w)
+		}
+	}
+	if len(f.Warnings()) != len(warned) {
+		t.Errorf("%q", f.Warnings())
 	}
 	if p, ok := f.Profile("PROD.eu"); !ok || p.Name != "Prod.EU" {
 		t.Errorf("ignoring case: %+v, %v", p, ok)
@@ -135,6 +153,8 @@ func TestSyntaxErrors(t *testing.T) {
 		{"defaults: 1\n", "1:11", "must be a mapping"},
 		{"defaults:\n  output: xml\n", "2:11", "table, wide, json"},
 		{"defaults: {output: 1}\n", "1:20", "table, wide, json"},
+		{"defaults:\n  columns: name,token\n", "2:12", "name,scope,created"},
+		{"defaults:\n  expires_in: 90\n", "2:15", "30d"},
 		{"defaults:\n  timeout: 30\n", "2:12", "30s"},
 		{"defaults:\n  timeout: -1s\n", "2:12", "above 0"},
 		{"defaults:\n  timeout: 0s\n", "2:12", "above 0"},
@@ -148,7 +168,6 @@ func TestSyntaxErrors(t *testing.T) {
 		{"profiles:\n  a:\n    api_url: 1\n", "3:14", "a URL"},
 		{"profiles:\n  a:\n    api_url: ''\n", "3:14", "a URL"},
 		{"profiles:\n  a:\n    api_url: [x]\n", "3:14", "a URL"},
-		{"profiles:\n  a:\n    token_id: {}\n", "3:15", "id of a token"},
 		{"profiles:\n  a:\n    time_zone: 5\n", "3:16", "+05:30"},
 		{"profiles:\n  a:\n    time_zone: +5:30\n", "3:16", "+05:30"},
 		{"profiles:\n  a:\n    time_zone: IST5\n", "3:16", "+05:30"},
@@ -245,10 +264,13 @@ func TestLoadUnreachable(t *testing.T) {
 	}
 }
 
+// An offset is one that RFC 3339 can write; package time reads 24 hours and 60 minutes too.
 func TestLocation(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2024, 4, 22, 0, 0, 0, 0, time.UTC)
-	for zone, offset := range map[string]int{"+05:30": 19800, "-03:00": -10800, "Z": 0, "UTC": 0, "Asia/Kolkata": 19800, "+00:00": 0} {
+	for zone, offset := range map[string]int{
+		"+05:30": 19800, "-03:00": -10800, "Z": 0, "UTC": 0, "Asia/Kolkata": 19800, "+00:00": 0, "+23:59": 86340,
+	} {
 		loc, err := Profile{TimeZone: zone}.Location()
 		if err != nil {
 			t.Errorf("%s: %v", zone, err)
@@ -261,8 +283,13 @@ func TestLocation(t *testing.T) {
 	if loc, err := (Profile{}).Location(); loc != nil || err != nil {
 		t.Errorf("no zone: %v, %v", loc, err)
 	}
-	if _, err := (Profile{TimeZone: "x"}).Location(); err == nil {
-		t.Error("zone x was taken")
+	for _, zone := range []string{"+24:00", "-24:00", "+05:60", "+25:00", "+5:30", "+0530", "05:30", "x", "Asia/Nowhere"} {
+		loc, err := Profile{TimeZone: zone}.Location()
+		if err == nil {
+			t.Errorf("%s was taken for %v", zone, loc)
+		} else if strings.Contains(strings.ReplaceAll(err.Error(), zone, ""), "/") || !strings.Contains(err.Error(), "+05:30") {
+			t.Errorf("%v: recommends what may be refused", err)
+		}
 	}
 }
 
@@ -306,39 +333,4 @@ func FuzzParse(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
-}
-
-func BenchmarkLoadMissing(b *testing.B) {
-	path := filepath.Join(b.TempDir(), "config.yaml")
-	for b.Loop() {
-		if _, err := Load(path); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkLoad(b *testing.B) {
-	path := write(b, example)
-	for b.Loop() {
-		if _, err := Load(path); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkResolve(b *testing.B) {
-	f, err := Load(write(b, example))
-	if err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		if _, err := Resolve(f, func(string) (string, bool) { return "", false }); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func ExampleSyntaxError() {
-	fmt.Println(&SyntaxError{"config.yaml", 3, 12, "store of profile work must be keyring or file"})
-	// Output: config.yaml:3:12: store of profile work must be keyring or file
 }

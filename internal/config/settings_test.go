@@ -2,111 +2,107 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spf13/pflag"
 )
 
-// flags is what was given on a command line.
-type flags map[string]string
+// flagSet is a command line with the flags that Resolve knows; given are those that were typed.
+func flagSet(t *testing.T, given map[string]string) *pflag.FlagSet {
+	t.Helper()
+	flags := pflag.NewFlagSet("utho", pflag.ContinueOnError)
+	flags.StringP("output", "o", "", "")
+	flags.String("color", "auto", "")
+	flags.String("timeout", "30s", "")
+	for name, value := range given {
+		if err := flags.Set(name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return flags
+}
 
-func (f flags) lookup(name string) (string, bool) { v, ok := f[name]; return v, ok }
-
-// Every combination of the four sources: the strongest wins, and says so. The
-// environment belongs to the process, so nothing here runs in parallel.
+// Every combination of the four sources: the strongest wins. The environment belongs to the process, so nothing
+// here runs in parallel.
 func TestPrecedence(t *testing.T) {
-	type values struct{ flag, env, file, builtin string }
-	for key, v := range map[string]values{
-		"output":  {"csv", "yaml", "json", "table"},
-		"color":   {"never", "always", "never", "auto"},
-		"timeout": {"1s", "2s", "3s", "30s"},
+	for key, v := range map[string][4]string{ // built in, file, environment, flag
+		"output":  {"table", "json", "yaml", "csv"},
+		"color":   {"auto", "never", "always", "never"},
+		"timeout": {"30s", "3s", "2s", "1s"},
 	} {
 		for mask := range 8 {
-			given, text := flags{}, "# nothing\n"
-			want, source := v.builtin, SourceDefault
+			given, text, want := map[string]string{}, "# nothing\n", v[0]
 			if mask&1 != 0 {
-				text, want, source = "defaults:\n  "+key+": "+v.file+"\n", v.file, SourceFile
+				text, want = "defaults:\n  "+key+": "+v[1]+"\n", v[1]
 			}
 			def, _ := define(key)
 			t.Setenv(def.env, "")
 			if mask&2 != 0 {
-				t.Setenv(def.env, v.env)
-				want, source = v.env, SourceEnvironment
+				t.Setenv(def.env, v[2])
+				want = v[2]
 			}
 			if mask&4 != 0 {
-				given[key], want, source = v.flag, v.flag, SourceFlag
+				given[key], want = v[3], v[3]
 			}
 			f, err := Load(write(t, text))
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := Resolve(f, given.lookup)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := map[string]Setting[string]{
-				"output": s.Output, "color": s.Color,
-				"timeout": {s.Timeout.Value.String(), s.Timeout.Source},
-			}[key]
-			if got.Value != want || got.Source != source {
-				t.Errorf("%s, sources %03b: got %v from %v, want %v from %v", key, mask, got.Value, got.Source, want, source)
+			s, err := Resolve(f, flagSet(t, given))
+			if got := map[string]string{"output": s.Output, "color": s.Color, "timeout": s.Timeout.String()}[key]; err != nil || got != want {
+				t.Errorf("%s, sources %03b: %v, want %v; %v", key, mask, got, want, err)
 			}
 		}
 	}
-}
-
-func TestBuiltIn(t *testing.T) {
-	for _, key := range keys() {
-		def, _ := define(key)
-		t.Setenv(def.env, "")
+	for _, key := range []string{"OUTPUT", "COLOR", "TIMEOUT"} {
+		t.Setenv("UTHO_"+key, "")
 	}
-	s, err := Resolve(nil, flags{}.lookup)
-	if err != nil || s.Output.Value != "table" || s.Color.Value != "auto" || s.Timeout.Value != 30*time.Second {
+	f, err := Load(write(t, "defaults:\n  columns: name, age\n  expires_in: 90d\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Resolve(f, pflag.NewFlagSet("", 0)) // a command without the flags
+	if want := (Settings{"table", "auto", 30 * time.Second, "name, age", 90 * 24 * time.Hour}); err != nil || s != want {
 		t.Errorf("%+v, %v", s, err)
+	}
+	if s, err := Resolve(nil, flagSet(t, nil)); err != nil || s != (Settings{"table", "auto", 30 * time.Second, "", 0}) {
+		t.Errorf("built in: %+v, %v", s, err)
 	}
 }
 
 func TestBadSettings(t *testing.T) {
-	for _, tc := range []struct{ name, value string }{
+	for _, tc := range [][2]string{
 		{"UTHO_COLOR", "yes"},
 		{"UTHO_TIMEOUT", "30"}, {"UTHO_TIMEOUT", "soon"}, {"UTHO_TIMEOUT", "-1s"}, {"UTHO_TIMEOUT", "0"},
 		{"--output", "xml"}, {"--output", ""}, {"--color", "x"}, {"--timeout", "1"}, {"--timeout", "1h1"},
 	} {
-		t.Run(tc.name+" "+tc.value, func(t *testing.T) {
-			given := flags{}
-			key, isFlag := strings.CutPrefix(tc.name, "--")
-			if isFlag {
-				given[key] = tc.value
+		t.Run(fmt.Sprint(tc), func(t *testing.T) {
+			given := map[string]string{}
+			if key, isFlag := strings.CutPrefix(tc[0], "--"); isFlag {
+				given[key] = tc[1]
 			} else {
-				t.Setenv(tc.name, tc.value)
+				t.Setenv(tc[0], tc[1])
 			}
-			s, err := Resolve(nil, given.lookup)
+			s, err := Resolve(nil, flagSet(t, given))
 			var bad *ValueError
-			if !errors.As(err, &bad) || bad.Name != tc.name || !strings.HasPrefix(err.Error(), tc.name+": ") {
+			if !errors.As(err, &bad) || bad.Name != tc[0] || !strings.HasPrefix(err.Error(), tc[0]+": ") {
 				t.Errorf("%+v, %v", s, err)
 			}
 		})
 	}
-	t.Run("a format of the environment is not everybody's", func(t *testing.T) {
-		t.Setenv("UTHO_OUTPUT", "xml")
-		s, err := Resolve(nil, flags{}.lookup)
-		if err != nil || s.Output != (Setting[string]{"xml", SourceEnvironment}) {
-			t.Errorf("%+v, %v", s, err)
+	// A format of the environment is not everybody's, and a good flag is the way out of a bad variable.
+	t.Setenv("UTHO_OUTPUT", "xml")
+	t.Setenv("UTHO_TIMEOUT", "x")
+	for flag, want := range map[string]string{"": "xml", "json": "json"} {
+		given := map[string]string{"timeout": "1s"}
+		if flag != "" {
+			given["output"] = flag
 		}
-	})
-	t.Run("a good flag is the way out of a bad variable", func(t *testing.T) {
-		t.Setenv("UTHO_OUTPUT", "xml")
-		s, err := Resolve(nil, flags{"output": "json"}.lookup)
-		if err != nil || s.Output.Value != "json" {
+		if s, err := Resolve(nil, flagSet(t, given)); err != nil || s.Output != want || s.Timeout != time.Second {
 			t.Errorf("%+v, %v", s, err)
-		}
-	})
-}
-
-func TestSourceNames(t *testing.T) {
-	for s, want := range map[Source]string{SourceDefault: "default", SourceFile: "file", SourceEnvironment: "environment", SourceFlag: "flag"} {
-		if s.String() != want {
-			t.Errorf("%d is %q", s, s)
 		}
 	}
 }

@@ -11,19 +11,11 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"time"
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/privfile"
-)
-
-var (
-	// ErrTaken says that a profile, or the place of its secret, holds a secret already.
-	ErrTaken = errors.New("it holds a token already")
-	// ErrChanged says that somebody else changed a profile or its secret meanwhile, which is left alone.
-	ErrChanged = errors.New("it was changed meanwhile")
 )
 
 // A Book is the profiles of one configuration and the stores of their secrets.
@@ -32,43 +24,10 @@ type Book struct {
 	Store      func(kind string) auth.Store // config.StoreKeyring or config.StoreFile
 	DefaultURL string                       // of a profile that names none
 	Waiting    func()                       // called once if another utho holds the lock for 2 s; may be nil
-	Warn       func(text string)            // of what goes wrong after all is done; may be nil
+	Warn       func(text string)            // of what went wrong after all was done; may be nil
 
-	seen map[string]config.Profile // by the name that CheckAdd was given
+	seen map[string]config.Profile // what CheckAdd saw, by name
 }
-
-// What a profile holds after a change that failed.
-type Holds uint8
-
-// The values of Holds.
-const (
-	HoldsUnknown Holds = iota // a store failed, or did not answer in time and may still do what it was asked to
-	HoldsNone
-	HoldsOld
-	HoldsNew
-)
-
-// A StateError says that a change failed and could not be rolled back, and what the profile holds now. After
-// any other error of a Book, secret and profile are what they were.
-type StateError struct {
-	Profile string
-	Holds   Holds
-	Err     error
-}
-
-func (e *StateError) Error() string {
-	switch e.Holds {
-	case HoldsNone:
-		return fmt.Sprintf("%v; profile %s holds no token now", e.Err, e.Profile)
-	case HoldsOld:
-		return fmt.Sprintf("%v; profile %s still holds the old token", e.Err, e.Profile)
-	case HoldsNew:
-		return fmt.Sprintf("%v; profile %s holds the new token", e.Err, e.Profile)
-	}
-	return fmt.Sprintf("%v; it is not known which token profile %s holds now", e.Err, e.Profile)
-}
-
-func (e *StateError) Unwrap() error { return e.Err }
 
 // hold takes the lock, removes what killed runs left in utho's own folders, and reads the configuration.
 func (b *Book) hold(ctx context.Context) (*config.Held, *config.File, error) {
@@ -84,21 +43,8 @@ func (b *Book) hold(ctx context.Context) (*config.Held, *config.File, error) {
 	f, err := h.Load()
 	if err != nil {
 		h.Release()
-		return nil, nil, err
 	}
-	return h, f, nil
-}
-
-// write is what Save and Add write down of a profile.
-func write(p config.Profile, makeCurrent bool) func(*config.Edit, []string) error {
-	return func(e *config.Edit, others []string) error {
-		p.OtherSecrets = others
-		err := e.SetProfile(p)
-		if err == nil && makeCurrent {
-			err = e.SetCurrent(p.Name)
-		}
-		return err
-	}
+	return h, f, err
 }
 
 // Check reports whether Save would work, as far as that can be known before: it tries the store with a
@@ -133,7 +79,7 @@ func (b *Book) Save(ctx context.Context, p config.Profile, ref auth.Ref, item au
 	return f.Current(), b.put(ctx, h, f, move{p.Name, p, place{p.Store, ref}, item, write(p, makeCurrent)})
 }
 
-// CheckAdd is Check for Add. ErrTaken if the profile, or the place of its secret, holds one.
+// CheckAdd is Check for Add. *TakenError if the profile, or the place of its secret, holds one.
 func (b *Book) CheckAdd(ctx context.Context, p config.Profile, ref auth.Ref) error {
 	h, f, err := b.hold(ctx)
 	if err != nil {
@@ -151,54 +97,65 @@ func (b *Book) CheckAdd(ctx context.Context, p config.Profile, ref auth.Ref) err
 	return b.check(ctx, h, p, to)
 }
 
-// Add is Save for a profile that holds no secret and did not change since CheckAdd: ErrTaken, ErrChanged. It
-// makes no profile current. undo removes secret and profile again, or brings back a profile that had none;
-// after nil both are as they were before. ErrChanged if somebody else has stored another secret there.
-func (b *Book) Add(ctx context.Context, p config.Profile, ref auth.Ref, item auth.Item) (undo func(context.Context) error, err error) {
+// An Added is a profile that Add filled, or may have filled.
+type Added struct {
+	b       *Book
+	was     config.Profile // without a name if there was none
+	to      place
+	item    auth.Item
+	profile string
+}
+
+// Add is Save for a profile that holds no secret and did not change since CheckAdd: *TakenError, ErrChanged. It
+// makes no profile current. The Added is nil if all is as it was before.
+func (b *Book) Add(ctx context.Context, p config.Profile, ref auth.Ref, item auth.Item) (*Added, error) {
 	h, f, err := b.hold(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer h.Release()
-	was, listed := f.Profile(p.Name)
-	if !reflect.DeepEqual(was, b.seen[p.Name]) {
+	a := &Added{b: b, to: place{p.Store, ref}, item: item, profile: p.Name}
+	if a.was, _ = f.Profile(p.Name); !reflect.DeepEqual(a.was, b.seen[p.Name]) {
 		return nil, fmt.Errorf("profile %s: %w", p.Name, ErrChanged)
 	}
-	to := place{p.Store, ref}
-	if err := b.free(ctx, f, to); err != nil {
+	if err := b.free(ctx, f, a.to); err != nil {
 		return nil, err
 	}
-	if err := b.put(ctx, h, f, move{p.Name, p, to, item, write(p, false)}); err != nil {
+	err = b.put(ctx, h, f, move{p.Name, p, a.to, item, write(p, false)})
+	if err != nil && !errors.As(err, new(*StateError)) {
 		return nil, err
 	}
-	return func(ctx context.Context) error {
-		h, _, err := b.hold(ctx)
-		if err != nil {
-			return err
-		}
-		defer h.Release()
-		switch now, _, err := b.stored(ctx, to); {
-		case err != nil:
-			return err
-		case now.Secret == item.Secret:
-			if err := b.remove(ctx, to); err != nil {
-				return err
-			}
-		case now.Secret != "":
-			return fmt.Errorf("profile %s: %w", p.Name, ErrChanged)
-		}
-		_, err = h.Update(func(e *config.Edit) error {
-			switch now, ok := e.Profile(p.Name); {
-			case !ok:
-				return nil
-			case listed:
-				was.OtherSecrets = now.OtherSecrets
-				return e.SetProfile(was)
-			}
-			return e.RemoveProfile(p.Name)
-		})
+	return a, err
+}
+
+// Undo removes secret and profile again, or brings back a profile that had none. Nil: they are as they were
+// before Add. ErrChanged: somebody else has stored another secret there, which stays. Else it is not known.
+func (a *Added) Undo(ctx context.Context) error {
+	h, _, err := a.b.hold(ctx)
+	if err != nil {
 		return err
-	}, nil
+	}
+	defer h.Release()
+	switch now, _, err := a.b.stored(ctx, a.to); {
+	case err != nil:
+		return err
+	case now.Secret != "" && now.Secret != a.item.Secret:
+		return fmt.Errorf("profile %s: %w", a.profile, ErrChanged)
+	}
+	if err := a.b.remove(ctx, a.to); err != nil {
+		return err
+	}
+	_, err = h.Update(func(e *config.Edit) error {
+		switch now, ok := e.Profile(a.profile); {
+		case !ok:
+			return nil
+		case a.was.Name != "":
+			a.was.OtherSecrets = now.OtherSecrets
+			return e.SetProfile(a.was)
+		}
+		return e.RemoveProfile(a.profile)
+	})
+	return err
 }
 
 // Swap stores an item over another one, at a place that still holds that one; ErrChanged if it holds neither.
@@ -215,11 +172,10 @@ func (b *Book) Swap(ctx context.Context, ref auth.Ref, kind string, old, item au
 		return err
 	case now == item:
 		return nil
-	case now.Secret != old.Secret:
+	case now.Secret != old.Secret && now.Secret != item.Secret:
 		return fmt.Errorf("the token of profile %s: %w", ref.Profile, ErrChanged)
 	}
-	_, err = b.set(ctx, at, old, item)
-	return err
+	return b.set(ctx, at, old, item)
 }
 
 // Forget removes the secret of a profile, and with removeProfile the profile too. had reports whether there
@@ -234,24 +190,23 @@ func (b *Book) Forget(ctx context.Context, name string, removeProfile bool) (had
 	if !ok {
 		return false, fmt.Errorf("profile %s: %w", name, config.ErrNoProfile)
 	}
+	others := p.OtherSecrets
+	p.OtherSecrets = nil
 	edit := func(e *config.Edit) error {
 		if removeProfile && len(p.OtherSecrets) == 0 {
 			return e.RemoveProfile(name)
 		}
 		return e.SetProfile(p)
 	}
-	others := p.OtherSecrets
-	p.OtherSecrets = nil
 	if err := h.Check(edit); err != nil {
 		return false, err
 	}
 	if at, ok := b.placeOf(p); ok {
-		switch err := b.Store(at.kind).Delete(ctx, at.ref); {
-		case err == nil:
-			had = true
-		case errors.As(err, new(*auth.NotKnownError)):
-			return false, &StateError{p.Name, HoldsUnknown, err}
-		case !errors.Is(err, auth.ErrNotFound):
+		err := b.Store(at.kind).Delete(ctx, at.ref)
+		if errors.As(err, new(*auth.NotKnownError)) {
+			err = &StateError{p.Name, HoldsUnknown, err}
+		}
+		if had = err == nil; err != nil && !errors.Is(err, auth.ErrNotFound) {
 			return false, err
 		}
 	}
@@ -264,7 +219,7 @@ func (b *Book) Forget(ctx context.Context, name string, removeProfile bool) (had
 }
 
 // Rename gives a profile another name, and its secret with it. config.ErrNoProfile if there is no such profile,
-// ErrTaken if another has that name or a secret stands under it.
+// *TakenError if another has that name or a secret stands under it.
 func (b *Book) Rename(ctx context.Context, oldName, newName string) error {
 	h, f, err := b.hold(ctx)
 	if err != nil {
@@ -276,28 +231,26 @@ func (b *Book) Rename(ctx context.Context, oldName, newName string) error {
 		return fmt.Errorf("profile %s: %w", oldName, config.ErrNoProfile)
 	}
 	if other, ok := f.Profile(newName); ok && other.Name != was.Name {
-		return fmt.Errorf("profile %s: %w", other.Name, ErrTaken)
+		return &TakenError{other.Name}
 	}
 	rename := func(e *config.Edit, others []string) error {
-		p := was
-		p.OtherSecrets = others
-		if err := e.SetProfile(p); err != nil {
+		if err := write(was, false)(e, others); err != nil {
 			return err
 		}
 		return e.RenameProfile(was.Name, newName)
 	}
 	from, stores := b.placeOf(was)
-	to := from
-	to.ref.Profile = newName
+	to := place{from.kind, auth.Ref{Profile: newName, Origin: from.ref.Origin}}
 	var item auth.Item
 	if stores && !from.same(to) {
-		if item, to.ref, err = b.stored(ctx, from); err != nil {
+		var ref auth.Ref
+		if item, ref, err = b.stored(ctx, from); err != nil {
 			return err
 		}
-		to.ref.Profile = newName
+		to.ref.Origin = ref.Origin
 	}
 	if item.Secret == "" {
-		_, err := h.Update(func(e *config.Edit) error { return rename(e, slices.Clone(was.OtherSecrets)) })
+		_, err := h.Update(func(e *config.Edit) error { return rename(e, was.OtherSecrets) })
 		return err
 	}
 	if err := b.empty(ctx, to); err != nil {

@@ -1,0 +1,526 @@
+package profiles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/zalando/go-keyring"
+
+	"github.com/utho/utho-cli/internal/auth"
+	"github.com/utho/utho-cli/internal/config"
+)
+
+const oldURL, newURL = "https://old.example/v2", "https://new.example/v2"
+
+var (
+	oldItem = auth.Item{Secret: "live_test_old", TokenID: "1", TokenName: "old"}
+	newItem = auth.Item{Secret: "live_test_new", TokenID: "2", TokenName: "new"}
+)
+
+// errKilled is what a step that is killed panics with.
+var errKilled = errors.New("killed")
+
+// A fault happens at the nth use of a store.
+type fault struct {
+	mode string // see faulty.do; "" for none
+	at   int
+	then func() // called after that use
+}
+
+// faulty is a real store that fails at one of its uses. The count is shared by all of a Book.
+type faulty struct {
+	auth.Store
+	*fault
+	used *int
+	dead *bool
+}
+
+var (
+	errDefinite = errors.New("no space left on device")
+	errDead     = &auth.KeyringError{Op: "use the keyring", Err: errors.New("it failed: it died")}
+	errLate     = &auth.KeyringError{Op: "use the keyring", After: 3, Err: errors.New("no answer")}
+)
+
+// do is one use. changes says that it is a Set or a Delete, which may have been done without an answer.
+func (s *faulty) do(changes bool, use func() error) error {
+	unsure := func(err error) error {
+		if changes {
+			return &auth.NotKnownError{Done: "saved", Err: err}
+		}
+		return err
+	}
+	if *s.dead {
+		return unsure(errDead)
+	}
+	if !changes && strings.Contains(s.mode, "done") || s.mode == "" {
+		return use()
+	}
+	n := *s.used
+	*s.used++
+	if n != s.at {
+		return use()
+	}
+	if s.then != nil {
+		defer s.then()
+	}
+	switch s.mode {
+	case "killed before":
+		panic(errKilled)
+	case "killed after":
+		_ = use()
+		panic(errKilled)
+	case "fails":
+		return errDefinite
+	case "dies before": // and stays dead
+		*s.dead = true
+		return unsure(errDead)
+	case "dies after":
+		_ = use()
+		*s.dead = true
+		return unsure(errDead)
+	case "late":
+		return unsure(errLate)
+	case "late and done":
+		_ = use()
+		return unsure(errLate)
+	}
+	return use() // for then alone
+}
+
+func (s *faulty) Get(ctx context.Context, ref auth.Ref) (item auth.Item, err error) {
+	err = s.do(false, func() (err error) { item, err = s.Store.Get(ctx, ref); return err })
+	if err != nil {
+		item = auth.Item{}
+	}
+	return item, err
+}
+
+// Peek is Get: the keyring of these tests has no bus to ask first. It fails only if the store is dead.
+func (s *faulty) Peek(ctx context.Context, ref auth.Ref) (auth.Item, error) {
+	if *s.dead {
+		return auth.Item{}, errDead
+	}
+	return s.Store.Get(ctx, ref)
+}
+
+func (s *faulty) Set(ctx context.Context, ref auth.Ref, item auth.Item) error {
+	return s.do(true, func() error { return s.Store.Set(ctx, ref, item) })
+}
+
+func (s *faulty) Delete(ctx context.Context, ref auth.Ref) error {
+	return s.do(true, func() error { return s.Store.Delete(ctx, ref) })
+}
+
+// A world is a machine with a configuration, a folder of secrets and a keyring in memory.
+type world struct{ paths config.Paths }
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere")
+	keyring.MockInit()
+	return &world{config.Paths{Config: filepath.Join(t.TempDir(), "utho")}}
+}
+
+// book is a new Book, as another process has it, with a fault; used counts its uses of stores.
+func (w *world) book(f fault) (b *Book, used *int) {
+	used = new(int)
+	dead := false
+	return &Book{Paths: w.paths, DefaultURL: oldURL, Store: func(kind string) auth.Store {
+		var s auth.Store = auth.NewKeyring(auth.KeyringOptions{})
+		if kind == config.StoreFile {
+			s = auth.NewFile(w.paths.Credentials())
+		}
+		return &faulty{s, &f, used, &dead}
+	}}, used
+}
+
+func (w *world) load(t *testing.T) *config.File {
+	t.Helper()
+	f, err := config.Load(w.paths.File())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// secrets are all that any store holds, by place.
+func (w *world) secrets(t *testing.T) map[string]string {
+	t.Helper()
+	found := make(map[string]string)
+	for _, name := range []string{"work", "Work", "other"} {
+		for _, origin := range []string{"old.example", "new.example"} {
+			if s, err := keyring.Get("utho:"+origin, name); err == nil {
+				found["keyring "+name+" "+origin], _, _ = strings.Cut(s, "\n")
+			}
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(w.paths.Credentials(), "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found["file "+filepath.Base(path)] = map[bool]string{true: oldItem.Secret, false: newItem.Secret}[strings.Contains(string(data), oldItem.Secret)]
+	}
+	return found
+}
+
+// holds is what a profile's own place holds, as any command would read it; "" for nothing.
+func (w *world) holds(t *testing.T, name string) string {
+	t.Helper()
+	b, _ := w.book(fault{})
+	p, ok := w.load(t).Profile(name)
+	at, has := b.placeOf(p)
+	if !ok || !has {
+		return ""
+	}
+	item, err := b.Store(at.kind).Get(t.Context(), at.ref)
+	if err != nil {
+		return ""
+	}
+	return item.Secret
+}
+
+// logoutAll is `logout --all` of another process. No secret may remain.
+func (w *world) logoutAll(t *testing.T) {
+	t.Helper()
+	b, _ := w.book(fault{})
+	for _, p := range w.load(t).Profiles() {
+		if _, err := b.Forget(t.Context(), p.Name, false); err != nil {
+			t.Errorf("logout of %s: %v", p.Name, err)
+		}
+	}
+	if left := w.secrets(t); len(left) > 0 {
+		data, _ := os.ReadFile(w.paths.File())
+		t.Errorf("no command removes %v; the configuration is\n%s", left, data)
+	}
+}
+
+// starts are what a machine may have before.
+func starts() map[string]config.Profile {
+	return map[string]config.Profile{
+		"nothing":  {},
+		"file":     {Name: "work", APIURL: oldURL, Store: "file", TimeZone: "+05:30"},
+		"keyring":  {Name: "work", APIURL: oldURL, Store: "keyring"},
+		"defaults": {Name: "work"},
+		"command":  {Name: "work", CredentialCommand: []string{"pass"}},
+	}
+}
+
+// prepare brings the world there.
+func (w *world) prepare(t *testing.T, p config.Profile) {
+	t.Helper()
+	if p.Name == "" {
+		return
+	}
+	if err := config.Update(t.Context(), w.paths, func(e *config.Edit) error { return e.SetProfile(p) }); err != nil {
+		t.Fatal(err)
+	}
+	b, _ := w.book(fault{})
+	if at, ok := b.placeOf(p); ok {
+		if err := b.Store(at.kind).Set(t.Context(), at.ref, oldItem); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// An operation is one method of a Book, and what it leads to.
+type operation struct {
+	run   func(ctx context.Context, b *Book) error
+	name  string // of the profile after it
+	after string // the secret that it holds
+}
+
+func ref(p config.Profile) auth.Ref {
+	return auth.Ref{Profile: p.Name, Origin: strings.TrimSuffix(p.APIURL, "/v2")}
+}
+
+func operations(start config.Profile) map[string]operation {
+	save := func(p config.Profile) func(context.Context, *Book) error {
+		return func(ctx context.Context, b *Book) error {
+			_, err := b.Save(ctx, p, ref(p), newItem, true)
+			return err
+		}
+	}
+	toFile := config.Profile{Name: "work", APIURL: newURL, Store: "file"}
+	toKeyring := config.Profile{Name: "work", APIURL: newURL, Store: "keyring"}
+	ops := map[string]operation{
+		"save in a file":     {save(toFile), "work", newItem.Secret},
+		"save in a keyring":  {save(toKeyring), "work", newItem.Secret},
+		"save at its origin": {save(config.Profile{Name: "work", APIURL: oldURL, Store: "keyring"}), "work", newItem.Secret},
+	}
+	if start.Name == "" {
+		ops["add"] = operation{func(ctx context.Context, b *Book) error {
+			if err := b.CheckAdd(ctx, toFile, ref(toFile)); err != nil {
+				return err
+			}
+			_, err := b.Add(ctx, toFile, ref(toFile), newItem)
+			return err
+		}, "work", newItem.Secret}
+		return ops
+	}
+	ops["forget"] = operation{func(ctx context.Context, b *Book) error { _, err := b.Forget(ctx, "work", false); return err }, "work", ""}
+	ops["remove"] = operation{func(ctx context.Context, b *Book) error { _, err := b.Forget(ctx, "work", true); return err }, "", ""}
+	if start.CredentialCommand == nil {
+		ops["rename"] = operation{func(ctx context.Context, b *Book) error { return b.Rename(ctx, "work", "other") }, "other", oldItem.Secret}
+		ops["rename, case"] = operation{func(ctx context.Context, b *Book) error { return b.Rename(ctx, "work", "Work") }, "Work", oldItem.Secret}
+		ops["swap"] = operation{func(ctx context.Context, b *Book) error {
+			at, _ := b.placeOf(start)
+			return b.Swap(ctx, at.ref, at.kind, oldItem, newItem)
+		}, "work", newItem.Secret}
+	}
+	return ops
+}
+
+// Whatever an operation starts from, and wherever it fails or is killed: logout finds every secret, an old
+// secret is not lost before the new one is there, and an error says what is stored.
+func TestFaults(t *testing.T) {
+	modes := []string{"", "killed before", "killed after", "fails", "dies before", "dies after", "late", "late and done"}
+	for startName, start := range starts() {
+		for opName, op := range operations(start) {
+			for _, mode := range modes {
+				for at, more := 0, true; more; at++ {
+					t.Run(fmt.Sprintf("%s/%s/%s at %d", startName, opName, mode, at), func(t *testing.T) {
+						w := newWorld(t)
+						w.prepare(t, start)
+						b, used := w.book(fault{mode: mode, at: at})
+						killed, err := run(func() error { return op.run(t.Context(), b) })
+						more = mode != "" && *used > at
+						w.judge(t, start, op, killed, err)
+					})
+				}
+			}
+		}
+	}
+}
+
+func run(use func() error) (killed bool, err error) {
+	defer func() {
+		if r := recover(); r == errKilled {
+			killed = true
+		} else if r != nil {
+			panic(r)
+		}
+	}()
+	return false, use()
+}
+
+// judge says what is wrong in the world after an operation.
+func (w *world) judge(t *testing.T, start config.Profile, op operation, killed bool, err error) {
+	t.Helper()
+	had := ""
+	if start.Name != "" && start.CredentialCommand == nil {
+		had = oldItem.Secret
+	}
+	name := start.Name
+	if _, ok := w.load(t).Profile(op.name); ok && op.name != "" {
+		name = op.name
+	}
+	now := ""
+	if name != "" {
+		now = w.holds(t, name)
+	}
+	var state *StateError
+	switch {
+	case killed:
+		// The file of a profile holds one secret and its address: killed before the profile has the new address,
+		// the file says so when it is read.
+		if had != "" && op.after != "" && now == "" && (start.Store != config.StoreFile || len(w.secrets(t)) == 0) {
+			t.Errorf("the secret is lost: %v", w.secrets(t))
+		}
+	case err == nil:
+		if now != op.after {
+			t.Errorf("done, and the profile holds %q, want %q", now, op.after)
+		}
+		if p, ok := w.load(t).Profile(op.name); ok != (op.name != "") || p.Name != op.name {
+			t.Errorf("done, and the profile is %+v", p)
+		}
+	case errors.As(err, &state):
+		want := map[Holds]string{HoldsNone: "", HoldsOld: had, HoldsNew: newItem.Secret, HoldsUnknown: now}[state.Holds]
+		if now != want {
+			t.Errorf("it holds %q, and the error says otherwise: %v", now, err)
+		}
+	default:
+		if p, _ := w.load(t).Profile(start.Name); now != had || !reflect.DeepEqual(p, start) {
+			t.Errorf("failed, and the profile is not as it was: %+v holds %q: %v", p, now, err)
+		}
+	}
+	if err != nil && (strings.Contains(err.Error(), oldItem.Secret) || strings.Contains(err.Error(), newItem.Secret)) {
+		t.Errorf("the error holds a secret: %v", err)
+	}
+	w.logoutAll(t)
+}
+
+// If the configuration cannot be written after the secret was stored, the secret goes back.
+func TestRollback(t *testing.T) {
+	errFull := errors.New("no space left on device")
+	for startName, start := range starts() {
+		for _, mode := range []string{"", "fails", "dies before", "dies after", "late", "late and done", "killed before", "killed after"} {
+			for at := range 3 {
+				t.Run(fmt.Sprintf("%s/%s at %d", startName, mode, at), func(t *testing.T) {
+					w := newWorld(t)
+					w.prepare(t, start)
+					b, _ := w.book(fault{mode: mode, at: at})
+					p := config.Profile{Name: "work", APIURL: newURL, Store: "keyring"}
+					killed, err := run(func() error {
+						h, f, err := b.hold(t.Context())
+						if err != nil {
+							return err
+						}
+						defer h.Release()
+						rehearsed := false
+						return b.put(t.Context(), h, f, move{"work", p, place{p.Store, ref(p)}, newItem, func(e *config.Edit, others []string) error {
+							if rehearsed {
+								return errFull
+							}
+							rehearsed = true
+							return write(p, true)(e, others)
+						}})
+					})
+					if !killed && err == nil {
+						t.Error("it was done")
+					}
+					w.judge(t, start, operation{name: "work", after: newItem.Secret}, killed, err)
+				})
+			}
+		}
+	}
+}
+
+// What could be added can be taken away again, and what others stored meanwhile stays.
+func TestAdd(t *testing.T) {
+	p := config.Profile{Name: "work", APIURL: newURL, Store: "file"}
+	empty := config.Profile{Name: "work", APIURL: oldURL, Store: "keyring"}
+	for name, start := range map[string]config.Profile{"new": {}, "without a secret": empty} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.prepare(t, start)
+			keyring.MockInit() // the secret goes
+			b, _ := w.book(fault{})
+			if err := b.CheckAdd(t.Context(), p, ref(p)); err != nil {
+				t.Fatal(err)
+			}
+			if found, _ := filepath.Glob(filepath.Join(w.paths.Credentials(), "*")); len(found) > 0 {
+				t.Errorf("the check left %v", found)
+			}
+			added, err := b.Add(t.Context(), p, ref(p), newItem)
+			if err != nil || w.holds(t, "work") != newItem.Secret {
+				t.Fatalf("%v: %v", w.secrets(t), err)
+			}
+			var taken *TakenError
+			if err := b.CheckAdd(t.Context(), p, ref(p)); !errors.As(err, &taken) {
+				t.Errorf("a second one: %v", err)
+			}
+			if err := added.Undo(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if now, _ := w.load(t).Profile("work"); len(w.secrets(t)) > 0 || !reflect.DeepEqual(now, start) {
+				t.Errorf("after undo: %+v, %v", now, w.secrets(t))
+			}
+			b.Store(p.Store).Set(t.Context(), ref(p), oldItem)
+			if err := added.Undo(t.Context()); !errors.Is(err, ErrChanged) || len(w.secrets(t)) != 1 {
+				t.Errorf("another's secret: %v, %v", w.secrets(t), err)
+			}
+		})
+	}
+	t.Run("changed meanwhile", func(t *testing.T) {
+		w := newWorld(t)
+		b, _ := w.book(fault{})
+		if err := b.CheckAdd(t.Context(), p, ref(p)); err != nil {
+			t.Fatal(err)
+		}
+		w.prepare(t, config.Profile{Name: "work", CredentialCommand: []string{"pass"}})
+		if _, err := b.Add(t.Context(), p, ref(p), newItem); !errors.Is(err, ErrChanged) {
+			t.Error(err)
+		}
+	})
+	t.Run("taken", func(t *testing.T) {
+		for name, start := range starts() {
+			w := newWorld(t)
+			w.prepare(t, start)
+			b, _ := w.book(fault{})
+			if err := b.CheckAdd(t.Context(), p, ref(p)); errors.As(err, new(*TakenError)) != (name != "nothing") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+// What cannot be replaced is found before anything changes, and what killed runs left is swept.
+func TestRefusedBefore(t *testing.T) {
+	start := starts()["file"]
+	moved := config.Profile{Name: "work", APIURL: newURL, Store: "file"}
+	for name, spoil := range map[string]func(w *world) error{
+		"the configuration is a folder": func(w *world) error {
+			return errors.Join(os.Rename(w.paths.File(), w.paths.File()+".x"), os.Mkdir(w.paths.File(), 0o700))
+		},
+		"others can write the configuration": func(w *world) error { return os.Chmod(w.paths.File(), 0o666) },
+		"others can read the secret": func(w *world) error {
+			return os.Chmod(filepath.Join(w.paths.Credentials(), "work.json"), 0o644)
+		},
+		"the secret is behind a link": func(w *world) error {
+			path := filepath.Join(w.paths.Credentials(), "work.json")
+			return errors.Join(os.Rename(path, path+".real"), os.Symlink(path+".real", path))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.prepare(t, start)
+			if err := spoil(w); err != nil {
+				t.Fatal(err)
+			}
+			before := w.secrets(t)
+			b, _ := w.book(fault{})
+			err := b.Check(t.Context(), moved, ref(moved))
+			_, saveErr := b.Save(t.Context(), moved, ref(moved), newItem, true)
+			if err == nil || saveErr == nil || errors.As(saveErr, new(*StateError)) {
+				t.Errorf("check: %v, save: %v", err, saveErr)
+			}
+			if strings.Contains(name, "configuration") {
+				if _, err := b.Forget(t.Context(), "work", true); err == nil {
+					t.Error("the secret went first")
+				}
+			}
+			if after := w.secrets(t); !reflect.DeepEqual(before, after) {
+				t.Errorf("%v became %v", before, after)
+			}
+		})
+	}
+	w := newWorld(t)
+	w.prepare(t, start)
+	left := filepath.Join(w.paths.Credentials(), ".utho-1.tmp")
+	if err := os.WriteFile(left, []byte(oldItem.Secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.logoutAll(t)
+}
+
+func TestSaveSaysWhatWasCurrent(t *testing.T) {
+	w := newWorld(t)
+	b, _ := w.book(fault{})
+	for _, step := range [][2]string{{"a", ""}, {"b", "a"}, {"b", "b"}} {
+		p := config.Profile{Name: step[0], APIURL: newURL, Store: "file"}
+		previous, err := b.Save(t.Context(), p, ref(p), newItem, true)
+		if err != nil || previous != step[1] || w.load(t).Current() != step[0] {
+			t.Errorf("%v: was %q, %v", step, previous, err)
+		}
+	}
+	if err := b.Rename(t.Context(), "A", "b"); !errors.As(err, new(*TakenError)) {
+		t.Errorf("rename to another: %v", err)
+	}
+	if err := errors.Join(b.Rename(t.Context(), "B", "work"), b.Rename(t.Context(), "a", "A")); err != nil || w.load(t).Current() != "work" {
+		t.Errorf("rename: %v", err)
+	}
+	if _, err := b.Forget(t.Context(), "b", false); !errors.Is(err, config.ErrNoProfile) {
+		t.Error(err)
+	}
+}
