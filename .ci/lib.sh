@@ -16,8 +16,8 @@ die() {
 	exit 1
 }
 
-# step NAME COMMAND [ARG…] runs a command or function in a subshell, says how
-# long it took, and ends the whole script where it failed. The subshell does not
+# step NAME COMMAND [ARG…] runs a command or function in a subshell, reports how
+# long it took, and ends the whole script if it failed. The subshell does not
 # stand in a condition, because there bash would ignore its set -e.
 step() {
 	local name=$1 start=$SECONDS rc
@@ -46,23 +46,37 @@ retry() {
 	"$@"
 }
 
-# tool NAME prints the path of a tool, built from the module proxy where the
-# cache does not hold it. The versions of all tools are pinned here and only here;
-# the Go version is a part of the key because linters read what it compiles.
+# packages NAME… installs the Debian packages that are missing.
+packages() {
+	local missing=() p sudo=()
+	for p; do
+		[[ $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) == installed ]] || missing+=("$p")
+	done
+	if ((${#missing[@]} == 0)); then
+		echo "all $# packages are installed"
+		return
+	fi
+	echo "missing: ${missing[*]}"
+	((EUID == 0)) || sudo=(sudo -n)
+	retry "${sudo[@]}" apt-get -q update
+	retry "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+		apt-get -q -y --no-install-recommends install "${missing[@]}"
+}
+
+# tool NAME prints the path of a tool, built if the cache does not hold it. Each tool is a Go
+# module of its own, .ci/tools/NAME, which pins it and everything it is built from: in one
+# module together, each would be built from versions that its authors never tried. The Go
+# version is a part of the key because linters read what it compiles.
 tool() {
-	local module version path tmp
-	case $1 in
-	golangci-lint) module=github.com/golangci/golangci-lint/v2/cmd/golangci-lint version=v2.15.0 ;;
-	goreleaser) module=github.com/goreleaser/goreleaser/v2 version=v2.16.0 ;;
-	actionlint) module=github.com/rhysd/actionlint/cmd/actionlint version=v1.7.12 ;;
-	*) die "no tool is called $1" ;;
-	esac
-	path=$ci_cache/bin/$1-$version-$(go env GOVERSION)
+	local dir=$root/.ci/tools/$1 key path tmp
+	[[ -f $dir/go.mod ]] || die "no tool is called $1"
+	key=$({ go env GOVERSION && cat -- "$dir/go.mod" "$dir/go.sum"; } | sha256sum | cut -c -16)
+	path=$ci_cache/tools/$1-$key/$1
 	if [[ ! -x $path ]]; then
-		echo "building $1 $version" >&2
-		mkdir -p "$ci_cache/bin"
-		tmp=$(mktemp -d "$ci_cache/bin/.build.XXXXXX")
-		GOBIN=$tmp GOFLAGS='' CGO_ENABLED=0 retry go install "$module@$version" >&2
+		echo "building $1" >&2
+		mkdir -p "${path%/*}"
+		tmp=$(mktemp -d "$ci_cache/tools/.build.XXXXXX")
+		(cd -- "$dir" && GOBIN=$tmp GOFLAGS=-buildvcs=false CGO_ENABLED=0 retry go install tool) >&2
 		mv -f "$tmp/$1" "$path"
 		rmdir "$tmp"
 	fi
@@ -70,7 +84,7 @@ tool() {
 }
 
 # fresh_home gives everything that follows an empty home folder, in $scratch (which
-# goes when the script ends), and takes away what a developer's session would lend
+# is removed when the script ends), and drops what a developer's session would lend
 # to it: utho's own variables, a session bus, a display. Go keeps its caches.
 fresh_home() {
 	local name
