@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,7 +18,8 @@ import (
 // home is a machine that utho has not been used on, with the sandbox as its profile.
 func home(t *testing.T) {
 	t.Helper()
-	for _, name := range []string{"UTHO_API_KEY", "UTHO_TOKEN", "UTHO_API_KEY_FILE", "UTHO_API_URL", "UTHO_OUTPUT", "UTHO_TIMEOUT", "UTHO_COLOR", "UTHO_DEBUG"} {
+	for _, name := range []string{"UTHO_API_KEY", "UTHO_TOKEN", "UTHO_API_KEY_FILE", "UTHO_API_URL",
+		"UTHO_OUTPUT", "UTHO_TIMEOUT", "UTHO_COLOR", "UTHO_DEBUG"} {
 		t.Setenv(name, "")
 	}
 	dir := t.TempDir()
@@ -166,7 +168,8 @@ func TestDurationHabits(t *testing.T) {
 		t.Errorf("--timeout 30: %s", stderr)
 	}
 	for typed, want := range map[string]string{"30": "30d", "1y": "365d", "1h30m": "90m", "": "bad duration"} {
-		if status, _, stderr := uthoIn(t, "token", "create", "ci", "--expires-in", typed); status != exitUsage || !strings.Contains(stderr, want) {
+		status, _, stderr := uthoIn(t, "token", "create", "ci", "--expires-in", typed)
+		if status != exitUsage || !strings.Contains(stderr, want) {
 			t.Errorf("--expires-in %q: status %d, %s; want %s", typed, status, stderr, want)
 		}
 	}
@@ -276,7 +279,7 @@ func TestTopics(t *testing.T) {
 		usagef("x"), &declinedError{}, authf("x"), &missingError{}, &partialError{}, &matchedError{}, os.ErrInvalid,
 	} {
 		o := exitOf(err)
-		if !regexp.MustCompile(`(?m)^  ` + number(o.status) + ` .*\b` + o.code + `:`).MatchString(codes) {
+		if !regexp.MustCompile(`(?m)^  ` + strconv.Itoa(o.status) + ` .*\b` + o.code + `:`).MatchString(codes) {
 			t.Errorf("utho help exit-codes does not say that %d is %s", o.status, o.code)
 		}
 	}

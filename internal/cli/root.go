@@ -106,7 +106,8 @@ func (p *program) bindGlobals(root *cobra.Command) {
 	p.console.json = strings.EqualFold(strings.TrimSpace(os.Getenv("UTHO_OUTPUT")), string(formatJSON))
 	colors := []string{"auto", "always", "never"}
 	f.VarP(nonEmptyFlag{&p.flags.profile, "NAME", "the name is empty"}, "profile", "p", "profile to use; sandbox needs no account")
-	f.VarP(outputFlag{enumFlag{&p.flags.output, "FORMAT", words(allFormats)}, &p.console.json}, "output", "o", "format of the answer; see utho help formats")
+	format := outputFlag{enumFlag{&p.flags.output, "FORMAT", words(allFormats)}, &p.console.json}
+	f.VarP(format, "output", "o", "format of the answer; see utho help formats")
 	f.Var(nonEmptyFlag{&p.flags.apiURL, "URL", "the address is empty"}, "api-url", "base URL of the service (default "+utho.DefaultBaseURL+")")
 	f.Var(&p.flags.timeout, "timeout", "limit for one exchange with the service, its retries included")
 	f.BoolVar(&p.console.noInput, "no-input", false, "never ask")

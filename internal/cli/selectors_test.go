@@ -116,7 +116,7 @@ func TestOrder(t *testing.T) {
 func TestOffers(t *testing.T) {
 	t.Parallel()
 	list := sample()
-	list.Tokens = append(list.Tokens, utho.Token{ID: "6", Name: "ci", Scope: utho.ScopeWrite}, utho.Token{ID: "7", Name: "-rf"}, utho.Token{ID: "8", Name: "9"})
+	list.Tokens = append(list.Tokens, utho.Token{ID: "6", Name: "ci"}, utho.Token{ID: "7", Name: "-rf"}, utho.Token{ID: "8", Name: "9"})
 	for _, row := range []struct{ args, typed, want string }{
 		{"", "", "1 ci.expires-20261123T1200Z ci.expires-20261130T1200Z db.expires-20261130T1201Z 5 6 7 8"},
 		{"", "db", "db.expires-20261130T1201Z"},
@@ -132,7 +132,8 @@ func TestOffers(t *testing.T) {
 			t.Errorf("%q behind %q offers %q, want %s", row.typed, row.args, got, row.want)
 		}
 	}
-	if got, _ := completeColumns(nil, nil, "name,id,"); strings.Join(got, " ") != "name,id,scope name,id,created name,id,action name,id,age name,id,expires" {
+	want := "name,id,scope name,id,created name,id,action name,id,age name,id,expires"
+	if got, _ := completeColumns(nil, nil, "name,id,"); strings.Join(got, " ") != want {
 		t.Errorf("--columns name,id, offers %q", got)
 	}
 }

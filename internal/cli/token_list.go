@@ -68,7 +68,8 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 		return err
 	}
 	if (r.columns != "" || r.noHeaders) && !format.hasColumns() {
-		return hintf(usagef("--columns and --no-headers do not go with -o %s, which has no columns", format), "use -o csv for columns that programs read")
+		err := usagef("--columns and --no-headers do not go with -o %s, which has no columns", format)
+		return hintf(err, "use -o csv for columns that programs read")
 	}
 	if _, err := pick(views{}, format, r.columns); err != nil {
 		return err
