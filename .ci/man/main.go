@@ -44,7 +44,7 @@ func run(version, date string, args []string) error {
 	if err := os.MkdirAll(args[0], 0o755); err != nil { //nolint:gosec // pages are for everybody
 		return err
 	}
-	return writeTree(cli.Command(), version, date, args[0])
+	return writeTree(cli.Command(cli.Build{}), version, date, args[0])
 }
 
 // writeTree writes the page of c and of every command under it that help shows.

@@ -7,10 +7,11 @@ import (
 	"github.com/utho/utho-cli/internal/cli"
 )
 
-// version is set by the linker for a release; empty, the build information of
-// the Go toolchain tells it.
-var version string
+// The linker sets these for a release; empty, the build information of the Go toolchain
+// says what is known.
+var version, commit, date string
 
 func main() {
-	os.Exit(cli.Main(version, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	build := cli.Build{Version: version, Commit: commit, Date: date}
+	os.Exit(cli.Main(build, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -163,7 +163,7 @@ func runCause(err error) error {
 // isUsage reports whether a typed error of another room says that something was
 // asked for that cannot be.
 func isUsage(err error) bool {
-	return errors.As(err, new(*utho.URLError)) || errors.As(err, new(*utho.ProxyVariableError)) ||
+	return errors.As(err, new(*utho.URLError)) || errors.As(err, new(*utho.VariableError)) ||
 		errors.As(err, new(*config.ValueError)) || errors.As(err, new(*deliver.SpecError)) ||
 		errors.As(err, new(*child.WordsError)) || errors.As(err, new(*expiry.SuffixError)) || errors.As(err, new(*lifecycle.NoExpiryError))
 }

@@ -83,7 +83,7 @@ func (p *program) importToken(from string) (string, error) {
 	var found auth.Import
 	var err error
 	if from == "auto" {
-		found, err = auth.FindImport(os.Getenv)
+		found, err = auth.FindImport()
 	} else {
 		if rest, ok := strings.CutPrefix(from, "~/"); ok { // no shell expands it behind the equals sign
 			if home, homeErr := os.UserHomeDir(); homeErr == nil {

@@ -78,7 +78,7 @@ type profileSecret struct {
 	book    *profiles.Book
 	profile config.Profile
 	ref     auth.Ref
-	undo    func(context.Context) error // nil until it was added
+	added   *profiles.Added // nil until it may be there
 	failed  error
 }
 
@@ -100,14 +100,14 @@ func (d *profileSecret) Close() error   { return nil }
 
 func (d *profileSecret) Prepare(ctx context.Context) error {
 	err := d.book.CheckAdd(ctx, d.profile, d.ref)
-	if errors.Is(err, profiles.ErrTaken) {
+	if errors.As(err, new(*profiles.TakenError)) {
 		return hintf(err, "choose another name, or first: %s", route{profile: d.profile.Name}.command("logout"))
 	}
 	return err
 }
 
 func (d *profileSecret) Deliver(ctx context.Context, t deliver.Token) error {
-	d.undo, d.failed = d.book.Add(ctx, d.profile, d.ref, itemOf(t.ID, t.Name, t.Secret))
+	d.added, d.failed = d.book.Add(ctx, d.profile, d.ref, itemOf(t.ID, t.Name, t.Secret))
 	return d.failed
 }
 
@@ -117,12 +117,12 @@ func (d *profileSecret) Undo(ctx context.Context) error {
 	switch {
 	case holdsNew(d.failed):
 		return d.failed
-	case d.undo == nil:
+	case d.added == nil:
 		return nil
 	}
-	err := d.undo(ctx)
+	err := d.added.Undo(ctx)
 	if errors.Is(err, profiles.ErrChanged) {
-		return deliver.ErrKept
+		return deliver.ErrChanged
 	}
 	return err
 }

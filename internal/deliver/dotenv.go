@@ -4,245 +4,292 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
-// This file edits dotenv files. There is no one definition of them: shells source them,
-// and each library reads them a little differently. Where the readers agree the editor
-// follows them; where they do not, and it matters for the variable in question, it
-// refuses, names the line, and leaves the file to its owner. Lines are never quoted in
-// errors: they may hold other secrets.
+// This file edits dotenv files. There is no one definition of them: shells source them, docker
+// and systemd have rules of their own, and each library reads them a little differently. The
+// editor writes the one line that it is asked for so that all of them read the same, leaves
+// every other line as it is, and refuses, naming the line, what it cannot be sure of. Lines are
+// never quoted in errors: they may hold other secrets.
 
 // maxDotenv is the largest dotenv file that is edited, in bytes.
 const maxDotenv = 1 << 20
 
 const bom = "\xef\xbb\xbf"
 
-// An assignment is one NAME=value of a dotenv file, by offsets into its content.
-type assignment struct {
-	name     string
-	line     int  // where it begins, from 1
-	start    int  // of its first line
-	value    int  // of the value, its quotes included
-	end      int  // behind the value
-	next     int  // of the line after it
-	quoted   bool // the value begins with a quote
-	exported bool // export stands before the name
-	follows  bool // the line before ends in a backslash
-	trailing bool // its own last line ends in a backslash
-}
-
-// An edit replaces the bytes old at offset at by new.
+// An edit replaces the bytes old at offset at by before, line and after.
 type edit struct {
-	at       int
-	old, new string
+	at            int
+	old           string
+	before, after string // line ends
+	line          string // the assignment, and its comment
 }
 
 func (e edit) apply(content []byte) []byte {
-	out := make([]byte, 0, len(content)+len(e.new))
-	out = append(out, content[:e.at]...)
-	out = append(out, e.new...)
-	return append(out, content[e.at+len(e.old):]...)
+	return fmt.Appendf(nil, "%s%s%s%s%s", content[:e.at], e.before, e.line, e.after, content[e.at+len(e.old):])
 }
 
-// setVariable finds the edit that gives the variable name the value, which stands as it
-// is to be written (quoteValue), in a dotenv file: the value of its one assignment is
-// replaced, or an assignment is appended, in the file's own line ends.
-func setVariable(content []byte, name, value string) (edit, error) {
-	found, appendable, err := findVariable(content, name)
+// undo takes the edit back in content that has been edited elsewhere since; ok is false if the
+// line is not there any more as it was written.
+func (e edit) undo(content []byte) (back []byte, ok bool) {
+	start := bytes.Index(content, []byte(e.line))
+	end := start + len(e.line)
+	if start < 0 || start > 0 && content[start-1] != '\n' || end != lineEnd(content, end) {
+		return nil, false
+	}
+	if e.after != "" { // the line was appended
+		end = nextLine(content, end)
+	}
+	return fmt.Appendf(nil, "%s%s%s", content[:start], e.old, content[end:]), true
+}
+
+// setVariable finds the edit that gives the variable the value secret in a dotenv file: its one
+// line is rewritten, or one is appended, with an export if most have it, or if export is set
+// and there are none.
+func setVariable(content []byte, name, secret string, export bool) (edit, error) {
+	value, err := quoteValue(secret)
 	if err != nil {
 		return edit{}, err
 	}
-	if found != nil {
-		e := edit{at: found.value, old: string(content[found.value:found.end]), new: value}
-		if found.end < len(content) && content[found.end] == '#' {
-			e.new += " " // the value was empty and a comment follows at once
-		}
-		return e, nil
+	found, exports, err := findVariable(content, name)
+	if err != nil {
+		return edit{}, err
 	}
-	if !appendable {
-		return edit{}, errors.New("its last line ends in a backslash, which may join it with a line that is appended")
+	e := edit{line: name + "=" + value}
+	if found == nil {
+		return appended(content, e, exports > 0 || exports == 0 && export)
 	}
 	eol := "\n"
-	if i := bytes.LastIndexByte(content, '\n'); i > 0 && content[i-1] == '\r' {
+	if bytes.HasPrefix(content[found.end:], []byte("\r\n")) {
 		eol = "\r\n"
 	}
-	e := edit{at: len(content), new: name + "=" + value + eol}
-	if rest := bytes.TrimPrefix(content, []byte(bom)); len(rest) > 0 && rest[len(rest)-1] != '\n' {
-		e.new = eol + e.new
+	switch { // node reads neither an export nor a comment behind blanks
+	case found.exported: // docker and systemd, to which the comment is value, do not read this line
+		e.line = "export " + e.line + found.gap + found.comment
+	case found.comment != "":
+		e.line = found.comment + eol + found.indent + e.line
+	default:
+		e.line = found.indent + e.line
 	}
-	return e, nil
+	e.at = found.start
+	if e.at == len(bom) && bytes.HasPrefix(content, []byte(bom)) {
+		e.at = 0 // behind the mark shells and systemd do not see the variable
+	}
+	e.old = string(content[e.at:found.end])
+	blank, err := joined(content[:e.at])
+	if blank {
+		e.before = eol
+	}
+	return e, err
 }
 
-// unsetVariable finds the edit that takes back done, the earlier edit of setVariable, in
-// content that has been changed elsewhere since. ErrChanged where the variable does not
-// have the value any more that done gave it.
-func unsetVariable(content []byte, name, value string, done edit) (edit, error) {
-	found, _, err := findVariable(content, name)
-	if err != nil {
-		return edit{}, err
+// appended finds the edit that appends the line of e, in the file's own line ends.
+func appended(content []byte, e edit, export bool) (edit, error) {
+	e.after = "\n"
+	if i := bytes.LastIndexByte(content, '\n'); i > 0 && content[i-1] == '\r' {
+		e.after = "\r\n"
 	}
-	if found == nil || string(content[found.value:found.end]) != value {
-		return edit{}, ErrChanged
+	if export {
+		e.line = "export " + e.line
 	}
-	if !strings.HasSuffix(done.new, "\n") { // a value was replaced
-		if bytes.HasPrefix(content[found.end:], []byte(strings.TrimPrefix(done.new, value))) {
-			value = done.new // with the blank that had to be added
+	if string(content) == bom {
+		e.old = bom
+		return e, nil
+	}
+	e.at = len(content)
+	if e.at > 0 && content[e.at-1] != '\n' {
+		e.before = e.after
+	}
+	blank, err := joined(content)
+	if blank {
+		e.before += e.after
+	}
+	return e, err
+}
+
+// joined looks at the line that content ends with: a comment that ends in a backslash goes on,
+// to systemd, on the next line, which has to be blank then. Any other line that ends so is an
+// error.
+func joined(content []byte) (blank bool, err error) {
+	content = bytes.TrimSuffix(bytes.TrimSuffix(content, []byte("\n")), []byte("\r"))
+	start := bytes.LastIndexByte(content, '\n') + 1
+	line := bytes.TrimLeft(bytes.TrimPrefix(content[start:], []byte(bom)), " \t")
+	switch {
+	case !endsInBackslash(string(line)):
+		return false, nil
+	case line[0] == '#':
+		return true, nil
+	}
+	return false, fmt.Errorf("line %d: a backslash at its end may join it with the next", 1+bytes.Count(content[:start], []byte("\n")))
+}
+
+// quoteValue writes a value so that a shell and the usual dotenv readers read it back: bare if
+// it can be, else in single quotes, which all of them but docker take off. What readers do not
+// agree on is an error that does not quote it.
+func quoteValue(value string) (string, error) {
+	bare := true
+	for _, c := range []byte(value) {
+		if c < ' ' || c > '~' || c == '\'' || c == '\\' {
+			return "", errors.New("the secret has a character that readers of dotenv files do not agree on")
 		}
-		return edit{at: found.value, old: value, new: done.old}, nil
+		alnum := '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+		bare = bare && (alnum || strings.IndexByte("_-./:@%+=,", c) >= 0)
 	}
-	start := found.start
-	first := done.new[:strings.IndexByte(done.new, name[0])]
-	if string(content[start:found.next]) != done.new[len(first):] {
-		return edit{}, ErrChanged // somebody added to the line
+	if bare {
+		return value, nil
 	}
-	// The line end that had to be added before it goes too, where it is still the last.
-	if found.next == len(content) && bytes.HasSuffix(content[:start], []byte(first)) {
-		start -= len(first)
-	}
-	return edit{at: start, old: string(content[start:found.next])}, nil
+	return "'" + value + "'", nil
 }
 
-// findVariable finds the one assignment of name, nil where there is none; appendable
-// says whether a line appended to the file stands for itself. It is an error where the
-// file is not text, where name is assigned more than once (readers differ in which one
-// counts), and where the end of a value cannot be told.
-func findVariable(content []byte, name string) (found *assignment, appendable bool, err error) {
+// findVariable finds the one assignment of name, nil if there is none. exports is the number of
+// assignments in the file with an export less that of those without. It is an error if the file
+// is not text, if name is assigned more than once (readers differ in which one counts), or if
+// the line is more than one plain assignment.
+func findVariable(content []byte, name string) (found *assignment, exports int, err error) {
 	switch {
 	case len(content) > maxDotenv:
-		return nil, false, fmt.Errorf("it is larger than %d bytes, which no dotenv file is", maxDotenv)
+		return nil, 0, fmt.Errorf("it is larger than %d bytes, which no dotenv file is", maxDotenv)
 	case bytes.IndexByte(content, 0) >= 0:
-		return nil, false, errors.New("it has NUL bytes and is not a dotenv file in UTF-8")
+		return nil, 0, errors.New("it has NUL bytes and is not a dotenv file in UTF-8")
 	case bytes.Count(content, []byte("\r")) != bytes.Count(content, []byte("\r\n")):
-		return nil, false, errors.New("it has carriage returns that end no line")
+		return nil, 0, errors.New("it has carriage returns that end no line")
+	}
+	all, err := scanDotenv(content)
+	if err != nil {
+		return nil, 0, err
 	}
 	var lines []string
-	appendable, err = scanDotenv(content, func(a assignment) {
+	for _, a := range all {
+		exports--
+		if a.exported {
+			exports += 2
+		}
 		if a.name == name {
 			found = &a
 			lines = append(lines, fmt.Sprint(a.line))
 		}
-	})
-	switch {
-	case err != nil:
-		return nil, false, err
-	case len(lines) > 1:
-		return nil, false, fmt.Errorf("%s is set more than once, on lines %s; leave one of them", name, strings.Join(lines, ", "))
-	case found == nil:
-		return nil, appendable, nil
-	case found.follows || found.trailing:
-		return nil, false, fmt.Errorf("line %d: a backslash at the end of a line may join it with the next", found.line)
-	case !found.quoted && !balanced(content[found.value:found.end]):
-		return nil, false, fmt.Errorf("line %d: a quote is opened within the value, and where it ends cannot be told", found.line)
-	case hasMore(content[found.value:found.end], found.exported):
-		return nil, false, fmt.Errorf("line %d: to a shell more stands behind the value, and to other readers it is a part of it; give the variable a line of its own, or quote its value", found.line)
 	}
-	return found, appendable, nil
+	if len(lines) > 1 {
+		return nil, 0, fmt.Errorf("%s is set more than once, on lines %s; leave one of them", name, strings.Join(lines, ", "))
+	}
+	if found != nil {
+		if why := found.split(); why != "" {
+			return nil, 0, fmt.Errorf("line %d: %s", found.line, why)
+		}
+	}
+	return found, exports, nil
 }
 
-// scanDotenv hands every assignment to each, in order. Comments, blank lines and lines
-// that are no assignments are passed over, and so is what looks like one within a quoted
-// value of several lines. appendable is false where the last line ends in a backslash.
-func scanDotenv(content []byte, each func(assignment)) (appendable bool, err error) {
+// An assignment is one NAME=value of a dotenv file.
+type assignment struct {
+	line       int // the first of its lines, from 1
+	start, end int // offsets of its lines, without the last line end
+	indent     string
+	exported   bool // it begins with export
+	name       string
+	colon      bool   // a colon is in the place of the =
+	text       string // what follows, without blanks around it
+	quoted     int    // how much of text is in the quotes that it begins with
+
+	value        string // set by split, without quotes
+	gap, comment string // blanks and the comment behind it
+}
+
+// scanDotenv finds every assignment. Comments, blank lines and lines that are no assignments are
+// passed over, and so is what looks like one within a quoted value of several lines.
+func scanDotenv(content []byte) ([]assignment, error) {
+	head := regexp.MustCompile("^([ \t]*)(export[ \t]+)?([^\\s=#'\"`]+?)[ \t]*(=|:(?:[ \t]|$))[ \t]*")
+	var all []assignment
 	i := 0
 	if bytes.HasPrefix(content, []byte(bom)) {
 		i = len(bom)
 	}
-	appendable = true
 	for line := 1; i < len(content); {
-		a, ok := parseKey(content, i)
-		a.line, a.start, a.follows = line, i, !appendable
-		a.end = lineEnd(content, i)
-		if ok {
-			if a.end, err = valueEnd(content, &a); err != nil {
-				return false, err
+		end := lineEnd(content, i)
+		if m := head.FindSubmatchIndex(content[i:end]); m != nil {
+			at := func(group int) string { return string(content[i:][max(m[2*group], 0):max(m[2*group+1], 0)]) }
+			a := assignment{line: line, start: i, indent: at(1), exported: at(2) != "", name: at(3), colon: at(4) != "="}
+			v := i + m[1]
+			if v < end && strings.IndexByte("'\"`", content[v]) >= 0 {
+				shut := closing(content, v)
+				if shut < 0 {
+					return nil, fmt.Errorf("line %d opens a quote, and where it is closed is not clear", line)
+				}
+				a.quoted = shut - v
+				end = lineEnd(content, shut)
 			}
+			a.end, a.text = end, strings.TrimRight(string(content[v:end]), " \t")
+			all = append(all, a)
 		}
-		a.next = nextLine(content, a.end)
-		last := content[a.end:lineEnd(content, a.end)] // a comment, or nothing
-		if len(bytes.TrimSpace(last)) == 0 {
-			last = content[i:lineEnd(content, a.end)]
-		}
-		comment := bytes.HasPrefix(bytes.TrimLeft(last, " \t"), []byte("#"))
-		a.trailing = !comment && endsInBackslash(last)
-		appendable = !a.trailing
-		if ok {
-			each(a)
-		}
-		line += bytes.Count(content[i:a.next], []byte("\n"))
-		i = a.next
+		next := nextLine(content, end)
+		line += bytes.Count(content[i:next], []byte("\n"))
+		i = next
 	}
-	return appendable, nil
+	return all, nil
 }
 
-// parseKey reads what stands before a value on the line at i: blanks, perhaps export,
-// a name, and = between blanks, or a colon and a blank. value is where the value begins.
-func parseKey(content []byte, i int) (a assignment, ok bool) {
-	end := lineEnd(content, i)
-	i = skipBlanks(content, i, end)
-	if rest, ok := bytes.CutPrefix(content[i:end], []byte("export")); ok && len(rest) > 0 && isBlank(rest[0]) {
-		i = skipBlanks(content, i+len("export"), end)
-		a.exported = true
+// split takes the text of an assignment apart. It says why the line cannot be rewritten.
+func (a *assignment) split() (why string) {
+	a.value = a.text[a.quoted:]
+	if at := regexp.MustCompile(`(^|[ \t]+)#`).FindStringIndex(a.value); at != nil {
+		a.comment = a.value[at[1]-1:]
+		a.gap = a.value[at[0] : at[1]-1]
+		a.value = a.value[:at[0]]
 	}
-	key := i
-	for i < end && !isBlank(content[i]) && bytes.IndexByte([]byte("=#'\"`"), content[i]) < 0 {
-		i++
+	behind := a.value
+	if a.quoted > 0 {
+		a.value = a.text[1 : a.quoted-1]
 	}
-	name := content[key:i]
-	if n := len(name) - 1; n > 0 && name[n] == ':' && i < end && isBlank(content[i]) {
-		a.name = string(name[:n])
-		a.value = skipBlanks(content, i, end)
-		return a, true
-	}
-	i = skipBlanks(content, i, end)
-	if len(name) == 0 || i == end || content[i] != '=' {
-		return a, false
-	}
-	a.name = string(name)
-	a.value = skipBlanks(content, i+1, end)
-	if a.value == end || content[a.value] == '#' && a.value > i+1 {
-		a.value = i + 1 // empty: what is written goes right behind the =
-	}
-	return a, true
-}
-
-// valueEnd finds where the value of a ends: behind the closing quote, which may stand on
-// a later line, else before the blanks that end the line or lead to a comment.
-func valueEnd(content []byte, a *assignment) (int, error) {
-	v := a.value
-	end := lineEnd(content, v)
-	if v == end || bytes.IndexByte([]byte("'\"`"), content[v]) < 0 {
-		return plainEnd(content, v, end), nil
-	}
-	a.quoted = true
-	// Readers differ in whether a backslash escapes: in '…' it does not for shells and
-	// does for some libraries; "C:\dir\" is meant as it looks. The usual reading goes
-	// first; another is taken where only that one ends as a value should.
-	usual := content[v] != '\''
-	close1, close2 := closingQuote(content, v, usual), closingQuote(content, v, !usual)
-	clean1, clean2 := endsClean(content, close1), endsClean(content, close2)
-	unclear := fmt.Errorf("line %d opens a quote, and where it is closed cannot be told", a.line)
+	words := strings.Fields(behind)
 	switch {
-	case clean1 && clean2 && lineEnd(content, close1) != lineEnd(content, close2):
-		return 0, unclear
-	case clean1:
-		return close1, nil
-	case clean2:
-		return close2, nil
+	case a.colon:
+		return "it sets the variable with a colon, which most readers do not know; write " + a.name + "="
+	case endsInBackslash(a.text):
+		return "a backslash at its end may join it with the next"
+	case a.quoted > 0 && (behind != "" || a.comment != "" && a.gap == ""):
+		return "more follows the quoted value; give the variable a line of its own"
+	case a.quoted > 0:
+		return ""
+	case strings.ContainsAny(behind, "'\"`") || strings.Contains(behind, "$("):
+		return "quotes or a command are within the value; quote all of it"
+	case strings.ContainsAny(behind, ";|") || strings.Contains(behind, "&&") || strings.HasSuffix(behind, "&"):
+		return "to a shell more follows the value; give the variable a line of its own, or quote its value"
 	}
-	// Text goes on behind the quote, as shells allow: 'a'"b".
-	if close1 < 0 || close1 > end {
-		return 0, unclear
+	for i, word := range words { // placeholders of several words are common
+		if i > 0 && (a.exported || word == "&" || strings.Contains(word, "=")) {
+			return "to a shell more follows the value; give the variable a line of its own, or quote its value"
+		}
 	}
-	last := plainEnd(content, close1, end)
-	if !balanced(content[close1:last]) {
-		return 0, unclear
+	if a.gap == "" && a.comment != "" {
+		a.gap = " "
 	}
-	return last, nil
+	return ""
 }
 
-// closingQuote finds the quote that closes the one at v and gives the offset behind it,
-// -1 where there is none.
+// closing finds the offset behind the quote that closes the one at v, -1 if that is not clear.
+// Readers differ in whether a backslash escapes: in '…' it does not for shells and does for some
+// libraries; "C:\dir\" is meant as it looks. The usual reading goes first; the other is taken
+// if only that one ends as a value should.
+func closing(content []byte, v int) int {
+	usual := content[v] != '\''
+	a, b := closingQuote(content, v, usual), closingQuote(content, v, !usual)
+	cleanA, cleanB := endsClean(content, a), endsClean(content, b)
+	end := lineEnd(content, v)
+	switch {
+	case cleanA && cleanB && lineEnd(content, a) != lineEnd(content, b):
+		return -1
+	case cleanA:
+		return a
+	case cleanB:
+		return b
+	case a < 0 || a > end || !balanced(content[a:end]): // not as in 'a'"b", which shells allow
+		return -1
+	}
+	return a
+}
+
 func closingQuote(content []byte, v int, escapes bool) int {
 	for i := v + 1; i < len(content); i++ {
 		switch {
@@ -255,31 +302,17 @@ func closingQuote(content []byte, v int, escapes bool) int {
 	return -1
 }
 
-// endsClean tells whether nothing but blanks and a comment follow on the line.
+// endsClean reports whether nothing but blanks and a comment follow on the line.
 func endsClean(content []byte, i int) bool {
 	if i < 0 {
 		return false
 	}
-	end := lineEnd(content, i)
-	rest := skipBlanks(content, i, end)
-	return rest == end || rest > i && content[rest] == '#'
+	line := content[i:lineEnd(content, i)]
+	rest := bytes.TrimLeft(line, " \t")
+	return len(rest) == 0 || len(rest) < len(line) && rest[0] == '#'
 }
 
-// plainEnd finds where an unquoted value from v on ends, on a line that ends at end.
-func plainEnd(content []byte, v, end int) int {
-	for i := v; i < end; i++ {
-		if content[i] == '#' && isBlank(content[i-1]) {
-			end = i
-			break
-		}
-	}
-	for end > v && isBlank(content[end-1]) {
-		end--
-	}
-	return end
-}
-
-// balanced tells whether the quotes in one line's text are closed as a shell sees it.
+// balanced reports whether the quotes in one line's text are closed as a shell sees it.
 func balanced(text []byte) bool {
 	var open byte
 	for i := 0; i < len(text); i++ {
@@ -293,15 +326,6 @@ func balanced(text []byte) bool {
 		}
 	}
 	return open == 0
-}
-
-func isBlank(c byte) bool { return c == ' ' || c == '\t' }
-
-func skipBlanks(content []byte, i, end int) int {
-	for i < end && isBlank(content[i]) {
-		i++
-	}
-	return i
 }
 
 // lineEnd finds the end of the line that i is on, before its CR and LF.
@@ -324,7 +348,6 @@ func nextLine(content []byte, i int) int {
 	return len(content)
 }
 
-func endsInBackslash(line []byte) bool {
-	n := len(line) - len(bytes.TrimRight(line, `\`))
-	return n%2 == 1
+func endsInBackslash(line string) bool {
+	return (len(line)-len(strings.TrimRight(line, `\`)))%2 == 1
 }

@@ -7,124 +7,81 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"time"
+
+	"github.com/utho/utho-cli/internal/child"
 )
 
-// waitDelay is how long a command that has ended may leave its stderr open in the hands of
-// a child of its own before nobody listens any more.
-const waitDelay = time.Second
-
-// command is exec:COMMAND: a program that gets the secret, without a newline, on its
-// stdin. No shell is involved. Its stdout is discarded, its stderr passes through, and it
-// has to end with status 0 in time; whether it reads its stdin is its own affair.
-//
-// On unix without a terminal it runs in a process group of its own, all of which is killed
-// when time is up. With one it stays in the group of the terminal, since a group in the
-// background could not ask for a passphrase (as ssh, sudo and gpg do), and only the
-// program itself is killed.
+// command is exec:COMMAND: a program that gets the secret, without a newline, on its stdin. Its
+// stdout is discarded, its stderr passes, and it has to end with status 0 in time; whether it
+// reads its stdin is its own affair.
 type command struct {
 	spec  Spec
-	argv  []string
 	env   Env
+	argv  []string
 	limit time.Duration
-
-	path    string // of the program, found by Prepare
-	started bool
+	undo  error // what Undo has to say
 }
 
 func (d *command) String() string { return d.spec.String() }
 
+func (d *command) Place() string { return "exec:" + d.argv[0] }
+
 func (d *command) Prepare(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	path, err := exec.LookPath(d.argv[0])
-	switch {
-	case err != nil && strings.HasPrefix(d.argv[0], "~"):
-		return fmt.Errorf("%w (nothing is expanded in a command; write the whole path)", err)
-	case err != nil:
-		return err
+	_, err := child.LookPath(d.argv[0])
+	if err != nil && strings.HasPrefix(d.argv[0], "~") {
+		return fmt.Errorf("%w; nothing is expanded in a command: write the whole path", err)
 	}
-	d.path = path
-	return nil
+	return err
 }
 
-func (d *command) Deliver(ctx context.Context, secret string) error {
-	if d.path == "" {
-		return errors.New("the command was not prepared")
+func (d *command) Deliver(ctx context.Context, t Token) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, d.limit, fmt.Errorf("it did not end within %s", d.limit))
 	defer cancel()
-	cmd := exec.CommandContext(ctx, d.path)
-	cmd.Args = d.argv
-	cmd.Env = withoutCredentials(d.env.Environ)
-	cmd.Stdin = strings.NewReader(secret)
-	if d.env.Stderr != nil {
-		cmd.Stderr = lenient(d.env.Stderr)
+	c := child.Command{
+		Argv: d.argv, Env: child.WithoutCredentials(d.env.Environ), Stdin: strings.NewReader(t.Secret),
+		Stderr: d.env.Stderr, Foreground: child.Terminal(), // it may ask for a passphrase
 	}
-	cmd.WaitDelay = waitDelay
-	group(cmd)
-	if err := cmd.Start(); err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		return err
+	if _, file := d.env.Stderr.(*os.File); !file && d.env.Stderr != nil {
+		c.Stderr = lenient{d.env.Stderr}
 	}
-	d.started = true
-	err := cmd.Wait()
+	err := c.Run(ctx)
+	var exit *exec.ExitError
 	switch {
-	case err == nil, errors.Is(err, exec.ErrWaitDelay):
-		// The latter: it ended well, and a child of it still holds its stderr.
+	case err == nil:
+		d.undo = ErrKept
 		return nil
-	case ctx.Err() != nil:
-		return fmt.Errorf("the command was killed: %w", context.Cause(ctx))
+	case errors.As(err, new(*child.StartError)):
+		return err
+	case errors.As(err, &exit) && exit.Exited():
+		d.undo = ErrDoubtful
+	default:
+		d.undo = ErrKept
+	}
+	if exit == nil {
+		return fmt.Errorf("the command was ended: %w", err)
 	}
 	return fmt.Errorf("the command failed: %w", err)
 }
 
-// Undo cannot take back what a command was given.
-func (d *command) Undo(context.Context) error {
-	if d.started {
-		return ErrCannotUndo
-	}
-	return nil
-}
+// Undo cannot undo what a command did with the secret.
+func (d *command) Undo(context.Context) error { return d.undo }
+
+func (d *command) Holds(context.Context, [32]byte) (string, error) { return "", ErrUnreadable }
 
 func (d *command) Close() error { return nil }
 
-// lenient gives a file as it is, for the command to write to by itself. Any other writer
-// is made one that never fails: a stderr nobody can write to is no fault of the command.
-func lenient(w io.Writer) io.Writer {
-	if f, ok := w.(*os.File); ok {
-		return f
-	}
-	return lenientWriter{w}
-}
+// lenient never fails: a stderr that nobody can write to is no fault of the command.
+type lenient struct{ w io.Writer }
 
-type lenientWriter struct{ w io.Writer }
-
-func (l lenientWriter) Write(p []byte) (int, error) {
+func (l lenient) Write(p []byte) (int, error) {
 	_, _ = l.w.Write(p)
 	return len(p), nil
-}
-
-// withoutCredentials is environ, or that of this process where it is nil, without the
-// variables that hold this user's own credential: the command gets the new secret only.
-func withoutCredentials(environ []string) []string {
-	if environ == nil {
-		environ = os.Environ()
-	}
-	kept := make([]string, 0, len(environ))
-	for _, v := range environ {
-		name, _, _ := strings.Cut(v, "=")
-		if runtime.GOOS == "windows" {
-			name = strings.ToUpper(name)
-		}
-		if name != "UTHO_API_KEY" && name != "UTHO_TOKEN" {
-			kept = append(kept, v)
-		}
-	}
-	return kept
 }

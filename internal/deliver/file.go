@@ -3,147 +3,117 @@ package deliver
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"github.com/utho/utho-cli/internal/privfile"
 )
 
-// file is file:PATH: a new file with the secret and a newline in it, mode 0600 from its
-// first byte. It never replaces anything, also not what appears at the last moment, and
-// never writes through a link.
+// file is file:PATH: a file with the secret and a newline in it. A new one is 0600 from its
+// first byte and never takes the place of anything. In a rotation a file that exists is
+// replaced in one step; its owner, group and mode stay.
 type file struct {
 	spec Spec
+	env  Env
 	path string // absolute
 
-	// What Deliver made, nil before. Where the system allows, f stays open until Close:
-	// while it does, no other file can have the same inode.
-	made    fs.FileInfo
-	f       *os.File
-	content []byte
+	was     []byte // what Deliver replaced
+	new     []byte // what Deliver wrote, or began to; nil before
+	created bool
 }
 
 func (d *file) String() string { return d.spec.String() }
 
+func (d *file) Place() string { return "file:" + d.path }
+
 func (d *file) Prepare(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	if err := checkFolder(d.path); err != nil {
 		return err
 	}
-	switch info, err := os.Lstat(d.path); {
-	case err == nil && info.Mode().IsRegular():
-		return fmt.Errorf("%s exists already and is never replaced: %w", d.path, fs.ErrExist)
-	case err == nil:
-		return fmt.Errorf("%s exists already and is %s: %w", d.path, notRegular(info.Mode()), fs.ErrExist)
-	case !errors.Is(err, fs.ErrNotExist):
+	if _, err := os.Lstat(d.path); err == nil && !d.env.Rotate {
+		return fmt.Errorf("%s %w, and create never replaces it; remove it first, name another, or put a new secret in it with: "+
+			"utho token rotate NAME --to %s", d.path, fs.ErrExist, d.spec)
+	}
+	if err := privfile.CheckReplace(d.path, privfile.Keep); err != nil {
 		return err
 	}
-	private, err := probe(filepath.Dir(d.path), probeSize, true)
-	if err != nil {
-		return err
-	}
-	if !private {
-		return d.notPrivate()
-	}
+	warnGit(ctx, d.env, d.path)
 	return nil
 }
 
-func (d *file) notPrivate() error {
-	return fmt.Errorf("the file system of %s cannot keep a file from being read by others", filepath.Dir(d.path))
-}
-
-func (d *file) Deliver(ctx context.Context, secret string) error {
-	if err := ctx.Err(); err != nil {
-		return err
+func (d *file) Deliver(ctx context.Context, t Token) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	f, private, err := newTemp(filepath.Dir(d.path))
-	if err != nil {
-		return err
-	}
-	tmp := f.Name()
-	if !private {
-		discard(f)
-		return d.notPrivate()
-	}
-	content := []byte(secret + "\n")
-	if err := fill(f, content); err != nil {
-		discard(f)
-		return err
-	}
-	made, err := f.Stat()
-	if err != nil {
-		discard(f)
-		return err
-	}
-	if !renamesOpen {
-		if err := f.Close(); err != nil {
-			_ = os.Remove(tmp)
+	privfile.Sweep(filepath.Dir(d.path))
+	secret := []byte(t.Secret + "\n")
+	if d.env.Rotate {
+		was, _, err := privfile.ReadForeign(d.path)
+		if err == nil {
+			d.was, d.new = was, secret
+			return privfile.Replace(d.path, secret, privfile.Keep)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		f = nil
 	}
-	taken, err := publish(tmp, d.path)
-	if taken {
-		d.made, d.f, d.content = made, f, content
-	} else if f != nil {
-		_ = f.Close() // it was synced
+	err := privfile.Create(d.path, secret)
+	if !errors.Is(err, fs.ErrExist) {
+		d.new, d.created = secret, true
 	}
-	if err != nil {
-		_ = os.Remove(tmp)
-		return err
-	}
-	return syncDir(filepath.Dir(d.path))
+	return err
 }
 
 func (d *file) Undo(context.Context) error {
-	if d.made == nil {
+	if d.new == nil {
 		return nil
 	}
-	info, err := os.Lstat(d.path)
+	now, info, err := privfile.ReadForeign(d.path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		d.made = nil // as it was before
+	case d.created && errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return err
-	case !os.SameFile(info, d.made) || !d.unchanged():
+	}
+	if link, err := os.Lstat(d.path); err != nil || !os.SameFile(link, info) {
 		return fmt.Errorf("%s %w", d.path, ErrChanged)
 	}
-	if err := d.release(); err != nil {
-		return err
-	}
-	if err := os.Remove(d.path); err != nil {
-		return err
-	}
-	d.made = nil
-	return syncDir(filepath.Dir(d.path))
-}
-
-// unchanged tells whether the file still holds what was delivered, and nothing else.
-func (d *file) unchanged() bool {
-	f := d.f
-	if f == nil {
-		var err error
-		if f, err = os.Open(d.path); err != nil {
-			return false
+	switch {
+	case d.created && bytes.HasPrefix(d.new, now): // all of it, or what a full disk took
+		if err := os.Remove(d.path); err != nil {
+			return err
 		}
-		defer f.Close() //nolint:errcheck // read only
-	}
-	content, err := io.ReadAll(io.NewSectionReader(f, 0, int64(len(d.content))+1))
-	return err == nil && bytes.Equal(content, d.content)
-}
-
-func (d *file) release() error {
-	if d.f == nil {
+		return privfile.SyncDir(filepath.Dir(d.path))
+	case !d.created && bytes.Equal(now, d.was):
 		return nil
+	case !d.created && bytes.Equal(now, d.new):
+		return privfile.Replace(d.path, d.was, privfile.Keep)
 	}
-	f := d.f
-	d.f = nil
-	return f.Close()
+	return fmt.Errorf("%s %w", d.path, ErrChanged)
 }
 
-func (d *file) Close() error { return d.release() }
+func (d *file) Holds(_ context.Context, sum [32]byte) (string, error) {
+	data, _, err := privfile.ReadForeign(d.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return ifSum(strings.TrimRight(string(data), "\r\n"), sum), err
+}
+
+// ifSum is the secret if its SHA-256 is sum.
+func ifSum(secret string, sum [32]byte) string {
+	if sha256.Sum256([]byte(secret)) == sum {
+		return secret
+	}
+	return ""
+}
+
+func (d *file) Close() error { return nil }

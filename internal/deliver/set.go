@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 )
@@ -19,85 +17,44 @@ type Target struct {
 // String is what was typed.
 func (t Target) String() string { return t.Spec.String() }
 
-// A Set is all the destinations of one secret. The order of calls is Prepare,
-// Deliver and always Close. It is not for concurrent use.
+// A Set is all the destinations of one secret. The order of calls is Prepare, Deliver, Undo if
+// something failed, and always Close. It is not for concurrent use.
 type Set struct {
 	targets []Target // in the order of delivery
 	begun   int      // how many of them Deliver has been called on
+	failed  bool     // the last of those
 }
 
-// NewSet puts targets in the order of delivery: file, env and profile, then exec,
-// then stdout, each kind as given. It touches nothing.
-//
-// The same place twice is a *SpecError: two names of one file (a link to its folder
-// is seen through), one variable in one dotenv file twice, one profile twice (whatever
-// the case), stdout twice. Two variables in one dotenv file are two places. Commands
-// may repeat.
+// NewSet puts targets in the order of delivery, each kind as given. The same place twice is a
+// *SpecError; commands may repeat.
 func NewSet(targets []Target) (*Set, error) {
 	for i, t := range targets {
 		for _, earlier := range targets[:i] {
-			if samePlace(earlier, t) {
+			same := t.Place() == earlier.Place() || t.Spec.Kind == KindProfile && strings.EqualFold(t.Place(), earlier.Place())
+			if same && t.Spec.Kind == earlier.Spec.Kind && t.Spec.Kind != KindExec {
 				return nil, &SpecError{Text: t.String(), Why: fmt.Sprintf("it is the same place as %q", earlier.String())}
 			}
 		}
 	}
 	sorted := slices.Clone(targets)
-	slices.SortStableFunc(sorted, func(a, b Target) int { return a.class() - b.class() })
+	slices.SortStableFunc(sorted, func(a, b Target) int { return int(a.Spec.Kind) - int(b.Spec.Kind) })
 	return &Set{targets: sorted}, nil
 }
 
-// class is 0 for what can be undone, more for what goes later.
-func (t Target) class() int {
-	switch t.Spec.Kind {
-	case KindExec:
-		return 1
-	case KindStdout:
-		return 2
+// Targets are the destinations in the order of delivery.
+func (s *Set) Targets() []Target { return slices.Clone(s.targets) }
+
+// Places are the places of the destinations, in the same order. They are valid after Prepare.
+func (s *Set) Places() []string {
+	var places []string
+	for _, t := range s.targets {
+		places = append(places, t.Place())
 	}
-	return 0
+	return places
 }
 
-// place says where a target is: a path or another unique word, and the part of it
-// that the target takes, "" for the whole. ok is false for what may repeat.
-func (t Target) place() (where, part string, ok bool) {
-	switch d := t.Destination.(type) {
-	case *file:
-		return realPath(d.path), "", true
-	case *envFile:
-		return realPath(d.path), d.name, true
-	}
-	switch t.Spec.Kind {
-	case KindProfile:
-		return "profile:" + strings.ToLower(t.Spec.Arg), "", true
-	case KindStdout:
-		return "stdout:", "", true
-	}
-	return "", "", false
-}
-
-func samePlace(a, b Target) bool {
-	whereA, partA, okA := a.place()
-	whereB, partB, okB := b.place()
-	if !okA || !okB || (partA != partB && partA != "" && partB != "") {
-		return false
-	}
-	// Where file systems usually ignore case, a false alarm is the smaller evil.
-	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
-		return strings.EqualFold(whereA, whereB)
-	}
-	return whereA == whereB
-}
-
-// realPath is path with the links of its folder resolved, where there is such a folder.
-func realPath(path string) string {
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		return filepath.Join(dir, filepath.Base(path))
-	}
-	return path
-}
-
-// Prepare prepares every destination and stops at the first that cannot be used. The
-// error names it. Nothing has been delivered then; Close is still due.
+// Prepare prepares every destination and stops at the first that cannot be used, which the
+// error names. Nothing has been delivered then.
 func (s *Set) Prepare(ctx context.Context) error {
 	for _, t := range s.targets {
 		if err := t.Prepare(ctx); err != nil {
@@ -107,49 +64,94 @@ func (s *Set) Prepare(ctx context.Context) error {
 	return nil
 }
 
-// Deliver takes the secret to every destination. Where one fails, all of them have been
-// undone, in reverse order and even where ctx has ended, and the error is a *Failure.
-// It can be called once.
-func (s *Set) Deliver(ctx context.Context, secret string) error {
-	if secret == "" {
-		return errors.New("deliver: there is no secret")
+// A Failure says which destination did not get the secret. Those before it did, and nothing has
+// been undone.
+type Failure struct {
+	Destination string // as it was typed
+	Kind        Kind
+	Err         error
+}
+
+func (f *Failure) Error() string { return fmt.Sprintf("deliver to %s: %v", f.Destination, f.Err) }
+
+// Unwrap gives the reason.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Deliver takes the token's secret to every destination and stops at the first that fails: a
+// *Failure. It can be called once.
+func (s *Set) Deliver(ctx context.Context, t Token) error {
+	if t.Secret == "" || s.begun > 0 {
+		return errors.New("deliver: there is no secret, or it was delivered already")
 	}
-	if s.begun > 0 {
-		return errors.New("deliver: the secret was delivered already")
-	}
-	for i, t := range s.targets {
-		s.begun = i + 1
-		if err := t.Deliver(ctx, secret); err != nil {
-			return &Failure{Destination: t.String(), Err: err, Report: s.undo(ctx, i)}
+	for _, target := range s.targets {
+		s.begun++
+		if err := target.Deliver(ctx, t); err != nil {
+			s.failed = true
+			return &Failure{Destination: target.String(), Kind: target.Spec.Kind, Err: err}
 		}
 	}
 	return nil
 }
 
-// undo undoes what was begun, in reverse order and even where ctx has ended. The target at index failed is not reported as put back:
-// nothing arrived there.
-func (s *Set) undo(ctx context.Context, failed int) Report {
-	var r Report
-	for i := s.begun - 1; i >= 0; i-- {
-		t := s.targets[i]
-		err := undoOne(ctx, t)
-		switch {
-		case errors.Is(err, ErrCannotUndo):
-			r.Kept = append(r.Kept, t.String())
-		case err != nil:
-			r.Failed = append(r.Failed, UndoFailure{Destination: t.String(), Err: err})
-		case i != failed:
-			r.PutBack = append(r.PutBack, t.String())
-		}
-	}
-	s.begun = 0
-	return r
+// Undone says what an undo came to. Destinations are named as they were typed, in the order in
+// which they were undone. Only if all but Restored are empty is the secret nowhere.
+type Undone struct {
+	Restored []string     // as they were before
+	Kept     []string     // have the secret for good
+	Doubtful []string     // a command that failed by itself: it may have stored the secret
+	Unknown  []PlaceError // not known to be as they were
 }
 
-func undoOne(ctx context.Context, d Destination) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
-	defer cancel()
-	return d.Undo(ctx)
+// A PlaceError is a destination that is not known to be as it was, and why.
+type PlaceError struct {
+	Place string // as it was typed
+	Err   error
+}
+
+// Undo undoes what Deliver began, in reverse order, each destination within 10 s. One that
+// failed and is as it was is not mentioned: nothing arrived there.
+func (s *Set) Undo(ctx context.Context) Undone {
+	var u Undone
+	for ; s.begun > 0; s.begun-- {
+		t := s.targets[s.begun-1]
+		ctx, cancel := context.WithTimeout(ctx, undoTime)
+		err := t.Undo(ctx)
+		cancel()
+		switch {
+		case errors.Is(err, ErrKept):
+			u.Kept = append(u.Kept, t.String())
+		case errors.Is(err, ErrDoubtful):
+			u.Doubtful = append(u.Doubtful, t.String())
+		case err != nil:
+			u.Unknown = append(u.Unknown, PlaceError{t.String(), err})
+		case !s.failed:
+			u.Restored = append(u.Restored, t.String())
+		}
+		s.failed = false
+	}
+	return u
+}
+
+// A Recorded is what a destination itself remembers of its last delivery.
+type Recorded struct {
+	TokenID, PreviousID string
+	Sum                 [32]byte // SHA-256 of the secret
+}
+
+// Recorded returns what the first destination remembers that has such a record and still holds
+// that secret; ok is false if none does.
+func (s *Set) Recorded(ctx context.Context) (r Recorded, ok bool, err error) {
+	type recorder interface {
+		Recorded(ctx context.Context) (Recorded, bool, error)
+	}
+	for _, t := range s.targets {
+		if d, can := t.Destination.(recorder); can {
+			if r, ok, err = d.Recorded(ctx); ok || err != nil {
+				return r, ok, err
+			}
+		}
+	}
+	return Recorded{}, false, nil
 }
 
 // Close releases what the destinations hold.
@@ -162,50 +164,3 @@ func (s *Set) Close() error {
 	}
 	return errors.Join(errs...)
 }
-
-// A Report tells what an undo came to. Destinations are named as they were typed, in the
-// order in which they were undone.
-type Report struct {
-	PutBack []string      // as they were before
-	Kept    []string      // have the secret for good: a command that ran, stdout
-	Failed  []UndoFailure // should have been put back and were not
-}
-
-// String says it in words; empty where there is nothing to say.
-func (r Report) String() string {
-	var parts []string
-	if len(r.PutBack) > 0 {
-		parts = append(parts, "put back as before: "+strings.Join(r.PutBack, ", "))
-	}
-	if len(r.Kept) > 0 {
-		parts = append(parts, "cannot be taken back: "+strings.Join(r.Kept, ", "))
-	}
-	for _, f := range r.Failed {
-		parts = append(parts, fmt.Sprintf("not put back: %s (%v)", f.Destination, f.Err))
-	}
-	return strings.Join(parts, "; ")
-}
-
-// An UndoFailure is a destination that could not be put back, and why.
-type UndoFailure struct {
-	Destination string
-	Err         error
-}
-
-// A Failure says which destination failed and what became of the others.
-type Failure struct {
-	Destination string // as it was typed
-	Err         error  // why
-	Report             // what the undo came to, of the failed one too where it has kept something
-}
-
-func (f *Failure) Error() string {
-	text := fmt.Sprintf("deliver to %s: %v", f.Destination, f.Err)
-	if r := f.Report.String(); r != "" {
-		text += "; " + r
-	}
-	return text
-}
-
-// Unwrap gives the reason of the destination that failed.
-func (f *Failure) Unwrap() error { return f.Err }

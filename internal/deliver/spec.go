@@ -1,36 +1,43 @@
 package deliver
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"al.essio.dev/pkg/shellescape"
+
+	"github.com/utho/utho-cli/internal/child"
 )
 
-// A Kind says what sort of place a destination is. The order of the constants is
-// the order of delivery.
+// A Kind says what sort of place a destination is. The order of the constants is the order of
+// delivery.
 type Kind uint8
 
 // The kinds of destinations. The zero Kind is none of them.
 const (
-	KindFile    Kind = iota + 1 // file:PATH
-	KindEnv                     // env:PATH#NAME
-	KindProfile                 // profile:NAME
-	KindExec                    // exec:COMMAND
-	KindStdout                  // stdout
+	KindFile       Kind = iota + 1 // file:PATH
+	KindEnv                        // env:PATH#NAME
+	KindProfile                    // profile:NAME
+	KindKubernetes                 // k8s:[NAMESPACE/]SECRET#KEY
+	KindExec                       // exec:COMMAND
+	KindStdout                     // stdout
+	KindOwn                        // the profile whose own token is rotated; it is never typed
 )
 
-// String gives the word that a destination starts with.
+// String gives the word that a destination begins with.
 func (k Kind) String() string {
 	switch k {
 	case KindFile:
 		return "file"
 	case KindEnv:
 		return "env"
-	case KindProfile:
+	case KindProfile, KindOwn:
 		return "profile"
+	case KindKubernetes:
+		return "k8s"
 	case KindExec:
 		return "exec"
 	case KindStdout:
@@ -39,7 +46,7 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// DefaultVariable is the variable that env:PATH sets where no name is given.
+// DefaultVariable is the variable that env:PATH sets if no name is given.
 const DefaultVariable = "UTHO_API_KEY"
 
 // A Spec is a destination as it was typed, checked for its form only.
@@ -56,8 +63,8 @@ func (s Spec) String() string {
 	return s.Kind.String() + ":" + s.Arg
 }
 
-// A SpecError says that a destination was typed wrongly, or that the same place was
-// given twice: a mistake in the arguments, found before anything was touched.
+// A SpecError says that a destination was typed wrongly, or that the same place was given
+// twice: a mistake in the arguments, found before anything was touched.
 type SpecError struct {
 	Text string // the destination as it was typed
 	Why  string // what is wrong with it
@@ -65,16 +72,13 @@ type SpecError struct {
 }
 
 // Error names the destination, quoted, and what is wrong with it, without the hint.
-func (e *SpecError) Error() string {
-	return fmt.Sprintf("bad destination %q: %s", e.Text, e.Why)
-}
+func (e *SpecError) Error() string { return fmt.Sprintf("bad destination %q: %s", e.Text, e.Why) }
 
-// ParseSpec reads one destination: stdout, file:PATH, env:PATH#NAME, profile:NAME or
-// exec:COMMAND. It looks at nothing but the text. Its errors are *SpecError.
+// ParseSpec reads one destination: stdout, file:PATH, env:PATH#NAME, profile:NAME,
+// k8s:[NAMESPACE/]SECRET#KEY or exec:COMMAND. It opens and changes nothing. Its errors are
+// *SpecError.
 func ParseSpec(text string) (Spec, error) {
-	bad := func(why, hint string) (Spec, error) {
-		return Spec{}, &SpecError{Text: text, Why: why, Hint: hint}
-	}
+	bad := func(why, hint string) (Spec, error) { return Spec{}, &SpecError{text, why, hint} }
 	word, arg, colon := strings.Cut(text, ":")
 	s := Spec{Arg: arg}
 	for k := KindFile; k <= KindStdout; k++ {
@@ -83,88 +87,82 @@ func ParseSpec(text string) (Spec, error) {
 		}
 	}
 	switch {
+	case s.Kind == 0 && !colon && strings.Contains(text, ".env"):
+		return bad("it does not say what kind of place that is", "write --to "+shellescape.Quote("env:"+text))
+	case s.Kind == 0 && !colon && strings.ContainsAny(text, "./"):
+		return bad("it does not say what kind of place that is", "write --to "+shellescape.Quote("file:"+text))
 	case s.Kind == 0:
-		return bad("it is none of the known kinds", "write stdout, file:PATH, env:PATH#NAME, profile:NAME or exec:COMMAND")
+		return bad("it is none of the known kinds",
+			"write stdout, file:PATH, env:PATH#NAME, profile:NAME, k8s:[NAMESPACE/]SECRET#KEY or exec:COMMAND")
 	case s.Kind == KindStdout && colon:
-		return bad("stdout takes nothing behind it", "write stdout")
+		return bad("stdout takes nothing after it", "write stdout")
 	case s.Kind == KindStdout:
 		return s, nil
 	case arg == "":
-		return bad("there is nothing behind "+word+":", "")
+		return bad("there is nothing after "+word+":", "")
 	case strings.ContainsRune(arg, 0):
 		return bad("it has a NUL byte", "")
 	}
-	var why, hint string
-	switch s.Kind {
-	case KindFile:
-		why = badPath(arg)
-	case KindEnv:
-		path, name := splitVariable(arg)
-		if why = badPath(path); why == "" && !isVariable(name) {
-			why = fmt.Sprintf("%q is not the name of a variable", name)
-			hint = "the last # separates path and name: env:PATH#NAME, with NAME of letters, digits and _"
-		}
-	case KindExec:
-		_, err := splitWords(arg)
+	if s.Kind != KindProfile {
+		_, err := New(s, Env{Home: string(filepath.Separator)}) // touches nothing
 		if err != nil {
-			why = err.Error()
-			if err.shell {
-				hint = "no shell runs the command; for one, write --to " + shellWord("exec:sh -c "+shellescape.Quote(arg))
-			}
+			return Spec{}, err
 		}
-	}
-	if why != "" {
-		return bad(why, hint)
 	}
 	return s, nil
 }
 
-// shellWord quotes s for a shell, in double quotes where it has single ones and nothing
-// that double ones leave to the shell.
-func shellWord(s string) string {
-	if strings.Contains(s, "'") && !strings.ContainsAny(s, "\"$`\\!") {
-		return `"` + s + `"`
-	}
-	return shellescape.Quote(s)
-}
-
-// New makes the destination that a Spec of the kinds file, env and exec describes.
-// stdout and profile are the caller's to make. Relative paths are taken from the
-// current folder, now and for good. Nothing is touched. Its errors are *SpecError.
+// New returns the destination that a Spec of the kinds file, env, k8s and exec describes. stdout
+// and profile are for the caller. Relative paths are taken from the current folder, now and for
+// good. Nothing is touched. Its errors are *SpecError.
 func New(s Spec, env Env) (Destination, error) {
 	switch s.Kind {
 	case KindFile:
 		path, err := absolute(s, s.Arg, env.Home)
-		if err != nil {
-			return nil, err
-		}
-		return &file{spec: s, path: path}, nil
+		return &file{spec: s, env: env, path: path}, err
 	case KindEnv:
-		arg, name := splitVariable(s.Arg)
+		arg, name := s.Arg, DefaultVariable
+		if i := strings.LastIndexByte(s.Arg, '#'); i >= 0 {
+			arg, name = s.Arg[:i], s.Arg[i+1:]
+		}
+		if !isVariable(name) {
+			return nil, &SpecError{s.String(), fmt.Sprintf("%q is not the name of a variable", name),
+				"the last # separates path and name: env:PATH#NAME, with NAME of letters, digits and _"}
+		}
 		path, err := absolute(s, arg, env.Home)
-		if err != nil {
-			return nil, err
-		}
-		return &envFile{spec: s, path: path, name: name, env: env}, nil
+		return &envFile{spec: s, env: env, path: path, name: name}, err
+	case KindKubernetes:
+		return newKubernetes(s, env)
 	case KindExec:
-		words, err := splitWords(s.Arg)
+		argv, err := child.Words(s.Arg)
 		if err != nil {
-			return nil, &SpecError{Text: s.String(), Why: err.Error()}
+			return nil, commandError(s, err)
 		}
-		return &command{spec: s, argv: words, env: env, limit: commandTime}, nil
+		return &command{spec: s, env: env, argv: argv, limit: commandTime}, nil
 	}
 	return nil, &SpecError{Text: s.String(), Why: "it is not a destination of files and commands"}
 }
 
-// splitVariable takes PATH#NAME apart at the last #.
-func splitVariable(arg string) (path, name string) {
-	if i := strings.LastIndexByte(arg, '#'); i >= 0 {
-		return arg[:i], arg[i+1:]
+// commandError is the error of a command that is not plain words, with what to write instead.
+func commandError(s Spec, err error) error {
+	bad := &SpecError{Text: s.String(), Why: err.Error()}
+	var words *child.WordsError
+	switch {
+	case strings.Contains(s.Arg, "$UTHO"):
+		bad.Hint = "the secret is in no variable: the command reads it from stdin, as with --from-file=token=/dev/stdin"
+	case errors.As(err, &words) && words.Hint != "":
+		word := "exec:sh -c " + shellescape.Quote(s.Arg)
+		if strings.ContainsAny(word, "\"$`\\!") {
+			word = shellescape.Quote(word)
+		} else {
+			word = `"` + word + `"` // it has single quotes
+		}
+		bad.Hint = "no shell runs the command; to have one, write --to " + word
 	}
-	return arg, DefaultVariable
+	return bad
 }
 
-// isVariable tells whether name is [A-Za-z_][A-Za-z0-9_]*.
+// isVariable reports whether name is [A-Za-z_][A-Za-z0-9_]*.
 func isVariable(name string) bool {
 	for i, c := range []byte(name) {
 		letter := c == '_' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
@@ -175,29 +173,28 @@ func isVariable(name string) bool {
 	return name != ""
 }
 
-// badPath says what keeps path from being a file's, "" where nothing does.
-func badPath(path string) string {
-	if path == "" {
-		return "the path is empty"
-	}
-	base := filepath.Base(path)
-	if os.IsPathSeparator(path[len(path)-1]) || base == "." || base == ".." {
-		return "the path names a folder; a file is needed"
-	}
-	return ""
-}
-
-// absolute expands ~/ and makes path independent of the current folder.
+// absolute expands ~/ and gives the one name of a file: independent of the current folder and
+// of links on the way to it, if there is such a folder.
 func absolute(s Spec, path, home string) (string, error) {
+	bad := func(why, hint string) (string, error) { return "", &SpecError{s.String(), why, hint} }
+	if path == "" {
+		return bad("the path is empty", "")
+	}
+	if base := filepath.Base(path); os.IsPathSeparator(path[len(path)-1]) || base == "." || base == ".." {
+		return bad("the path names a folder; a file is needed", "")
+	}
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		if home == "" {
-			return "", &SpecError{Text: s.String(), Why: "there is no home folder for ~/ to stand for", Hint: "write the whole path"}
+			return bad("there is no home folder for ~/ to stand for", "write the whole path")
 		}
 		path = filepath.Join(home, rest)
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return "", &SpecError{Text: s.String(), Why: "the current folder is gone", Hint: "write the whole path"}
+		return bad("the current folder is gone", "write the whole path")
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
+		abs = filepath.Join(dir, filepath.Base(abs))
 	}
 	return abs, nil
 }
