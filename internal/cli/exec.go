@@ -21,7 +21,7 @@ func newExec(p *program) *cobra.Command {
 variables that --env names) and the service's address in UTHO_API_URL. Nothing is
 created, and the secret is not printed. On Unix the command takes utho's place.`,
 		Example: `  utho exec --env TF_VAR_utho_api_key -- terraform plan
-  utho -p work exec -- sh -c 'curl -H "Authorization: Bearer $UTHO_API_KEY" "$UTHO_API_URL/api"'`,
+  utho -p work exec -- ./deploy.sh`,
 		Args:              commandArgs,
 		ValidArgsFunction: completeCommand,
 	}

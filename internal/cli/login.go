@@ -63,7 +63,7 @@ utho then knows its id, and can rotate (token rotate --self) and revoke it
 	f.Var(nonEmptyFlag{&r.from, "PATH", "the path is empty; without =PATH it looks where the other tools keep their tokens"}, "import", "take the token of uthoctl or the community tool; --import=PATH names the file")
 	f.Lookup("import").NoOptDefVal = "auto"
 	f.BoolVar(&r.own, "own-token", false, "create a token for this machine and keep that one")
-	f.StringVar(&r.name, "name", "", "with --own-token: its `NAME` (default utho-USER@HOST)")
+	f.Var(nonEmptyFlag{&r.name, "NAME", "the name is empty"}, "name", "with --own-token: its name (default utho-USER@HOST)")
 	f.Var((*durationFlag)(&r.lifetime), "expires-in", "with --own-token: write an expiry into its name: 90m, 36h, 30d, 12w")
 	_ = cmd.RegisterFlagCompletionFunc("store", fixed(config.StoreKeyring, config.StoreFile))
 	noFiles(cmd, "name", "expires-in")

@@ -51,7 +51,6 @@ secret cannot be delivered.
 	f.BoolVar(&r.DryRun, "dry-run", false, "check everything, create nothing")
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
 	noFiles(cmd, "expires-in")
-	cmd.MarkFlagsMutuallyExclusive("expires-in", "no-expiry")
 	cmd.RunE = p.runE(func(ctx context.Context, args []string) error {
 		r.Name = args[0]
 		return p.createToken(ctx, r)
@@ -60,6 +59,9 @@ secret cannot be delivered.
 }
 
 func (p *program) createToken(ctx context.Context, r createRequest) error {
+	if r.Lifetime > 0 && r.noExpiry {
+		return usagef("token create takes --expires-in or --no-expiry, not both")
+	}
 	if err := checkName(r.Name); err != nil {
 		return err
 	}

@@ -148,7 +148,7 @@ func (p *program) choose(s *session, list *utho.TokenList, r deleteRequest) ([]u
 	if err != nil {
 		return nil, err
 	}
-	unfinished, err := p.unfinished(s)
+	unfinished, err := p.unfinished(s, list.Tokens)
 	if err != nil {
 		return nil, err
 	}

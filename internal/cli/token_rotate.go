@@ -41,7 +41,8 @@ deleted.`,
 		Example: `  utho token rotate ci --to env:.env --yes
   utho token rotate ci --if-expires-within 7d --to file:/run/ci.token --yes
   utho token rotate --self
-  utho token rotate app --to env:/etc/app.env --verify 'systemctl restart app' --yes`,
+  utho token rotate app --to env:/etc/app.env --yes \\
+    --verify 'systemctl restart app'`,
 		ValidArgsFunction: p.completeTokens(1),
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -58,7 +59,7 @@ deleted.`,
 	destinationFlag(cmd, &r.to)
 	f.Var((*durationFlag)(&r.Lifetime), "expires-in", "another length of life: 90m, 36h, 30d, 12w")
 	f.Var((*durationFlag)(&r.IfExpiresWithin), "if-expires-within", "only if it ends this soon: 90m, 36h, 30d, 12w")
-	f.StringArrayVar(&r.verify, "verify", nil, "run `COMMAND` before the old token is deleted; it must succeed (repeatable)")
+	f.Var(listFlag{&r.verify, "COMMAND"}, "verify", "run it before the old token is deleted; it must succeed (repeatable)")
 	r.verifyTimeout = 10 * time.Minute
 	f.Var((*timeoutFlag)(&r.verifyTimeout), "verify-timeout", "limit for all --verify commands together")
 	f.BoolVar(&r.KeepOld, "keep-old", false, "do not delete the old token")
@@ -322,12 +323,12 @@ func newestOf(tokens []utho.Token) utho.Token {
 }
 
 // unfinished are the ids of the tokens whose rotation is unfinished on this machine.
-func (p *program) unfinished(s *session) ([]string, error) {
+func (p *program) unfinished(s *session, tokens []utho.Token) ([]string, error) {
 	dir, err := p.state()
 	if err != nil {
 		return nil, nil //nolint:nilerr // without a folder there is no record
 	}
-	return lifecycle.Records{Dir: filepath.Join(dir, "rotations"), Origin: s.origin}.Unfinished()
+	return lifecycle.Records{Dir: filepath.Join(dir, "rotations"), Origin: s.origin}.Unfinished(tokens)
 }
 
 // warnUsers names the other profiles of this machine that are known to use tokens that

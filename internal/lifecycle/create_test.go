@@ -173,7 +173,7 @@ func TestCreateSignals(t *testing.T) {
 				"before":      func(end func()) fault { return fault{Before: end, DropBefore: true} },
 				"after, lost": func(end func()) fault { return fault{After: end, DropAfter: true} },
 				"after":       func(end func()) fault { return fault{After: end} },
-				"held":        func(end func()) fault { return fault{Before: end, Delay: 0, HoldAfter: make(chan struct{})} },
+				"held":        func(end func()) fault { return fault{Before: end, HoldAfter: make(chan struct{})} },
 			} {
 				t.Run(fmt.Sprintf("%s %s, twice %v", on, when, second), func(t *testing.T) {
 					t.Parallel()

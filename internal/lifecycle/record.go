@@ -24,6 +24,9 @@ const (
 	stageSent       = "sent"       // the create may have been sent
 	stageCreated    = "created"    // the new token is known, and nobody has its secret
 	stageDelivering = "delivering" // the secret may be anywhere it was to go
+	// It failed, and nothing of it is left: the record only keeps `delete --expired` from
+	// the old token, which is still in use.
+	stageFailed = "failed"
 )
 
 // record is what a rotation leaves in the state folder while it is under way. It
@@ -120,14 +123,17 @@ func (r Records) find(id string) (*record, error) {
 	return rec, err
 }
 
-// Unfinished returns the ids of the tokens of this service, old and new, whose
-// rotation is unfinished on this machine.
-func (r Records) Unfinished() ([]string, error) {
+// Unfinished returns the ids of those tokens, old and new, whose rotation is unfinished
+// on this machine.
+func (r Records) Unfinished(tokens []utho.Token) ([]string, error) {
 	all, err := r.all()
 	var ids []string
 	for _, rec := range all {
+		if !contains(tokens, rec.OldID) {
+			continue // it was deleted: the rotation is finished but for its record
+		}
 		ids = append(ids, rec.OldID)
-		if rec.NewID != "" {
+		if rec.NewID != "" && rec.Stage != stageFailed {
 			ids = append(ids, rec.NewID)
 		}
 	}
@@ -175,6 +181,9 @@ func (rec *record) discard() {
 
 // candidates are the tokens that the rotation created, or may have.
 func (rec *record) candidates(tokens []utho.Token) []utho.Token {
+	if rec.Stage == stageFailed {
+		return nil
+	}
 	return filter(tokens, func(t utho.Token) bool {
 		if rec.NewID != "" {
 			return t.ID == rec.NewID

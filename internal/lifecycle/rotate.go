@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -72,6 +73,8 @@ func (p *Rotation) Run(ctx, grace context.Context, to Destinations) (Issued, err
 	if err := p.create(ctx, grace, i, to); err != nil {
 		var left *OutcomeError
 		switch {
+		case !errors.As(err, &left) && expiry.Has(p.Old.Name):
+			_ = p.rec.save(stageFailed) // without it only the record of the create stays
 		case !errors.As(err, &left):
 			p.rec.discard()
 		case p.rec.NewID == "" && left.New != "":

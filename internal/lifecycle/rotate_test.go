@@ -1,0 +1,248 @@
+package lifecycle_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
+)
+
+// rotating is a world with a token to rotate, whose secret is in place a and b.
+func rotating(t *testing.T, name string, write bool) (*world, sandboxtest.Token) {
+	t.Helper()
+	w := newWorld(t)
+	old := w.add(name, write)
+	w.places["a"], w.places["b"] = old.Secret, old.Secret
+	time.Sleep(time.Hour)
+	return w, old
+}
+
+func onShelf(w *world, s shelf) *shelf {
+	s.w = w
+	if s.names == nil {
+		s.names = []string{"a", "b"}
+	}
+	return &s
+}
+
+// checkRotation fails unless the old secret works, or the new one does and is in every
+// place. What the consumer reads, place a, must work whatever happened.
+func (w *world) checkRotation(old sandboxtest.Token, err error) {
+	w.t.Helper()
+	if w.srv.Works(old.Secret) && w.places["a"] == old.Secret {
+		return
+	}
+	if !w.srv.Works(w.places["a"]) {
+		w.t.Errorf("place a holds a secret that does not work; old works: %v (%v)", w.srv.Works(old.Secret), err)
+	}
+	if !w.srv.Works(old.Secret) && w.places["b"] != w.places["a"] {
+		w.t.Errorf("the old token is gone, and the places differ (%v)", err)
+	}
+}
+
+// TestRotate is a table of what can go wrong in a rotation of "app", how it ends, whether
+// the old token stays, and how many tokens of the name do.
+func TestRotate(t *testing.T) {
+	t.Parallel()
+	rejects := func(*world) {}
+	_ = rejects
+	for name, c := range map[string]struct {
+		faults  []fault
+		shelf   shelf
+		req     lifecycle.RotateRequest
+		write   bool
+		setup   func(*world)
+		want    string
+		oldStay bool
+		stay    int
+		names   string
+	}{
+		"nothing goes wrong":            {want: "done", stay: 1},
+		"a write token":                 {write: true, want: "done", stay: 1},
+		"keep the old one":              {req: lifecycle.RotateRequest{KeepOld: true}, want: "done", oldStay: true, stay: 2},
+		"not prepared":                  {shelf: shelf{unprepared: errors.New("no")}, want: "error", oldStay: true, stay: 1},
+		"refused":                       {faults: []fault{{On: "create", Body: `{"status":"error","message":"quota"}`}}, want: "not created", oldStay: true, stay: 1, names: "quota"},
+		"lost":                          {faults: []fault{{On: "create", DropAfter: true}}, want: "outcome", oldStay: true, stay: 2, names: "10005"},
+		"wrong scope":                   {faults: []fault{{On: "create", ForceWrite: true}}, want: "rolled back", oldStay: true, stay: 1},
+		"the new one is never accepted": {faults: []fault{{On: "create", RefuseNew: 999}}, want: "rolled back", oldStay: true, stay: 1, names: "could not be verified"},
+		"it is accepted late":           {faults: []fault{{On: "create", RefuseNew: 3}}, want: "done", stay: 1},
+		"no answer to the verification": {faults: []fault{{On: "verify", Status: 503, Times: 9}}, want: "rolled back", oldStay: true, stay: 1},
+		"the delivery fails":            {shelf: shelf{failAt: "b"}, want: "rolled back", oldStay: true, stay: 1, names: "old token 10004 still works"},
+		"its undo is not known":         {shelf: shelf{failAt: "b", unknown: "a"}, want: "outcome", oldStay: true, stay: 2, names: "a may hold its secret"},
+		"a program has it":              {shelf: shelf{names: []string{"a", "exec:x", "b"}, failAt: "b"}, want: "outcome", oldStay: true, stay: 2, names: "exec:x has its secret"},
+		"the profile's own fails":       {shelf: shelf{names: []string{"a", "b", "own:p"}, failAt: "own:p"}, want: "outcome", oldStay: true, stay: 2, names: "own:p could not be written"},
+		"the own fails, alone":          {shelf: shelf{names: []string{"own:p"}, failAt: "own:p"}, want: "outcome", oldStay: true, stay: 2, names: "nowhere else"},
+		"the own is written and fails":  {shelf: shelf{names: []string{"own:p"}, failAt: "own:p", failWritten: true}, want: "outcome", oldStay: true, stay: 2, names: "is in own:p"},
+		"the deletion fails":            {faults: []fault{{On: "delete", Status: 400}}, want: "outcome", oldStay: true, stay: 2, names: "10004 still works"},
+		"the deletion is lost":          {faults: []fault{{On: "delete", DropAfter: true}}, want: "done", stay: 1},
+		"the deletion is forbidden":     {faults: []fault{{On: "delete", Status: 403}}, write: true, want: "outcome", oldStay: true, stay: 2},
+		"the id never shows":            {faults: []fault{{On: "create", HideFor: time.Hour}}, want: "outcome", oldStay: true, stay: 2, names: "not confirmed"},
+		"somebody deletes it meanwhile": {faults: []fault{{On: "list", Nth: 2, Times: 1, Before: nil}}, setup: func(w *world) {
+			w.srv.Fault(fault{On: "list", Times: 1, After: func() { w.srv.Remove("10004") }})
+		}, want: "gone", stay: 0},
+		"verified": {req: lifecycle.RotateRequest{Verify: func(context.Context, lifecycle.Issued) error { return nil }}, want: "done", stay: 1},
+		"--verify fails": {req: lifecycle.RotateRequest{Verify: func(context.Context, lifecycle.Issued) error { return errors.New("not ready") }},
+			want: "verify", oldStay: true, stay: 2, names: "not ready"},
+		"the new one is gone after --verify": {req: lifecycle.RotateRequest{Verify: func(context.Context, lifecycle.Issued) error { return nil }}, setup: func(w *world) {
+			w.srv.Fault(fault{On: "verify", Nth: 2, Status: 401})
+		}, want: "outcome", oldStay: true, stay: 2, names: "once more"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w, old := rotating(t, "app", c.write)
+				if c.setup != nil {
+					c.setup(w)
+				}
+				w.srv.Fault(c.faults...)
+				r := c.req
+				r.Arg = "app"
+				_, err := w.rotate(r, onShelf(w, c.shelf))
+				if got := kindOf(err); got != c.want {
+					t.Errorf("ended with %s: %v; want %s", got, err, c.want)
+				}
+				if err != nil && !strings.Contains(err.Error(), c.names) {
+					t.Errorf("%v does not name %q", err, c.names)
+				}
+				if w.srv.Works(old.Secret) != c.oldStay || len(w.named("app")) != c.stay {
+					t.Errorf("the old one works: %v, want %v; %d stay, want %d", w.srv.Works(old.Secret), c.oldStay, len(w.named("app")), c.stay)
+				}
+				if len(c.shelf.names) == 0 && c.want != "gone" {
+					w.checkRotation(old, err)
+				}
+			})
+		})
+	}
+}
+
+// TestRotateName is which token a name means, and how an expiry is renewed.
+func TestRotateName(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		tokens []string
+		req    lifecycle.RotateRequest
+		want   string // the new name, or how it ends
+	}{
+		"no expiry":                     {[]string{"app"}, lifecycle.RotateRequest{}, "app"},
+		"the same length":               {[]string{"app.expires-20000131T0000Z"}, lifecycle.RotateRequest{}, "app.expires-20000131T0100Z"},
+		"another length":                {[]string{"app.expires-20000131T0000Z"}, lifecycle.RotateRequest{Lifetime: time.Hour}, "app.expires-20000101T0200Z"},
+		"an expired one does not count": {[]string{"app.expires-19991231T0000Z", "app.expires-20000131T0000Z"}, lifecycle.RotateRequest{}, "app.expires-20000131T0100Z"},
+		"two that count":                {[]string{"app.expires-20000130T0000Z", "app.expires-20000131T0000Z"}, lifecycle.RotateRequest{}, "ambiguous"},
+		"not due":                       {[]string{"app.expires-20000131T0000Z"}, lifecycle.RotateRequest{IfExpiresWithin: 24 * time.Hour}, "not due"},
+		"due":                           {[]string{"app.expires-20000101T1200Z"}, lifecycle.RotateRequest{IfExpiresWithin: 24 * time.Hour}, "app.expires-20000101T1300Z"},
+		"expired is due":                {[]string{"app.expires-20000101T0030Z"}, lifecycle.RotateRequest{IfExpiresWithin: time.Hour}, "app.expires-20000101T0130Z"},
+		"due without an expiry":         {[]string{"app"}, lifecycle.RotateRequest{IfExpiresWithin: time.Hour, Lifetime: time.Hour}, "app.expires-20000101T0200Z"},
+		"no expiry and no length":       {[]string{"app"}, lifecycle.RotateRequest{IfExpiresWithin: time.Hour}, "error"},
+		"not there":                     {nil, lifecycle.RotateRequest{}, "error"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				for _, n := range c.tokens {
+					w.add(n, false)
+				}
+				time.Sleep(time.Hour)
+				c.req.Arg = "app"
+				plan, err := w.rotate(c.req, onShelf(w, shelf{}))
+				got := kindOf(err)
+				switch {
+				case err == nil && !plan.Due:
+					got = "not due"
+				case err == nil:
+					got = plan.Name
+				}
+				if got != c.want {
+					t.Errorf("%s, want %s (%v)", got, c.want, err)
+				}
+			})
+		})
+	}
+}
+
+// TestRecovery kills a rotation at every step, changes what is there meanwhile, and runs
+// the same command again, or another one. In every row somebody holds a working secret,
+// the consumer's place works, and no third token is created.
+func TestRecovery(t *testing.T) {
+	t.Parallel()
+	kills := map[string]func(w *world, s *shelf){
+		"before the create":   func(w *world, _ *shelf) { w.srv.Fault(fault{On: "create", Times: 1, Before: goexit}) },
+		"after the create":    func(w *world, _ *shelf) { w.srv.Fault(fault{On: "create", Times: 1, After: goexit}) },
+		"at the confirmation": func(w *world, _ *shelf) { w.srv.Fault(fault{On: "confirm", Times: 1, After: goexit}) },
+		"at the verification": func(w *world, _ *shelf) { w.srv.Fault(fault{On: "verify", Times: 1, After: goexit}) },
+		"before the delivery": func(_ *world, s *shelf) { s.killBefore = true },
+		"after the delivery":  func(_ *world, s *shelf) { s.killAfter = true },
+		"before the deletion": func(w *world, _ *shelf) { w.srv.Fault(fault{On: "delete", Times: 1, Before: goexit}) },
+		"after the deletion":  func(w *world, _ *shelf) { w.srv.Fault(fault{On: "delete", Times: 1, After: goexit}) },
+	}
+	meanwhile := map[string]func(w *world, old sandboxtest.Token, s *shelf){
+		"kept":       func(*world, sandboxtest.Token, *shelf) {},
+		"lost":       func(w *world, old sandboxtest.Token, _ *shelf) { w.places["b"] = "" },
+		"changed":    func(w *world, old sandboxtest.Token, _ *shelf) { w.places["b"] = old.Secret },
+		"unreadable": func(_ *world, _ sandboxtest.Token, s *shelf) { s.unreadable = "b" },
+		"unprepared": func(_ *world, _ sandboxtest.Token, s *shelf) { s.unprepared = errors.New("no folder") },
+		"new rejected": func(w *world, _ sandboxtest.Token, _ *shelf) {
+			w.srv.Fault(fault{On: "verify", Status: 401, Times: 2})
+		},
+		"new deleted": func(w *world, old sandboxtest.Token, _ *shelf) {
+			for _, tok := range w.named("app") {
+				if tok.ID != old.ID && w.token(old.ID) != nil {
+					w.srv.Remove(tok.ID)
+					w.places["a"], w.places["b"] = old.Secret, old.Secret // by whoever dropped it
+				}
+			}
+		},
+	}
+	rows := 0
+	for killed, kill := range kills {
+		for changed, change := range meanwhile {
+			for _, places := range [][]string{{"a", "b"}, {"a"}, {"a", "b", "stdout"}} {
+				for _, keepsState := range []bool{true, false} {
+					rows++
+					t.Run(fmt.Sprintf("%s, %s, to %v, state kept %v", killed, changed, places, keepsState), func(t *testing.T) {
+						t.Parallel()
+						synctest.Test(t, func(t *testing.T) {
+							w, old := rotating(t, "app", true)
+							s := onShelf(w, shelf{})
+							kill(w, s)
+							if _, err := w.rotate(lifecycle.RotateRequest{Arg: "app"}, s); !errors.Is(err, errKilled) {
+								t.Fatalf("not killed: %v", err)
+							}
+							w.srv.Clear()
+							w.start()
+							s = onShelf(w, shelf{names: places})
+							change(w, old, s)
+							if !keepsState {
+								if err := os.RemoveAll(w.dir); err != nil {
+									t.Fatal(err)
+								}
+							}
+							_, err := w.rotate(lifecycle.RotateRequest{Arg: "app"}, s)
+							if n := len(w.named("app")); n > 2 || err == nil && n != 1 {
+								t.Errorf("%d tokens after %v", n, err)
+							}
+							if err != nil && !w.srv.Works(old.Secret) && !w.srv.Works(w.places["a"]) {
+								t.Errorf("nobody holds a working secret: %v", err)
+							}
+							if err == nil && !w.srv.Works(w.places["a"]) {
+								t.Errorf("done, and place a does not work")
+							}
+							var left *lifecycle.OutcomeError
+							if errors.As(err, &left) && (left.Old == "" || left.Next == lifecycle.NextFinishOrDrop && left.New == "") {
+								t.Errorf("%v names not both tokens", err)
+							}
+						})
+					})
+				}
+			}
+		}
+	}
+	t.Logf("%d rows", rows)
+}
