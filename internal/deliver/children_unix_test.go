@@ -1,7 +1,0 @@
-//go:build unix
-
-package deliver
-
-func init() {
-	children["ask"] = childAsk
-}
