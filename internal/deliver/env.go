@@ -1,0 +1,192 @@
+package deliver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"github.com/utho/utho-cli/internal/privfile"
+)
+
+// envFile is env:PATH#NAME: one variable of a dotenv file. Everything else in the file stays,
+// and so do its owner, group and mode. A new file is 0600.
+//
+// Each edit is made under a lock on the file itself, so that it holds between all who share the
+// file, from what the file holds at that moment, and takes effect at once as a whole.
+type envFile struct {
+	spec Spec
+	env  Env
+	path string // absolute
+	name string
+
+	created       bool
+	edit          edit
+	before, after []byte // the file as Deliver found and wrote it; after is nil if it did not
+}
+
+func (d *envFile) String() string { return d.spec.String() }
+
+func (d *envFile) Place() string { return "env:" + d.path + "#" + d.name }
+
+func (d *envFile) Prepare(ctx context.Context) error {
+	if err := checkFolder(d.path); err != nil {
+		return err
+	}
+	if err := privfile.CheckReplace(d.path, privfile.Keep); err != nil {
+		return err
+	}
+	f, content, err := d.open(ctx)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if f != nil {
+		info, err := f.Stat()
+		_ = f.Close() // read only
+		if err == nil && privfile.OthersCanRead(info) {
+			d.env.warn("%s can be read by others (mode %#o); to close it: chmod 600 %s",
+				d.path, info.Mode().Perm(), shellescape.Quote(d.path))
+		}
+	}
+	if _, err := d.change(content, "x"); err != nil {
+		return err
+	}
+	warnGit(ctx, d.env, d.path)
+	return nil
+}
+
+func (d *envFile) Deliver(ctx context.Context, t Token) error {
+	privfile.Sweep(filepath.Dir(d.path))
+	f, content, err := d.open(ctx)
+	for errors.Is(err, fs.ErrNotExist) {
+		// Whoever creates it has no lock yet: it is empty until then, and read again.
+		if d.created, err = createEmpty(d.path); err != nil {
+			return err
+		}
+		f, content, err = d.open(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	d.created = d.created && len(content) == 0
+	e, err := d.change(content, t.Secret)
+	if err != nil {
+		if d.created {
+			err = errors.Join(err, d.write(f, nil))
+		}
+		return err
+	}
+	d.edit, d.before, d.after = e, content, e.apply(content)
+	return d.write(f, d.after)
+}
+
+// Undo brings back every byte, or in a file that others have edited since the old line.
+func (d *envFile) Undo(ctx context.Context) error {
+	if d.after == nil {
+		return nil
+	}
+	f, now, err := d.open(ctx)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && d.created:
+		return nil // somebody else removed it
+	case err != nil:
+		return err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	back := d.before
+	if !bytes.Equal(now, d.after) && !bytes.Equal(now, d.before) {
+		var ok bool
+		if back, ok = d.edit.undo(now); !ok {
+			return fmt.Errorf("%s in %s %w", d.name, d.path, ErrChanged)
+		}
+	}
+	if bytes.Equal(now, back) && !d.created {
+		return nil
+	}
+	return d.write(f, back)
+}
+
+// write replaces the file, whose lock is held; a file that Deliver created goes if nothing is
+// left in it. Who waits for the lock looks again which file it is.
+func (d *envFile) write(f *os.File, content []byte) error {
+	if runtime.GOOS == "windows" {
+		_ = f.Close() // an open file cannot be replaced there
+	}
+	if len(content) > 0 || !d.created {
+		return privfile.Replace(d.path, content, privfile.Keep)
+	}
+	if err := os.Remove(d.path); err != nil {
+		return err
+	}
+	return privfile.SyncDir(filepath.Dir(d.path))
+}
+
+func (d *envFile) Holds(ctx context.Context, sum [32]byte) (string, error) {
+	f, content, err := d.open(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	_ = f.Close() // read only
+	found, _, err := findVariable(content, d.name)
+	if err != nil || found == nil {
+		return "", err
+	}
+	return ifSum(found.value, sum), nil
+}
+
+func (d *envFile) Close() error { return nil }
+
+// open opens, locks and reads the file. fs.ErrNotExist if there is none.
+func (d *envFile) open(ctx context.Context) (*os.File, []byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, lockTime)
+	defer cancel()
+	f, err := privfile.OpenLocked(ctx, d.path)
+	if err != nil {
+		return nil, nil, err
+	}
+	content, err := io.ReadAll(io.LimitReader(f, maxDotenv+1))
+	if err != nil {
+		_ = f.Close() // read only
+		return nil, nil, err
+	}
+	return f, content, nil
+}
+
+// change finds the edit and reads back what it makes.
+func (d *envFile) change(content []byte, secret string) (edit, error) {
+	e, err := setVariable(content, d.name, secret, filepath.Base(d.path) == ".envrc")
+	if err == nil {
+		var found *assignment
+		if found, _, err = findVariable(e.apply(content), d.name); err == nil && (found == nil || found.value != secret) {
+			err = errors.New("the value would not read back as it was written")
+		}
+	}
+	if err != nil {
+		return edit{}, fmt.Errorf("edit %s: %w", d.path, err)
+	}
+	return e, nil
+}
+
+// createEmpty creates an empty file, 0600 whatever the umask; false if there is one already.
+func createEmpty(path string) (bool, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	_ = f.Chmod(0o600) // on a file system without modes it is as private as any other there
+	return true, f.Close()
+}

@@ -1,0 +1,166 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Target is a destination and what was typed for it.
+type Target struct {
+	Spec Spec
+	Destination
+}
+
+// String is what was typed.
+func (t Target) String() string { return t.Spec.String() }
+
+// A Set is all the destinations of one secret. The order of calls is Prepare, Deliver, Undo if
+// something failed, and always Close. It is not for concurrent use.
+type Set struct {
+	targets []Target // in the order of delivery
+	begun   int      // how many of them Deliver has been called on
+	failed  bool     // the last of those
+}
+
+// NewSet puts targets in the order of delivery, each kind as given. The same place twice is a
+// *SpecError; commands may repeat.
+func NewSet(targets []Target) (*Set, error) {
+	for i, t := range targets {
+		for _, earlier := range targets[:i] {
+			same := t.Place() == earlier.Place() || t.Spec.Kind == KindProfile && strings.EqualFold(t.Place(), earlier.Place())
+			if same && t.Spec.Kind == earlier.Spec.Kind && t.Spec.Kind != KindExec {
+				return nil, &SpecError{Text: t.String(), Why: fmt.Sprintf("it is the same place as %q", earlier.String())}
+			}
+		}
+	}
+	sorted := slices.Clone(targets)
+	slices.SortStableFunc(sorted, func(a, b Target) int { return int(a.Spec.Kind) - int(b.Spec.Kind) })
+	return &Set{targets: sorted}, nil
+}
+
+// Targets are the destinations in the order of delivery.
+func (s *Set) Targets() []Target { return slices.Clone(s.targets) }
+
+// Places are the places of the destinations, in the same order. They are valid after Prepare.
+func (s *Set) Places() []string {
+	var places []string
+	for _, t := range s.targets {
+		places = append(places, t.Place())
+	}
+	return places
+}
+
+// Prepare prepares every destination and stops at the first that cannot be used, which the
+// error names. Nothing has been delivered then.
+func (s *Set) Prepare(ctx context.Context) error {
+	for _, t := range s.targets {
+		if err := t.Prepare(ctx); err != nil {
+			return fmt.Errorf("destination %s: %w", t, err)
+		}
+	}
+	return nil
+}
+
+// A Failure says which destination did not get the secret. Those before it did, and nothing has
+// been undone.
+type Failure struct {
+	Destination string // as it was typed
+	Kind        Kind
+	Err         error
+}
+
+func (f *Failure) Error() string { return fmt.Sprintf("deliver to %s: %v", f.Destination, f.Err) }
+
+// Unwrap gives the reason.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Deliver takes the token's secret to every destination and stops at the first that fails: a
+// *Failure. It can be called once.
+func (s *Set) Deliver(ctx context.Context, t Token) error {
+	if t.Secret == "" || s.begun > 0 {
+		return errors.New("deliver: there is no secret, or it was delivered already")
+	}
+	for _, target := range s.targets {
+		s.begun++
+		if err := target.Deliver(ctx, t); err != nil {
+			s.failed = true
+			return &Failure{Destination: target.String(), Kind: target.Spec.Kind, Err: err}
+		}
+	}
+	return nil
+}
+
+// Undone says what an undo came to. Destinations are named as they were typed, in the order in
+// which they were undone. Only if all but Restored are empty is the secret nowhere.
+type Undone struct {
+	Restored []string     // as they were before
+	Kept     []string     // have the secret for good
+	Doubtful []string     // a command that failed by itself: it may have stored the secret
+	Unknown  []PlaceError // not known to be as they were
+}
+
+// A PlaceError is a destination that is not known to be as it was, and why.
+type PlaceError struct {
+	Place string // as it was typed
+	Err   error
+}
+
+// Undo undoes what Deliver began, in reverse order, each destination within 10 s. One that
+// failed and is as it was is not mentioned: nothing arrived there.
+func (s *Set) Undo(ctx context.Context) Undone {
+	var u Undone
+	for ; s.begun > 0; s.begun-- {
+		t := s.targets[s.begun-1]
+		ctx, cancel := context.WithTimeout(ctx, undoTime)
+		err := t.Undo(ctx)
+		cancel()
+		switch {
+		case errors.Is(err, ErrKept):
+			u.Kept = append(u.Kept, t.String())
+		case errors.Is(err, ErrDoubtful):
+			u.Doubtful = append(u.Doubtful, t.String())
+		case err != nil:
+			u.Unknown = append(u.Unknown, PlaceError{t.String(), err})
+		case !s.failed:
+			u.Restored = append(u.Restored, t.String())
+		}
+		s.failed = false
+	}
+	return u
+}
+
+// A Recorded is what a destination itself remembers of its last delivery.
+type Recorded struct {
+	TokenID, PreviousID string
+	Sum                 [32]byte // SHA-256 of the secret
+}
+
+// Recorded returns what the first destination remembers that has such a record and still holds
+// that secret; ok is false if none does.
+func (s *Set) Recorded(ctx context.Context) (r Recorded, ok bool, err error) {
+	type recorder interface {
+		Recorded(ctx context.Context) (Recorded, bool, error)
+	}
+	for _, t := range s.targets {
+		if d, can := t.Destination.(recorder); can {
+			if r, ok, err = d.Recorded(ctx); ok || err != nil {
+				return r, ok, err
+			}
+		}
+	}
+	return Recorded{}, false, nil
+}
+
+// Close releases what the destinations hold.
+func (s *Set) Close() error {
+	var errs []error
+	for _, t := range s.targets {
+		if err := t.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", t, err))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,200 @@
+package deliver
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"github.com/utho/utho-cli/internal/child"
+)
+
+// A Kind says what sort of place a destination is. The order of the constants is the order of
+// delivery.
+type Kind uint8
+
+// The kinds of destinations. The zero Kind is none of them.
+const (
+	KindFile       Kind = iota + 1 // file:PATH
+	KindEnv                        // env:PATH#NAME
+	KindProfile                    // profile:NAME
+	KindKubernetes                 // k8s:[NAMESPACE/]SECRET#KEY
+	KindExec                       // exec:COMMAND
+	KindStdout                     // stdout
+	KindOwn                        // the profile whose own token is rotated; it is never typed
+)
+
+// String gives the word that a destination begins with.
+func (k Kind) String() string {
+	switch k {
+	case KindFile:
+		return "file"
+	case KindEnv:
+		return "env"
+	case KindProfile, KindOwn:
+		return "profile"
+	case KindKubernetes:
+		return "k8s"
+	case KindExec:
+		return "exec"
+	case KindStdout:
+		return "stdout"
+	}
+	return "unknown"
+}
+
+// DefaultVariable is the variable that env:PATH sets if no name is given.
+const DefaultVariable = "UTHO_API_KEY"
+
+// A Spec is a destination as it was typed, checked for its form only.
+type Spec struct {
+	Kind Kind
+	Arg  string // what follows the colon; empty for stdout
+}
+
+// String gives the destination as it was typed. It may hold control characters.
+func (s Spec) String() string {
+	if s.Kind == KindStdout {
+		return s.Kind.String()
+	}
+	return s.Kind.String() + ":" + s.Arg
+}
+
+// A SpecError says that a destination was typed wrongly, or that the same place was given
+// twice: a mistake in the arguments, found before anything was touched.
+type SpecError struct {
+	Text string // the destination as it was typed
+	Why  string // what is wrong with it
+	Hint string // what to write instead; may be empty
+}
+
+// Error names the destination, quoted, and what is wrong with it, without the hint.
+func (e *SpecError) Error() string { return fmt.Sprintf("bad destination %q: %s", e.Text, e.Why) }
+
+// ParseSpec reads one destination: stdout, file:PATH, env:PATH#NAME, profile:NAME,
+// k8s:[NAMESPACE/]SECRET#KEY or exec:COMMAND. It opens and changes nothing. Its errors are
+// *SpecError.
+func ParseSpec(text string) (Spec, error) {
+	bad := func(why, hint string) (Spec, error) { return Spec{}, &SpecError{text, why, hint} }
+	word, arg, colon := strings.Cut(text, ":")
+	s := Spec{Arg: arg}
+	for k := KindFile; k <= KindStdout; k++ {
+		if word == k.String() {
+			s.Kind = k
+		}
+	}
+	switch {
+	case s.Kind == 0 && !colon && strings.Contains(text, ".env"):
+		return bad("it does not say what kind of place that is", "write --to "+shellescape.Quote("env:"+text))
+	case s.Kind == 0 && !colon && strings.ContainsAny(text, "./"):
+		return bad("it does not say what kind of place that is", "write --to "+shellescape.Quote("file:"+text))
+	case s.Kind == 0:
+		return bad("it is none of the known kinds",
+			"write stdout, file:PATH, env:PATH#NAME, profile:NAME, k8s:[NAMESPACE/]SECRET#KEY or exec:COMMAND")
+	case s.Kind == KindStdout && colon:
+		return bad("stdout takes nothing after it", "write stdout")
+	case s.Kind == KindStdout:
+		return s, nil
+	case arg == "":
+		return bad("there is nothing after "+word+":", "")
+	case strings.ContainsRune(arg, 0):
+		return bad("it has a NUL byte", "")
+	}
+	if s.Kind != KindProfile {
+		_, err := New(s, Env{Home: string(filepath.Separator)}) // touches nothing
+		if err != nil {
+			return Spec{}, err
+		}
+	}
+	return s, nil
+}
+
+// New returns the destination that a Spec of the kinds file, env, k8s and exec describes. stdout
+// and profile are for the caller. Relative paths are taken from the current folder, now and for
+// good. Nothing is touched. Its errors are *SpecError.
+func New(s Spec, env Env) (Destination, error) {
+	switch s.Kind {
+	case KindFile:
+		path, err := absolute(s, s.Arg, env.Home)
+		return &file{spec: s, env: env, path: path}, err
+	case KindEnv:
+		arg, name := s.Arg, DefaultVariable
+		if i := strings.LastIndexByte(s.Arg, '#'); i >= 0 {
+			arg, name = s.Arg[:i], s.Arg[i+1:]
+		}
+		if !isVariable(name) {
+			return nil, &SpecError{s.String(), fmt.Sprintf("%q is not the name of a variable", name),
+				"the last # separates path and name: env:PATH#NAME, with NAME of letters, digits and _"}
+		}
+		path, err := absolute(s, arg, env.Home)
+		return &envFile{spec: s, env: env, path: path, name: name}, err
+	case KindKubernetes:
+		return newKubernetes(s, env)
+	case KindExec:
+		argv, err := child.Words(s.Arg)
+		if err != nil {
+			return nil, commandError(s, err)
+		}
+		return &command{spec: s, env: env, argv: argv, limit: commandTime}, nil
+	}
+	return nil, &SpecError{Text: s.String(), Why: "it is not a destination of files and commands"}
+}
+
+// commandError is the error of a command that is not plain words, with what to write instead.
+func commandError(s Spec, err error) error {
+	bad := &SpecError{Text: s.String(), Why: err.Error()}
+	var words *child.WordsError
+	switch {
+	case strings.Contains(s.Arg, "$UTHO"):
+		bad.Hint = "the secret is in no variable: the command reads it from stdin, as with --from-file=token=/dev/stdin"
+	case errors.As(err, &words) && words.Hint != "":
+		word := "exec:sh -c " + shellescape.Quote(s.Arg)
+		if strings.ContainsAny(word, "\"$`\\!") {
+			word = shellescape.Quote(word)
+		} else {
+			word = `"` + word + `"` // it has single quotes
+		}
+		bad.Hint = "no shell runs the command; to have one, write --to " + word
+	}
+	return bad
+}
+
+// isVariable reports whether name is [A-Za-z_][A-Za-z0-9_]*.
+func isVariable(name string) bool {
+	for i, c := range []byte(name) {
+		letter := c == '_' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// absolute expands ~/ and gives the one name of a file: independent of the current folder and
+// of links on the way to it, if there is such a folder.
+func absolute(s Spec, path, home string) (string, error) {
+	bad := func(why, hint string) (string, error) { return "", &SpecError{s.String(), why, hint} }
+	if path == "" {
+		return bad("the path is empty", "")
+	}
+	if base := filepath.Base(path); os.IsPathSeparator(path[len(path)-1]) || base == "." || base == ".." {
+		return bad("the path names a folder; a file is needed", "")
+	}
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		if home == "" {
+			return bad("there is no home folder for ~/ to stand for", "write the whole path")
+		}
+		path = filepath.Join(home, rest)
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return bad("the current folder is gone", "write the whole path")
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
+		abs = filepath.Join(dir, filepath.Base(abs))
+	}
+	return abs, nil
+}
