@@ -48,7 +48,8 @@ const kubeReadBack = 8 * time.Second
 // newKubernetes reads [NAMESPACE/]SECRET#KEY. It touches nothing. Its errors are *SpecError.
 func newKubernetes(spec Spec, env Env) (Destination, error) {
 	const label = `[a-z0-9]([-a-z0-9]*[a-z0-9])?`
-	form := regexp.MustCompile(`^((?<ns>` + label + `)/)?(?<name>` + label + `(\.` + label + `)*)#(?<key>\.?[-\w][-.\w]*)$`)
+	form := regexp.MustCompile(`^((?<ns>` + label + `)/)?` + // no key begins with two dots or is one
+		`(?<name>` + label + `(\.` + label + `)*)#(?<key>\.?[-\w][-.\w]*)$`)
 	parts := form.FindStringSubmatch(spec.Arg)
 	part := func(name string) string { return parts[form.SubexpIndex(name)] }
 	if parts == nil || len(part("ns")) > 63 || len(part("name")) > 253 || len(part("key")) > 253 {

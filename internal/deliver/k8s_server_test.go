@@ -24,8 +24,8 @@ func TestKubernetesRefusals(t *testing.T) {
 	for name, c := range map[string]struct{ members, key, words string }{
 		"immutable":  {`"immutable":true,"data":{}`, "k", "immutable"},
 		"tls":        {`"type":"kubernetes.io/tls","data":{"tls.crt":"","tls.key":""}`, "k", "of type kubernetes.io/tls"},
-		"docker":     {`"type":"kubernetes.io/dockerconfigjson","data":{".dockerconfigjson":"e30="}`, "k", "of type kubernetes.io/dockerconfigjson"},
-		"basic-auth": {`"type":"kubernetes.io/basic-auth","data":{"username":"dQ=="}`, "username", "of type kubernetes.io/basic-auth"},
+		"docker":     {`"type":"kubernetes.io/dockerconfigjson","data":{".dockerconfigjson":"e30="}`, "k", "kubernetes.io/docker"},
+		"basic-auth": {`"type":"kubernetes.io/basic-auth","data":{"username":"dQ=="}`, "username", "kubernetes.io/basic-auth"},
 		"password":   {`"type":"kubernetes.io/basic-auth","data":{"username":"dQ=="}`, "password", ""},
 		"own type":   {`"type":"example.com/token","data":{}`, "k", ""},
 	} {
@@ -69,10 +69,10 @@ func TestKubernetesManifest(t *testing.T) {
 	b.kubectl(t, "", "create", "--dry-run=server", "-f", manifest)
 	b.kubectl(t, "", "apply", "-f", manifest)
 	t.Cleanup(func() { b.kubectl(t, "", "delete", "-f", manifest, "--wait=false") })
-	system := []string{
-		"DaemonSet/utho-ccm", "DaemonSet/csi-utho-node", "StatefulSet/csi-utho-controller", "DaemonSet/other", "Secret/utho-api-key", "Secret/other",
-	}
-	for _, thing := range system {
+	for _, thing := range []string{
+		"DaemonSet/utho-ccm", "DaemonSet/csi-utho-node", "StatefulSet/csi-utho-controller", "DaemonSet/other",
+		"Secret/utho-api-key", "Secret/other",
+	} {
 		kind, name, _ := strings.Cut(thing, "/")
 		pod := `{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i"}]}}`
 		spec := `"apiVersion":"apps/v1","spec":{"serviceName":"s","selector":{"matchLabels":{"a":"b"}},"template":` + pod + `}`
@@ -113,10 +113,11 @@ func TestKubernetesManifest(t *testing.T) {
 	}
 
 	for _, argv := range []string{
-		"get secrets", "get secret other", "delete secret utho-api-key", "create secret generic more", "get secret utho-api-key -n default",
-		"delete daemonset utho-ccm", "rollout restart daemonset/other", "get pods",
+		"get secrets", "get secret other", "delete secret utho-api-key", "create secret generic more",
+		"get secret utho-api-key -n default", "delete daemonset utho-ccm", "rollout restart daemonset/other", "get pods",
 	} {
-		if out, err := b.try("", append([]string{"-n", "kube-system"}, strings.Fields(argv)...)...); err == nil || !strings.Contains(out, "orbidden") {
+		out, err := b.try("", append([]string{"-n", "kube-system"}, strings.Fields(argv)...)...)
+		if err == nil || !strings.Contains(out, "orbidden") {
 			t.Errorf("kubectl %q: %v: %s", argv, err, out)
 		}
 	}
@@ -172,9 +173,10 @@ func (b *bench) finish(t *testing.T, workload string) {
 	var object map[string]any
 	decode(t, b.kubectl(t, "", "get", workload, "-n", "kube-system", "-o", "json"), &object)
 	object["status"] = map[string]any{
-		"observedGeneration": object["metadata"].(map[string]any)["generation"], "currentNumberScheduled": 1, "numberMisscheduled": 0,
-		"desiredNumberScheduled": 1, "numberReady": 1, "updatedNumberScheduled": 1, "numberAvailable": 1,
-		"replicas": 1, "readyReplicas": 1, "currentReplicas": 1, "updatedReplicas": 1, "availableReplicas": 1, "currentRevision": "r", "updateRevision": "r",
+		"observedGeneration": object["metadata"].(map[string]any)["generation"], "currentNumberScheduled": 1,
+		"numberMisscheduled": 0, "desiredNumberScheduled": 1, "numberReady": 1, "updatedNumberScheduled": 1, "numberAvailable": 1,
+		"replicas": 1, "readyReplicas": 1, "currentReplicas": 1, "updatedReplicas": 1, "availableReplicas": 1,
+		"currentRevision": "r", "updateRevision": "r",
 	}
 	text, _ := json.Marshal(object)
 	b.kubectl(t, string(text), "replace", "--raw", "/apis/apps/v1/namespaces/kube-system/"+kind+"s/"+name+"/status", "-f", "-")
