@@ -55,27 +55,24 @@ func ParseBaseURL(base string) (*url.URL, error) {
 		return refuse("must not hold a fragment")
 	}
 	host, loopback, ok := canonicalHost(u)
-	if !ok {
+	standard := map[string]uint64{"http": 80, "https": 443}[u.Scheme]
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	switch {
+	case !ok:
 		return refuse("names no host that could exist")
-	}
-	if port := u.Port(); port != "" {
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil || n == 0 {
-			return refuse("has a port outside 1 to 65535")
-		}
-		if !(u.Scheme == "https" && n == 443) && !(u.Scheme == "http" && n == 80) {
-			host += ":" + strconv.FormatUint(n, 10)
-		}
+	case u.Port() == "":
+		port = standard
+	case err != nil || port == 0:
+		return refuse("has a port outside 1 to 65535")
 	}
 	if u.Scheme == "http" && !loopback {
 		return refuse("http:// would send the secret unencrypted and is only for localhost; use https://")
 	}
-	return &url.URL{
-		Scheme:  u.Scheme,
-		Host:    host,
-		Path:    strings.TrimRight(u.Path, "/"),
-		RawPath: strings.TrimRight(u.RawPath, "/"),
-	}, nil
+	if port != standard {
+		host += ":" + strconv.FormatUint(port, 10)
+	}
+	path, rawPath := strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	return &url.URL{Scheme: u.Scheme, Host: host, Path: path, RawPath: rawPath}, nil
 }
 
 // canonicalHost gives the one spelling of the URL's host, with brackets around IPv6, and reports whether it is this

@@ -8,19 +8,16 @@ import (
 	"net/url"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
 // Client speaks to one service with one secret. It is safe for concurrent use and does not change after New.
 type Client struct {
-	secret string
-	base   *url.URL
-	at     endpoints
-	agent  string
-	retry  RetryPolicy
-	loc    *time.Location
-	hook   func(Exchange)
-
+	options
+	secret    string
+	base      *url.URL
+	at        endpoints
 	transport http.RoundTripper
 	timeout   time.Duration // of one exchange; 0: the context's deadline only
 	proxy     *proxySetting // of the package's own transport; nil for another
@@ -75,10 +72,8 @@ func New(secret string, opts ...Option) (*Client, error) {
 	if o.agent == "" {
 		o.agent = defaultAgent()
 	}
-	for i := range len(o.agent) {
-		if o.agent[i] < ' ' || o.agent[i] > '~' {
-			return nil, fmt.Errorf("user agent %q: only printable ASCII can stand in a header", o.agent)
-		}
+	if !headerSafe(strings.ReplaceAll(o.agent, " ", "")) {
+		return nil, fmt.Errorf("user agent %q: only printable ASCII can stand in a header", o.agent)
 	}
 	base, err := ParseBaseURL(o.baseURL)
 	if err != nil {
@@ -87,9 +82,8 @@ func New(secret string, opts ...Option) (*Client, error) {
 	if o.loc == nil {
 		o.loc = time.FixedZone("IST", 5*60*60+30*60)
 	}
-	c := &Client{
-		base: base, at: endpointsOf(base), agent: o.agent, retry: o.retry.withDefaults(), loc: o.loc, hook: o.hook,
-	}
+	o.retry = o.retry.withDefaults()
+	c := &Client{options: o, base: base, at: endpointsOf(base)}
 	if o.http != nil {
 		c.transport, c.timeout = o.http.Transport, o.http.Timeout
 	}
@@ -116,11 +110,8 @@ func New(secret string, opts ...Option) (*Client, error) {
 // WithSecret gives a client for the same service with another secret. It shares the connections of c. The error is
 // ErrInvalidSecret.
 func (c *Client) WithSecret(secret string) (*Client, error) {
-	switch {
-	case secret == "":
-		return nil, fmt.Errorf("%w: it is empty", ErrInvalidSecret)
-	case !headerSafe(secret):
-		return nil, fmt.Errorf("%w: it holds blanks, control characters or letters outside ASCII, "+
+	if !headerSafe(secret) {
+		return nil, fmt.Errorf("%w: it is empty or holds blanks, control characters or letters outside ASCII, "+
 			"which cannot stand in a header", ErrInvalidSecret)
 	}
 	other := *c
@@ -130,11 +121,10 @@ func (c *Client) WithSecret(secret string) (*Client, error) {
 
 // defaultAgent names this package and the version of its module that is built in.
 func defaultAgent() string {
-	const module = "github.com/utho/utho-cli"
 	version := "devel"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range append(info.Deps, &info.Main) {
-			if m.Path == module && m.Version != "" && m.Version != "(devel)" {
+			if m.Path == "github.com/utho/utho-cli" && strings.HasPrefix(m.Version, "v") {
 				version = m.Version
 			}
 		}

@@ -2,7 +2,9 @@ package utho
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,45 +63,34 @@ type Error struct {
 // Error gives one line: the operation, the HTTP status if it is a failure, the service's words and code, the cause.
 // The service's words are in it: make control characters harmless before showing it on a terminal.
 func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString(e.Op)
+	parts := []string{e.Op}
 	if e.Kind == ErrOutcomeUnknown {
-		b.WriteString(": outcome unknown")
+		parts = append(parts, "outcome unknown")
 	}
 	// The status of a wrong address is that of a rejected token, and would be taken for one.
 	if e.StatusCode != 0 && e.StatusCode/100 != 2 && e.Kind != ErrWrongAddress {
-		b.WriteString(": HTTP " + strconv.Itoa(e.StatusCode))
-		if text := http.StatusText(e.StatusCode); text != "" {
-			b.WriteString(" " + text)
-		}
+		parts = append(parts, strings.TrimSpace(fmt.Sprintf("HTTP %d %s", e.StatusCode, http.StatusText(e.StatusCode))))
 	}
 	switch {
 	case e.Message != "" && e.Code != "":
-		b.WriteString(": the service says: " + e.Message + " (" + e.Code + ")")
-	case e.Message != "":
-		b.WriteString(": the service says: " + e.Message)
-	case e.Code != "":
-		b.WriteString(": the service says: error " + e.Code)
+		parts = append(parts, "the service says", e.Message+" ("+e.Code+")")
+	case e.Message != "" || e.Code != "":
+		parts = append(parts, "the service says", e.Message+e.Code)
 	}
 	if e.Err != nil {
-		b.WriteString(": " + e.Err.Error())
+		parts = append(parts, e.Err.Error())
 	}
+	text := strings.Join(parts, ": ")
 	if e.Attempts > 1 {
-		b.WriteString(" (attempt " + strconv.Itoa(e.Attempts) + ")")
+		text += " (attempt " + strconv.Itoa(e.Attempts) + ")"
 	}
 	// The service's words may hold line breaks, which would pass for words of the program.
-	return strings.NewReplacer("\n", `\n`, "\r", `\r`).Replace(b.String())
+	return strings.NewReplacer("\n", `\n`, "\r", `\r`).Replace(text)
 }
 
 // Unwrap gives the kind and the cause.
 func (e *Error) Unwrap() []error {
-	errs := make([]error, 0, 2)
-	for _, err := range []error{e.Kind, e.Err} {
-		if err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return errs
+	return slices.DeleteFunc([]error{e.Kind, e.Err}, func(err error) bool { return err == nil })
 }
 
 // maxMessage bounds what of the service's words is kept, in bytes.
@@ -111,26 +102,23 @@ const maxMessage = 2 << 10
 // A path that does not exist is answered with 401 and "Not Found" and the method, so that the status alone would call
 // a wrong address a rejected token.
 func (k *call) kindOf(status int, message string) error {
+	kind := kindOfMessage(message)
 	noPath := strings.EqualFold(strings.TrimSpace(message), "Not Found "+k.method)
 	switch {
 	case retryStatus(status):
 		return ErrUnavailable
 	case noPath && status < 500, status == http.StatusNotFound && !k.byID:
 		return ErrWrongAddress
-	case status == http.StatusUnauthorized:
+	case status == http.StatusUnauthorized, status == http.StatusForbidden && kind == ErrUnauthorized:
 		return ErrUnauthorized
 	case status == http.StatusForbidden:
-		if kindOfMessage(message) == ErrUnauthorized {
-			return ErrUnauthorized
-		}
 		return ErrForbidden
 	case status == http.StatusNotFound:
 		return ErrNotFound
+	case kind == ErrNotFound && !k.byID:
+		return nil
 	}
-	if kind := kindOfMessage(message); kind != ErrNotFound || k.byID {
-		return kind
-	}
-	return nil
+	return kind
 }
 
 // kindOfMessage reads the kind of failure from the service's words, nil if they say none. The service sends failures

@@ -216,7 +216,7 @@ func TestListAnswers(t *testing.T) {
 
 		`{"status":"error","message":"No node","errorcode":"NONODEFOUND"}`:           fails{nil, "says: No node (NONODEFOUND)"},
 		`{"errors":[{"message":"Name too long","code":"E7"},{"message":"and bad"}]}`: fails{nil, "says: Name too long (E7)"},
-		`{"status":"error","errors":[{"code":7}]}`:                                   fails{nil, "says: error 7"},
+		`{"status":"error","errors":[{"code":7}]}`:                                   fails{nil, "says: 7"},
 		`{"status":"error","errors":{"name":["Too long"]}}`:                          fails{nil, `says: {"name":["Too long"]}`},
 
 		"PHP Fatal error: Cannot use reading in x.php\n": fails{nil, "not JSON"},

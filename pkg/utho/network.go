@@ -30,30 +30,21 @@ func (e *VariableError) Error() string { return e.Variable + " cannot be used: "
 // ProxyError says that a proxy did not connect to the service. Nothing was sent.
 type ProxyError struct {
 	Proxy      string // its URL without user name and password
-	Variable   string // the environment variable that names it; empty for a transport of the caller's
+	Variable   string // the environment variable that names it
 	StatusCode int    // what it answered; 0 if it could not be reached
 	Err        error  // why it could not be reached
 }
 
 func (e *ProxyError) Error() string {
-	text := "the proxy " + e.Proxy
-	if e.Variable != "" {
-		text += " (" + e.Variable + ")"
-	}
+	text := "the proxy " + e.Proxy + " (" + e.Variable + ")"
 	if e.StatusCode == 0 {
 		return text + " cannot be reached: " + e.Err.Error()
 	}
-	return strings.TrimRight(fmt.Sprintf("%s refuses: HTTP %d %s", text, e.StatusCode, http.StatusText(e.StatusCode)), " ")
+	return fmt.Sprintf("%s refuses: HTTP %d %s", text, e.StatusCode, http.StatusText(e.StatusCode))
 }
 
 // Unwrap gives the cause.
 func (e *ProxyError) Unwrap() error { return e.Err }
-
-// permanent reports whether the proxy would refuse again: it does not know the user, or does not allow the place.
-// Trying again can lock an account.
-func (e *ProxyError) permanent() bool {
-	return e.StatusCode == http.StatusProxyAuthRequired || e.StatusCode == http.StatusForbidden
-}
 
 // proxySetting is the environment's proxy for https.
 type proxySetting struct {
@@ -127,13 +118,12 @@ func newTransport(p *proxySetting) *http.Transport {
 			}
 			// A resolver can say anything of localhost, and http to it is not encrypted.
 			conn, err := dialer.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
-			if err == nil {
-				return conn, nil
+			if err != nil {
+				if conn6, err6 := dialer.DialContext(ctx, network, net.JoinHostPort("::1", port)); err6 == nil {
+					return conn6, nil
+				}
 			}
-			if conn, err6 := dialer.DialContext(ctx, network, net.JoinHostPort("::1", port)); err6 == nil {
-				return conn, nil
-			}
-			return nil, err
+			return conn, err
 		},
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    10 * time.Second,
@@ -211,11 +201,13 @@ func networkWords(err error) string {
 	return ""
 }
 
-// permanent reports whether trying to connect again would end the same way.
+// permanent reports whether trying to connect again would end the same way. Trying again at a proxy that does not know
+// the user, or does not allow the place, can lock an account.
 func permanent(err error) bool {
 	dns, isDNS := errors.AsType[*net.DNSError](err)
 	_, isCert := errors.AsType[*tls.CertificateVerificationError](err)
 	_, isPlain := errors.AsType[tls.RecordHeaderError](err)
 	proxy, isProxy := errors.AsType[*ProxyError](err)
-	return isDNS && dns.IsNotFound || isCert || isPlain || isProxy && proxy.permanent()
+	return isDNS && dns.IsNotFound || isCert || isPlain ||
+		isProxy && (proxy.StatusCode == http.StatusProxyAuthRequired || proxy.StatusCode == http.StatusForbidden)
 }

@@ -42,10 +42,8 @@ func (o *object) said(redact func(string) string) *Error {
 			message = e.Message.words()
 		}
 	}
-	clean := func(text string, limit int) string {
-		return clip(redact(strings.ToValidUTF8(text, "\ufffd")), limit)
-	}
-	return &Error{Message: clean(message, maxMessage), Code: clean(code, 100)}
+	message = clip(redact(strings.ToValidUTF8(message, "\ufffd")), maxMessage)
+	return &Error{Message: message, Code: clip(redact(strings.ToValidUTF8(code, "\ufffd")), 100)}
 }
 
 // failure gives the object as an error, nil if it says success, or nothing and has what was asked for.

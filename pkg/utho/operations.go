@@ -1,9 +1,7 @@
 package utho
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -74,26 +72,13 @@ func (c *Client) CreateToken(ctx context.Context, r CreateTokenRequest) (*Create
 		wrong = errors.New("the name is not UTF-8")
 	case r.Scope != ScopeReadOnly && r.Scope != ScopeWrite:
 		wrong = errors.New("the scope must be read-only or write")
-	default:
-		k.body, wrong = createBody(r)
 	}
 	if wrong != nil {
 		return nil, &Error{Op: k.op, Err: wrong}
 	}
+	k.body = []byte(`{"name":"` + inJSON(r.Name, false) + `","write":"` + r.Scope.wire() + `"}`)
 	if err := c.do(ctx, k); err != nil {
 		return nil, err
 	}
 	return k.created, nil
-}
-
-// createBody is {"name":"ci","write":"on"}, with <, > and & as they are.
-func createBody(r CreateTokenRequest) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(struct {
-		Name  string `json:"name"`
-		Write string `json:"write"`
-	}{r.Name, r.Scope.wire()})
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }

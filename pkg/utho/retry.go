@@ -65,10 +65,8 @@ func (p RetryPolicy) pause(ctx context.Context, attempt int, asked time.Duration
 	case wait > left:
 		return errors.New("no time is left to try again")
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(wait):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -101,9 +99,5 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 
 // retryStatus reports whether an answer with this status may be better the next time.
 func retryStatus(status int) bool {
-	switch status {
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true
-	}
-	return false
+	return status == http.StatusTooManyRequests || status >= http.StatusBadGateway && status <= http.StatusGatewayTimeout
 }
