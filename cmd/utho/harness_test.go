@@ -116,17 +116,31 @@ func (s *service) release(name string) {
 	delete(s.holds, name)
 }
 
-// at holds requests under a name before or after their effect. once: only the
-// first of them.
-func (s *service) at(name string, op sandboxtest.Op, after bool, once bool) {
-	h := s.hold(name)
-	came := func() { h.came <- struct{}{} }
-	f := sandboxtest.Fault{On: op, Before: came, Hold: h.let}
-	if after {
-		f = sandboxtest.Fault{On: op, After: came, HoldAfter: h.let}
-	}
-	if once {
-		f.Times = 1
+// before has a fault hold requests before they take effect.
+func (h *held) before(f *sandboxtest.Fault) {
+	f.Before, f.Hold = func() { h.came <- struct{}{} }, h.let
+}
+
+// after has a fault hold requests when they have taken effect.
+func (h *held) after(f *sandboxtest.Fault) {
+	f.After, f.HoldAfter = func() { h.came <- struct{}{} }, h.let
+}
+
+// moment is where a request is held.
+type moment bool
+
+const (
+	beforeEffect moment = false
+	afterEffect  moment = true
+)
+
+// stopAt holds the first requests of a kind under a name; 0 times for all.
+func (s *service) stopAt(name string, op sandboxtest.Op, at moment, times int) {
+	f := sandboxtest.Fault{On: op, Times: times}
+	if at == beforeEffect {
+		s.hold(name).before(&f)
+	} else {
+		s.hold(name).after(&f)
 	}
 	s.Fault(f)
 }
@@ -321,7 +335,7 @@ func (m *machine) remain(want int) {
 	}
 }
 
-// awaitRequests waits until the requests are so.
+// awaitRequests waits until the requests are as asked.
 func (m *machine) awaitRequests(what string, ok func([]sandboxtest.Request) bool) {
 	m.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

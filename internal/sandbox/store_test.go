@@ -93,7 +93,7 @@ const (
 
 func TestBrokenFile(t *testing.T) {
 	t.Parallel()
-	replaced := func(old, new string) string { return strings.Replace(testState, old, new, 1) }
+	replaced := func(what, by string) string { return strings.Replace(testState, what, by, 1) }
 	const broken = " cannot be used: it is not the file of a sandbox; start afresh with: utho sandbox reset"
 	for name, tt := range map[string]struct {
 		file string
