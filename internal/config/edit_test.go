@@ -17,7 +17,7 @@ import (
 	"github.com/utho/utho-cli/internal/privfile"
 )
 
-func edited(t testing.TB, text string, edit func(*Edit) error) (string, error) {
+func update(t testing.TB, text string, edit func(*Edit) error) (string, error) {
 	t.Helper()
 	p := Paths{Config: filepath.Dir(write(t, text))}
 	if err := Update(context.Background(), p, edit); err != nil {
@@ -87,7 +87,7 @@ func TestUpdate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := edited(t, tc.before, tc.edit)
+			got, err := update(t, tc.before, tc.edit)
 			if err != nil || got != tc.after {
 				t.Errorf("%v\n--- before\n%s--- got\n%s--- want\n%s", err, tc.before, got, tc.after)
 			}
@@ -130,7 +130,7 @@ func TestUpdateRefuses(t *testing.T) {
 	}
 	t.Run("broken file", func(t *testing.T) {
 		t.Parallel()
-		_, err := edited(t, "a: b: c\n", func(*Edit) error { t.Error("edited"); return nil })
+		_, err := update(t, "a: b: c\n", func(*Edit) error { t.Error("edited"); return nil })
 		var syntax *SyntaxError
 		if !errors.As(err, &syntax) {
 			t.Errorf("%v", err)
