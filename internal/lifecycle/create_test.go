@@ -68,7 +68,7 @@ func TestCreate(t *testing.T) {
 		"a rival, ours not shown":        {faults: []fault{{On: "create", ForceWrite: true, HideFor: time.Hour}}, setup: writingRival, want: "outcome", stay: 1, names: "still works"},
 		"the delivery fails":             {shelf: shelf{failAt: "b"}, want: "rolled back", stay: 0, names: "no space"},
 		"it fails after it was written":  {shelf: shelf{failAt: "b", failWritten: true}, want: "rolled back", stay: 0},
-		"its undo is not known":          {shelf: shelf{failAt: "b", unknown: "a"}, want: "outcome", stay: 1, names: "a may hold its secret"},
+		"its undo is not known":          {shelf: shelf{failAt: "b", unknown: "a"}, want: "outcome", stay: 1, names: "a (the keyring died) may hold its secret"},
 		"a program was given it":         {shelf: shelf{names: []string{"exec:x", "b"}, failAt: "b"}, want: "rolled back", stay: 0, names: "exec:x"},
 		"it fails, id unknown":           {faults: []fault{{On: "create", HideFor: 6 * time.Second}}, shelf: shelf{failAt: "b"}, want: "rolled back", stay: 0, warns: "not confirmed"},
 		"it fails, never shown":          {faults: []fault{{On: "create", HideFor: time.Hour}}, shelf: shelf{failAt: "b"}, want: "outcome", stay: 1, names: "ci", warns: "not confirmed"},

@@ -50,9 +50,9 @@ type RolledBackError struct {
 }
 
 func (e *RolledBackError) Error() string {
-	text := fmt.Sprintf("the new token %s was deleted again", quote(e.Name))
+	text := "the new token " + quote(e.Name) + " was deleted again"
 	if e.Old != "" {
-		text += fmt.Sprintf(" and the old token %s still works", e.Old)
+		text += " and the old token " + e.Old + " still works"
 	}
 	if len(e.Kept) > 0 {
 		text += "; " + strings.Join(e.Kept, ", ") + " was given a secret that no longer works"
@@ -81,6 +81,18 @@ func (e *NotCreatedError) Error() string {
 
 func (e *NotCreatedError) Unwrap() error { return e.Err }
 
+// VerifyError is a --verify command that failed. Both tokens work, and nothing was undone.
+type VerifyError struct {
+	Old, New string // ids
+	Err      error
+}
+
+func (e *VerifyError) Error() string {
+	return fmt.Sprintf("both tokens work, the old %s and the new %s, whose secret was delivered: %v", e.Old, e.New, e.Err)
+}
+
+func (e *VerifyError) Unwrap() error { return e.Err }
+
 // TakenError is a name that a token has.
 type TakenError struct {
 	Name   string
@@ -88,7 +100,7 @@ type TakenError struct {
 }
 
 func (e *TakenError) Error() string {
-	return fmt.Sprintf("the name %s is taken; nothing was created", quote(e.Name))
+	return "the name " + quote(e.Name) + " is taken; nothing was created"
 }
 
 // NotFoundError is an ID or NAME that no token has.
@@ -111,23 +123,23 @@ type AmbiguousError struct {
 	Tokens []utho.Token
 }
 
-func (e *AmbiguousError) Error() string {
-	return "several tokens are named " + quote(e.Arg)
-}
+func (e *AmbiguousError) Error() string { return "several tokens are named " + quote(e.Arg) }
 
 // opless is an error of the client without its operation, which the text around it names already.
 func opless(err error) string {
-	text := err.Error()
 	if e, ok := err.(*utho.Error); ok { //nolint:errorlint // only its own words are taken off
-		text = strings.TrimPrefix(text, e.Op+": ")
+		return strings.TrimPrefix(err.Error(), e.Op+": ")
 	}
-	return text
+	return err.Error()
 }
 
 // quote is a name in a sentence.
 func quote(s string) string {
 	return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\n", `\n`).Replace(s) + `"`
 }
+
+// named names a token in a sentence, by its id if that is known.
+func named(id, name string) string { return strings.TrimSpace(id + " " + quote(name)) }
 
 // candidates names tokens in a sentence.
 func candidates(tokens []utho.Token) string { return strings.Join(idsOf(tokens), ", ") }

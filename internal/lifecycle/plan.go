@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,9 +47,9 @@ type NoExpiryError struct {
 
 func (e *NoExpiryError) Error() string {
 	if e.Err != nil {
-		return fmt.Sprintf("rotate %s %s: %v", e.Token.ID, quote(e.Token.Name), e.Err)
+		return fmt.Sprintf("rotate %s: %v", named(e.Token.ID, e.Token.Name), e.Err)
 	}
-	return fmt.Sprintf("token %s %s never expires", e.Token.ID, quote(e.Token.Name))
+	return fmt.Sprintf("token %s never expires", named(e.Token.ID, e.Token.Name))
 }
 
 func (e *NoExpiryError) Unwrap() error { return e.Err }
@@ -69,16 +70,13 @@ func (s *Session) PlanRotation(ctx context.Context, r RotateRequest, records Rec
 	if err != nil {
 		return nil, err
 	}
-	var kept *record // by the place itself
+	var kept []*record // by the place itself
 	if unprepared == nil {
 		if kept, err = records.fromPlace(ctx, to, list.Tokens); err != nil {
 			return nil, err
 		}
 	}
-	if kept != nil {
-		unfinished = append(unfinished, kept)
-	}
-	old, err := findRotated(list, r.Arg, unfinished)
+	old, err := findRotated(list, r.Arg, append(unfinished, kept...))
 	if err != nil {
 		return nil, err
 	}
@@ -93,18 +91,26 @@ func (s *Session) PlanRotation(ctx context.Context, r RotateRequest, records Rec
 	return p, nil
 }
 
-func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept *record, to Destinations, unprepared error) (err error) {
-	if unprepared == nil {
-		unprepared = to.Rotates(ctx, p.Old)
-	}
-	unfinished, err := p.records.all() // under the lock
+// plan decides, under the lock, what there is to do.
+func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept []*record, to Destinations, unprepared error) error {
+	unfinished, err := p.records.all()
 	if err != nil {
 		return err
 	}
-	if kept != nil {
-		unfinished = append(unfinished, kept)
+	about := []string{p.Old.ID}
+	for _, rec := range append(unfinished, kept...) {
+		if rec.OldID == p.Old.ID && rec.Stage != stageFailed && p.rec == nil {
+			p.rec = rec
+			about = append(about, rec.NewID)
+		}
 	}
-	if p.rec = of(unfinished, p.Old.ID); p.rec != nil {
+	if unprepared == nil {
+		unprepared = to.Rotates(ctx, about...)
+	}
+	if p.rec != nil {
+		if list, err = p.session.List(ctx); err != nil { // what a rotation created that ended since the first list
+			return err
+		}
 		if err := p.recover(ctx, list.Tokens, to, unprepared); err != nil {
 			return err
 		}
@@ -116,10 +122,9 @@ func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept *record,
 		p.Due, p.Name = true, p.Resumes.Name
 		return nil
 	}
-	if p.Due, err = p.req.due(p.Old, Now(list)); err != nil || !p.Due {
-		return err
+	if p.Due, err = p.req.due(p.Old, Now(list)); err == nil && p.Due {
+		p.Name, err = p.req.newName(p.Old, Now(list))
 	}
-	p.Name, err = p.req.newName(p.Old, Now(list))
 	return err
 }
 
@@ -135,20 +140,13 @@ func (p *Rotation) Close() {
 // do not count.
 func findRotated(list *utho.TokenList, arg string, unfinished []*record) (utho.Token, error) {
 	found := matches(list.Tokens, arg)
-	open := map[string]bool{}
-	for _, rec := range unfinished {
-		for _, t := range found {
-			if t.ID == rec.OldID || t.ID == rec.NewID && contains(list.Tokens, rec.OldID) {
-				open[rec.OldID] = true
-			}
-		}
-	}
+	open := filter(list.Tokens, func(old utho.Token) bool {
+		return slices.ContainsFunc(unfinished, func(rec *record) bool {
+			return rec.OldID == old.ID && (contains(found, old.ID) || rec.NewID != "" && contains(found, rec.NewID))
+		})
+	})
 	if len(open) == 1 {
-		for _, t := range list.Tokens {
-			if open[t.ID] {
-				return t, nil
-			}
-		}
+		return open[0], nil
 	}
 	if len(found) > 1 && len(open) == 0 {
 		now := Now(list)
@@ -156,25 +154,16 @@ func findRotated(list *utho.TokenList, arg string, unfinished []*record) (utho.T
 			found = alive
 		}
 	}
-	switch len(found) {
-	case 0:
-		return Find(list.Tokens, arg) // the error with its hints
-	case 1:
-		return found[0], nil
-	}
-	return utho.Token{}, &AmbiguousError{Arg: arg, Tokens: found}
+	return only(list.Tokens, found, arg)
 }
 
 // due reports whether the token is to be rotated now.
 func (r RotateRequest) due(old utho.Token, now time.Time) (bool, error) {
-	if r.IfExpiresWithin <= 0 {
-		return true, nil
-	}
 	_, at, ok := expiry.Split(old.Name)
-	if !ok {
-		if r.Lifetime > 0 {
-			return true, nil
-		}
+	switch {
+	case r.IfExpiresWithin <= 0, !ok && r.Lifetime > 0:
+		return true, nil
+	case !ok:
 		return false, &NoExpiryError{Token: old}
 	}
 	return !at.After(now.Add(r.IfExpiresWithin)), nil
@@ -201,43 +190,37 @@ func (r RotateRequest) newName(old utho.Token, now time.Time) (string, error) {
 //  3. Else nothing is created, and the error names both tokens.
 func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinations, unprepared error) error {
 	found := p.rec.candidates(tokens)
-	if len(found) == 0 { // it was never created, or somebody dropped it
+	left := &OutcomeError{Next: NextLook, IDs: idsOf(found), Old: p.Old.ID}
+	switch {
+	case len(found) == 0: // it was never created, or somebody dropped it
 		p.rec.discard()
-		p.rec = nil
 		return nil
-	}
-	if p.rec.Stage != stageDelivering {
-		if len(found) == 1 && (p.rec.NewID != "" || p.rec.stampedThen(found[0])) {
-			p.Drops = &found[0]
-			return nil
-		}
-		return &OutcomeError{
-			Left: fmt.Sprintf("an earlier rotation of %s was cut short: %s, named %s, may be what it created, with a secret that is lost; the old token still works",
-				p.Old.ID, candidates(found), quote(found[0].Name)),
-			Next: NextLook, IDs: idsOf(found), Old: p.Old.ID,
-		}
+	case p.rec.Stage != stageDelivering && len(found) == 1 && (p.rec.NewID != "" || p.rec.stampedThen(found[0])):
+		p.Drops = &found[0]
+		return nil
+	case p.rec.Stage != stageDelivering:
+		left.Left = fmt.Sprintf("an earlier rotation of %s was cut short: %s, named %s, may be what it created, with a secret that is lost;"+
+			" the old token still works", p.Old.ID, candidates(found), quote(found[0].Name))
+		return left
 	}
 	secret, holders, err := "", []string(nil), unprepared
 	if err == nil {
 		secret, holders, err = p.readBack(ctx, to)
 	}
-	if errors.Is(err, utho.ErrUnavailable) || ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, utho.ErrUnavailable):
 		return err
-	}
-	if secret != "" && len(found) == 1 && found[0].Scope == p.Old.Scope {
+	case secret != "" && len(found) == 1 && found[0].Scope == p.Old.Scope:
 		p.Resumes, p.secret = &found[0], secret
 		return nil
 	}
-	left := &OutcomeError{
-		Left: fmt.Sprintf("an earlier rotation of %s was cut short while it delivered the secret of %s to %s; both tokens stay",
-			p.Old.ID, candidates(found), strings.Join(p.rec.To, ", ")),
-		Next: NextFinishOrDrop, IDs: idsOf(found), Old: p.Old.ID, Err: err,
+	left.Left = fmt.Sprintf("an earlier rotation of %s was cut short while it delivered the secret of %s to %s; both tokens stay",
+		p.Old.ID, candidates(found), strings.Join(p.rec.To, ", "))
+	if left.Err = err; len(found) == 1 {
+		left.Next, left.New = NextFinishOrDrop, found[0].ID
 	}
-	if len(found) > 1 {
-		left.Next = NextLook
-		return left
-	}
-	left.New = found[0].ID
 	if len(holders) > 0 {
 		left.Left += "; " + strings.Join(holders, ", ") + " holds the new secret"
 	}
@@ -252,14 +235,13 @@ func (p *Rotation) readBack(ctx context.Context, to Destinations) (secret string
 		return "", nil, errors.New("its record has no fingerprint of the secret")
 	}
 	secret, holders, err = to.Holds(ctx, sum)
-	if err != nil || secret == "" {
-		if err == nil {
-			err = errors.New("not every place holds it")
-		}
+	switch {
+	case err != nil:
 		return "", holders, err
-	}
-	if !p.rec.sameTo(to.Places()) {
+	case !p.rec.sameTo(to.Places()):
 		return "", holders, errors.New("this command has other destinations")
+	case secret == "":
+		return "", holders, errors.New("not every place holds it")
 	}
 	client, err := p.session.As(secret)
 	if err == nil {

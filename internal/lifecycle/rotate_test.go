@@ -73,7 +73,7 @@ func TestRotate(t *testing.T) {
 		"it is accepted late":           {faults: []fault{{On: "create", RefuseNew: 3}}, want: "done", stay: 1},
 		"no answer to the verification": {faults: []fault{{On: "verify", Status: 503, Times: 9}}, want: "rolled back", oldStay: true, stay: 1},
 		"the delivery fails":            {shelf: shelf{failAt: "b"}, want: "rolled back", oldStay: true, stay: 1, names: "old token 10004 still works"},
-		"its undo is not known":         {shelf: shelf{failAt: "b", unknown: "a"}, want: "outcome", oldStay: true, stay: 2, names: "a may hold its secret"},
+		"its undo is not known":         {shelf: shelf{failAt: "b", unknown: "a"}, want: "outcome", oldStay: true, stay: 2, names: "a (the keyring died) may hold its secret"},
 		"a program has it":              {shelf: shelf{names: []string{"a", "exec:x", "b"}, failAt: "b"}, want: "outcome", oldStay: true, stay: 2, names: "exec:x has its secret"},
 		"the profile's own fails":       {shelf: shelf{names: []string{"a", "b", "own:p"}, failAt: "own:p"}, want: "outcome", oldStay: true, stay: 2, names: "own:p could not be written"},
 		"the own fails, alone":          {shelf: shelf{names: []string{"own:p"}, failAt: "own:p"}, want: "outcome", oldStay: true, stay: 2, names: "nowhere else"},
@@ -243,4 +243,94 @@ func TestRecovery(t *testing.T) {
 		}
 	}
 	t.Logf("%d rows", rows)
+}
+
+// TestRotateTwice is what a second rotation does with what a first one, or somebody else, left behind.
+func TestRotateTwice(t *testing.T) {
+	t.Parallel()
+	verify := func(err error) func(context.Context, lifecycle.Issued) error {
+		return func(context.Context, lifecycle.Issued) error { return err }
+	}
+	for name, c := range map[string]struct {
+		first, then   lifecycle.RotateRequest
+		faults        []fault // of the first
+		shelf, second shelf
+		setup         func(w *world, old sandboxtest.Token)
+		between       func(w *world, old sandboxtest.Token)
+		want          string // how both end
+		oldStay       bool
+		stay          int
+	}{
+		"--self, the deletion failed": {faults: []fault{{On: "delete", Status: 400}}, shelf: shelf{names: []string{"a"}, ownID: "10004"},
+			then: lifecycle.RotateRequest{Arg: "10005"}, second: shelf{names: []string{"a"}, ownID: "10005"}, want: "outcome, done", stay: 1},
+		"its own, killed before the deletion": {faults: []fault{{On: "delete", Before: goexit}}, shelf: shelf{names: []string{"a"}, ownID: "10004"},
+			second: shelf{names: []string{"a"}, ownID: "10005"}, want: "killed, done", stay: 1},
+		"its own, killed before it was written": {shelf: shelf{names: []string{"a"}, ownID: "10004", killBefore: true},
+			second: shelf{names: []string{"a"}, ownID: "10004"}, want: "killed, outcome", oldStay: true, stay: 2},
+		"--self, --verify failed": {first: lifecycle.RotateRequest{Verify: verify(errors.New("no"))}, shelf: shelf{names: []string{"a"}, ownID: "10004"},
+			then: lifecycle.RotateRequest{Verify: verify(nil)}, second: shelf{names: []string{"a"}, ownID: "10005"}, want: "verify, done", stay: 1},
+		"an old token that was kept stays": {first: lifecycle.RotateRequest{KeepOld: true}, then: lifecycle.RotateRequest{Arg: "10005"},
+			shelf: shelf{names: []string{"k8s:x", "a"}}, second: shelf{names: []string{"k8s:x", "a"}}, want: "done, done", oldStay: true, stay: 2},
+		"k8s remembers": {faults: []fault{{On: "delete", Status: 400}}, shelf: shelf{names: []string{"k8s:x"}}, second: shelf{names: []string{"k8s:x"}},
+			between: func(w *world, _ sandboxtest.Token) { _ = os.RemoveAll(w.dir) }, want: "outcome, done", stay: 1},
+		"k8s remembers another's": {shelf: shelf{names: []string{"k8s:x"}}, second: shelf{names: []string{"k8s:x"}},
+			between: func(w *world, _ sandboxtest.Token) {
+				other := w.add("admin", false)
+				r := w.notes["k8s:x"]
+				r.PreviousID = other.ID
+				w.notes["k8s:x"] = r
+			}, want: "done, done", stay: 1},
+		"the old one is gone, and a place fails": {shelf: shelf{failAt: "b", before: func() {}}, setup: func(w *world, old sandboxtest.Token) {
+			w.srv.Fault(fault{On: "verify", After: func() { w.srv.Remove(old.ID) }})
+		}, want: "outcome, done", stay: 1},
+		"the old one is gone, and none has the new": {shelf: shelf{failAt: "a"}, setup: func(w *world, old sandboxtest.Token) {
+			w.srv.Fault(fault{On: "verify", After: func() { w.srv.Remove(old.ID) }})
+		}, want: "rolled back, not found", stay: 0},
+		"--keep-old, --verify fails": {first: lifecycle.RotateRequest{KeepOld: true, Verify: verify(errors.New("no"))},
+			then: lifecycle.RotateRequest{Arg: "10005"}, want: "verify, done", oldStay: true, stay: 2},
+		"another is killed while this one plans": {setup: func(w *world, _ sandboxtest.Token) {
+			w.srv.Fault(fault{On: "list", Times: 1, After: func() {
+				_, _ = w.rotate(lifecycle.RotateRequest{Arg: "app"}, onShelf(w, shelf{killAfter: true}))
+			}})
+		}, want: "done, done", stay: 1},
+		"a signal": {setup: func(w *world, _ sandboxtest.Token) {
+			w.srv.Fault(fault{On: "list", Times: 1, After: func() { w.signal() }})
+		}, want: "error, done", stay: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w, old := rotating(t, "app", false)
+				if c.setup != nil {
+					c.setup(w, old)
+				}
+				w.srv.Fault(c.faults...)
+				c.first.Arg = "app"
+				_, err := w.rotate(c.first, onShelf(w, c.shelf))
+				w.srv.Clear()
+				w.start()
+				if c.between != nil {
+					c.between(w, old)
+				}
+				if place := append(c.shelf.names, "a")[0]; !w.srv.Works(w.places[place]) && c.stay > 0 {
+					t.Errorf("after the first (%v) %s does not work", err, place)
+				}
+				if c.then.Arg == "" {
+					c.then.Arg = "app"
+				}
+				_, again := w.rotate(c.then, onShelf(w, c.second))
+				if got := kindOf(err) + ", " + kindOf(again); got != c.want {
+					t.Errorf("ended with %s, want %s:\n%v\n%v", got, c.want, err, again)
+				}
+				if w.srv.Works(old.Secret) != c.oldStay || len(w.named("app")) != c.stay {
+					t.Errorf("the old one works: %v, want %v; %d stay, want %d", w.srv.Works(old.Secret), c.oldStay, len(w.named("app")), c.stay)
+				}
+				for id := range w.others {
+					if id != old.ID && w.token(id) == nil {
+						t.Errorf("somebody else's token %s was deleted", id)
+					}
+				}
+			})
+		})
+	}
 }
