@@ -70,20 +70,24 @@ func TestInjectedErrors(t *testing.T) {
 	if err != nil {
 		missing(t, "no strace here")
 	}
-	for _, c := range [][2]string{
-		{"lock", "flock:error=EINTR:when=1..2"},
-		{"replace", "fsync:error=EINVAL:when=2"},
-		{"replace", "flock:error=EOPNOTSUPP"},
-		{"replace EIO", "fsync:error=EIO:when=2"},
-		{"create EIO", "fsync:error=EIO:when=2"},
-		{"create EIO", "fsync:error=EIO:when=1"},
+	for _, c := range [][3]string{
+		{"lock", "flock:error=EINTR:when=1..2", ""},
+		{"replace", "fsync:error=EINVAL", ""},
+		{"replace", "flock:error=EOPNOTSUPP", ""},
+		{"replace EIO", "fsync:error=EIO", ""},
+		{"create EIO", "fsync:error=EIO", ""},
+		{"create EIO", "fsync:error=EIO", "/file"},
 	} {
 		child, _, fails := strings.Cut(c[0], " ")
 		dir := private(t)
 		if fails {
 			put(t, dir+"/fails", "", 0o600)
 		}
-		run(t, child, dir, nil, strace, "-f", "-o", os.DevNull, "-e", "inject="+c[1])
+		argv := []string{strace, "-f", "-o", os.DevNull, "-e", "inject=" + c[1]}
+		if strings.HasPrefix(c[1], "fsync") { // of this file or folder only
+			argv = append(argv, "-P", dir+c[2])
+		}
+		run(t, child, dir, nil, argv...)
 	}
 }
 
