@@ -122,7 +122,8 @@ func joined(content []byte) (blank bool, err error) {
 	case line[0] == '#':
 		return true, nil
 	}
-	return false, fmt.Errorf("line %d: a backslash at its end may join it with the next", 1+bytes.Count(content[:start], []byte("\n")))
+	number := 1 + bytes.Count(content[:start], []byte("\n"))
+	return false, fmt.Errorf("line %d: a backslash at its end may join it with the next", number)
 }
 
 // quoteValue writes a value so that a shell and the usual dotenv readers read it back: bare if
@@ -284,10 +285,10 @@ func closing(content []byte, v int) int {
 		return a
 	case cleanB:
 		return b
-	case a < 0 || a > end || !balanced(content[a:end]): // not as in 'a'"b", which shells allow
+	case a < 0 || a > end || bytes.ContainsAny(content[a:end], "'\"`"):
 		return -1
 	}
-	return a
+	return a // and more follows, as in 'a'b
 }
 
 func closingQuote(content []byte, v int, escapes bool) int {
@@ -310,22 +311,6 @@ func endsClean(content []byte, i int) bool {
 	line := content[i:lineEnd(content, i)]
 	rest := bytes.TrimLeft(line, " \t")
 	return len(rest) == 0 || len(rest) < len(line) && rest[0] == '#'
-}
-
-// balanced reports whether the quotes in one line's text are closed as a shell sees it.
-func balanced(text []byte) bool {
-	var open byte
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '\\' && open != '\'':
-			i++
-		case open != 0 && c == open:
-			open = 0
-		case open == 0 && (c == '\'' || c == '"' || c == '`'):
-			open = c
-		}
-	}
-	return open == 0
 }
 
 // lineEnd finds the end of the line that i is on, before its CR and LF.

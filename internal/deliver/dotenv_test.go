@@ -152,7 +152,7 @@ func TestSetVariableRefuses(t *testing.T) {
 		"text after multiline":  {"A=\"x\ny\"z\nKEY=1\n", "line 1 opens a quote"},
 		"open behind a quote":   {"A='x'\"y\nKEY=1\n\"\n", "line 1 opens a quote"},
 		"own quote inside":      {"KEY=it's\n", "line 1: quotes"},
-		"concatenated":          {"KEY='0ld'\"b\"c\n", "line 1: more follows"},
+		"concatenated":          {"KEY='0ld'\"b\"c\n", "line 1 opens a quote"},
 		"a command":             {"export KEY=$(pass 0ld)\n", "line 1: quotes or a command"},
 		"own backslash":         {"KEY=0ld\\\nmore\n", "line 1: a backslash"},
 		"own comment backslash": {"KEY=0ld # c\\\nA=1\n", "line 1: a backslash"},
@@ -223,7 +223,8 @@ func dotenvs() *rapid.Generator[string] {
 		rapid.StringMatching(`[ \t]{0,3}#[ !é]?(KEY=)?[a-zA-Z'"\\ =]{0,12}`),
 		rapid.StringMatching(`[ \t]{0,3}`),
 	)
-	key := rapid.StringMatching(`[ \t]{0,2}(export )?KEY ?= ?([a-z0-9]{0,6}|"[a-z\n# =']{0,8}"|'[a-z\n# ="]{0,8}')([ \t]{1,2}(#[ a-z'"]{0,8})?)?`)
+	key := rapid.StringMatching(`[ \t]{0,2}(export )?KEY ?= ?` +
+		`([a-z0-9]{0,6}|"[a-z\n# =']{0,8}"|'[a-z\n# ="]{0,8}')([ \t]{1,2}(#[ a-z'"]{0,8})?)?`)
 	return rapid.Custom(func(t *rapid.T) string {
 		lines := rapid.SliceOfN(line, 0, 6).Draw(t, "before")
 		if rapid.IntRange(0, 3).Draw(t, "has") > 0 {
@@ -279,7 +280,7 @@ func checkEdit(t interface{ Fatalf(string, ...any) }, content []byte) (after []b
 		t.Fatalf("%+v is no edit of %q", e, content)
 	}
 	found, _, err := findVariable(after, "KEY")
-	if err != nil || found == nil || found.value != "live_new" || found.text != "live_new"+strings.TrimPrefix(found.text, "live_new") {
+	if err != nil || found == nil || found.value != "live_new" {
 		t.Fatalf("%q became %q, where KEY is %+v, %v", content, after, found, err)
 	}
 	again, err := setVariable(after, "KEY", "live_new", false)
@@ -293,7 +294,8 @@ func checkEdit(t interface{ Fatalf(string, ...any) }, content []byte) (after []b
 }
 
 func FuzzEdit(f *testing.F) {
-	for _, s := range []string{"", "KEY=old\n", "A='x\nKEY=1\n'\r\nKEY = \"a\nb\" # c", bom + "export KEY: x", "KEY= # c\\", "A=\"\\\"\nKEY=1\nB=\"",
+	for _, s := range []string{"", "KEY=old\n", "A='x\nKEY=1\n'\r\nKEY = \"a\nb\" # c", bom + "export KEY: x",
+		"KEY= # c\\", "A=\"\\\"\nKEY=1\nB=\"",
 		"KEY=`a`\n", "A=b\\\nKEY=c", "#\n\nKEY=''#x", "KEY=a'b'\tc # d\r\n", "A='\\'\nKEY=1\n'"} {
 		f.Add([]byte(s))
 	}

@@ -88,7 +88,8 @@ func TestFilePrepareRefuses(t *testing.T) {
 	env, _ := testEnv(t)
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "taken"), "x", 0o644)
-	if err := errors.Join(os.Mkdir(filepath.Join(dir, "folder"), 0o700), os.Symlink("taken", dir+"/link"), syscall.Mkfifo(dir+"/pipe", 0o600)); err != nil {
+	err := errors.Join(os.Mkdir(filepath.Join(dir, "folder"), 0o700), os.Symlink("taken", dir+"/link"), syscall.Mkfifo(dir+"/pipe", 0o600))
+	if err != nil {
 		t.Fatal(err)
 	}
 	before := tree(t, dir)

@@ -225,8 +225,8 @@ func TestLinksAndOtherThings(t *testing.T) {
 	if err := Create(target, nil); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("Create over a file: %v", err)
 	}
-	for _, step := range []func(string) error{func(p string) error { return Replace(p, nil) }, func(p string) error { return CheckReplace(p) }} {
-		if err := step(dir + "/no/such"); !errors.Is(err, fs.ErrNotExist) {
+	for _, err := range []error{Replace(dir+"/no/such", nil), CheckReplace(dir + "/no/such")} {
+		if !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("missing folder: %v", err)
 		}
 	}

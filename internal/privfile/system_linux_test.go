@@ -137,7 +137,8 @@ func TestRootInAUsersHome(t *testing.T) {
 	}
 	_, secret := ReadSecret(file)
 	_, config := ReadConfig(file)
-	for path, err := range map[string]error{"secret": secret, "config": config, "folder": CheckPrivateDir(home), "new": MkdirAll(home + "/a/b")} {
+	folder, created := CheckPrivateDir(home), MkdirAll(home+"/a/b")
+	for path, err := range map[string]error{"secret": secret, "config": config, "folder": folder, "new": created} {
 		var m *ModeError
 		if !errors.As(err, &m) || strings.Contains(m.Fix, "chown") {
 			t.Errorf("%s: %v", path, err)
@@ -269,7 +270,8 @@ func childMounts(dir string) error {
 		return err
 	}
 	full := os.WriteFile(disk+"/fill", bytes.Repeat([]byte("x"), 1<<17), 0o600)
-	for _, err := range []error{full, CheckReplace(disk + "/config"), Replace(disk+"/config", []byte("new")), Create(disk+"/n", []byte("new"))} {
+	replaced, created := Replace(disk+"/config", []byte("new")), Create(disk+"/n", []byte("new"))
+	for _, err := range []error{full, CheckReplace(disk + "/config"), replaced, created} {
 		if !errors.Is(err, syscall.ENOSPC) {
 			return fmt.Errorf("on a full disk: %w", err)
 		}
