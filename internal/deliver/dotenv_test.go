@@ -29,7 +29,8 @@ func TestSetVariable(t *testing.T) {
 		"append, shell":            {"if [ -z \"$A\" ]; then\n  A=1\nfi\n", "if [ -z \"$A\" ]; then\n  A=1\nfi\nKEY=live_new\n"},
 		// (a) Behind a byte-order mark shells and systemd see nothing.
 		"append, BOM only":  {bom, "KEY=live_new\n"},
-		"append, BOM":       {bom + "# x\nA=1\n", bom + "# x\nA=1\nKEY=live_new\n"},
+		"append, BOM":       {bom + "A=1\n", bom + "A=1\nKEY=live_new\n"},
+		"append, # and BOM": {bom + "# don't\nA=1\n", "# don't\nA=1\nKEY=live_new\n"}, // a shell runs it
 		"replace, BOM":      {bom + "KEY=old\nA=1\n", "KEY=live_new\nA=1\n"},
 		"replace, BOM, 2nd": {bom + "A=1\nKEY=old\n", bom + "A=1\nKEY=live_new\n"},
 		// (b) A shell runs what follows a blank.
@@ -262,7 +263,7 @@ func TestEditProperty(t *testing.T) {
 		}
 		delete(was["systemd"], "KEY")
 		delete(is["systemd"], "KEY")
-		if !strings.Contains(content, "\\") && !maps.Equal(was["systemd"], is["systemd"]) {
+		if !strings.Contains(content, "\\") && !strings.HasPrefix(content, bom) && !maps.Equal(was["systemd"], is["systemd"]) {
 			rt.Fatalf("systemd read %q, now %q, in %q", was["systemd"], is["systemd"], after)
 		}
 	})
@@ -275,7 +276,11 @@ func checkEdit(t interface{ Fatalf(string, ...any) }, content []byte) (after []b
 		return nil
 	}
 	after = e.apply(content)
-	if !bytes.HasPrefix(content[e.at:], []byte(e.old)) || !bytes.HasPrefix(after, content[:e.at]) ||
+	head := content[:e.at]
+	if e.unmark {
+		head = bytes.TrimPrefix(head, []byte(bom))
+	}
+	if !bytes.HasPrefix(content[e.at:], []byte(e.old)) || !bytes.HasPrefix(after, head) ||
 		!bytes.HasSuffix(after, content[e.at+len(e.old):]) {
 		t.Fatalf("%+v is no edit of %q", e, content)
 	}
@@ -287,7 +292,7 @@ func checkEdit(t interface{ Fatalf(string, ...any) }, content []byte) (after []b
 	if err != nil || !bytes.Equal(again.apply(after), after) {
 		t.Fatalf("%q became %q the second time: %+v, %v", after, again.apply(after), again, err)
 	}
-	if back, ok := e.undo(after); !ok || e.before == "" && !bytes.Equal(back, content) {
+	if back, ok := e.undo(after); !ok || e.before == "" && !e.unmark && !bytes.Equal(back, content) {
 		t.Fatalf("%q became %q; undone %q, %v", content, after, back, ok)
 	}
 	return after
