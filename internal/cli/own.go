@@ -44,9 +44,12 @@ type ownSecret struct {
 	s *session
 }
 
-func (o *ownSecret) place() string { return "profile:" + o.s.profile.Name }
+func (o *ownSecret) String() string             { return "profile:" + o.s.profile.Name }
+func (o *ownSecret) Place() string              { return o.String() }
+func (o *ownSecret) Undo(context.Context) error { return nil }
+func (o *ownSecret) Close() error               { return nil }
 
-func (o *ownSecret) prepare(ctx context.Context) error {
+func (o *ownSecret) Prepare(ctx context.Context) error {
 	book, err := o.p.book()
 	if err != nil {
 		return err
@@ -54,16 +57,16 @@ func (o *ownSecret) prepare(ctx context.Context) error {
 	return book.CheckSwap(ctx, o.s.ref(), o.s.kind, o.s.item)
 }
 
-// deliver leaves alone what a login has stored meanwhile.
-func (o *ownSecret) deliver(ctx context.Context, i lifecycle.Issued) error {
+// Deliver leaves alone what a login has stored meanwhile.
+func (o *ownSecret) Deliver(ctx context.Context, t deliver.Token) error {
 	book, err := o.p.book()
 	if err != nil {
 		return err
 	}
-	return book.Swap(ctx, o.s.ref(), o.s.kind, o.s.item, itemOf(i.Token.ID, i.Token.Name, i.Secret))
+	return book.Swap(ctx, o.s.ref(), o.s.kind, o.s.item, itemOf(t.ID, t.Name, t.Secret))
 }
 
-func (o *ownSecret) holds(ctx context.Context, sum [32]byte) (string, error) {
+func (o *ownSecret) Holds(ctx context.Context, sum [32]byte) (string, error) {
 	store, err := o.p.store(o.s.kind)
 	if err != nil {
 		return "", err
@@ -100,8 +103,12 @@ func (d *profileSecret) Close() error   { return nil }
 
 func (d *profileSecret) Prepare(ctx context.Context) error {
 	err := d.book.CheckAdd(ctx, d.profile, d.ref)
-	if errors.As(err, new(*profiles.TakenError)) {
-		return hintf(err, "choose another name, or first: %s", route{profile: d.profile.Name}.command("logout"))
+	there := route{profile: d.profile.Name}
+	switch {
+	case errors.As(err, new(*profiles.TakenError)):
+		return hintf(err, "choose another name, or first: %s", there.command("logout"))
+	case errors.As(err, new(*auth.KeyringError)):
+		return hintf(err, "take the secret to a file with --to file:PATH, then log in with it: %s <PATH", there.command("login", "--store", "file"))
 	}
 	return err
 }
@@ -210,9 +217,9 @@ type loginSecret struct {
 	failed   error  // how a delivery failed
 }
 
-func (l *loginSecret) Prepare(context.Context) error             { return nil } // login did
-func (l *loginSecret) Rotates(context.Context, utho.Token) error { return nil }
-func (l *loginSecret) Places() []string                          { return []string{"profile:" + l.s.profile.Name} }
+func (l *loginSecret) Prepare(context.Context) error            { return nil } // login did
+func (l *loginSecret) Rotates(context.Context, ...string) error { return nil }
+func (l *loginSecret) Places() []string                         { return []string{"profile:" + l.s.profile.Name} }
 func (l *loginSecret) Holds(context.Context, [32]byte) (string, []string, error) {
 	return "", nil, deliver.ErrUnreadable
 }
@@ -242,7 +249,7 @@ func (l *loginSecret) Deliver(ctx context.Context, i lifecycle.Issued) error {
 // not known to have.
 func (l *loginSecret) Undo(context.Context) lifecycle.Undone {
 	if holdsNew(l.failed) {
-		return lifecycle.Undone{Unknown: []lifecycle.PlaceError{{Place: l.Places()[0], Err: l.failed}}}
+		return lifecycle.Undone{Unknown: []string{fmt.Sprintf("%s (%v)", l.Places()[0], l.failed)}}
 	}
 	return lifecycle.Undone{Restored: l.Places()}
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/child"
-	"github.com/utho/utho-cli/internal/deliver"
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/pkg/utho"
@@ -246,10 +245,6 @@ func (s *session) replaceCredential(r route) string {
 		return "have the credential_command of profile " + s.profile.Name + " print it"
 	}
 	return r.loginTo(s.profile.Name)
-}
-
-func hasStdout(specs []deliver.Spec) bool {
-	return slices.ContainsFunc(specs, func(s deliver.Spec) bool { return s.Kind == deliver.KindStdout })
 }
 
 // verifier runs the --verify commands in order.

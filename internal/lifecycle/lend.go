@@ -44,9 +44,9 @@ func (s *Session) Lend(ctx, grace context.Context, r LendRequest, use func(Issue
 		return false, i.rollback(ctx, grace, nil, err)
 	}
 	use(i.issued)
-	err = i.rollback(context.WithoutCancel(ctx), grace, nil, errors.New("the command has ended"))
-	if errors.As(err, new(*RolledBackError)) {
-		err = nil // as intended
+	id := i.issued.Token.ID
+	if err := i.remove(context.WithoutCancel(ctx), grace, i.Client, id, deleteWithin); err != nil {
+		return true, i.outcome(NextDelete, err, []string{id}, "the command has ended, but its token %s may still work: deleting it failed", named(id, name))
 	}
-	return true, err
+	return true, i.revoked(grace, id)
 }

@@ -73,10 +73,11 @@ type NotCreatedError struct {
 }
 
 func (e *NotCreatedError) Error() string {
+	old := ""
 	if e.Old != "" {
-		return fmt.Sprintf("no new token was created, and the old token %s still works: %v", e.Old, opless(e.Err))
+		old = ", and the old token " + e.Old + " still works"
 	}
-	return fmt.Sprintf("token %s was not created: %v", quote(e.Name), opless(e.Err))
+	return "nothing was created" + old + ": " + opless(e.Err)
 }
 
 func (e *NotCreatedError) Unwrap() error { return e.Err }
@@ -125,12 +126,13 @@ type AmbiguousError struct {
 
 func (e *AmbiguousError) Error() string { return "several tokens are named " + quote(e.Arg) }
 
-// opless is an error of the client without its operation, which the text around it names already.
+// opless is an error of the client without its operation and its kind, which the text around it names already.
 func opless(err error) string {
+	text := err.Error()
 	if e, ok := err.(*utho.Error); ok { //nolint:errorlint // only its own words are taken off
-		return strings.TrimPrefix(err.Error(), e.Op+": ")
+		text = strings.TrimPrefix(strings.TrimPrefix(text, e.Op+": "), utho.ErrOutcomeUnknown.Error()+": ")
 	}
-	return err.Error()
+	return text
 }
 
 // quote is a name in a sentence.

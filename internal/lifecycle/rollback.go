@@ -61,14 +61,13 @@ func (i *issuance) holders(ctx context.Context, to Destinations) (holders []stri
 // bothStay is a delivery that failed and could not be undone everywhere.
 func (i *issuance) bothStay(undone Undone, cause error) error {
 	var where []string
-	for _, place := range undone.Unknown {
-		where = append(where, place+" may hold its secret")
-	}
-	for _, place := range undone.Kept {
-		where = append(where, place+" has its secret")
-	}
-	if len(undone.Restored) > 0 {
-		where = append(where, strings.Join(undone.Restored, ", ")+" is as it was")
+	for _, say := range []struct {
+		places []string
+		what   string
+	}{{undone.Unknown, " may hold its secret"}, {undone.Kept, " has its secret"}, {undone.Restored, " is as it was"}} {
+		if len(say.places) > 0 {
+			where = append(where, strings.Join(say.places, ", ")+say.what)
+		}
 	}
 	id, next, stay := i.issued.Token.ID, NextDelete, "the new token %s stays: %s"
 	if i.old != "" {
@@ -84,7 +83,10 @@ func (i *issuance) bothStay(undone Undone, cause error) error {
 // identify finds the one added token of the name.
 func (i *issuance) identify(grace context.Context) (string, error) {
 	list, err := i.look(grace, grace, func(added []utho.Token) bool { return len(added) > 0 })
-	if list == nil {
+	switch {
+	case list == nil && grace.Err() != nil:
+		return "", errors.New("no time was left to list the tokens")
+	case list == nil:
 		return "", err
 	}
 	switch added := i.added(list.Tokens); len(added) {
