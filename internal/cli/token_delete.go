@@ -201,12 +201,12 @@ type deletionDoc struct {
 	Error   *string `json:"error"`
 }
 
-// reasonOf is why a token was not deleted.
+// reasonOf is why a token was not deleted, behind its id.
 func reasonOf(d *lifecycle.Deletion) string {
 	if d.Err == nil {
 		return "not attempted"
 	}
-	return d.Err.Error()
+	return strings.TrimPrefix(d.Err.Error(), "delete token "+d.Token.ID+": ")
 }
 
 func (p *program) writeDeletions(f format, all []*lifecycle.Deletion, dry bool) error {

@@ -134,11 +134,11 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 		if s.item.TokenID == "" && s.box == nil {
 			p.console.note("utho does not know which token %s holds: if it is this one, the new secret has to go there too", s.from())
 		}
-		question := "Rotate it: create a new token and delete this one"
+		question := "Rotate it, and delete the old token of "
 		if plan.Resumes != nil {
-			question = "Delete it, since token " + plan.Resumes.ID + " has taken its place"
+			question = "Token " + plan.Resumes.ID + " has taken its place. Delete the old token of "
 		}
-		if err := p.console.ask(ctx, question+" ("+p.whose(ctx, s)+")?"); err != nil {
+		if err := p.console.ask(ctx, question+p.whose(ctx, s)+"?"); err != nil {
 			return err
 		}
 	}
