@@ -47,7 +47,7 @@ func TestDeleteAtOnce(t *testing.T) {
 func TestDeleteInterrupted(t *testing.T) {
 	t.Parallel()
 	w := newServed(t).many(20)
-	w.at("deletions", sandboxtest.Delete, false, false)
+	w.stopAt("deletions", sandboxtest.Delete, beforeEffect, 0)
 	p := w.start("token", "delete", "--name", "many-*", "--yes")
 	for range 8 {
 		w.awaitHeld("deletions")

@@ -176,7 +176,7 @@ func TestKill(t *testing.T) {
 		t.Run(v.name+", the create answered", func(t *testing.T) {
 			t.Parallel()
 			v.killed(t, func(w *machine, stdin string, args ...string) bool {
-				w.at("create", sandboxtest.Create, true, true)
+				w.stopAt("create", sandboxtest.Create, afterEffect, 1)
 				cmd := w.command(append([]string{"utho"}, args...)...)
 				cmd.Stdin = strings.NewReader(stdin)
 				if err := cmd.Start(); err != nil {

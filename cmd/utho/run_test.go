@@ -46,7 +46,7 @@ func TestRunPassesSignalsOn(t *testing.T) {
 func TestRunSignalBeforeStart(t *testing.T) {
 	t.Parallel()
 	w := newServed(t)
-	w.at("here", sandboxtest.Confirm, true, true)
+	w.stopAt("here", sandboxtest.Confirm, afterEffect, 1)
 	p := w.start("token", "run", "--", "touch", "started")
 	w.awaitHeld("here")
 	p.signal(syscall.SIGTERM)
@@ -63,7 +63,7 @@ func TestRunSignalBeforeStart(t *testing.T) {
 func TestRunSignalDuringDeletion(t *testing.T) {
 	t.Parallel()
 	w := newServed(t)
-	w.at("deletion", sandboxtest.Delete, false, false)
+	w.stopAt("deletion", sandboxtest.Delete, beforeEffect, 0)
 	p := w.start("token", "run", "--", "sh", "-c", "exit 3")
 	w.awaitHeld("deletion")
 	p.signal(syscall.SIGUSR1)

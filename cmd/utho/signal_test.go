@@ -21,7 +21,7 @@ func TestSignals(t *testing.T) {
 		name    string
 		command string
 		on      sandboxtest.Op
-		after   bool // the request has had its effect, the answer is held
+		at      moment
 		keep    bool // for good: utho has to end by itself
 		sig     syscall.Signal
 		twice   bool
@@ -29,19 +29,19 @@ func TestSignals(t *testing.T) {
 		says    string
 		tokens  int // of that name in the end
 	}{
-		{"before anything was sent", "create", sandboxtest.List, false, true, syscall.SIGINT, false, 130, "utho: interrupted", 0},
-		{"the create is answered then", "create", sandboxtest.Create, true, false, syscall.SIGINT, false, 130, "deleted again", 0},
-		{"the list is answered then", "create", sandboxtest.Confirm, false, false, syscall.SIGTERM, false, 143, "deleted again.*ended by TERM", 0},
-		{"HUP", "create", sandboxtest.Confirm, true, false, syscall.SIGHUP, false, 129, "deleted again.*ended by HUP", 0},
-		{"a second one", "create", sandboxtest.Create, true, true, syscall.SIGINT, true, 8, "may have been created", 1},
-		{"QUIT counts as two", "create", sandboxtest.Create, true, true, syscall.SIGQUIT, false, 8, "may have been created", 1},
-		{"QUIT, nothing sent", "create", sandboxtest.List, false, true, syscall.SIGQUIT, false, 131, "utho: ended by QUIT", 0},
-		{"ABRT", "create", sandboxtest.Confirm, false, true, syscall.SIGABRT, false, 8, "is left, and its secret is lost.*no time was left", 1},
-		{"ABRT, nothing sent", "create", sandboxtest.List, false, true, syscall.SIGABRT, false, 134, "utho: ended by ABRT", 0},
-		{"XCPU", "create", sandboxtest.List, false, true, syscall.SIGXCPU, false, 128 + int(syscall.SIGXCPU), "utho: ended by XCPU", 0},
-		{"USR1 is nothing to utho", "rotate", sandboxtest.List, false, false, syscall.SIGUSR1, false, 0, "deleted the old token", 1},
-		{"too late to stop", "rotate", sandboxtest.Delete, false, false, syscall.SIGTERM, false, 0, "deleted the old token", 1},
-		{"the deletion is cut off", "rotate", sandboxtest.Delete, false, true, syscall.SIGTERM, true, 8, `the old token \d+ may still work`, 2},
+		{"before anything was sent", "create", sandboxtest.List, beforeEffect, true, syscall.SIGINT, false, 130, "utho: interrupted", 0},
+		{"the create is answered then", "create", sandboxtest.Create, afterEffect, false, syscall.SIGINT, false, 130, "deleted again", 0},
+		{"the list is answered then", "create", sandboxtest.Confirm, beforeEffect, false, syscall.SIGTERM, false, 143, "deleted again.*ended by TERM", 0},
+		{"HUP", "create", sandboxtest.Confirm, afterEffect, false, syscall.SIGHUP, false, 129, "deleted again.*ended by HUP", 0},
+		{"a second one", "create", sandboxtest.Create, afterEffect, true, syscall.SIGINT, true, 8, "may have been created", 1},
+		{"QUIT counts as two", "create", sandboxtest.Create, afterEffect, true, syscall.SIGQUIT, false, 8, "may have been created", 1},
+		{"QUIT, nothing sent", "create", sandboxtest.List, beforeEffect, true, syscall.SIGQUIT, false, 131, "utho: ended by QUIT", 0},
+		{"ABRT", "create", sandboxtest.Confirm, beforeEffect, true, syscall.SIGABRT, false, 8, "is left, and its secret is lost.*no time was left", 1},
+		{"ABRT, nothing sent", "create", sandboxtest.List, beforeEffect, true, syscall.SIGABRT, false, 134, "utho: ended by ABRT", 0},
+		{"XCPU", "create", sandboxtest.List, beforeEffect, true, syscall.SIGXCPU, false, 128 + int(syscall.SIGXCPU), "utho: ended by XCPU", 0},
+		{"USR1 is nothing to utho", "rotate", sandboxtest.List, beforeEffect, false, syscall.SIGUSR1, false, 0, "deleted the old token", 1},
+		{"too late to stop", "rotate", sandboxtest.Delete, beforeEffect, false, syscall.SIGTERM, false, 0, "deleted the old token", 1},
+		{"the deletion is cut off", "rotate", sandboxtest.Delete, beforeEffect, true, syscall.SIGTERM, true, 8, `the old token \d+ may still work`, 2},
 	} {
 		t.Run(test.command+", "+test.name, func(t *testing.T) {
 			t.Parallel()
@@ -51,7 +51,11 @@ func TestSignals(t *testing.T) {
 				old = strings.TrimSpace(w.utho(args...).want(t, 0).stdout)
 				args = []string{"token", "rotate", "held", "--yes"}
 			}
-			w.at("here", test.on, test.after, !test.twice) // twice: nothing is answered any more
+			times := 1
+			if test.twice {
+				times = 0 // nothing is answered any more
+			}
+			w.stopAt("here", test.on, test.at, times)
 			p := w.start(args...)
 			w.awaitHeld("here")
 			p.signal(test.sig)
@@ -139,7 +143,7 @@ func TestInterruptedWhileReading(t *testing.T) {
 		t.Run(args, func(t *testing.T) {
 			t.Parallel()
 			m := newServed(t)
-			m.at("for good", sandboxtest.Any, false, false)
+			m.stopAt("for good", sandboxtest.Any, beforeEffect, 0)
 			cmd := m.command(append([]string{"utho"}, strings.Fields(args)...)...)
 			var stdout, stderr bytes.Buffer
 			cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(m.key), &stdout, &stderr
@@ -163,7 +167,7 @@ func TestInterruptedWhileReading(t *testing.T) {
 func TestNohup(t *testing.T) {
 	t.Parallel()
 	m := newServed(t)
-	m.at("a while", sandboxtest.Any, false, true)
+	m.stopAt("a while", sandboxtest.Any, beforeEffect, 1)
 	cmd := m.command("sh", "-c", `trap "" HUP; exec utho token list -o id`)
 	var stdout bytes.Buffer
 	cmd.Stdout = &stdout
