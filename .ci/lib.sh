@@ -58,9 +58,9 @@ packages() {
 	fi
 	echo "missing: ${missing[*]}"
 	((EUID == 0)) || sudo=(sudo -n)
-	retry "${sudo[@]}" apt-get -q update
+	retry "${sudo[@]}" apt-get -qq update
 	retry "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
-		apt-get -q -y --no-install-recommends install "${missing[@]}"
+		apt-get -qq -y --no-install-recommends install "${missing[@]}"
 }
 
 # tool NAME prints the path of a tool, built if the cache does not hold it. Each tool is a Go

@@ -80,8 +80,7 @@ func (m *machine) complete(words ...string) []string {
 func TestCompletionOffers(t *testing.T) {
 	t.Parallel()
 	m := newServed(t)
-	s := m.service
-	s.Fault(sandboxtest.Fault{On: sandboxtest.List, Body: oddNames})
+	m.Fault(sandboxtest.Fault{On: sandboxtest.List, Body: oddNames})
 	ids := []string{"55501", "55502", "55503", "55504", "55505", "55506", "55507", "55508"}
 	all := slices.Concat([]string{"55501", "terraform"}, ids[1:], []string{"odd.id", "spaced.id"})
 	for _, test := range []struct {
@@ -140,7 +139,6 @@ func TestCompletionOffers(t *testing.T) {
 func TestCompletionSilent(t *testing.T) {
 	t.Parallel()
 	m := newServed(t)
-	s := m.service
 	silent := func(m *machine, words ...string) {
 		t.Helper()
 		// 4 is 'no file names', 32 'in this order'.
@@ -163,22 +161,22 @@ func TestCompletionSilent(t *testing.T) {
 	silent(m, "-p", "nosuch", "token", "get", "")
 	silent(m, "-p", "../x", "token", "get", "")
 
-	s.Fault(sandboxtest.Fault{Times: 1, Body: "<html>"})
+	m.Fault(sandboxtest.Fault{Times: 1, Body: "<html>"})
 	silent(m, get...)
-	s.Clear()
-	s.Fault(sandboxtest.Fault{Status: http.StatusServiceUnavailable})
-	before := s.Count(sandboxtest.Any)
+	m.Clear()
+	m.Fault(sandboxtest.Fault{Status: http.StatusServiceUnavailable})
+	before := m.Count(sandboxtest.Any)
 	silent(m, get...)
-	s.Clear()
-	if n := s.Count(sandboxtest.Any) - before; n != 1 {
+	m.Clear()
+	if n := m.Count(sandboxtest.Any) - before; n != 1 {
 		t.Errorf("an overloaded service was asked %d times while a person waits", n)
 	}
 
 	// A profile in the keyring, where there is no keyring.
-	m.write("current_profile: work\nprofiles:\n  work:\n    api_url: "+s.url+"\n", "config", "config.yaml")
+	m.write("current_profile: work\nprofiles:\n  work:\n    api_url: "+m.url+"\n", "config", "config.yaml")
 	silent(m.with("UTHO_API_KEY", "", "UTHO_API_URL", ""), get...)
 	// A credential command is never run.
-	m.write("current_profile: work\nprofiles:\n  work:\n    api_url: "+s.url+"\n    credential_command: [touch, "+m.path("ran")+"]\n", "config", "config.yaml")
+	m.write("current_profile: work\nprofiles:\n  work:\n    api_url: "+m.url+"\n    credential_command: [touch, "+m.path("ran")+"]\n", "config", "config.yaml")
 	silent(m.with("UTHO_API_KEY", "", "UTHO_API_URL", ""), get...)
 	if _, err := os.Stat(m.path("ran")); err == nil {
 		t.Error("completion ran the credential command")
@@ -195,13 +193,12 @@ func TestCompletionSilent(t *testing.T) {
 func TestCompletionSlowService(t *testing.T) {
 	t.Parallel()
 	m := newServed(t)
-	s := m.service
-	s.at("for good", sandboxtest.Any, false, false)
+	m.stopAt("for good", sandboxtest.Any, beforeEffect, 0)
 	if got := m.complete("token", "get", ""); got != nil {
 		t.Errorf("it offers %q", got)
 	}
-	s.Clear()
-	s.Fault(sandboxtest.Fault{RetryAfter: "3600"})
+	m.Clear()
+	m.Fault(sandboxtest.Fault{RetryAfter: "3600"})
 	if got := m.complete("token", "get", ""); got != nil {
 		t.Errorf("it offers %q", got)
 	}

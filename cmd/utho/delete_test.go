@@ -41,7 +41,7 @@ func TestDeleteInterrupted(t *testing.T) {
 	t.Parallel()
 	w := newServed(t)
 	w.make(20)
-	w.at("deletions", sandboxtest.Delete, false, false)
+	w.stopAt("deletions", sandboxtest.Delete, beforeEffect, 0)
 	p := w.start("token", "delete", "--name", "many-*", "--yes")
 	for range 8 {
 		w.awaitHeld("deletions")
@@ -85,9 +85,9 @@ func TestDeleteUnanswered(t *testing.T) {
 			t.Parallel()
 			w := newServed(t)
 			w.Fault(sandboxtest.Fault{On: sandboxtest.Delete, ID: "10003"}) // nothing goes wrong with that one
-			w.at("deletion", sandboxtest.Delete, test.after, false)
+			w.stopAt("deletion", sandboxtest.Delete, moment(test.after), 0)
 			if test.deaf {
-				w.at("list", sandboxtest.Recheck, false, false)
+				w.stopAt("list", sandboxtest.Recheck, beforeEffect, 0)
 			}
 			p := w.start(append([]string{"token", "delete", "grafana", "--yes"}, test.args...)...)
 			w.awaitHeld("deletion")
@@ -147,9 +147,9 @@ func TestDeleteOnTerminal(t *testing.T) {
 }
 
 // make makes tokens named many-0 and so on.
-func (w *machine) make(n int) {
-	w.t.Helper()
+func (m *machine) make(n int) {
+	m.t.Helper()
 	for i := range n {
-		w.utho("token", "create", fmt.Sprint("many-", i)).want(w.t, 0)
+		m.utho("token", "create", fmt.Sprint("many-", i)).want(m.t, 0)
 	}
 }

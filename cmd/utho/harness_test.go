@@ -7,15 +7,11 @@ import (
 	"flag"
 	"io/fs"
 	"maps"
-	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -51,102 +47,6 @@ type plainUmask struct{ *testing.M }
 func (m plainUmask) Run() int {
 	umask(0o022)
 	return m.M.Run()
-}
-
-// service is a sandbox over HTTP that can be told to misbehave.
-type service struct {
-	*sandboxtest.Server
-	url, key string
-	conns    atomic.Int32 // that have been opened
-	open     atomic.Int32 // that are open
-	holds    map[string]*held
-}
-
-// held keeps requests until they are let go, or their clients give up.
-type held struct {
-	came chan struct{} // one for each request that is held
-	let  chan struct{} // closed when they may go on
-}
-
-// serve offers a sandbox on loopback until what atEnd is given is called.
-func serve(box *sandboxtest.Server, atEnd func(func())) *service {
-	s := &service{Server: box, key: box.Operator(), holds: map[string]*held{}}
-	server := httptest.NewUnstartedServer(box)
-	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		switch state {
-		case http.StateNew:
-			s.conns.Add(1)
-			s.open.Add(1)
-		case http.StateClosed, http.StateHijacked:
-			s.open.Add(-1)
-		}
-	}
-	server.Start()
-	s.url = server.URL + "/v2"
-	atEnd(func() {
-		for name := range s.holds {
-			s.release(name)
-		}
-		server.CloseClientConnections()
-		server.Close()
-	})
-	return s
-}
-
-// hold gives what is held under a name.
-func (s *service) hold(name string) *held {
-	if s.holds[name] == nil {
-		s.holds[name] = &held{make(chan struct{}, 100), make(chan struct{})}
-	}
-	return s.holds[name]
-}
-
-// await waits until another request is held under a name.
-func (s *service) await(name string) error {
-	select {
-	case <-s.hold(name).came:
-		return nil
-	case <-time.After(patience):
-		return errors.New("no request is held as " + name)
-	}
-}
-
-func (s *service) release(name string) {
-	close(s.hold(name).let)
-	delete(s.holds, name)
-}
-
-// at holds requests under a name before or after their effect. once: only the
-// first of them.
-func (s *service) at(name string, op sandboxtest.Op, after bool, once bool) {
-	h := s.hold(name)
-	came := func() { h.came <- struct{}{} }
-	f := sandboxtest.Fault{On: op, Before: came, Hold: h.let}
-	if after {
-		f = sandboxtest.Fault{On: op, After: came, HoldAfter: h.let}
-	}
-	if once {
-		f.Times = 1
-	}
-	s.Fault(f)
-}
-
-// settled waits until the service's connections are closed: a program that was
-// killed may have sent a request that the service comes to later.
-func (s *service) settled() {
-	for s.open.Load() > 0 {
-		time.Sleep(time.Millisecond)
-	}
-}
-
-// count is how many tokens have that name, whatever its expiry; any if it is empty.
-func (s *service) count(name string) (n int) {
-	for _, t := range s.Tokens() {
-		if base, _, _ := strings.Cut(t.Name, ".expires-"); base == name || name == "" {
-			n++
-		}
-	}
-	return n
 }
 
 // A machine is what one person has: a home folder, an environment in which utho
@@ -321,7 +221,7 @@ func (m *machine) remain(want int) {
 	}
 }
 
-// awaitRequests waits until the requests are so.
+// awaitRequests waits until the requests are as asked.
 func (m *machine) awaitRequests(what string, ok func([]sandboxtest.Request) bool) {
 	m.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -34,7 +34,7 @@ func TestInterruptedWhileReading(t *testing.T) {
 			t.Run(signal.sig.String()+" "+args, func(t *testing.T) {
 				t.Parallel()
 				m := newServed(t)
-				m.at("for good", sandboxtest.Any, false, false)
+				m.stopAt("for good", sandboxtest.Any, beforeEffect, 0)
 				cmd := m.command(append([]string{"utho"}, strings.Fields(args)...)...)
 				var stdout, stderr bytes.Buffer
 				cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(m.key), &stdout, &stderr
@@ -71,7 +71,7 @@ func TestInterruptedWhileReading(t *testing.T) {
 func TestNohup(t *testing.T) {
 	t.Parallel()
 	m := newServed(t)
-	m.at("a while", sandboxtest.Any, false, true)
+	m.stopAt("a while", sandboxtest.Any, beforeEffect, 1)
 	cmd := m.command("sh", "-c", `trap "" HUP; exec utho token list -o id`)
 	var stdout bytes.Buffer
 	cmd.Stdout = &stdout

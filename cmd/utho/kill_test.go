@@ -28,10 +28,10 @@ type kill struct {
 // effect.
 func killsAt(ops ...sandboxtest.Op) (kills []kill) {
 	for _, op := range ops {
-		for _, after := range []bool{false, true} {
-			name := fmt.Sprintf("%s, after its effect: %v", op, after)
+		for _, at := range []moment{beforeEffect, afterEffect} {
+			name := fmt.Sprintf("%s, after its effect: %v", op, at)
 			kills = append(kills, kill{name, func(w *machine, args ...string) {
-				w.at(name, op, after, true)
+				w.stopAt(name, op, at, 1)
 				p := w.start(args...)
 				w.awaitHeld(name)
 				p.signal(syscall.SIGKILL)
@@ -225,20 +225,20 @@ func TestKillRun(t *testing.T) {
 
 // settle rotates as a person does who reads what utho says, until it has worked.
 // That person knows whether the new secret has arrived in .env.
-func (w *machine) settle(name string, arrived bool) {
-	w.t.Helper()
+func (m *machine) settle(name string, arrived bool) {
+	m.t.Helper()
 	deletes := regexp.MustCompile(`utho token delete (\d+)`)
 	for range 3 {
-		p := w.start("token", "rotate", name, "--yes", "--to", "env:.env")
+		p := m.start("token", "rotate", name, "--yes", "--to", "env:.env")
 		<-p.done
-		w.t.Logf("arrived: %v\n%s", arrived, p.said())
+		m.t.Logf("arrived: %v\n%s", arrived, p.said())
 		if p.cmd.ProcessState.ExitCode() == 0 {
-			if n := w.count(name); n != 1 || !w.Works(w.secret(".env")) {
-				w.t.Errorf("%d tokens in the end; .env %q\n%s", n, w.read(".env"), p.said())
+			if n := m.count(name); n != 1 || !m.Works(m.secret(".env")) {
+				m.t.Errorf("%d tokens in the end; .env %q\n%s", n, m.read(".env"), p.said())
 			}
-			records, err := filepath.Glob(w.path("state/rotations/*.json"))
+			records, err := filepath.Glob(m.path("state/rotations/*.json"))
 			if err != nil || len(records) > 0 {
-				w.t.Errorf("records in the end: %q, %v", records, err)
+				m.t.Errorf("records in the end: %q, %v", records, err)
 			}
 			return
 		}
@@ -254,12 +254,12 @@ func (w *machine) settle(name string, arrived bool) {
 		case len(ids) == 2: // the new one
 			id = ids[1][1]
 		default:
-			w.t.Fatalf("arrived: %v\n%s", arrived, p.said())
+			m.t.Fatalf("arrived: %v\n%s", arrived, p.said())
 		}
-		w.utho("token", "delete", id, "--yes").want(w.t, 0)
-		if !w.Works(w.secret(".env")) {
-			w.t.Fatalf("the advice was wrong:\n%s", p.said())
+		m.utho("token", "delete", id, "--yes").want(m.t, 0)
+		if !m.Works(m.secret(".env")) {
+			m.t.Fatalf("the advice was wrong:\n%s", p.said())
 		}
 	}
-	w.t.Errorf("no end of it")
+	m.t.Errorf("no end of it")
 }

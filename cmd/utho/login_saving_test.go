@@ -47,7 +47,7 @@ func TestLoginInterruptedWhileSaving(t *testing.T) {
 
 			// The proof of the token is held until the configuration is locked, so
 			// that the login comes no further than the saved token.
-			m.at("proof", sandboxtest.List, false, true)
+			m.stopAt("proof", sandboxtest.List, beforeEffect, 1)
 			cmd := m.command("utho", "--api-url", m.url, "login", "--store", "file")
 			var errOut bytes.Buffer
 			cmd.Stdin, cmd.Stderr = strings.NewReader(key), &errOut

@@ -28,8 +28,7 @@ func aList(n int) string {
 func TestClosedPipe(t *testing.T) {
 	t.Parallel()
 	m := newServed(t)
-	s := m.service
-	s.Fault(sandboxtest.Fault{On: sandboxtest.List, Body: aList(5000)})
+	m.Fault(sandboxtest.Fault{On: sandboxtest.List, Body: aList(5000)})
 	for _, test := range []struct {
 		args string
 		code int
@@ -82,8 +81,7 @@ func TestFullStdout(t *testing.T) {
 		t.Skip("there is no /dev/full here")
 	}
 	m := newServed(t)
-	s := m.service
-	s.Fault(sandboxtest.Fault{On: sandboxtest.List, Body: aList(1)})
+	m.Fault(sandboxtest.Fault{On: sandboxtest.List, Body: aList(1)})
 	for _, args := range []string{
 		"token list", "token list -o wide", "token list -o json", "token list -o yaml", "token list -o csv",
 		"token list -o markdown", "token list -o id", "token get 1", "token get 1 -o json", "status", "status -o json",

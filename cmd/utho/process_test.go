@@ -65,10 +65,6 @@ func (m *machine) start(args ...string) *process {
 func (m *machine) onTerminal(change func(*exec.Cmd), args ...string) *process {
 	m.t.Helper()
 	p := &process{t: m.t, cmd: m.command(args...), changed: make(chan struct{}), done: make(chan struct{})}
-	if m.env["TERM"] == "" {
-		p.cmd.Env = append(p.cmd.Env, "TERM=xterm")
-	}
-	p.cmd.Env = append(p.cmd.Env, "PS1=READY$ ", "HISTFILE=")
 	blocking, tty, err := pty.Open()
 	if err != nil {
 		m.t.Fatalf("open a terminal: %v", err)

@@ -42,11 +42,7 @@ func TestLoginPrompt(t *testing.T) {
 		{"a wrong token keeps the old one", "live_test_wrong\r", 4, "nothing was saved", true},
 	} {
 		p := m.onTerminal(nil, login...)
-		p.until("token: ")
-		shown := p.said()
-		if !strings.HasSuffix(shown, "token: ") {
-			t.Errorf("%s: the prompt does not end in `token: `:\n%s", test.name, shown)
-		}
+		shown := p.asks("token: ")
 		for _, words := range []string{"https://console.utho.com/api", "Write access"} {
 			if !strings.Contains(shown, words) {
 				t.Errorf("%s: before the prompt it does not say %q:\n%s", test.name, words, shown)
@@ -85,12 +81,11 @@ func TestLoginPromptSignals(t *testing.T) {
 func TestLoginNoInput(t *testing.T) {
 	t.Parallel()
 	m := newServed(t)
-	s := m.service
 	shown := m.onTerminal(nil, "utho", "login", "--store", "file", "--no-input").ends(2)
 	if !strings.Contains(shown, "--with-token") || strings.Contains(shown, "token: ") {
 		t.Errorf("the terminal shows:\n%s", shown)
 	}
-	if n := s.Count(sandboxtest.Any); n != 0 {
+	if n := m.Count(sandboxtest.Any); n != 0 {
 		t.Errorf("%d requests came", n)
 	}
 }
@@ -98,7 +93,6 @@ func TestLoginNoInput(t *testing.T) {
 func TestDeleteConfirmation(t *testing.T) {
 	t.Parallel()
 	m := newServed(t)
-	s := m.service
 	for _, test := range []struct {
 		typed string
 		code  int
@@ -116,16 +110,15 @@ func TestDeleteConfirmation(t *testing.T) {
 	} {
 		name := "ask me"
 		m.utho("token", "create", name).want(t, 0)
-		before := s.Count(sandboxtest.Delete)
+		before := m.Count(sandboxtest.Delete)
 		p := m.onTerminal(nil, "utho", "token", "delete", name)
-		p.until(`\[y/N\]: `)
-		shown := p.said()
-		if !strings.HasSuffix(shown, "[y/N]: ") || !strings.Contains(shown, `"ask me" (read-only, created `) {
+		shown := p.asks("[y/N]: ")
+		if !strings.Contains(shown, `"ask me" (read-only, created `) {
 			t.Errorf("the question is:\n%s", shown)
 		}
 		p.types(test.typed)
 		shown = p.ends(test.code)
-		if got := s.Count(sandboxtest.Delete) - before; got != 0 != (test.code == 0) {
+		if got := m.Count(sandboxtest.Delete) - before; got != 0 != (test.code == 0) {
 			t.Errorf("typed %q: %d deletions came", test.typed, got)
 		}
 		if deleted := strings.Contains(shown, "\ndeleted "); deleted != (test.code == 0) {
@@ -144,7 +137,6 @@ func TestDeleteConfirmation(t *testing.T) {
 func TestTerminalMeansStdinAndStderr(t *testing.T) {
 	t.Parallel()
 	m := newServed(t)
-	s := m.service
 	toFile := func(name string) *os.File {
 		f, err := os.Create(m.path(name))
 		if err != nil {
@@ -154,17 +146,17 @@ func TestTerminalMeansStdinAndStderr(t *testing.T) {
 		return f
 	}
 	p := m.onTerminal(func(c *exec.Cmd) { c.Stdout = toFile("out") }, "utho", "token", "delete", "10000")
-	p.until(`\[y/N\]: `)
+	p.asks("[y/N]: ")
 	p.types("y\r")
 	p.ends(0)
 	if got, err := os.ReadFile(m.path("out")); err != nil || string(got) != "deleted 10000 ci-deploy\n" {
 		t.Errorf("stdout is %q, %v", got, err)
 	}
-	before := s.Count(sandboxtest.Any)
+	before := m.Count(sandboxtest.Any)
 	m.onTerminal(func(c *exec.Cmd) { c.Stderr = toFile("err") }, "utho", "token", "delete", "10001").ends(2)
 	m.onTerminal(func(c *exec.Cmd) { c.Stdin, c.SysProcAttr.Ctty = nil, 2 }, "utho", "token", "delete", "10001").ends(2)
 	m.onTerminal(nil, "utho", "token", "delete", "10001", "--no-input").ends(2)
-	if n := s.Count(sandboxtest.Any) - before; n != 0 {
+	if n := m.Count(sandboxtest.Any) - before; n != 0 {
 		t.Errorf("%d requests came", n)
 	}
 	if got, err := os.ReadFile(m.path("err")); err != nil || !strings.Contains(string(got), "--yes") || strings.Contains(string(got), "[y/N]") {
@@ -210,9 +202,8 @@ func TestColourOnTerminal(t *testing.T) {
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	m := newServed(t)
-	s := m.service
 	hold := make(chan struct{})
-	s.Fault(sandboxtest.Fault{On: sandboxtest.Delete, ID: "10003", Hold: hold})
+	m.Fault(sandboxtest.Fault{On: sandboxtest.Delete, ID: "10003", Hold: hold})
 	p := m.onTerminal(nil, "utho", "token", "delete", "10000", "10001", "10002", "10003", "--yes")
 	p.until("deleting")
 	close(hold)

@@ -62,11 +62,13 @@ func TestRunPassesSignalsOn(t *testing.T) {
 // A signal while the token is being made: taken back, and the command not
 // started.
 func TestRunSignalBeforeStart(t *testing.T) {
-	for _, op := range []sandboxtest.Op{sandboxtest.List, sandboxtest.Create, sandboxtest.Confirm} {
+	for op, at := range map[sandboxtest.Op]moment{
+		sandboxtest.List: beforeEffect, sandboxtest.Create: afterEffect, sandboxtest.Confirm: beforeEffect,
+	} {
 		t.Run(string(op), func(t *testing.T) {
 			t.Parallel()
 			w := newServed(t)
-			w.at("here", op, op == sandboxtest.Create, true)
+			w.stopAt("here", op, at, 1)
 			p := w.start("token", "run", "--", "touch", "started")
 			w.awaitHeld("here")
 			p.signal(syscall.SIGTERM)
@@ -86,7 +88,7 @@ func TestRunSignalBeforeStart(t *testing.T) {
 func TestRunSignalDuringDeletion(t *testing.T) {
 	t.Parallel()
 	w := newServed(t)
-	w.at("deletion", sandboxtest.Delete, false, false)
+	w.stopAt("deletion", sandboxtest.Delete, beforeEffect, 0)
 	p := w.start("token", "run", "--", "sh", "-c", "exit 3")
 	w.awaitHeld("deletion")
 	for _, sig := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGALRM} {
@@ -138,7 +140,7 @@ func TestRunCtrlZ(t *testing.T) {
 	requires(t, "bash")
 	w := newServed(t)
 	w.fifo("gate")
-	term := w.onTerminal(nil, "bash", "--norc", "--noprofile", "-i")
+	term := w.with("TERM", "xterm", "PS1", "READY$ ").onTerminal(nil, "bash", "--norc", "--noprofile", "-i")
 	term.until(`READY\$ `)
 	term.types("utho token run -- sh -c 'echo \"U\"P; cat gate; exit 9'\n")
 	term.until(`UP\r?\n`)

@@ -186,8 +186,7 @@ func setFault(f *sandboxtest.Fault, s *service, key, value string) (err error) {
 	case "times":
 		f.Times, err = strconv.Atoi(value)
 	case "hold":
-		h := s.hold(value)
-		f.Before, f.Hold = func() { h.came <- struct{}{} }, h.let
+		s.hold(value).before(f)
 	case "drop-before":
 		f.DropBefore = true
 	case "force-write":
@@ -201,8 +200,7 @@ func setFault(f *sandboxtest.Fault, s *service, key, value string) (err error) {
 	case "refuse-new":
 		f.RefuseNew, err = strconv.Atoi(value)
 	case "hold-after":
-		h := s.hold(value)
-		f.After, f.HoldAfter = func() { h.came <- struct{}{} }, h.let
+		s.hold(value).after(f)
 	case "drop-after":
 		f.DropAfter = true
 	case "status":

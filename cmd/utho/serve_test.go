@@ -5,10 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -96,62 +93,4 @@ func TestSandboxServe(t *testing.T) {
 	q.ends(t, syscall.SIGINT)
 	p.ends(t, syscall.SIGTERM)
 	client.utho("token", "list", "--timeout", "1s").want(t, 9)
-}
-
-// The requests of the official Go SDK, as it writes them, against the program.
-func TestSandboxServeOfficialSDK(t *testing.T) {
-	t.Parallel()
-	p := serveSandbox(t, newMachine(t))
-	host := strings.TrimSuffix(strings.TrimPrefix(p.url, "http://"), "/v2")
-	conn, err := net.Dial("tcp", host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close() //nolint:errcheck // every answer has been read
-	answers := bufio.NewReader(conn)
-	exchange := func(line, body string) string {
-		t.Helper()
-		length := ""
-		if body != "" {
-			length = fmt.Sprintf("Content-Length: %d\r\n", len(body))
-		}
-		_, err := io.WriteString(conn, line+" HTTP/1.1\r\n"+
-			"Host: "+host+"\r\n"+
-			"User-Agent: Go-http-client/1.1\r\n"+
-			length+
-			"Accept-Encoding: application/json\r\n"+
-			"Authorization: Bearer "+p.key+"\r\n"+
-			"Content-Type: application/json\r\n"+
-			"\r\n"+body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := http.ReadResponse(answers, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close() //nolint:errcheck // read to its end
-		text, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Encoding") != "" || resp.Header.Get("Content-Type") != "application/json" {
-			t.Errorf("%s: %d, %v", line, resp.StatusCode, resp.Header)
-		}
-		return string(text)
-	}
-	for _, step := range []struct{ line, body, want string }{
-		{"GET /v2/api", "", `^\{"status":"success","api":\[\{"id":"10000","name":"ci-deploy","write":"1","created_at":"2024-04-22 01:12:36"\},.*\]\}$`},
-		{"POST /v2/api/generate", `{"name":"<ci&x>","write":"0"}` + "\n", `^\{"status":"success","apikey":"live_sandbox_\w+","message":"New API has been created"\}$`},
-		{"POST /v2/api/generate", `{"name":"<ci&x>","write":"on"}` + "\n", `^\{"status":"success","apikey":"live_sandbox_\w+","message":"New API has been created"\}$`},
-		{"GET /v2/api", "", `\{"id":"10004","name":"<ci&x>","write":"0","created_at":"[-0-9]{10} [:0-9]{8}"\},\{"id":"10005","name":"<ci&x>","write":"1","created_at":"[-0-9]{10} [:0-9]{8}"\}\]\}$`},
-		{"DELETE /v2/api/10004/delete", "", `^\{"status":"success","message":".+"\}$`},
-		{"DELETE /v2/api/10004/delete", "", `^\{"status":"error","message":".+"\}$`},
-		{"GET /v2/account/info", "", `^\{"status":"success","user":\{"id":"32154","fullname":"Asha Rao",.*\}\}$`},
-	} {
-		if got := exchange(step.line, step.body); !regexp.MustCompile(step.want).MatchString(got) {
-			t.Errorf("%s: %s\nwant: %s", step.line, got, step.want)
-		}
-	}
-	p.ends(t, syscall.SIGTERM)
 }

@@ -97,7 +97,11 @@ func signalAt(t *testing.T, command string, sig syscall.Signal, s stop) {
 		old = strings.TrimSpace(w.utho(args...).want(t, 0).stdout)
 		args = []string{"token", "rotate", "held", "--yes"}
 	}
-	w.at("here", s.op, s.after, !s.twice) // twice: nothing is answered any more, as on a line that broke
+	times := 1
+	if s.twice {
+		times = 0 // nothing is answered any more, as on a line that broke
+	}
+	w.stopAt("here", s.op, moment(s.after), times)
 	p := w.start(args...)
 	w.awaitHeld("here")
 	p.signal(sig)

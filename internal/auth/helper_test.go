@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -66,4 +67,22 @@ func run(t *testing.T, job string, unset []string, env ...string) outcome {
 		t.Fatalf("helper %s: %v: %s", job, err, out.String())
 	}
 	return o
+}
+
+// awaitGone waits until no process has that id, within a bound far above what that takes.
+func awaitGone(t *testing.T, pid int) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); syscall.Kill(pid, 0) == nil && !zombie(pid); {
+		if time.Now().After(end) {
+			t.Fatalf("process %d is still there", pid)
+		}
+		time.Sleep(5 * time.Millisecond) // polling for an outcome, not for a time
+	}
+}
+
+// zombie reports whether a process has ended and only nobody has asked how.
+func zombie(pid int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	_, rest, ok := strings.Cut(string(stat), ") ")
+	return err == nil && ok && strings.HasPrefix(rest, "Z")
 }

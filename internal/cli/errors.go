@@ -135,7 +135,7 @@ func exitOf(err error) outcome {
 		return outcome{exitMatched, "matched"}
 	case errors.As(err, new(*declinedError)):
 		return outcome{exitCancelled, "cancelled"}
-	case errors.As(err, new(*missingError)), errors.As(err, new(*lifecycle.NotFoundError)), errors.As(err, new(*lifecycle.GoneError)), is(utho.ErrNotFound):
+	case errors.As(err, new(*missingError)), errors.As(err, new(*lifecycle.NotFoundError)), is(utho.ErrNotFound):
 		return outcome{exitNotFound, "not_found"}
 	case errors.As(err, new(*lifecycle.AmbiguousError)):
 		return outcome{exitAmbiguous, "ambiguous"}

@@ -31,8 +31,6 @@ func (p *program) hint(err error) string {
 		return p.notFoundHint(taken)
 	case errors.As(err, &several):
 		return "name one by its id, for example: " + p.route.about([]string{newestOf(several.Tokens).ID}, "token", "get")
-	case errors.As(err, new(*lifecycle.GoneError)):
-		return "see what there is: " + p.route.command("token", "list", "-o", "wide")
 	case rejected(err):
 		return p.rejectedHint()
 	case errors.Is(err, utho.ErrForbidden):

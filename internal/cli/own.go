@@ -51,7 +51,7 @@ func (o *ownSecret) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return book.Check(ctx, o.s.profile, o.s.ref())
+	return book.CheckSwap(ctx, o.s.ref(), o.s.kind, o.s.item)
 }
 
 // deliver leaves alone what a login has stored meanwhile.

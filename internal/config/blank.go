@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"strings"
 
@@ -16,47 +15,42 @@ const (
 	edgeMark   = markPrefix + "edge" // above it are comments that are deeper than what follows
 )
 
-// A marker carries blank lines through an edit; the zero one does not.
-type marker struct{ on bool }
-
-func newMarker(text []byte) marker { return marker{on: !bytes.Contains(text, []byte(markPrefix))} }
-
 var errMoved = errors.New("a blank line got into a value")
 
-// edit is text after apply changed its tree.
-func (m marker) edit(path string, text []byte, apply func(root *yaml.Node)) ([]byte, error) {
-	eol := "\n"
-	if first, _, ok := bytes.Cut(text, []byte("\n")); ok && bytes.HasSuffix(first, []byte("\r")) {
-		eol = "\r\n"
+// edited is a text after apply changed its tree, with or without its blank lines.
+func edited(path, s string, blankLines bool, apply func(root *yaml.Node)) (string, error) {
+	first, _, _ := strings.Cut(s, "\n")
+	windows := strings.HasSuffix(first, "\r")
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	marked := s
+	if blankLines {
+		marked = mark(s)
 	}
-	s := strings.ReplaceAll(string(text), "\r\n", "\n")
-	doc, err := parseTree(path, []byte(m.mark(s)))
+	doc, err := parseTree(path, []byte(marked))
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	head := ""
 	if doc == nil { // the library drops comments that nothing follows
 		doc, head = document(), comments(s)
 	}
-	step := step(doc.Content[0])
+	indent := step(doc.Content[0])
 	apply(doc.Content[0])
-	if len(doc.Content[0].Content) == 0 && head == "" {
-		head = comments(s)
+	out, err := yaml.Dump(doc, yaml.WithLineWidth(-1), yaml.WithIndent(indent))
+	s = string(out)
+	if err == nil && blankLines {
+		s, err = unmark(s)
 	}
-	out, err := yaml.Dump(doc, yaml.WithLineWidth(-1), yaml.WithIndent(step))
-	if err != nil {
-		return nil, err
+	s = head + s
+	if windows {
+		s = strings.ReplaceAll(s, "\n", "\r\n")
 	}
-	s, err = m.unmark(string(out))
-	return []byte(strings.ReplaceAll(head+s, "\n", eol)), err
+	return s, err
 }
 
 // mark puts a mark in place of each blank line, as deep as the line that follows, and below each comment that
 // is deeper than that.
-func (m marker) mark(s string) string {
-	if !m.on {
-		return s
-	}
+func mark(s string) string {
 	lines := strings.SplitAfter(s, "\n")
 	depth := 0
 	for i := len(lines) - 1; i >= 0; i-- {
@@ -76,10 +70,7 @@ func (m marker) mark(s string) string {
 }
 
 // unmark brings the blank lines back. A comment that does not belong to the next key has one below it.
-func (m marker) unmark(s string) (string, error) {
-	if !m.on {
-		return s, nil
-	}
+func unmark(s string) (string, error) {
 	var out []string
 	added := false
 	for line := range strings.Lines(s) {

@@ -70,13 +70,13 @@ func (f *File) checkDefaults(value *yaml.Node) error {
 	}
 	f.defaults = make(map[string]any)
 	for key, value := range pairs(m) {
-		def, known := define(key.Value)
+		def := define(key.Value)
 		value = follow(value)
 		switch {
-		case !known:
+		case def.check == nil:
 			f.warn(key, " in defaults", keys())
 		case isNull(value):
-		case value.Kind != yaml.ScalarNode || def.check(value.Value) != nil:
+		case value.Kind != yaml.ScalarNode || !def.check(value.Value):
 			return errorAt(f.path, value, "defaults.%s must be %s", key.Value, def.allowed)
 		default:
 			f.defaults[key.Value] = value.Value
@@ -112,7 +112,6 @@ func (f *File) checkProfile(name string, value *yaml.Node) (Profile, error) {
 	if err != nil {
 		return p, err
 	}
-	var both [2]*yaml.Node // store and credential_command
 	for key, value := range pairs(m) {
 		value = follow(value)
 		if !slices.Contains(profileKeys(), key.Value) {
@@ -129,7 +128,6 @@ func (f *File) checkProfile(name string, value *yaml.Node) (Profile, error) {
 				must = "a URL such as https://api.utho.com/v2"
 			}
 		case "store":
-			both[0] = value
 			if p.Store = value.Value; !isText(value) || p.Store != StoreKeyring && p.Store != StoreFile {
 				must = "keyring or file"
 			}
@@ -139,7 +137,6 @@ func (f *File) checkProfile(name string, value *yaml.Node) (Profile, error) {
 				must = allowedZone
 			}
 		case "credential_command":
-			both[1] = value
 			if p.CredentialCommand = words(value); p.CredentialCommand == nil {
 				must = "a list of a program and its arguments, such as [pass, show, utho]; no shell is used"
 			}
@@ -152,11 +149,8 @@ func (f *File) checkProfile(name string, value *yaml.Node) (Profile, error) {
 			return Profile{}, errorAt(f.path, value, "%s of profile %s must be %s", key.Value, name, must)
 		}
 	}
-	if both[0] != nil && both[1] != nil {
-		second := slices.MaxFunc(both[:], func(a, b *yaml.Node) int {
-			return (a.Line-b.Line)*maxFile + a.Column - b.Column
-		})
-		return Profile{}, errorAt(f.path, second, "profile %s has both store and credential_command; it can have one of them", name)
+	if p.Store != "" && p.CredentialCommand != nil {
+		return Profile{}, errorAt(f.path, m, "profile %s has both store and credential_command; it can have one of them", name)
 	}
 	return p, nil
 }

@@ -116,24 +116,26 @@ func (e *Edit) SetCurrent(name string) error {
 // change has apply change the tree, writes it, and checks that what came out reads back as that tree. Blank
 // lines stay if that works, and go if not.
 func (e *Edit) change(what string, apply func(root *yaml.Node)) error {
-	want, err := parseTree(e.f.path, e.f.text)
+	now, err := parseTree(e.f.path, e.f.text)
 	if err != nil {
 		return err
 	}
-	if want == nil {
+	want, err := parseTree(e.f.path, e.f.text)
+	if err != nil || want == nil {
 		want = document()
 	}
 	apply(want.Content[0])
-	if now, err := parseTree(e.f.path, e.f.text); err == nil && now != nil && equal(now, want) {
+	if now != nil && equal(now, want) {
 		return nil
 	}
-	for _, m := range []marker{newMarker(e.f.text), {}} {
-		out, err := m.edit(e.f.path, e.f.text, apply)
+	for _, blankLines := range []bool{!strings.Contains(string(e.f.text), markPrefix), false} {
+		out, err := edited(e.f.path, string(e.f.text), blankLines, apply)
 		if err != nil {
 			continue
 		}
-		if got, err := parseTree(e.f.path, out); err == nil && (got == nil && empty(want.Content[0]) || got != nil && equal(got, want)) {
-			f, err := parse(e.f.path, out)
+		got, err := parseTree(e.f.path, []byte(out))
+		if err == nil && (got == nil && empty(want.Content[0]) || got != nil && equal(got, want)) {
+			f, err := parse(e.f.path, []byte(out))
 			if err != nil {
 				return fmt.Errorf("edit %s: %w", what, err)
 			}

@@ -31,57 +31,41 @@ var ErrNoHome = errors.New("no folder for the configuration: HOME is not set; se
 //
 // ErrNoHome if the folder of the configuration is not known; State may be known all the same. If only the
 // state's is not known, it is the folder state inside the other.
-func Locate(getenv func(string) string, goos string) (Paths, error) {
-	home, roaming, local := "HOME", ".config", ".local/state"
-	base := func(variable, under string) (string, error) {
-		dir := getenv(variable)
-		switch {
-		case dir == "":
-			return "", nil
-		case !filepath.IsAbs(dir):
-			return "", fmt.Errorf("no folder for utho's files: %s is %q, which is not an absolute path; "+
-				"set it right, or UTHO_CONFIG_DIR and UTHO_STATE_DIR", variable, dir)
-		}
-		return filepath.Join(dir, under, "utho"), nil
-	}
-	variables := [2]string{home, home}
+func Locate(getenv func(string) string, goos string) (p Paths, err error) {
+	home := [2][2]string{{"HOME", ".config"}, {"HOME", ".local/state"}}
 	if goos == "windows" {
-		variables, roaming, local = [2]string{"AppData", "LocalAppData"}, "", ""
+		home = [2][2]string{{"AppData", ""}, {"LocalAppData", ""}}
 	}
-	config, err := folder(getenv, "UTHO_CONFIG_DIR", "XDG_CONFIG_HOME")
-	if config == "" && err == nil {
-		config, err = base(variables[0], roaming)
-	}
-	state, stateErr := folder(getenv, "UTHO_STATE_DIR", "XDG_STATE_HOME")
-	if state == "" && stateErr == nil {
-		state, stateErr = base(variables[1], local)
-	}
+	var stateErr error
+	p.Config, err = folder(getenv, "UTHO_CONFIG_DIR", "XDG_CONFIG_HOME", home[0])
+	p.State, stateErr = folder(getenv, "UTHO_STATE_DIR", "XDG_STATE_HOME", home[1])
 	switch {
-	case err != nil:
-		return Paths{State: state}, err
-	case stateErr != nil:
+	case err == nil && stateErr != nil:
 		return Paths{}, stateErr
-	case config == "":
-		return Paths{State: state}, ErrNoHome
-	case state == "":
-		state = filepath.Join(config, "state")
+	case err == nil && p.Config == "":
+		err = ErrNoHome
+	case err == nil && p.State == "":
+		p.State = filepath.Join(p.Config, "state")
 	}
-	return Paths{Config: config, State: state}, nil
+	return p, err
 }
 
-// folder is the one that the environment names itself, or "".
-func folder(getenv func(string) string, own, xdg string) (string, error) {
+// folder is the first that the environment names: one's own, one by XDG, or one inside a home; or "".
+func folder(getenv func(string) string, own, xdg string, home [2]string) (string, error) {
 	if dir := getenv(own); dir != "" {
-		abs, err := filepath.Abs(dir)
-		if err != nil {
-			return "", fmt.Errorf("%s: %w", own, err)
-		}
-		return abs, nil
+		return filepath.Abs(dir)
 	}
 	if dir := getenv(xdg); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "utho"), nil
 	}
-	return "", nil
+	dir := getenv(home[0])
+	switch {
+	case dir == "":
+		return "", nil
+	case !filepath.IsAbs(dir):
+		return "", fmt.Errorf("no folder for utho's files: %s is %q, which is not an absolute path; set it right, or %s", home[0], dir, own)
+	}
+	return filepath.Join(dir, home[1], "utho"), nil
 }
 
 // File is the path of the configuration file.
@@ -89,6 +73,3 @@ func (p Paths) File() string { return filepath.Join(p.Config, "config.yaml") }
 
 // Credentials is the folder of the file store.
 func (p Paths) Credentials() string { return filepath.Join(p.Config, "credentials") }
-
-// lock is the file that Hold locks. It stays empty.
-func (p Paths) lock() string { return filepath.Join(p.Config, ".lock") }

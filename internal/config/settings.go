@@ -38,56 +38,46 @@ type definition struct {
 	env     string // "" if only the file has it
 	builtin string
 	allowed string
-	check   func(string) error
+	check   func(string) bool
 }
 
 // keys of the settings in the file, which are the flags' names too.
 func keys() []string { return []string{"output", "color", "timeout", "columns", "expires_in"} }
 
-// define returns what is known of the setting with that key.
-func define(key string) (definition, bool) {
+// define returns what is known of the setting with that key; its check is nil if nothing is.
+func define(key string) definition {
 	switch key {
 	case "output":
-		formats := []string{"table", "wide", "json", "yaml", "csv", "markdown", "id"}
-		return definition{"UTHO_OUTPUT", "table", "one of " + strings.Join(formats, ", "), oneOf(formats)}, true
+		return oneOf("UTHO_OUTPUT", "table", "wide", "json", "yaml", "csv", "markdown", "id")
 	case "color":
-		modes := []string{"auto", "always", "never"}
-		return definition{"UTHO_COLOR", "auto", "one of " + strings.Join(modes, ", "), oneOf(modes)}, true
+		return oneOf("UTHO_COLOR", "auto", "always", "never")
 	case "timeout":
-		return definition{"UTHO_TIMEOUT", "30s", "a duration above 0 with its unit, such as 30s or 2m", func(s string) error {
-			if d, err := time.ParseDuration(s); err != nil || d <= 0 {
-				return errNotAllowed
-			}
-			return nil
-		}}, true
+		return definition{"UTHO_TIMEOUT", "30s", "a duration above 0 with its unit, such as 30s or 2m", func(s string) bool {
+			d, err := time.ParseDuration(s)
+			return err == nil && d > 0
+		}}
 	case "columns":
-		names := []string{"name", "scope", "created", "action", "id", "age", "expires"}
-		return definition{allowed: "some of " + strings.Join(names, ","), check: func(s string) error {
+		one := oneOf("", "name", "scope", "created", "action", "id", "age", "expires")
+		return definition{"", "", strings.Replace(one.allowed, "one", "some", 1), func(s string) bool {
 			for column := range strings.SplitSeq(s, ",") {
-				if err := oneOf(names)(strings.TrimSpace(column)); err != nil {
-					return err
+				if !one.check(strings.TrimSpace(column)) {
+					return false
 				}
 			}
-			return nil
-		}}, true
+			return true
+		}}
 	case "expires_in":
-		return definition{allowed: "a duration such as 36h, 30d or 12w", check: func(s string) error {
+		return definition{"", "", "a duration such as 36h, 30d or 12w", func(s string) bool {
 			_, err := expiry.ParseDuration(s)
-			return err
-		}}, true
+			return err == nil
+		}}
 	}
-	return definition{}, false
+	return definition{}
 }
 
-var errNotAllowed = errors.New("not allowed")
-
-func oneOf(allowed []string) func(string) error {
-	return func(s string) error {
-		if !slices.Contains(allowed, s) {
-			return errNotAllowed
-		}
-		return nil
-	}
+// oneOf is a setting with a few values, the first of which is built in.
+func oneOf(env string, values ...string) definition {
+	return definition{env, values[0], "one of " + strings.Join(values, ", "), func(s string) bool { return slices.Contains(values, s) }}
 }
 
 // Resolve says what holds: the flags output, color and timeout over UTHO_OUTPUT, UTHO_COLOR and UTHO_TIMEOUT
@@ -98,7 +88,7 @@ func oneOf(allowed []string) func(string) error {
 func Resolve(f *File, flags *pflag.FlagSet) (Settings, error) {
 	v := viper.New()
 	for _, key := range keys() {
-		def, _ := define(key)
+		def := define(key)
 		v.SetDefault(key, def.builtin)
 		if def.env == "" {
 			continue
@@ -117,22 +107,16 @@ func Resolve(f *File, flags *pflag.FlagSet) (Settings, error) {
 		}
 	}
 	for _, key := range []string{"output", "color", "timeout"} {
-		def, _ := define(key)
+		def := define(key)
 		name, typed := def.env, flags.Changed(key)
 		if typed {
 			name = "--" + key
 		}
 		// viper reads "30" as 30 ns and "soon" as 0, so its text is checked.
-		if s := v.GetString(key); def.check(s) != nil && (typed || key != "output") {
+		if s := v.GetString(key); !def.check(s) && (typed || key != "output") {
 			return Settings{}, &ValueError{name, s, def.allowed}
 		}
 	}
-	out := Settings{Output: v.GetString("output"), Color: v.GetString("color"), Columns: v.GetString("columns"), Timeout: v.GetDuration("timeout")}
-	if s := v.GetString("expires_in"); s != "" {
-		var err error
-		if out.ExpiresIn, err = expiry.ParseDuration(s); err != nil {
-			return Settings{}, fmt.Errorf("resolve settings: %w", err)
-		}
-	}
-	return out, nil
+	expiresIn, _ := expiry.ParseDuration(v.GetString("expires_in")) // checked, or ""
+	return Settings{v.GetString("output"), v.GetString("color"), v.GetDuration("timeout"), v.GetString("columns"), expiresIn}, nil
 }

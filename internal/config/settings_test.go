@@ -38,7 +38,7 @@ func TestPrecedence(t *testing.T) {
 			if mask&1 != 0 {
 				text, want = "defaults:\n  "+key+": "+v[1]+"\n", v[1]
 			}
-			def, _ := define(key)
+			def := define(key)
 			t.Setenv(def.env, "")
 			if mask&2 != 0 {
 				t.Setenv(def.env, v[2])

@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -15,8 +14,8 @@ import (
 // parseTree returns the document of text, whose one child is a mapping, or nil if there is nothing in it.
 // What keys and values mean is not looked at.
 func parseTree(path string, text []byte) (*yaml.Node, error) {
-	if err := checkText(path, text); err != nil {
-		return nil, err
+	if len(text) > maxFile {
+		return nil, &SyntaxError{Path: path, Message: fmt.Sprintf("is larger than %d bytes", maxFile)}
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(text))
 	if err != nil {
@@ -44,28 +43,6 @@ func parseTree(path string, text []byte) (*yaml.Node, error) {
 		return nil, errorAt(path, root, "must be a mapping of keys such as current_profile, defaults and profiles")
 	}
 	return &doc, duplicates(path, root)
-}
-
-// checkText refuses what is no text, with the place, which the YAML library does not give for these.
-func checkText(path string, text []byte) error {
-	if len(text) > maxFile {
-		return &SyntaxError{Path: path, Message: fmt.Sprintf("is larger than %d bytes", maxFile)}
-	}
-	line, column := 1, 1
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRune(text[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			return &SyntaxError{path, line, column, "is not UTF-8 text"}
-		case r == '\n':
-			line, column = line+1, 0
-		case r < ' ' && r != '\t' && r != '\r', r == 0x7f:
-			return &SyntaxError{path, line, column, "holds a control character"}
-		}
-		column++
-		i += size
-	}
-	return nil
 }
 
 // yamlError is what the YAML library says, with its place.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -28,12 +29,13 @@ type Held struct {
 // read-only configuration must work.
 func Hold(ctx context.Context, p Paths) (*Held, error) {
 	h := &Held{p, func() {}}
+	lock := filepath.Join(p.Config, ".lock") // it stays empty
 	err := makeFolder(p)
 	if err == nil {
 		wait, cancel := context.WithTimeout(ctx, holdWait)
 		defer cancel()
 		var release func()
-		if release, err = privfile.Lock(wait, p.lock()); err == nil {
+		if release, err = privfile.Lock(wait, lock); err == nil {
 			h.release = release
 			return h, nil
 		}
@@ -41,7 +43,7 @@ func Hold(ctx context.Context, p Paths) (*Held, error) {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
 		case wait.Err() != nil:
-			return nil, fmt.Errorf("another login or logout has not ended within %v: it holds %s", holdWait, p.lock())
+			return nil, fmt.Errorf("another login or logout has not ended within %v: it holds %s", holdWait, lock)
 		}
 	}
 	if unwritable(err) {
@@ -91,6 +93,7 @@ func (h *Held) Update(edit func(*Edit) error) (undo func() error, err error) {
 		return nil, err
 	}
 	if err := privfile.Replace(h.paths.File(), after, privfile.FollowLink); err != nil {
+		_ = h.restore(before, after) // if only the sync of the folder failed
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}
 	return func() error { return h.restore(before, after) }, nil

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/utho/utho-cli/internal/expiry"
@@ -19,8 +20,8 @@ type CreateRequest struct {
 	Verify         bool // have the service accept the new secret before it is delivered
 }
 
-// Create creates a token and delivers its secret to every destination, or leaves
-// nothing behind. *TakenError, *NotCreatedError, *RolledBackError, *OutcomeError.
+// Create creates a token and delivers its secret to every destination, or leaves nothing behind. *TakenError,
+// *NotCreatedError, *RolledBackError, *OutcomeError.
 func (s *Session) Create(ctx, grace context.Context, r CreateRequest, to Destinations) (Issued, error) {
 	if err := to.Prepare(ctx); err != nil {
 		return Issued{}, err
@@ -62,8 +63,7 @@ func (s *Session) Create(ctx, grace context.Context, r CreateRequest, to Destina
 	return i.issued, nil
 }
 
-// deliver takes the secret to every place. A signal leaves what is under way some
-// seconds.
+// deliver takes the secret to every place. A signal leaves what is under way some seconds.
 func (i *issuance) deliver(ctx, grace context.Context, to Destinations) error {
 	limited, done := withGrace(grace, ctx, answerWithin)
 	defer done()
@@ -73,12 +73,7 @@ func (i *issuance) deliver(ctx, grace context.Context, to Destinations) error {
 // signalFirst names the signal that a failed delivery was cut short by.
 func signalFirst(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
-		return &interruptedDelivery{cause, err}
+		return fmt.Errorf("%w: %w", cause, err)
 	}
 	return err
 }
-
-type interruptedDelivery struct{ cause, err error }
-
-func (e *interruptedDelivery) Error() string   { return e.cause.Error() + ": " + e.err.Error() }
-func (e *interruptedDelivery) Unwrap() []error { return []error{e.cause, e.err} }

@@ -21,10 +21,9 @@ type Deletion struct {
 	Unknown bool  // neither answer nor list said whether it is gone
 }
 
-// Delete deletes tokens, several at once, and calls step after each. own is the id
-// of the token that the credential itself is, or "": it goes last, since nothing can
-// be deleted after it. A rejected credential or a signal stops the rest. The error
-// is why it stopped; each Deletion says what became of its token.
+// Delete deletes tokens, several at once, and calls step after each. own is the id of the token that the credential
+// itself is, or "": it goes last, since nothing can be deleted after it. A rejected credential or a signal stops
+// the rest. The error is why it stopped; each Deletion says what became of its token.
 func (s *Session) Delete(ctx, grace context.Context, tokens []utho.Token, own string, step func()) ([]*Deletion, error) {
 	all := make([]*Deletion, len(tokens))
 	var rest, last []*Deletion
@@ -72,8 +71,8 @@ func (s *Session) Delete(ctx, grace context.Context, tokens []utho.Token, own st
 	return all, context.Cause(stop)
 }
 
-// settle decides by the list what became of those whose answer was no success: one
-// that went meanwhile counts as deleted.
+// settle decides by the list what became of those whose answer was no success: one that went meanwhile counts as
+// deleted.
 func (s *Session) settle(ctx, grace context.Context, all []*Deletion) {
 	failed := false
 	for _, d := range all {
@@ -107,8 +106,8 @@ func (s *Session) settle(ctx, grace context.Context, all []*Deletion) {
 	}
 }
 
-// Revoke deletes the token that the credential itself is. A rejection of the credential
-// after the deletion was sent says that it is gone.
+// Revoke deletes the token that the credential itself is. A rejection of the credential after the deletion was sent
+// says that it is gone.
 func (s *Session) Revoke(ctx, grace context.Context, id string) error {
 	err := s.remove(ctx, grace, s.Client, id, s.Timeout)
 	var unseen *unseenError

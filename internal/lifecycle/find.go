@@ -11,9 +11,9 @@ import (
 // IsID reports whether an argument can only be an id: digits.
 func IsID(arg string) bool { return arg != "" && strings.Trim(arg, "0123456789") == "" }
 
-// Find returns the token that an argument means. Digits are an id and only that,
-// so that a stale command never hits a name; anything else is an id, else an exact
-// name, else a name without its expiry. *NotFoundError, *AmbiguousError.
+// Find returns the token that an argument means. Digits are an id and only that, so that a stale command never hits
+// a name; anything else is an id, else an exact name, else a name without its expiry. *NotFoundError,
+// *AmbiguousError.
 func Find(tokens []utho.Token, arg string) (utho.Token, error) {
 	found := matches(tokens, arg)
 	switch len(found) {
@@ -40,16 +40,12 @@ func matches(tokens []utho.Token, arg string) []utho.Token {
 	return found
 }
 
-// closeName is the one name that begins like arg, or that arg begins like, with
-// at most a few letters between them.
+// closeName is the one name that begins like arg, or that arg begins like.
 func closeName(tokens []utho.Token, arg string) string {
-	if len(arg) < 3 || IsID(arg) {
-		return ""
-	}
 	found := ""
 	for _, t := range tokens {
 		base := BaseName(t.Name)
-		if base == found || !strings.HasPrefix(base, arg) && !strings.HasPrefix(arg, base) && !swapped(base, arg) {
+		if base == found || len(arg) < 3 || !strings.HasPrefix(base, arg) && (base == "" || !strings.HasPrefix(arg, base)) {
 			continue
 		}
 		if found != "" {
@@ -60,22 +56,7 @@ func closeName(tokens []utho.Token, arg string) string {
 	return found
 }
 
-// swapped reports whether two names of one length differ in at most two places.
-func swapped(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	n := 0
-	for i := range len(a) {
-		if a[i] != b[i] {
-			n++
-		}
-	}
-	return n <= 2
-}
-
-// taken are the tokens that have a name, compared without their expiry. Expired
-// ones do not count.
+// taken are the tokens that have a name, compared without their expiry. Expired ones do not count.
 func taken(tokens []utho.Token, name string, now time.Time) []utho.Token {
 	return filter(tokens, func(t utho.Token) bool { return BaseName(t.Name) == name && !expiry.Expired(t.Name, now) })
 }

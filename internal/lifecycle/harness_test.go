@@ -67,7 +67,8 @@ func (w *world) as(secret string) *utho.Client {
 func (w *world) session() *lifecycle.Session {
 	return &lifecycle.Session{
 		Client: w.client, As: w.client.WithSecret, Timeout: 30 * time.Second,
-		Warn: func(format string, args ...any) { w.warned = append(w.warned, fmt.Sprintf(format, args...)) },
+		Waiting: func(string) func() { return func() {} },
+		Warn:    func(format string, args ...any) { w.warned = append(w.warned, fmt.Sprintf(format, args...)) },
 	}
 }
 
@@ -249,8 +250,8 @@ func kindOf(err error) string {
 		return "verify"
 	case errors.As(err, new(*lifecycle.TakenError)):
 		return "taken"
-	case errors.As(err, new(*lifecycle.GoneError)):
-		return "gone"
+	case errors.As(err, new(*lifecycle.NotFoundError)):
+		return "not found"
 	case errors.As(err, new(*lifecycle.AmbiguousError)):
 		return "ambiguous"
 	}

@@ -9,9 +9,8 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// issuance is one token between the POST and the moment its secret has arrived or
-// the token is gone again. Create, Rotate and Lend share it: a secret that the
-// service shows once is lost or leaked here or nowhere.
+// issuance is one token between the POST and the moment its secret has arrived or the token is gone again. Create,
+// Rotate and Lend share it: a secret that the service shows once is lost or leaked here or nowhere.
 type issuance struct {
 	*Session
 	req    utho.CreateTokenRequest
@@ -31,13 +30,12 @@ func (s *Session) newIssuance(req utho.CreateTokenRequest, list *utho.TokenList)
 	return i
 }
 
-// post creates the token, once. If the answer is lost it finds out what happened,
-// and the error says what is left.
+// post creates the token, once. If the answer is lost it finds out what happened, and the error says what is left.
 func (i *issuance) post(ctx, grace context.Context) error {
 	if ctx.Err() != nil {
 		return &NotCreatedError{Name: i.req.Name, Old: i.old, Err: context.Cause(ctx)}
 	}
-	defer i.waiting("waiting for the service to create the token")()
+	defer i.Waiting("waiting for the service to create the token")()
 	limited, cancel := context.WithTimeout(grace, i.Timeout)
 	defer cancel()
 	limited, done := withGrace(limited, ctx, answerWithin)
@@ -56,8 +54,8 @@ func (i *issuance) post(ctx, grace context.Context) error {
 	return &NotCreatedError{Name: i.req.Name, Old: i.old, Err: err}
 }
 
-// findLost lists 0, 1 and 3 s after an answer that was lost. A token that is found
-// is deleted only if its name can be nobody else's.
+// findLost lists 0, 1 and 3 s after an answer that was lost. A token that is found is deleted only if its name can
+// be nobody else's.
 func (i *issuance) findLost(ctx, grace context.Context, lost error) error {
 	cause := errors.New(opless(lost)) // its kind is this package's to tell
 	var listErr error
@@ -125,10 +123,10 @@ func (i *issuance) inScope(tokens []utho.Token) []utho.Token {
 	return filter(tokens, func(t utho.Token) bool { return t.Scope == i.req.Scope })
 }
 
-// look lists until enough of the added tokens are there, or ctx or the time that a
-// signal leaves ends. It returns the last list that came, or why none did.
+// look lists until enough of the added tokens are there, or ctx or the time that a signal leaves ends. It returns
+// the last list that came, or why none did.
 func (i *issuance) look(ctx, grace context.Context, enough func(added []utho.Token) bool) (*utho.TokenList, error) {
-	defer i.waiting("waiting for the new token to show in the list")()
+	defer i.Waiting("waiting for the new token to show in the list")()
 	limited, cancel := context.WithTimeout(grace, confirmWithin)
 	defer cancel()
 	limited, done := withGrace(limited, ctx, confirmInGrace)
@@ -163,9 +161,8 @@ func permanent(ctx context.Context, err error) bool {
 		limited && errors.As(err, &e) && e.RetryAfter > time.Until(until)
 }
 
-// confirm finds the new token in the list, for its id and its scope, which nothing
-// else tells. What cannot be told is a warning and leaves issued unconfirmed; a
-// scope that is not the one asked for is rolled back and an error.
+// confirm finds the new token in the list, for its id and its scope, which nothing else tells. What cannot be told
+// is a warning and leaves issued unconfirmed; a scope that is not the one asked for is rolled back and an error.
 func (i *issuance) confirm(ctx, grace context.Context) error {
 	var until time.Time
 	list, err := i.look(ctx, grace, func(added []utho.Token) bool {
@@ -181,14 +178,14 @@ func (i *issuance) confirm(ctx, grace context.Context) error {
 	})
 	if list == nil {
 		if ctx.Err() == nil {
-			i.warn("the id and scope of %s are not confirmed, because the list failed: %v", quote(i.req.Name), err)
+			i.Warn("the id and scope of %s are not confirmed, because the list failed: %v", quote(i.req.Name), err)
 		}
 		return nil
 	}
 	added := i.added(list.Tokens)
 	switch inScope := i.inScope(added); {
 	case len(added) == 0:
-		i.warn("the id and scope of %s are not confirmed, because the list does not show it yet", quote(i.req.Name))
+		i.Warn("the id and scope of %s are not confirmed, because the list does not show it yet", quote(i.req.Name))
 	case len(added) == 1 && len(inScope) == 1:
 		i.issued.Token, i.issued.Confirmed = added[0], true
 		i.checkStamp(list)
@@ -203,32 +200,21 @@ func (i *issuance) confirm(ctx, grace context.Context) error {
 			Next: NextLook, IDs: idsOf(added), Old: i.old,
 		}
 	default:
-		i.warn("the id and scope of this token are not confirmed, because %d new tokens are named %s: %s", len(added), quote(i.req.Name), candidates(added))
+		i.Warn("the id and scope of this token are not confirmed, because %d new tokens are named %s: %s", len(added), quote(i.req.Name), candidates(added))
 	}
 	return nil
 }
 
-// checkStamp warns if the service stamps another zone than the profile's: ages would
-// be off by hours, and a selector such as --older-than would match a new token.
+// checkStamp warns if the service stamps another zone than the profile's: ages would be off by hours, and
+// --older-than would match a new token.
 func (i *issuance) checkStamp(list *utho.TokenList) {
 	at := i.issued.Token.CreatedAt
-	if at.IsZero() || list.ServerTime.IsZero() {
-		return
-	}
 	off := at.Sub(list.ServerTime)
-	if off.Abs() <= 5*time.Minute {
+	if at.IsZero() || list.ServerTime.IsZero() || off.Abs() <= 5*time.Minute {
 		return
 	}
 	_, now := at.Zone()
-	fits := time.Duration(now)*time.Second + off.Round(15*time.Minute)
-	if fits.Abs() >= 24*time.Hour {
-		i.warn("the service says that this token was created at %s, which is %v off its own clock", i.issued.Token.CreatedRaw, off.Round(time.Minute).Abs())
-		return
-	}
-	sign, abs := "+", fits.Abs()
-	if fits < 0 {
-		sign = "-"
-	}
-	i.warn("ages are off by %v: the service's time stamps fit time_zone: \"%s%02d:%02d\" in the profile", off.Round(time.Minute).Abs(),
-		sign, int(abs.Hours()), int(abs.Minutes())%60)
+	fits := (time.Duration(now)*time.Second + off.Round(15*time.Minute)).Round(time.Minute)
+	zone := time.Unix(0, 0).In(time.FixedZone("", int(fits.Seconds()))).Format("-07:00")
+	i.Warn("ages are off by %v: the service's time stamps fit time_zone: %q in the profile", off.Round(time.Minute).Abs(), zone)
 }

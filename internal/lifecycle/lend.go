@@ -18,10 +18,9 @@ type LendRequest struct {
 	Lifetime time.Duration // the expiry in its name, for what a SIGKILL leaves behind
 }
 
-// Lend creates a token of a unique name, hands it to use, and deletes it when use
-// has returned, never before. used reports whether use was called at all. The
-// error is about the token only: *NotCreatedError, *RolledBackError before use,
-// *OutcomeError if it may still exist.
+// Lend creates a token of a unique name, hands it to use, and deletes it when use has returned, never before. used
+// reports whether use was called at all. The error is about the token only: *NotCreatedError, *RolledBackError
+// before use, *OutcomeError if it may still exist.
 func (s *Session) Lend(ctx, grace context.Context, r LendRequest, use func(Issued)) (used bool, err error) {
 	list, err := s.List(ctx)
 	if err != nil {

@@ -20,8 +20,7 @@ const (
 	NextRepeat                   // run the same command again
 )
 
-// OutcomeError says that the outcome is not known, or that something is left that
-// somebody has to clean up.
+// OutcomeError says that the outcome is not known, or that something is left that somebody has to clean up.
 type OutcomeError struct {
 	Left string   // what is left, the answer: `token 10004 "ci" was created, but its secret is lost`
 	Next Next     // what to do about it
@@ -40,8 +39,8 @@ func (e *OutcomeError) Error() string {
 
 func (e *OutcomeError) Unwrap() error { return e.Err }
 
-// RolledBackError is a failure after a token was created; the token was deleted
-// again and every place is as it was, except those that it names.
+// RolledBackError is a failure after a token was created; the token was deleted again and every place is as it was,
+// except those that it names.
 type RolledBackError struct {
 	Name     string
 	Old      string   // of a rotation: the token that still works
@@ -116,8 +115,7 @@ func (e *AmbiguousError) Error() string {
 	return "several tokens are named " + quote(e.Arg)
 }
 
-// opless is an error of the client without its operation, which the text around
-// it names already.
+// opless is an error of the client without its operation, which the text around it names already.
 func opless(err error) string {
 	text := err.Error()
 	if e, ok := err.(*utho.Error); ok { //nolint:errorlint // only its own words are taken off

@@ -18,8 +18,7 @@ type RotateRequest struct {
 	Lifetime        time.Duration // of the new token; 0 for the length of the old one
 	IfExpiresWithin time.Duration // rotate only a token that ends this soon; 0 to rotate always
 	KeepOld         bool          // do not delete the old token
-	// Verify restarts and checks what uses the secret, before the old token is deleted.
-	// It may be nil.
+	// Verify restarts and checks what uses the secret, before the old token is deleted. It may be nil.
 	Verify func(ctx context.Context, issued Issued) error
 }
 
@@ -54,10 +53,9 @@ func (e *NoExpiryError) Error() string {
 
 func (e *NoExpiryError) Unwrap() error { return e.Err }
 
-// PlanRotation finds the token, locks its rotation on this machine, prepares the
-// destinations, and looks at what an earlier rotation of it left. The errors are
-// those of Find and Prepare, *NoExpiryError, and an *OutcomeError if an earlier
-// rotation has to be settled by hand.
+// PlanRotation finds the token, locks its rotation on this machine, prepares the destinations, and looks at what an
+// earlier rotation of it left. The errors are those of Find and Prepare, *NoExpiryError, and an *OutcomeError if an
+// earlier rotation has to be settled by hand.
 func (s *Session) PlanRotation(ctx context.Context, r RotateRequest, records Records, to Destinations) (*Rotation, error) {
 	unfinished, err := records.all()
 	if err != nil {
@@ -96,17 +94,17 @@ func (s *Session) PlanRotation(ctx context.Context, r RotateRequest, records Rec
 }
 
 func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept *record, to Destinations, unprepared error) (err error) {
-	p.records.prune(list.Tokens)
 	if unprepared == nil {
 		unprepared = to.Rotates(ctx, p.Old)
 	}
-	if p.rec, err = p.records.find(p.Old.ID); err != nil {
+	unfinished, err := p.records.all() // under the lock
+	if err != nil {
 		return err
 	}
-	if p.rec == nil && kept != nil && kept.OldID == p.Old.ID {
-		p.rec = kept
+	if kept != nil {
+		unfinished = append(unfinished, kept)
 	}
-	if p.rec != nil {
+	if p.rec = of(unfinished, p.Old.ID); p.rec != nil {
 		if err := p.recover(ctx, list.Tokens, to, unprepared); err != nil {
 			return err
 		}
@@ -133,8 +131,8 @@ func (p *Rotation) Close() {
 	p.release = nil
 }
 
-// findRotated is Find for a rotation: a name means first the token whose rotation is
-// unfinished, and expired tokens do not count.
+// findRotated is Find for a rotation: a name means first the token whose rotation is unfinished, and expired tokens
+// do not count.
 func findRotated(list *utho.TokenList, arg string, unfinished []*record) (utho.Token, error) {
 	found := matches(list.Tokens, arg)
 	open := map[string]bool{}
@@ -194,8 +192,8 @@ func (r RotateRequest) newName(old utho.Token, now time.Time) (string, error) {
 	return name, nil
 }
 
-// recover decides what becomes of an unfinished rotation. What can be read back and
-// still works is believed, nothing else.
+// recover decides what becomes of an unfinished rotation. What can be read back and still works is believed,
+// nothing else.
 //
 //  1. Every place of the record is a place of this command, can be read back and holds
 //     the new secret, and the service accepts it: Run goes on from there.
@@ -246,8 +244,8 @@ func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinat
 	return left
 }
 
-// readBack returns the new secret if this command has the places of the record, all of
-// them hold it and the service accepts it; else "", which places hold it, and why.
+// readBack returns the new secret if this command has the places of the record, all of them hold it and the service
+// accepts it; else "", which places hold it, and why.
 func (p *Rotation) readBack(ctx context.Context, to Destinations) (secret string, holders []string, err error) {
 	var sum [32]byte
 	if n, err := hex.Decode(sum[:], []byte(p.rec.Sum)); err != nil || n != len(sum) {

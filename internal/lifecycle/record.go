@@ -18,19 +18,18 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// The stages of a rotation. Each is written before what it names can have happened,
-// so that what a killed rotation left is never more than its record says.
+// The stages of a rotation. Each is written before what it names can have happened, so that what a killed rotation
+// left is never more than its record says.
 const (
 	stageSent       = "sent"       // the create may have been sent
 	stageCreated    = "created"    // the new token is known, and nobody has its secret
 	stageDelivering = "delivering" // the secret may be anywhere it was to go
-	// It failed, and nothing of it is left: the record only keeps `delete --expired` from
-	// the old token, which is still in use.
+	// It failed, and nothing of it is left: the record only keeps `delete --expired` from the old token, which is
+	// still in use.
 	stageFailed = "failed"
 )
 
-// record is what a rotation leaves in the state folder while it is under way. It
-// holds no secret.
+// record is what a rotation leaves in the state folder while it is under way. It holds no secret.
 type record struct {
 	Version int       `json:"version"`
 	Origin  string    `json:"origin"`
@@ -52,9 +51,6 @@ type Records struct {
 	Origin string // scheme, host and port of the service
 }
 
-// keepRecords is how long the record of a rotation that nobody went on with stays.
-const keepRecords = 30 * 24 * time.Hour
-
 func (r Records) path(id string) string {
 	sum := sha256.Sum256([]byte(r.Origin + "\n" + id))
 	return filepath.Join(r.Dir, hex.EncodeToString(sum[:12])+".json")
@@ -75,22 +71,11 @@ func (r Records) lock(id string) (release func(), err error) {
 	return release, nil
 }
 
-// all reads every record of the service. One that cannot be read is an error: it may
-// be the one that counts.
-func (r Records) all() ([]*record, error) {
-	entries, err := os.ReadDir(r.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("records of unfinished rotations: %w", err)
-	}
-	var all []*record
-	for _, e := range entries {
-		if filepath.Ext(e.Name()) != ".json" {
-			continue
-		}
-		rec, err := readRecord(filepath.Join(r.Dir, e.Name()))
+// all reads every record of the service. One that cannot be read is an error: it may be the one that counts.
+func (r Records) all() (all []*record, err error) {
+	names, err := fs.Glob(os.DirFS(r.Dir), "*.json")
+	for _, name := range names {
+		rec, err := readRecord(filepath.Join(r.Dir, name))
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // its rotation ended meanwhile
 		case err != nil:
@@ -99,7 +84,7 @@ func (r Records) all() ([]*record, error) {
 			all = append(all, rec)
 		}
 	}
-	return all, nil
+	return all, err
 }
 
 func readRecord(path string) (*record, error) {
@@ -114,17 +99,17 @@ func readRecord(path string) (*record, error) {
 	return rec, nil
 }
 
-// find returns the record of the token with that id, nil if there is none.
-func (r Records) find(id string) (*record, error) {
-	rec, err := readRecord(r.path(id))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+// of returns the record of the token with that id, nil if there is none.
+func of(records []*record, id string) *record {
+	for _, rec := range records {
+		if rec.OldID == id {
+			return rec
+		}
 	}
-	return rec, err
+	return nil
 }
 
-// Unfinished returns the ids of those tokens, old and new, whose rotation is unfinished
-// on this machine.
+// Unfinished returns the ids of those tokens, old and new, whose rotation is unfinished on this machine.
 func (r Records) Unfinished(tokens []utho.Token) ([]string, error) {
 	all, err := r.all()
 	var ids []string
@@ -140,24 +125,6 @@ func (r Records) Unfinished(tokens []utho.Token) ([]string, error) {
 	return ids, err
 }
 
-// prune removes records, under their lock, that are older than keepRecords and whose
-// tokens are gone.
-func (r Records) prune(tokens []utho.Token) {
-	all, err := r.all()
-	if err != nil {
-		return // who reads that record says so
-	}
-	for _, rec := range all {
-		if time.Since(rec.At) < keepRecords || contains(tokens, rec.OldID) {
-			continue
-		}
-		if release, err := r.lock(rec.OldID); err == nil {
-			rec.discard()
-			release()
-		}
-	}
-}
-
 // save writes the record at a stage.
 func (rec *record) save(stage string) error {
 	rec.Stage = stage
@@ -171,8 +138,8 @@ func (rec *record) save(stage string) error {
 	return nil
 }
 
-// discard removes the record: nothing is left to finish. One that cannot be removed
-// is found and judged by the next rotation.
+// discard removes the record: nothing is left to finish. One that cannot be removed is found and judged by the next
+// rotation.
 func (rec *record) discard() {
 	if rec.path != "" {
 		_ = os.Remove(rec.path)
@@ -192,23 +159,24 @@ func (rec *record) candidates(tokens []utho.Token) []utho.Token {
 	})
 }
 
-// stampedThen reports whether a token was created when the rotation sent its create,
-// by what the service itself says of both.
+// stampedThen reports whether a token was created when the rotation sent its create, by what the service itself
+// says of both.
 func (rec *record) stampedThen(t utho.Token) bool {
 	since := t.CreatedAt.Sub(rec.At)
 	return !t.CreatedAt.IsZero() && !rec.At.IsZero() && since > -5*time.Second && since < 2*time.Minute
 }
 
-// sameTo reports whether a command delivers to the places of the record.
+// sameTo reports whether a command delivers to the places of the record. A Secret that was not there before the
+// rotation has no UID in the record.
 func (rec *record) sameTo(places []string) bool {
-	a, b := slices.Clone(rec.To), slices.Clone(places)
-	slices.Sort(a)
-	slices.Sort(b)
-	return slices.Equal(a, b)
+	a, b := slices.Sorted(slices.Values(rec.To)), slices.Sorted(slices.Values(places))
+	return slices.EqualFunc(a, b, func(was, is string) bool {
+		server, key, unnamed := strings.Cut(was, "/#")
+		return was == is || unnamed && strings.HasPrefix(is, server+"/") && strings.HasSuffix(is, "#"+key)
+	})
 }
 
-// fromPlace is the record that a place keeps itself, for a machine whose state
-// folder has none.
+// fromPlace is the record that a place keeps itself, for a machine whose state folder has none.
 func (r Records) fromPlace(ctx context.Context, to Destinations, tokens []utho.Token) (*record, error) {
 	rec, ok, err := to.Recorded(ctx)
 	if err != nil || !ok || !contains(tokens, rec.PreviousID) || !contains(tokens, rec.TokenID) {

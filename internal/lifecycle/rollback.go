@@ -10,10 +10,9 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// rollback restores the places and deletes the new token after something went wrong;
-// to is nil if nothing was delivered yet. The token is deleted only if every place
-// that utho wrote is known to be as it was: else somebody may hold the new secret,
-// and both tokens stay.
+// rollback restores the places and deletes the new token after something went wrong; to is nil if nothing was
+// delivered yet. The token is deleted only if every place that utho wrote is known to be as it was: else somebody
+// may hold the new secret, and both tokens stay.
 func (i *issuance) rollback(ctx, grace context.Context, to Destinations, cause error) error {
 	undone := Undone{}
 	if to != nil {
@@ -104,13 +103,12 @@ func (i *issuance) remains(id string, err, cause error) error {
 	return e
 }
 
-// revoked waits until the secret of the token that was deleted is refused: only
-// that shows that it was this token.
+// revoked waits until the secret of the token that was deleted is refused: only that shows that it was this token.
 func (i *issuance) revoked(grace context.Context, id string) error {
 	if i.issued.Secret == "" {
 		return nil
 	}
-	defer i.waiting("waiting for the secret to be revoked")()
+	defer i.Waiting("waiting for the secret to be revoked")()
 	probe, err := i.As(i.issued.Secret)
 	if err != nil {
 		return nil //nolint:nilerr // a secret that no client takes was accepted by none
@@ -139,7 +137,7 @@ func (i *issuance) revoked(grace context.Context, id string) error {
 	}
 	if list, listErr := i.list(grace); listErr == nil && !contains(list.Tokens, id) {
 		// The service answers, but not to this secret: the list has to do.
-		i.warn("token %s is deleted; could not verify that its secret was revoked: %v", id, err)
+		i.Warn("token %s is deleted; could not verify that its secret was revoked: %v", id, err)
 		return nil
 	}
 	e.Left, e.Err = fmt.Sprintf("token %s was deleted, but could not verify that its secret was revoked", id), err
@@ -154,8 +152,8 @@ func (e *unseenError) Error() string {
 }
 func (e *unseenError) Unwrap() error { return e.err }
 
-// remove deletes a token with a client. After any answer but success the list
-// decides whether it is gone, not the answer's words.
+// remove deletes a token with a client. After any answer but success the list decides whether it is gone, not the
+// answer's words.
 func (s *Session) remove(ctx, grace context.Context, c *utho.Client, id string, limit time.Duration) error {
 	err := s.deleteOnce(ctx, grace, c, id, limit)
 	if err == nil {

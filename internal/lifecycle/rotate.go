@@ -13,15 +13,7 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// GoneError is a token that went between the plan of its rotation and its start.
-type GoneError struct{ Token utho.Token }
-
-func (e *GoneError) Error() string {
-	return fmt.Sprintf("token %s %s has gone meanwhile; nothing was created", e.Token.ID, quote(e.Token.Name))
-}
-
-// VerifyError is a --verify command that failed. Both tokens work, and nothing was
-// undone.
+// VerifyError is a --verify command that failed. Both tokens work, and nothing was undone.
 type VerifyError struct {
 	Old, New string // ids
 	Err      error
@@ -33,25 +25,25 @@ func (e *VerifyError) Error() string {
 
 func (e *VerifyError) Unwrap() error { return e.Err }
 
-// Run carries a planned rotation out: it creates the new token, verifies its secret by
-// listing with it, delivers it, and only then deletes the old token. Whatever fails, the
-// old secret still works, or the new one works and is where it was to go.
+// Run carries a planned rotation out: it creates the new token, verifies its secret by listing with it, delivers
+// it, and only then deletes the old token. Whatever fails, the old secret still works, or the new one works and is
+// where it was to go.
 //
-// *NotCreatedError, *RolledBackError, *VerifyError, *GoneError, *OutcomeError.
+// *NotCreatedError, *RolledBackError, *VerifyError, *OutcomeError.
 func (p *Rotation) Run(ctx, grace context.Context, to Destinations) (Issued, error) {
 	if p.Resumes != nil {
 		i := p.session.newIssuance(utho.CreateTokenRequest{Name: p.Resumes.Name, Scope: p.Old.Scope}, &utho.TokenList{})
 		i.issued = Issued{Token: *p.Resumes, Secret: p.secret, Confirmed: true, Replaces: &p.Old, Now: time.Now()}
 		return i.issued, p.complete(ctx, grace, i, true)
 	}
-	// A person took their time to answer, or another rotation ended between the plan's
-	// list and its lock: what there was before the create is what there is now.
+	// A person took their time to answer, or another rotation ended between the plan's list and its lock: what
+	// there was before the create is what there is now.
 	list, err := p.session.List(ctx)
 	if err != nil {
 		return Issued{}, err
 	}
 	if !contains(list.Tokens, p.Old.ID) {
-		return Issued{}, &GoneError{p.Old}
+		return Issued{}, &NotFoundError{Arg: p.Old.ID}
 	}
 	if p.Drops != nil {
 		if err := p.session.remove(ctx, grace, p.session.Client, p.Drops.ID, p.session.Timeout); err != nil {
@@ -127,9 +119,8 @@ func (p *Rotation) create(ctx, grace context.Context, i *issuance, to Destinatio
 	return err
 }
 
-// ownFailed is the last delivery, to the profile's own secret, that failed: every
-// other place has the new secret, and the profile the old one, unless its store says
-// otherwise. Both tokens stay.
+// ownFailed is the last delivery, to the profile's own secret, that failed: every other place has the new secret,
+// and the profile the old one, unless its store says otherwise. Both tokens stay.
 func (p *Rotation) ownFailed(ctx context.Context, i *issuance, failed *DeliveryError, to Destinations) error {
 	var others []string
 	for _, place := range to.Places() {
@@ -156,8 +147,8 @@ func (p *Rotation) ownFailed(ctx context.Context, i *issuance, failed *DeliveryE
 	return &OutcomeError{Left: left, Next: next, IDs: []string{i.issued.Token.ID}, Old: p.Old.ID, New: i.issued.Token.ID, Err: failed.Err}
 }
 
-// complete verifies what uses the secret and deletes the old token. recovered says that
-// another run delivered the secret.
+// complete verifies what uses the secret and deletes the old token. recovered says that another run delivered the
+// secret.
 func (p *Rotation) complete(ctx, grace context.Context, i *issuance, recovered bool) error {
 	if p.req.Verify != nil && !p.req.KeepOld {
 		if err := p.req.Verify(ctx, i.issued); err != nil {
@@ -183,7 +174,7 @@ func (p *Rotation) complete(ctx, grace context.Context, i *issuance, recovered b
 			return p.oldStays(i, err)
 		}
 	}
-	defer i.waiting("waiting for the service to delete the old token")()
+	defer i.Waiting("waiting for the service to delete the old token")()
 	if err := p.session.remove(ctx, grace, client, p.Old.ID, p.session.Timeout); err != nil {
 		return p.oldStays(i, err)
 	}
@@ -191,8 +182,7 @@ func (p *Rotation) complete(ctx, grace context.Context, i *issuance, recovered b
 	return nil
 }
 
-// oldStays is a rotation whose new secret was delivered and whose old token could not
-// be deleted.
+// oldStays is a rotation whose new secret was delivered and whose old token could not be deleted.
 func (p *Rotation) oldStays(i *issuance, err error) error {
 	still := "still works"
 	if errors.As(err, new(*unseenError)) {
@@ -205,19 +195,13 @@ func (p *Rotation) oldStays(i *issuance, err error) error {
 	}
 }
 
-// rejectedError is a new secret that the service does not accept. It hides the
-// client's kind: it is not the credential in use that is rejected.
-type rejectedError struct{ text string }
-
-func (e *rejectedError) Error() string { return e.text }
-
-// verifySecret lists with the new secret. A rejection is tried again for a while, since
-// nothing says how soon a new token works; without an answer nothing is verified.
+// verifySecret lists with the new secret. A rejection is tried again for a while, since nothing says how soon a new
+// token works; without an answer nothing is verified.
 func (i *issuance) verifySecret(ctx, grace context.Context) error {
-	defer i.waiting("waiting for the new secret to be accepted")()
+	defer i.Waiting("waiting for the new secret to be accepted")()
 	probe, err := i.As(i.issued.Secret)
 	if err != nil {
-		return &rejectedError{"the new secret cannot be used: " + err.Error()}
+		return fmt.Errorf("the new secret cannot be used: %w", err)
 	}
 	until := time.Now().Add(verifyWithin)
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
@@ -231,7 +215,8 @@ func (i *issuance) verifySecret(ctx, grace context.Context) error {
 		case errors.Is(err, utho.ErrUnavailable) && !rejected:
 			return fmt.Errorf("the new secret could not be verified: %w", err)
 		case !rejected, time.Now().Add(wait).After(until):
-			return &rejectedError{"the new secret could not be verified: " + opless(err)}
+			// Without its kind: it is not the credential in use that is rejected.
+			return errors.New("the new secret could not be verified: " + opless(err))
 		}
 		pause(wait, ctx, grace)
 	}

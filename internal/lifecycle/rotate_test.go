@@ -51,8 +51,6 @@ func (w *world) checkRotation(old sandboxtest.Token, err error) {
 // the old token stays, and how many tokens of the name do.
 func TestRotate(t *testing.T) {
 	t.Parallel()
-	rejects := func(*world) {}
-	_ = rejects
 	for name, c := range map[string]struct {
 		faults  []fault
 		shelf   shelf
@@ -86,7 +84,7 @@ func TestRotate(t *testing.T) {
 		"the id never shows":            {faults: []fault{{On: "create", HideFor: time.Hour}}, want: "outcome", oldStay: true, stay: 2, names: "not confirmed"},
 		"somebody deletes it meanwhile": {faults: []fault{{On: "list", Nth: 2, Times: 1, Before: nil}}, setup: func(w *world) {
 			w.srv.Fault(fault{On: "list", Times: 1, After: func() { w.srv.Remove("10004") }})
-		}, want: "gone", stay: 0},
+		}, want: "not found", stay: 0},
 		"verified": {req: lifecycle.RotateRequest{Verify: func(context.Context, lifecycle.Issued) error { return nil }}, want: "done", stay: 1},
 		"--verify fails": {req: lifecycle.RotateRequest{Verify: func(context.Context, lifecycle.Issued) error { return errors.New("not ready") }},
 			want: "verify", oldStay: true, stay: 2, names: "not ready"},
@@ -114,7 +112,7 @@ func TestRotate(t *testing.T) {
 				if w.srv.Works(old.Secret) != c.oldStay || len(w.named("app")) != c.stay {
 					t.Errorf("the old one works: %v, want %v; %d stay, want %d", w.srv.Works(old.Secret), c.oldStay, len(w.named("app")), c.stay)
 				}
-				if len(c.shelf.names) == 0 && c.want != "gone" {
+				if len(c.shelf.names) == 0 && c.want != "not found" {
 					w.checkRotation(old, err)
 				}
 			})
@@ -140,7 +138,7 @@ func TestRotateName(t *testing.T) {
 		"expired is due":                {[]string{"app.expires-20000101T0030Z"}, lifecycle.RotateRequest{IfExpiresWithin: time.Hour}, "app.expires-20000101T0130Z"},
 		"due without an expiry":         {[]string{"app"}, lifecycle.RotateRequest{IfExpiresWithin: time.Hour, Lifetime: time.Hour}, "app.expires-20000101T0200Z"},
 		"no expiry and no length":       {[]string{"app"}, lifecycle.RotateRequest{IfExpiresWithin: time.Hour}, "error"},
-		"not there":                     {nil, lifecycle.RotateRequest{}, "error"},
+		"not there":                     {nil, lifecycle.RotateRequest{}, "not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

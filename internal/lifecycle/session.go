@@ -1,15 +1,12 @@
-// Package lifecycle is how a token is created, rotated, lent to a command and
-// deleted without losing a secret.
+// Package lifecycle is how a token is created, rotated, lent to a command and deleted without losing a secret.
 //
-// The service shows a secret once, knows no idempotency key and may act without
-// answering. So each protocol checks first whatever can be checked, sends its
-// create once, finds out what happened if the answer is lost, and either delivers
-// the secret or deletes the token that nobody has a secret of. What it cannot
-// settle is an [OutcomeError], which names what is left.
+// The service shows a secret once, knows no idempotency key and may act without answering. So each protocol checks
+// first whatever can be checked, sends its create once, finds out what happened if the answer is lost, and either
+// delivers the secret or deletes the token that nobody has a secret of. What it cannot settle is an [OutcomeError],
+// which names what is left.
 //
-// Two contexts run through it. ctx ends with the first signal and bounds what
-// only waits. grace ends ten seconds later, or with the second signal, and bounds
-// what finds out, delivers and cleans up.
+// Two contexts run through it. ctx ends with the first signal and bounds what only waits. grace ends ten seconds
+// later, or with the second signal, and bounds what finds out, delivers and cleans up.
 package lifecycle
 
 import (
@@ -41,15 +38,14 @@ type Session struct {
 	Timeout time.Duration
 	// Warn shows one line that is no error.
 	Warn func(format string, args ...any)
-	// Waiting says what is waited for from now on, until the function that it
-	// returns is called.
+	// Waiting says what is waited for from now on, until the function that it returns is called.
 	Waiting func(what string) (done func())
 }
 
 // Issued is a token that was created.
 type Issued struct {
-	// Token has no ID if the list did not show which one it is; then Confirmed is
-	// false, and its scope is the one asked for.
+	// Token has no ID if the list did not show which one it is; then Confirmed is false, and its scope is the one
+	// asked for.
 	Token     utho.Token
 	Secret    string
 	Confirmed bool        // the list showed the id, and the scope that was asked for
@@ -61,17 +57,16 @@ type Issued struct {
 type Destinations interface {
 	// Prepare checks all that can be checked before anything is created.
 	Prepare(ctx context.Context) error
-	// Deliver takes the secret to every place, in their order, and stops at the first
-	// that fails. A *DeliveryError says which.
+	// Deliver takes the secret to every place, in their order, and stops at the first that fails. A *DeliveryError
+	// says which.
 	Deliver(ctx context.Context, issued Issued) error
 	// Undo restores the places that Deliver changed, in reverse order.
 	Undo(ctx context.Context) Undone
-	// Rotates says which token a rotation is about, after Prepare: the profile that uses
-	// it becomes the last of the places, and is prepared.
+	// Rotates says which token a rotation is about, after Prepare: the profile that uses it becomes the last of the
+	// places, and is prepared.
 	Rotates(ctx context.Context, old utho.Token) error
-	// Holds returns the secret whose SHA-256 is sum if every place can be read back and
-	// holds it, and "" if not; holders are the places that do. The error says which place
-	// cannot be read.
+	// Holds returns the secret whose SHA-256 is sum if every place can be read back and holds it, and "" if not;
+	// holders are the places that do. The error says which place cannot be read.
 	Holds(ctx context.Context, sum [32]byte) (secret string, holders []string, err error)
 	// Places names the places for a record, independently of the working folder.
 	Places() []string
@@ -111,7 +106,7 @@ type Recorded struct {
 
 // List asks for all tokens, within the time of one exchange.
 func (s *Session) List(ctx context.Context) (*utho.TokenList, error) {
-	defer s.waiting("waiting for the list of tokens")()
+	defer s.Waiting("waiting for the list of tokens")()
 	return listWith(ctx, s.Client, s.Timeout)
 }
 
@@ -121,8 +116,7 @@ func listWith(ctx context.Context, c *utho.Client, limit time.Duration) (*utho.T
 	return c.ListTokens(ctx)
 }
 
-// Now is the service's clock when it sent the list, or the local one if the
-// answer has no date.
+// Now is the service's clock when it sent the list, or the local one if the answer has no date.
 func Now(l *utho.TokenList) time.Time {
 	if l.ServerTime.IsZero() {
 		return time.Now()
@@ -130,21 +124,8 @@ func Now(l *utho.TokenList) time.Time {
 	return l.ServerTime
 }
 
-func (s *Session) warn(format string, args ...any) {
-	if s.Warn != nil {
-		s.Warn(format, args...)
-	}
-}
-
-func (s *Session) waiting(what string) (done func()) {
-	if s.Waiting == nil {
-		return func() {}
-	}
-	return s.Waiting(what)
-}
-
-// withGrace is a context that ends with parent, or so long after ctx has ended:
-// what is under way may complete, and there is still time to clean up.
+// withGrace is a context that ends with parent, or so long after ctx has ended: what is under way may complete, and
+// there is still time to clean up.
 func withGrace(parent, ctx context.Context, last time.Duration) (context.Context, context.CancelFunc) {
 	parent, cancel := context.WithCancel(parent)
 	stop := context.AfterFunc(ctx, func() {

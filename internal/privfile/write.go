@@ -153,7 +153,12 @@ func fill(f *os.File, data []byte) error {
 	return err
 }
 
+// discard removes f before its lock goes, so that Sweep and its writer agree whose it is.
 func discard(f *os.File) error {
+	err := os.Remove(f.Name())
 	_ = f.Close()
-	return os.Remove(f.Name())
+	if err != nil {
+		err = os.Remove(f.Name()) // on Windows no open file can be removed
+	}
+	return err
 }

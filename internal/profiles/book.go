@@ -55,7 +55,7 @@ func (b *Book) Check(ctx context.Context, p config.Profile, ref auth.Ref) error 
 		return err
 	}
 	defer h.Release()
-	return b.check(ctx, h, p, place{p.Store, ref})
+	return b.check(ctx, h, p, placeFor(p, ref))
 }
 
 func (b *Book) check(ctx context.Context, h *config.Held, p config.Profile, to place) error {
@@ -76,7 +76,7 @@ func (b *Book) Save(ctx context.Context, p config.Profile, ref auth.Ref, item au
 		return "", err
 	}
 	defer h.Release()
-	return f.Current(), b.put(ctx, h, f, move{p.Name, p, place{p.Store, ref}, item, write(p, makeCurrent)})
+	return f.Current(), b.put(ctx, h, f, move{p.Name, p, placeFor(p, ref), item, write(p, makeCurrent)})
 }
 
 // CheckAdd is Check for Add. *TakenError if the profile, or the place of its secret, holds one.
@@ -86,7 +86,7 @@ func (b *Book) CheckAdd(ctx context.Context, p config.Profile, ref auth.Ref) err
 		return err
 	}
 	defer h.Release()
-	to := place{p.Store, ref}
+	to := placeFor(p, ref)
 	if err := b.free(ctx, f, to); err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (b *Book) Add(ctx context.Context, p config.Profile, ref auth.Ref, item aut
 		return nil, err
 	}
 	defer h.Release()
-	a := &Added{b: b, to: place{p.Store, ref}, item: item, profile: p.Name}
+	a := &Added{b: b, to: placeFor(p, ref), item: item, profile: p.Name}
 	if a.was, _ = f.Profile(p.Name); !reflect.DeepEqual(a.was, b.seen[p.Name]) {
 		return nil, fmt.Errorf("profile %s: %w", p.Name, ErrChanged)
 	}
@@ -155,6 +155,24 @@ func (a *Added) Undo(ctx context.Context) error {
 		}
 		return e.RemoveProfile(a.profile)
 	})
+	return err
+}
+
+// CheckSwap is Check for Swap: the store would take another item, and holds the old one. ErrChanged if not.
+func (b *Book) CheckSwap(ctx context.Context, ref auth.Ref, kind string, old auth.Item) error {
+	h, _, err := b.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.Release()
+	at := place{kind, ref}
+	if err := b.Store(kind).CheckSet(ctx, ref); err != nil {
+		return err
+	}
+	now, _, err := b.stored(ctx, at)
+	if err == nil && now.Secret != old.Secret {
+		err = fmt.Errorf("the token of profile %s: %w", ref.Profile, ErrChanged)
+	}
 	return err
 }
 

@@ -169,7 +169,10 @@ func (w *world) secrets(t *testing.T) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found["file "+filepath.Base(path)] = map[bool]string{true: oldItem.Secret, false: newItem.Secret}[strings.Contains(string(data), oldItem.Secret)]
+		found["file "+filepath.Base(path)] = newItem.Secret
+		if strings.Contains(string(data), oldItem.Secret) {
+			found["file "+filepath.Base(path)] = oldItem.Secret
+		}
 	}
 	return found
 }
@@ -275,6 +278,9 @@ func operations(start config.Profile) map[string]operation {
 		ops["rename, case"] = operation{func(ctx context.Context, b *Book) error { return b.Rename(ctx, "work", "Work") }, "Work", oldItem.Secret}
 		ops["swap"] = operation{func(ctx context.Context, b *Book) error {
 			at, _ := b.placeOf(start)
+			if err := b.CheckSwap(ctx, at.ref, at.kind, oldItem); err != nil {
+				return err
+			}
 			return b.Swap(ctx, at.ref, at.kind, oldItem, newItem)
 		}, "work", newItem.Secret}
 	}
@@ -512,6 +518,14 @@ func TestSaveSaysWhatWasCurrent(t *testing.T) {
 		previous, err := b.Save(t.Context(), p, ref(p), newItem, true)
 		if err != nil || previous != step[1] || w.load(t).Current() != step[0] {
 			t.Errorf("%v: was %q, %v", step, previous, err)
+		}
+	}
+	at := auth.Ref{Profile: "a", Origin: "https://new.example"}
+	for _, err := range []error{
+		b.CheckSwap(t.Context(), at, "file", oldItem), b.Swap(t.Context(), at, "file", oldItem, auth.Item{Secret: "x"}),
+	} {
+		if !errors.Is(err, ErrChanged) {
+			t.Errorf("swap of what is not there: %v", err)
 		}
 	}
 	if err := b.Rename(t.Context(), "A", "b"); !errors.As(err, new(*TakenError)) {

@@ -36,16 +36,21 @@ func (p place) same(other place) bool {
 	return p == other
 }
 
+// placeFor is the store of a profile, for a Ref.
+func placeFor(p config.Profile, ref auth.Ref) place {
+	if p.Store == "" {
+		return place{config.StoreKeyring, ref}
+	}
+	return place{p.Store, ref}
+}
+
 // placeOf is where a profile keeps its secret. There is none if a command supplies it, or the keyring, of whose
 // keys the address is a part, is used with one that cannot be read.
 func (b *Book) placeOf(p config.Profile) (place, bool) {
 	if p.Name == "" || len(p.CredentialCommand) > 0 {
 		return place{}, false
 	}
-	at := place{p.Store, auth.Ref{Profile: p.Name}}
-	if at.kind == "" {
-		at.kind = config.StoreKeyring
-	}
+	at := placeFor(p, auth.Ref{Profile: p.Name})
 	base := p.APIURL
 	if base == "" {
 		base = b.DefaultURL

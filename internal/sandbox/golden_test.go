@@ -103,8 +103,8 @@ func TestOfficialSDK(t *testing.T) {
 	// Compression is never used, whatever a client accepts.
 	for _, accept := range []string{"gzip", "gzip, deflate, br", "*"} {
 		asked := strings.Replace(request("GET /v2/api", ""), "Encoding: application/json", "Encoding: "+accept, 1)
-		if got, want := w.exchange(asked), answer(seedList); got != want {
-			t.Errorf("list, accepting %s:\n%s\nwant:\n%s", accept, got, want)
+		if got := w.exchange(asked); got != answer(seedList) {
+			t.Errorf("list, accepting %s:\n%s", accept, got)
 		}
 	}
 }

@@ -25,11 +25,9 @@ func serve(t testing.TB, s *Sandbox, opts Options) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, ln, opts) }()
-	t.Cleanup(func() {
-		stop()
+	go func() { ended <- s.Serve(t.Context(), ln, opts) }()
+	t.Cleanup(func() { // after the end of t.Context
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}

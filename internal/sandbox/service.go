@@ -15,14 +15,14 @@ import (
 const (
 	msgUnauthorized = "Unauthorized access. Please provide a valid API key."
 	msgReadOnly     = "Permission denied. This API key has Read-Only access."
-	msgNoToken      = "API key not found."
+	msgUnknownID    = "API key not found."
 	msgCreated      = "New API has been created"
 	msgDeleted      = "API has been deleted"
 	msgHealthy      = "The sandbox is here."
 	msgJSON         = "The request body is not a valid JSON object."
 	msgName         = "The name field is required."
 	msgWrite        = `The write field is required and must be "on" or "off".`
-	msgNotFound     = "Not Found "                                          // and the method: 401, for a path that does not exist
+	msgNotFound     = "Not Found "                                          // and the method; 401, for an unknown path
 	msgTooLarge     = "The request body is too large."                      // 413, as a web server says it
 	msgHost         = "The sandbox answers to the names of this host only." // 421
 )
@@ -231,7 +231,7 @@ func parseCreate(body []byte) (name string, write bool, wrong string) {
 
 func remove(st *state, id string) (a answer, changed bool) {
 	if !st.remove(id) {
-		return refusal(msgNoToken), false
+		return refusal(msgUnknownID), false
 	}
 	return message(http.StatusOK, statusSuccess, msgDeleted), true
 }

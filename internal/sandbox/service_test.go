@@ -48,11 +48,11 @@ func TestAnswers(t *testing.T) {
 			{"DELETE", "/api/10000/delete", reader, "", 200, errorBody(msgReadOnly)},
 			{"DELETE", "/api/10004/delete/", reader, "", 200, errorBody(msgReadOnly)}, // not even itself
 
-			{"DELETE", "/api/1/delete", op, "", 200, errorBody(msgNoToken)},
-			{"DELETE", "/api/010000/delete", op, "", 200, errorBody(msgNoToken)},
-			{"DELETE", "/api/..%2Fapi%2F10000/delete", op, "", 200, errorBody(msgNoToken)},
-			{"DELETE", "/api/10000%00/delete", op, "", 200, errorBody(msgNoToken)},
-			{"DELETE", "/api/operator/delete", op, "", 200, errorBody(msgNoToken)},
+			{"DELETE", "/api/1/delete", op, "", 200, errorBody(msgUnknownID)},
+			{"DELETE", "/api/010000/delete", op, "", 200, errorBody(msgUnknownID)},
+			{"DELETE", "/api/..%2Fapi%2F10000/delete", op, "", 200, errorBody(msgUnknownID)},
+			{"DELETE", "/api/10000%00/delete", op, "", 200, errorBody(msgUnknownID)},
+			{"DELETE", "/api/operator/delete", op, "", 200, errorBody(msgUnknownID)},
 
 			// A path that does not exist, or not for this method, needs no credential to say so.
 			{"GET", "", op, "", 401, errorBody("Not Found GET")},
@@ -160,7 +160,7 @@ func TestLifeOfAToken(t *testing.T) {
 	if g := do(t, s, "GET", "/api", first, ""); g.body != errorBody(msgUnauthorized) {
 		t.Errorf("a deleted secret still works: %s", g.body)
 	}
-	if g := do(t, s, "DELETE", "/api/10004/delete", second, ""); g.body != errorBody(msgNoToken) {
+	if g := do(t, s, "DELETE", "/api/10004/delete", second, ""); g.body != errorBody(msgUnknownID) {
 		t.Errorf("deleted twice: %s", g.body)
 	}
 	third := secretIn(t, do(t, s, "POST", "/api/generate", second, `{"name":"third","write":"off"}`).body)

@@ -94,7 +94,8 @@ func (st *state) authenticate(secret string) (by string, write, ok bool) {
 // add creates a token and returns its secret, which is kept nowhere.
 func (st *state) add(name string, write bool, now time.Time) (secret string) {
 	secret = newSecret()
-	st.Tokens = append(st.Tokens, token{ID: st.NextID, Name: name, Write: write, Created: stamp(now), Secret: hash(secret)})
+	t := token{ID: st.NextID, Name: name, Write: write, Created: stamp(now), Secret: hash(secret)}
+	st.Tokens = append(st.Tokens, t)
 	st.NextID++
 	return secret
 }

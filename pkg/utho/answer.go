@@ -34,8 +34,8 @@ type answer struct {
 	err    error  // why that is not all; nil if it is
 }
 
-// readAnswer reads a whole answer. Its end closes what is read when ctx ends: not every body ends
-// by itself when its request does.
+// readAnswer reads a whole answer. Its end closes what is read when ctx ends: not every body ends by itself when its
+// request does.
 func readAnswer(ctx context.Context, resp *http.Response, url string) *answer {
 	url, _, _ = strings.Cut(url, "?")
 	a := &answer{status: resp.StatusCode, header: resp.Header, url: url}
@@ -77,13 +77,11 @@ func (o *object) has(names ...string) bool {
 	return false
 }
 
-// find looks for the object in an answer that has the member key, or, without one, that says how it
-// went.
+// find looks for the object in an answer that has the member key, or, without one, that says how it went.
 //
-// Warnings of PHP may stand before the JSON, braces and brackets among them, and anything may follow
-// it. Several objects that could be the answer are an error, since one of them is not. An object that
-// breaks off is no answer, and neither is anything in it. The result has no members if there is JSON,
-// but nothing that answers have.
+// Warnings of PHP may stand before the JSON, braces and brackets among them, and anything may follow it. Several
+// objects that could be the answer are an error, since one of them is not. An object that breaks off is no answer,
+// and neither is anything in it. The result has no members if there is JSON, but nothing that answers have.
 func (a *answer) find(key string) (*object, error) {
 	body := bytes.TrimLeft(bytes.TrimPrefix(a.body, []byte("\ufeff")), " \t\r\n")
 	start := strings.ToLower(string(body[:min(len(body), len("<!doctype"))]))
@@ -118,8 +116,8 @@ func (a *answer) find(key string) (*object, error) {
 	return nil, errNoJSON
 }
 
-// objectsIn gives the objects in body that have members of an answer. other says what else there
-// is: nil for JSON that is no answer, errTruncated for some that ends with the body.
+// objectsIn gives the objects in body that have members of an answer. other says what else there is: nil for JSON
+// that is no answer, errTruncated for some that ends with the body.
 func objectsIn(body []byte, key string) (found []*object, other error) {
 	other = errNoJSON
 	// Each brace in front of the JSON may be its start. The work for those that are not is bounded.
@@ -152,8 +150,8 @@ func objectsIn(body []byte, key string) (found []*object, other error) {
 	return found, other
 }
 
-// readObject reads the object or array at the start of b, of which it looks at size bytes. Of an
-// array only the end is of interest.
+// readObject reads the object or array at the start of b, of which it looks at size bytes. Of an array only the end
+// is of interest.
 func readObject(b []byte) (o *object, size int) {
 	o = &object{members: map[string]json.RawMessage{}}
 	dec := json.NewDecoder(bytes.NewReader(b))

@@ -12,8 +12,8 @@ const DefaultBaseURL = "https://api.utho.com/v2"
 
 // URLError says why a base URL is refused.
 type URLError struct {
-	// URL is the address without query and fragment, cut if it is long. It is empty if the
-	// address could hold a password or a secret.
+	// URL is the address without query and fragment, cut if it is long. It is empty if the address could hold a
+	// password or a secret.
 	URL string
 	// Reason is why, in plain words. It quotes nothing of the address.
 	Reason string
@@ -27,24 +27,20 @@ func (e *URLError) Error() string {
 	return "base URL " + strconv.Quote(e.URL) + ": " + e.Reason
 }
 
-// ParseBaseURL reads a base URL and gives it in one spelling: scheme and host in lower case,
-// without the scheme's own port and without slashes at the end of its path. Two addresses with the
-// same scheme and host are the same place, and a secret for one is good for the other.
+// ParseBaseURL reads a base URL and gives it in one spelling: scheme and host in lower case, without the scheme's own
+// port and without slashes at the end of its path. Two addresses with the same scheme and host are the same place,
+// and a secret for one is good for the other.
 //
-// The error is a *URLError. http is only for the name localhost, 127.0.0.0/8 and ::1, literally;
-// user names, passwords, queries, fragments and other schemes are refused.
+// The error is a *URLError. http is only for the name localhost, 127.0.0.0/8 and ::1, literally; user names,
+// passwords, queries, fragments and other schemes are refused.
 func ParseBaseURL(base string) (*url.URL, error) {
 	refuse := func(reason string) (*url.URL, error) {
 		return nil, &URLError{URL: quotable(base), Reason: reason}
 	}
-	for i := range len(base) {
-		if base[i] <= ' ' || base[i] > '~' || base[i] == '\\' {
-			return refuse("holds blanks, backslashes, control characters or letters outside ASCII " +
-				"(write xn--… for such a name)")
-		}
-	}
 	u, err := url.Parse(base)
 	switch {
+	case base != "" && !headerSafe(base) || strings.Contains(base, `\`):
+		return refuse("holds blanks, backslashes, control characters or letters outside ASCII (write xn--… for such a name)")
 	case err != nil: // its text can quote a password
 		return refuse("cannot be read as a URL")
 	case u.User != nil:
@@ -59,31 +55,28 @@ func ParseBaseURL(base string) (*url.URL, error) {
 		return refuse("must not hold a fragment")
 	}
 	host, loopback, ok := canonicalHost(u)
-	if !ok {
+	standard := map[string]uint64{"http": 80, "https": 443}[u.Scheme]
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	switch {
+	case !ok:
 		return refuse("names no host that could exist")
-	}
-	if port := u.Port(); port != "" {
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil || n == 0 {
-			return refuse("has a port outside 1 to 65535")
-		}
-		if !(u.Scheme == "https" && n == 443) && !(u.Scheme == "http" && n == 80) {
-			host += ":" + strconv.FormatUint(n, 10)
-		}
+	case u.Port() == "":
+		port = standard
+	case err != nil || port == 0:
+		return refuse("has a port outside 1 to 65535")
 	}
 	if u.Scheme == "http" && !loopback {
 		return refuse("http:// would send the secret unencrypted and is only for localhost; use https://")
 	}
-	return &url.URL{
-		Scheme:  u.Scheme,
-		Host:    host,
-		Path:    strings.TrimRight(u.Path, "/"),
-		RawPath: strings.TrimRight(u.RawPath, "/"),
-	}, nil
+	if port != standard {
+		host += ":" + strconv.FormatUint(port, 10)
+	}
+	path, rawPath := strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	return &url.URL{Scheme: u.Scheme, Host: host, Path: path, RawPath: rawPath}, nil
 }
 
-// canonicalHost gives the one spelling of the URL's host, with brackets around IPv6, and reports
-// whether it is this machine and whether it can be a host at all.
+// canonicalHost gives the one spelling of the URL's host, with brackets around IPv6, and reports whether it is this
+// machine and whether it can be a host at all.
 func canonicalHost(u *url.URL) (host string, loopback, ok bool) {
 	name := strings.ToLower(u.Hostname())
 	if strings.HasPrefix(u.Host, "[") {
@@ -96,27 +89,18 @@ func canonicalHost(u *url.URL) (host string, loopback, ok bool) {
 	if ip, err := netip.ParseAddr(name); err == nil {
 		return name, ip.Is4() && ip.As4()[0] == 127, ip.Is4()
 	}
-	for i := range len(name) {
-		c := name[i]
-		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_') {
-			return "", false, false
-		}
-	}
-	empty := name == "" || strings.HasPrefix(name, ".") || strings.Contains(name, "..")
-	return name, name == "localhost", !empty
+	strange := strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-._") != ""
+	return name, name == "localhost", !strange && name != "" && name[0] != '.' && !strings.Contains(name, "..")
 }
 
-// quotable is what of a refused address may be repeated: nothing if an @ could mean a password
-// in it, or if somebody gave the secret for the address.
+// quotable is what of a refused address may be repeated: nothing if an @ could mean a password in it, or if somebody
+// gave the secret for the address.
 func quotable(base string) string {
-	if strings.ContainsAny(base, "@") || strings.Contains(base, "live_") {
-		return ""
-	}
-	if i := strings.IndexAny(base, "?#"); i >= 0 {
+	if i := strings.IndexAny(base, "?#"); i >= 0 && !strings.Contains(base, "@") {
 		base = base[:i]
 	}
-	if !strings.Contains(base, "/") {
-		return "" // no address at all: it may be anything, a secret too
+	if strings.Contains(base, "@") || strings.Contains(base, "live_") || !strings.Contains(base, "/") {
+		return "" // without a slash it is no address at all: it may be anything, a secret too
 	}
 	return clip(base, 200)
 }
@@ -127,8 +111,8 @@ type endpoints struct {
 	account string
 }
 
-// endpointsOf gives what is at which address: the tokens are at BASE/api and the account at
-// BASE/account/info. A base that ends in /api is itself the tokens, and the account stands beside it.
+// endpointsOf gives what is at which address: the tokens are at BASE/api and the account at BASE/account/info. A base
+// that ends in /api is itself the tokens, and the account stands beside it.
 func endpointsOf(base *url.URL) endpoints {
 	root := strings.TrimRight(strings.TrimSuffix(base.EscapedPath(), "/api"), "/")
 	root = base.Scheme + "://" + base.Host + root

@@ -8,20 +8,16 @@ import (
 	"net/url"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
-// Client speaks to one service with one secret. It is safe for concurrent use and does not change
-// after New.
+// Client speaks to one service with one secret. It is safe for concurrent use and does not change after New.
 type Client struct {
-	secret string
-	base   *url.URL
-	at     endpoints
-	agent  string
-	retry  RetryPolicy
-	loc    *time.Location
-	hook   func(Exchange)
-
+	options
+	secret    string
+	base      *url.URL
+	at        endpoints
 	transport http.RoundTripper
 	timeout   time.Duration // of one exchange; 0: the context's deadline only
 	proxy     *proxySetting // of the package's own transport; nil for another
@@ -40,18 +36,17 @@ type options struct {
 	hook    func(Exchange)
 }
 
-// WithBaseURL sets where the service is, instead of DefaultBaseURL. The tokens are at BASE/api,
-// or at BASE itself if it ends in /api. See ParseBaseURL for what is refused.
+// WithBaseURL sets where the service is, instead of DefaultBaseURL. The tokens are at BASE/api, or at BASE itself if
+// it ends in /api. See ParseBaseURL for what is refused.
 func WithBaseURL(base string) Option { return func(o *options) { o.baseURL = base } }
 
-// WithHTTPClient takes the transport and the timeout of c, which itself stays as it is. Its rule
-// for redirects and its cookies are not used. The transport must not send a request twice by
-// itself; that of net/http does not if it matters.
+// WithHTTPClient takes the transport and the timeout of c, which itself stays as it is. Its rule for redirects and
+// its cookies are not used. The transport must not send a request twice by itself; that of net/http does not if it
+// matters.
 //
 // Without this option, or with a nil Transport, the client has a transport of its own, with what
-// http.DefaultTransport has, that keeps a few connections open for 30 s, connects localhost to
-// nothing but the loopback addresses, and explains what a proxy refuses. See Client.WithSecret for
-// a second client that shares it.
+// http.DefaultTransport has, that keeps a few connections open for 30 s, connects localhost to nothing but the
+// loopback addresses, and explains what a proxy refuses. See Client.WithSecret for a second client that shares it.
 func WithHTTPClient(c *http.Client) Option { return func(o *options) { o.http = c } }
 
 // WithUserAgent sets the User-Agent header, instead of this package's name and version.
@@ -60,15 +55,15 @@ func WithUserAgent(agent string) Option { return func(o *options) { o.agent = ag
 // WithRetry sets how often and after which pauses requests are sent again.
 func WithRetry(p RetryPolicy) Option { return func(o *options) { o.retry = p } }
 
-// WithLocation sets the zone of the service's time stamps, which carry none. Without it that is
-// Indian Standard Time, UTC+05:30: what the screenshots in Utho's documentation show.
+// WithLocation sets the zone of the service's time stamps, which carry none. Without it that is Indian Standard Time,
+// UTC+05:30: what the screenshots in Utho's documentation show.
 func WithLocation(loc *time.Location) Option { return func(o *options) { o.loc = loc } }
 
 // New gives a client that sends secret to the service. It does not talk to the service yet.
 //
-// A secret that cannot stand in a header is refused with ErrInvalidSecret, a base URL that
-// ParseBaseURL refuses with its *URLError, and a variable for proxies or certificates that is set
-// but cannot be used with a *VariableError. No error quotes the secret.
+// A secret that cannot stand in a header is refused with ErrInvalidSecret, a base URL that ParseBaseURL refuses with
+// its *URLError, and a variable for proxies or certificates that is set but cannot be used with a *VariableError. No
+// error quotes the secret.
 func New(secret string, opts ...Option) (*Client, error) {
 	o := options{baseURL: DefaultBaseURL}
 	for _, opt := range opts {
@@ -77,10 +72,8 @@ func New(secret string, opts ...Option) (*Client, error) {
 	if o.agent == "" {
 		o.agent = defaultAgent()
 	}
-	for i := range len(o.agent) {
-		if o.agent[i] < ' ' || o.agent[i] > '~' {
-			return nil, fmt.Errorf("user agent %q: only printable ASCII can stand in a header", o.agent)
-		}
+	if !headerSafe(strings.ReplaceAll(o.agent, " ", "")) {
+		return nil, fmt.Errorf("user agent %q: only printable ASCII can stand in a header", o.agent)
 	}
 	base, err := ParseBaseURL(o.baseURL)
 	if err != nil {
@@ -89,9 +82,8 @@ func New(secret string, opts ...Option) (*Client, error) {
 	if o.loc == nil {
 		o.loc = time.FixedZone("IST", 5*60*60+30*60)
 	}
-	c := &Client{
-		base: base, at: endpointsOf(base), agent: o.agent, retry: o.retry.withDefaults(), loc: o.loc, hook: o.hook,
-	}
+	o.retry = o.retry.withDefaults()
+	c := &Client{options: o, base: base, at: endpointsOf(base)}
 	if o.http != nil {
 		c.transport, c.timeout = o.http.Transport, o.http.Timeout
 	}
@@ -103,8 +95,7 @@ func New(secret string, opts ...Option) (*Client, error) {
 			if err := checkRoots(); err != nil {
 				return nil, err
 			}
-			// Reading the system's certificates takes some 12 ms: let that run beside name
-			// resolution and connecting.
+			// Reading the system's certificates takes some 12 ms: let that run beside name resolution and connecting.
 			go func() { _, _ = x509.SystemCertPool() }()
 		}
 		if c.proxy, err = proxyFromEnvironment(base); err != nil {
@@ -116,14 +107,11 @@ func New(secret string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// WithSecret gives a client for the same service with another secret. It shares the connections
-// of c. The error is ErrInvalidSecret.
+// WithSecret gives a client for the same service with another secret. It shares the connections of c. The error is
+// ErrInvalidSecret.
 func (c *Client) WithSecret(secret string) (*Client, error) {
-	switch {
-	case secret == "":
-		return nil, fmt.Errorf("%w: it is empty", ErrInvalidSecret)
-	case !headerSafe(secret):
-		return nil, fmt.Errorf("%w: it holds blanks, control characters or letters outside ASCII, "+
+	if !headerSafe(secret) {
+		return nil, fmt.Errorf("%w: it is empty or holds blanks, control characters or letters outside ASCII, "+
 			"which cannot stand in a header", ErrInvalidSecret)
 	}
 	other := *c
@@ -133,11 +121,10 @@ func (c *Client) WithSecret(secret string) (*Client, error) {
 
 // defaultAgent names this package and the version of its module that is built in.
 func defaultAgent() string {
-	const module = "github.com/utho/utho-cli"
 	version := "devel"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range append(info.Deps, &info.Main) {
-			if m.Path == module && m.Version != "" && m.Version != "(devel)" {
+			if m.Path == "github.com/utho/utho-cli" && strings.HasPrefix(m.Version, "v") {
 				version = m.Version
 			}
 		}

@@ -67,8 +67,8 @@ func TestCreateIsCheckedFirst(t *testing.T) {
 	}
 }
 
-// What each answer to a create means: the secret, or that nothing was created (with a kind, or
-// none), or that nobody knows. Whatever it is, the request is not sent twice.
+// What each answer to a create means: the secret, or that nothing was created (with a kind, or none), or that nobody
+// knows. Whatever it is, the request is not sent twice.
 func TestCreateAnswers(t *testing.T) {
 	t.Parallel()
 	type refused struct {
@@ -78,143 +78,122 @@ func TestCreateAnswers(t *testing.T) {
 	type unknown string // a part of the error
 	const keep = "HTTP/1.1 200 OK\r\nConnection: close\r\n"
 	noise := `{"debug":true,"apikey":"opaque-1"}` + "\n"
-	for raw, want := range map[string]any{
-		created:                                                  newSecret,
-		reply(201, created):                                      newSecret,
-		"\ufeff" + notice + created + notice:                     newSecret,
-		`{"apikey":"` + newSecret + `"}`:                         newSecret,
-		`{"status":true,"apikey":"` + newSecret + `"}`:           newSecret,
-		`{"status":"success","apikey":" ` + newSecret + `\r\n"}`: newSecret,
-		`{"status":"success","apikey":"a/b+c=="}`:                "a/b+c==",
-		`{"status":"success","apikey":"opaque-42","message":"made opaque-42 and ` + newSecret + `"}`: "opaque-42",
-		keep + "Content-Length: 999\r\n\r\n" + created:                                               newSecret, // whole, then broken off
-		"HTTP/1.1 100 Continue\r\n\r\n" + ok(created):                                                newSecret,
-		"HTTP/1.1 103 Early Hints\r\n\r\n" + ok(created):                                             newSecret,
-		`{"status":"error","message":"noise"}` + created:                                             newSecret,
+	for want, answers := range map[any][]string{
+		newSecret: {
+			created, reply(201, created), "\ufeff" + notice + created + notice, `{"apikey":"` + newSecret + `"}`,
+			`{"status":true,"apikey":"` + newSecret + `"}`, `{"status":"success","apikey":" ` + newSecret + `\r\n"}`,
+			keep + "Content-Length: 999\r\n\r\n" + created, // whole, then broken off
+			"HTTP/1.1 100 Continue\r\n\r\n" + ok(created), "HTTP/1.1 103 Early Hints\r\n\r\n" + ok(created),
+			`{"status":"error","message":"noise"}` + created,
+			// With a secret it is a create, whatever else it says.
+			`{"status":"error","apikey":"` + newSecret + `","message":"` + newSecret + `"}`, reply(429, created), reply(400, created),
+			reply(500, created), reply(302, created, "Location: /elsewhere"), reply(302, created, "Location: http://[::1/"),
+		},
+		"a/b+c==":   {`{"status":"success","apikey":"a/b+c=="}`},
+		"opaque-42": {`{"status":"success","apikey":"opaque-42","message":"made opaque-42 and ` + newSecret + `"}`},
 
-		// With a secret it is a create, whatever else it says.
-		`{"status":"error","apikey":"` + newSecret + `","message":"` + newSecret + `"}`: newSecret,
-		reply(429, created):                           newSecret,
-		reply(400, created):                           newSecret,
-		reply(500, created):                           newSecret,
-		reply(302, created, "Location: /elsewhere"):   newSecret,
-		reply(302, created, "Location: http://[::1/"): newSecret,
+		refused{nil, "create token: the service says: no"}: {
+			`{"status":"error","message":"no"}`, `{"status":"error","apikey":"","message":"no"}`,
+			`{"status":"error","apikey":null,"message":"no"}`, notice + `{"status":"Error","message":"no"}`,
+			`{"status":"error","errors":[{"message":"no"}]}`,
+		},
+		refused{nil, "refuses without saying why"}: {`{"status":"error"}`},
+		refused{nil, "key [redacted] is full (E9)"}: {
+			`{"status":"error","message":"key ` + testSecret + ` is full","errorcode":"E9"}`},
+		refused{nil, "HTTP 400 Bad Request: the service says: no"}: {reply(400, `{"status":"error","message":"no"}`)},
+		refused{nil, "HTTP 422"}:                                   {reply(422, `{"status":"error","message":"x"}`)},
+		refused{ErrForbidden, ""}: {
+			`{"status":"error","message":"This API key has read-only access"}`, reply(403, `{"status":"error","message":"x"}`)},
+		refused{ErrUnauthorized, ""}: {
+			`{"status":"error","message":"Unauthorized access. Please provide a valid API key."}`, reply(401, `{"status":"error","message":"x"}`)},
+		refused{ErrWrongAddress, "Not Found POST: wrong address"}: {reply(401, `{"status":"error","message":"Not Found POST"}`)},
 
-		// Several that could be the answer.
-		noise + created:   unknown("several answers"),
-		created + noise:   unknown("several answers"),
-		created + created: unknown("several answers"),
-		created + `{"status":"success","apikey":"li`:         unknown("several answers"),
-		`{"apikey":"` + newSecret + `","apikey":"opaque-1"}`: unknown("apikey is there twice"),
-		reply(429, noise+created):                            unknown("several answers"),
-
-		`{"status":"error","message":"Too many keys"}`:                                        refused{nil, "create token: the service says: Too many keys"},
-		`{"status":"error"}`:                                                                  refused{nil, "refuses without saying why"},
-		`{"status":"error","apikey":"","message":"no"}`:                                       refused{nil, "no"},
-		`{"status":"error","apikey":null,"message":"no"}`:                                     refused{nil, "no"},
-		notice + `{"status":"Error","message":"no"}`:                                          refused{nil, "no"},
-		`{"status":"error","message":"This API key has read-only access"}`:                    refused{ErrForbidden, "read-only"},
-		`{"status":"error","message":"Unauthorized access. Please provide a valid API key."}`: refused{ErrUnauthorized, ""},
-		`{"status":"error","message":"key ` + testSecret + ` is full"}`:                       refused{nil, "key [redacted] is full"},
-		`{"status":"error","errors":[{"message":"taken","code":"E9"}]}`:                       refused{nil, "says: taken (E9)"},
-		reply(400, `{"status":"error","message":"bad"}`):                                      refused{nil, "HTTP 400 Bad Request: the service says: bad"},
-		reply(401, `{"status":"error","message":"x"}`):                                        refused{ErrUnauthorized, "HTTP 401"},
-		reply(403, `{"status":"error","message":"x"}`):                                        refused{ErrForbidden, "HTTP 403"},
-		reply(422, `{"status":"error","message":"x"}`):                                        refused{nil, "HTTP 422"},
-		reply(401, `{"status":"error","message":"Not Found POST"}`):                           refused{ErrWrongAddress, "Not Found POST: wrong address"},
-
-		`{"status":"failed","message":"x"}`:                    unknown("x: the answer's apikey is missing"),
-		`{"error":"x"}`:                                        unknown("apikey is missing"),
-		`{"status":"success","message":"created"}`:             unknown("created: the answer's apikey is missing"),
-		`{"status":"error","message":"x"}{"status":"success"}`: unknown("several answers"),
-		`{"status":"success","apikey":""}`:                     unknown("apikey is empty"),
-		`{"status":"success","apikey":" \n"}`:                  unknown("apikey is empty"),
-		`{"status":"success","apikey":null}`:                   unknown("apikey is empty"),
-		`{"status":"success","apikey":12345}`:                  unknown("apikey is a number"),
-		`{"status":"success","apikey":{"key":"` + newSecret + `"},"message":"made ` + newSecret + `"}`: unknown("apikey is an object"),
-		`{"status":"success","apikey":"opaque\n42","message":"made opaque\n42"}`:                       unknown("cannot stand in a header"),
-		`{"status":"error","apikey":"live_é"}`:                                                         unknown("cannot stand in a header"),
-		`{"status":"success","apikey":"live_a b"}`:                                                     unknown("cannot stand in a header"),
-		"":                                unknown("create token: outcome unknown: the answer is empty"),
-		"HTTP/1.1 204 No Content\r\n\r\n": unknown("empty"),
-		"{}":                              unknown("apikey is missing"),
-		"[]":                              unknown("apikey is missing"),
-		"OK":                              unknown("not JSON"),
-		newSecret:                         unknown("not JSON"),
-		"<html>" + created + "</html>":    unknown("/api/generate: a web page came back instead of JSON"),
-		created[:len(created)-1]:          unknown("ends in the middle"),
-		created[:40]:                      unknown("ends in the middle"),
-		keep + "Content-Length: 99999999\r\n\r\n" + created:                       unknown("larger than 64 MiB"),
-		keep + "Content-Length: 999\r\n\r\n" + created[:40]:                       unknown("broke off"),
-		keep + "Content-Length: 999\r\n\r\n" + `{"status":"error","message":"x"}`: unknown("says: x: the connection broke off"),
-		keep + "Transfer-Encoding: chunked\r\n\r\n28\r\n" + created[:40] + "\r\n": unknown("broke off"),
-		keep + "Transfer-Encoding: chunked\r\n\r\nzz\r\n" + created[:40]:          unknown("cannot be read as HTTP"),
-		"garbage " + created + "\r\n\r\n":                                         unknown("cannot be read as HTTP"),
-		"HTTP/1.1 200 OK\r\nX " + newSecret + "\r\n\r\n":                          unknown("cannot be read as HTTP"),
-		"HTTP/1.1 200 OK\r\nContent-Length: " + newSecret + "\r\n\r\n":            unknown("cannot be read as HTTP"),
-		keep:                                  unknown("broke off"),
-		reply(401, page):                      unknown("HTTP 401 Unauthorized"),
-		reply(403, ""):                        unknown("HTTP 403"),
-		reply(403, `{"message":"forbidden"}`): unknown("HTTP 403 Forbidden: the service says: forbidden"),
-		reply(429, created[:60]):              unknown("ends in the middle"),
-		reply(429, `{"status":"error","apikey":7}`):                             unknown("apikey is a number"),
-		"HTTP/1.1 429 X\r\nConnection: close\r\nContent-Length: 99\r\n\r\nslow": unknown("broke off"),
-		reply(500, `{"status":"error","message":"x"}`):                          unknown("HTTP 500 Internal Server Error: the service says: x"),
-		reply(502, page):                                            unknown("create token: outcome unknown: HTTP 502 Bad Gateway"),
-		reply(503, page, "Retry-After: 1"):                          unknown("create token: outcome unknown: HTTP 503 Service Unavailable"),
-		reply(504, ""):                                              unknown("HTTP 504"),
-		reply(301, "", "Location: /elsewhere"):                      unknown("where a POST is not sent"),
-		reply(307, "", "Location: /api/generate"):                   unknown("where a POST is not sent"),
-		reply(308, "", "Location: https://user:pw@other.example/x"): unknown("redirected to https://other.example, where"),
-		reply(302, ""):                                              unknown("redirected to nowhere"),
-		"HTTP/1.1 304 Not Modified\r\n\r\n":                         unknown("HTTP 304"),
-		"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n" + created: unknown("cannot be read as HTTP"),
+		unknown("several answers"): {
+			noise + created, created + noise, created + created, created + `{"status":"success","apikey":"li`, reply(429, noise+created),
+			`{"status":"error","message":"x"}{"status":"success"}`,
+		},
+		unknown("apikey is there twice"): {`{"apikey":"` + newSecret + `","apikey":"opaque-1"}`},
+		unknown("apikey is missing"): {
+			`{"status":"failed","message":"x"}`, `{"error":"x"}`, `{"status":"success","message":"created"}`, "{}", "[]"},
+		unknown("apikey is empty"): {
+			`{"status":"success","apikey":""}`, `{"status":"success","apikey":" \n"}`, `{"status":"success","apikey":null}`},
+		unknown("apikey is a number"): {`{"status":"success","apikey":12345}`, reply(429, `{"status":"error","apikey":7}`)},
+		unknown("apikey is an object"): {
+			`{"status":"success","apikey":{"key":"` + newSecret + `"},"message":"made ` + newSecret + `"}`},
+		unknown("cannot stand in a header"): {
+			`{"status":"success","apikey":"opaque\n42","message":"made opaque\n42"}`, `{"status":"error","apikey":"live_é"}`,
+			`{"status":"success","apikey":"live_a b"}`,
+		},
+		unknown("the answer is empty"): {"", "HTTP/1.1 204 No Content\r\n\r\n"},
+		unknown("not JSON"):            {"OK", newSecret},
+		unknown("/api/generate: a web page came back instead of JSON; the service is at"): {"<html>" + created + "</html>"},
+		unknown("ends in the middle"): {created[:len(created)-1], created[:40], reply(429, created[:60])},
+		unknown("larger than 64 MiB"): {keep + "Content-Length: 99999999\r\n\r\n" + created},
+		unknown("broke off"): {
+			keep, keep + "Content-Length: 999\r\n\r\n" + created[:40],
+			keep + "Content-Length: 999\r\n\r\n" + `{"status":"error","message":"x"}`,
+			keep + "Transfer-Encoding: chunked\r\n\r\n28\r\n" + created[:40] + "\r\n",
+			"HTTP/1.1 429 X\r\nConnection: close\r\nContent-Length: 99\r\n\r\nslow",
+		},
+		unknown("cannot be read as HTTP"): {
+			keep + "Transfer-Encoding: chunked\r\n\r\nzz\r\n" + created[:40], "garbage " + created + "\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nX " + newSecret + "\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: " + newSecret + "\r\n\r\n",
+			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n" + created,
+		},
+		unknown("unknown: HTTP 401 Unauthorized"):        {reply(401, page)},
+		unknown("unknown: HTTP 403 Forbidden"):           {reply(403, ""), reply(403, `{"message":"forbidden"}`)},
+		unknown("unknown: HTTP 500 Internal"):            {reply(500, `{"status":"error","message":"x"}`), reply(500, "")},
+		unknown("unknown: HTTP 502 Bad Gateway"):         {reply(502, page)},
+		unknown("unknown: HTTP 503 Service Unavailable"): {reply(503, page, "Retry-After: 1"), reply(503, "")},
+		unknown("unknown: HTTP 304"):                     {"HTTP/1.1 304 Not Modified\r\n\r\n"},
+		unknown("where a POST is not sent"): {
+			reply(301, "", "Location: /elsewhere"), reply(307, "", "Location: /api/generate"),
+			reply(308, "", "Location: https://u:pw@other.example/x"),
+		},
+		unknown("redirected to nowhere"): {reply(302, "")},
 	} {
-		if !strings.HasPrefix(raw, "HTTP/1.1 ") && !strings.HasPrefix(raw, "garbage") {
-			raw = ok(raw)
-		}
-		s, base := listen(t, func(_ int, _ seen, conn net.Conn) bool {
-			_, err := io.WriteString(conn, raw)
-			return err == nil && strings.HasPrefix(raw, "HTTP/1.1") && !strings.Contains(raw, "Connection: ")
-		})
-		var hooked []Exchange
-		client := newClient(t, base, WithRequestHook(func(x Exchange) { hooked = append(hooked, x) }))
-		got, err := client.CreateToken(t.Context(), ci)
-		if n := s.count("POST"); n != 1 || len(s.requests()) != 1 || len(hooked) != 1 {
-			t.Errorf("%s: %d creates, %d requests, %d exchanges, want 1", raw, n, len(s.requests()), len(hooked))
-			continue
-		}
-		shown := fmt.Sprintf("%+v %v", hooked, hooked[0].Err)
-		noSecret(t, shown)
-		if strings.Contains(shown, "opaque") || strings.Contains(shown, "apikey\"") {
-			t.Errorf("%s: shown: %s", raw, shown)
-		}
-		if secret, fine := want.(string); fine {
-			if err != nil || got.Secret != secret || strings.Contains(got.Message, secret) {
-				t.Errorf("%s: got %#v, %v", raw, got, err)
+		for _, raw := range answers {
+			if !strings.HasPrefix(raw, "HTTP/1.1 ") && !strings.HasPrefix(raw, "garbage") {
+				raw = ok(raw)
 			}
-			continue
-		}
-		w, no := want.(refused)
-		if !no {
-			w = refused{ErrOutcomeUnknown, string(want.(unknown))}
-		}
-		if got != nil {
-			t.Errorf("%s: a token: %v", raw, got)
-			continue
-		}
-		e := mustError(t, err, w.kind)
-		if !strings.HasPrefix(e.Error(), "create token: ") || !strings.Contains(e.Error(), w.text) || !e.Sent {
-			t.Errorf("%s: error %q, want %q in it", raw, e, w.text)
-		}
-		if e.StatusCode >= 500 && strings.Contains(e.Error(), DefaultBaseURL) {
-			t.Errorf("%s: it is there, only not well: %v", raw, e)
+			s, base := listen(t, func(_ int, _ seen, conn net.Conn) bool {
+				_, err := io.WriteString(conn, raw)
+				return err == nil && strings.HasPrefix(raw, "HTTP/1.1") && !strings.Contains(raw, "Connection: ")
+			})
+			var hooked []Exchange
+			client := newClient(t, base, WithRequestHook(func(x Exchange) { hooked = append(hooked, x) }))
+			got, err := client.CreateToken(t.Context(), ci)
+			if n := s.count("POST"); n != 1 || len(s.requests()) != 1 || len(hooked) != 1 {
+				t.Errorf("%s: %d creates, %d requests, %d exchanges, want 1", raw, n, len(s.requests()), len(hooked))
+				continue
+			}
+			shown := fmt.Sprintf("%+v %v", hooked, hooked[0].Err)
+			if noSecret(t, shown); strings.Contains(shown, "opaque") || strings.Contains(shown, "apikey\"") {
+				t.Errorf("%s: shown: %s", raw, shown)
+			}
+			if secret, fine := want.(string); fine {
+				if err != nil || got.Secret != secret || strings.Contains(got.Message, secret) {
+					t.Errorf("%s: got %#v, %v", raw, got, err)
+				}
+				continue
+			}
+			w, no := want.(refused)
+			if !no {
+				w = refused{ErrOutcomeUnknown, string(want.(unknown))}
+			}
+			e := mustError(t, err, w.kind)
+			if got != nil || !strings.HasPrefix(e.Error(), "create token: ") || !strings.Contains(e.Error(), w.text) || !e.Sent {
+				t.Errorf("%s: %v, error %q, want %q in it", raw, got, e, w.text)
+			}
+			if e.StatusCode >= 500 && strings.Contains(e.Error(), DefaultBaseURL) {
+				t.Errorf("%s: it is there, only not well: %v", raw, e)
+			}
 		}
 	}
 }
 
-// A complete 429 without a secret is the one answer after which a create is sent again: the service
-// did not look at it. The next one is as dangerous as any.
+// A complete 429 without a secret is the one answer after which a create is sent again: the service did not look at
+// it. The next one is as dangerous as any.
 func TestCreate429(t *testing.T) {
 	t.Parallel()
 	const wait = "the service says: slow down"

@@ -11,18 +11,26 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// answer is a stand-in for the service.
-func answer(body string) *httptest.Server {
+// service stands in for the service: it gives the same answer to everything.
+func service(answer string) *httptest.Server {
 	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = fmt.Fprint(w, body)
+		_, _ = fmt.Fprint(w, answer)
 	}))
 }
 
-func ExampleClient_ListTokens() {
-	service := answer(`{"status":"success","api":[{"id":10000,"name":"ci","write":"1","created_at":"2024-04-22 01:12:36"}]}`)
-	defer service.Close()
+func ExampleNew() {
+	client, err := utho.New("live_…") // as it is copied from a web page that cuts it
+	if errors.Is(err, utho.ErrInvalidSecret) {
+		client, err = utho.New("live_example", utho.WithUserAgent("my-program/1.0"))
+	}
+	fmt.Println(client, err)
+	// Output: utho.Client(https://api.utho.com/v2) <nil>
+}
 
-	client, err := utho.New("live_test_example", utho.WithBaseURL(service.URL))
+func ExampleClient_ListTokens() {
+	s := service(`{"status":"success","api":[{"id":10000,"name":"ci","write":"1","created_at":"2024-04-22 01:12:36"}]}`)
+	defer s.Close()
+	client, err := utho.New("live_example", utho.WithBaseURL(s.URL))
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -41,15 +49,15 @@ func ExampleClient_ListTokens() {
 }
 
 func ExampleClient_CreateToken() {
-	service := answer(`{"status":"success","message":"New API has been created"}`)
-	defer service.Close()
-
-	client, err := utho.New("live_test_example", utho.WithBaseURL(service.URL))
+	s := service(`{"status":"success","message":"created"}`) // the secret is missing
+	defer s.Close()
+	client, err := utho.New("live_example", utho.WithBaseURL(s.URL))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	created, err := client.CreateToken(context.Background(), utho.CreateTokenRequest{Name: "ci", Scope: utho.ScopeReadOnly})
+	request := utho.CreateTokenRequest{Name: "ci", Scope: utho.ScopeReadOnly}
+	created, err := client.CreateToken(context.Background(), request)
 	switch {
 	case errors.Is(err, utho.ErrOutcomeUnknown):
 		fmt.Println("look for it in the list:", err)
@@ -58,5 +66,20 @@ func ExampleClient_CreateToken() {
 	default:
 		_ = created.Secret // to where it is needed; it is not shown again
 	}
-	// Output: look for it in the list: create token: outcome unknown: the service says: New API has been created: the answer's apikey is missing
+	// Output: look for it in the list: create token: outcome unknown: the service says: created: the answer's apikey is missing
+}
+
+func ExampleClient_DeleteToken() {
+	s := service(`{"status":"error","message":"API not found"}`)
+	defer s.Close()
+	client, err := utho.New("live_example", utho.WithBaseURL(s.URL))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	err = client.DeleteToken(context.Background(), "10000")
+	if errors.Is(err, utho.ErrNotFound) {
+		fmt.Println("it is gone already:", err)
+	}
+	// Output: it is gone already: delete token 10000: the service says: API not found
 }

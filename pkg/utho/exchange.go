@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -37,8 +37,7 @@ func (c *Client) do(ctx context.Context, k *call) error {
 			return nil
 		}
 		sent = sent || e.Sent
-		again = again && attempt < c.retry.MaxAttempts
-		if again {
+		if again && attempt < c.retry.MaxAttempts {
 			switch err := c.retry.pause(ctx, attempt, e.RetryAfter); {
 			case err == nil:
 				continue
@@ -55,8 +54,7 @@ func (c *Client) do(ctx context.Context, k *call) error {
 	}
 }
 
-// ended is the error for a context that has ended: the caller gave up (no kind), or the time ran
-// out.
+// ended is the error for a context that has ended: the caller gave up (no kind), or the time ran out.
 func (k *call) ended(ctx context.Context) *Error {
 	e := &Error{Err: ctx.Err()}
 	if e.Err == context.DeadlineExceeded {
@@ -98,8 +96,7 @@ func (c *Client) try(ctx context.Context, k *call, attempt int) (e *Error, again
 	return &Error{Sent: true, Err: fmt.Errorf("more than %d redirects", maxRedirects)}, false
 }
 
-// exchange sends one request and reads its answer. A redirect that may be followed comes back as
-// the next address.
+// exchange sends one request and reads its answer. A redirect that may be followed comes back as the next address.
 func (c *Client) exchange(outer context.Context, k *call, target string, attempt int) (next string, e *Error, again bool) {
 	ctx := outer
 	if c.timeout > 0 {
@@ -152,7 +149,7 @@ func (c *Client) newRequest(ctx context.Context, k *call, target string, sent *s
 	if k.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 		req.GetBody = func() (io.ReadCloser, error) {
-			if sent.http2() {
+			if sent.http2.Load() { // there net/http would send again what the server says it did not process
 				return nil, errors.New("a create is not sent twice")
 			}
 			return io.NopCloser(bytes.NewReader(k.body)), nil
@@ -161,8 +158,7 @@ func (c *Client) newRequest(ctx context.Context, k *call, target string, sent *s
 	return req, nil
 }
 
-// lost is the error for a request that has no whole answer. status is that of what came, 0 if
-// nothing did.
+// lost is the error for a request that has no whole answer. status is that of what came, 0 if nothing did.
 func (c *Client) lost(ctx context.Context, k *call, status int, sent bool, err error) (e *Error, again bool) {
 	again = !permanent(err)
 	switch {
@@ -180,8 +176,8 @@ func (c *Client) lost(ctx context.Context, k *call, status int, sent bool, err e
 	return e, again
 }
 
-// redirect gives the address that an answer leads to if the request may be sent there, and else
-// says where it leads. Only a GET is followed, and only to where its secret may go.
+// redirect gives the address that an answer leads to if the request may be sent there, and else says where it leads.
+// Only a GET is followed, and only to where its secret may go.
 func (c *Client) redirect(k *call, a *answer, from string) (next string, err error) {
 	base, err := url.Parse(from)
 	if err != nil || a.header.Get("Location") == "" {
@@ -208,52 +204,37 @@ func (c *Client) redirect(k *call, a *answer, from string) (next string, err err
 
 // sending watches how far net/http gets with a request. Its hooks run on goroutines of net/http.
 type sending struct {
-	hooked bool // the transport is known to call the hooks
-
-	mu        sync.Mutex
-	seen      bool // a connection was asked for
-	connected bool // and there was one
-	wrote     bool // a request was written, if only to a buffer
-	h2        bool // and it speaks HTTP/2
+	hooked    bool        // the transport is known to call the hooks
+	seen      atomic.Bool // a connection was asked for
+	connected atomic.Bool // and there was one
+	wrote     atomic.Bool // a request was written, if only to a buffer
+	http2     atomic.Bool // the connection speaks HTTP/2
 }
 
-// trace has the hooks. net/http asks for a second connection only if it wrote nothing on the
-// first, so a new question withdraws the answer of the old one.
+// trace has the hooks. net/http asks for a second connection only if it wrote nothing on the first, so a new question
+// withdraws the answer of the old one.
 func (s *sending) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn: func(string) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.seen, s.connected = true, false
+			s.connected.Store(false)
+			s.seen.Store(true)
 		},
 		GotConn: func(info httptrace.GotConnInfo) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.connected = true
-			if t, ok := info.Conn.(*tls.Conn); ok {
-				s.h2 = s.h2 || t.ConnectionState().NegotiatedProtocol == "h2"
+			s.connected.Store(true)
+			if t, ok := info.Conn.(*tls.Conn); ok && t.ConnectionState().NegotiatedProtocol == "h2" {
+				s.http2.Store(true)
 			}
 		},
 		WroteRequest: func(info httptrace.WroteRequestInfo) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.wrote = s.wrote || info.Err == nil
+			if info.Err == nil {
+				s.wrote.Store(true)
+			}
 		},
 	}
 }
 
-// maybe reports whether the request may have left. It has not if no connection was had. Of a
-// transport that need not say, or may send again on its own, one must believe the worst.
+// maybe reports whether the request may have left. It has not if no connection was had. Of a transport that need not
+// say, or may send again on its own, one must believe the worst.
 func (s *sending) maybe() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.connected || !s.hooked && (s.wrote || !s.seen)
-}
-
-// http2 reports whether the request went to an HTTP/2 connection. There net/http would send a
-// create again that the server says it did not process, body and all.
-func (s *sending) http2() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.h2
+	return s.connected.Load() || !s.hooked && (s.wrote.Load() || !s.seen.Load())
 }

@@ -15,15 +15,15 @@ type Exchange struct {
 	Duration time.Duration
 	// Attempt counts from 1. A redirect that is followed is another exchange of the same attempt.
 	Attempt int
-	// Body is the beginning of the answer, up to 4 KiB, with secrets taken out. Of the answer to a
-	// create it is only the length and the message.
+	// Body is the beginning of the answer, up to 4 KiB, with secrets taken out. Of the answer to a create it is only
+	// the length and the message.
 	Body string
 	// Err is why the exchange was no success. nil if it was one.
 	Err error
 }
 
-// WithRequestHook has f called after each exchange with the service, before the method that caused
-// it returns. f may be called by several goroutines at once if the client is used so.
+// WithRequestHook has f called after each exchange with the service, before the method that caused it returns. f may
+// be called by several goroutines at once if the client is used so.
 func WithRequestHook(f func(Exchange)) Option { return func(o *options) { o.hook = f } }
 
 // maxHookBody bounds Exchange.Body, in bytes.

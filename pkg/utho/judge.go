@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// judge says what the answer to a list, an account read or a delete means, and whether it may be
-// better the next time.
+// judge says what the answer to a list, an account read or a delete means, and whether it may be better the next
+// time.
 func (c *Client) judge(ctx context.Context, k *call, a *answer) (e *Error, again bool) {
 	key := k.wants
 	if k.byID {
@@ -44,8 +44,8 @@ func (c *Client) judge(ctx context.Context, k *call, a *answer) (e *Error, again
 	return c.answered(k, a, e), false
 }
 
-// answered completes the error of an answer: its status, its kind, and for a wrong address what
-// helps to find the right one.
+// answered completes the error of an answer: its status, its kind, and for a wrong address what helps to find the
+// right one.
 func (c *Client) answered(k *call, a *answer, e *Error) *Error {
 	e.StatusCode, e.Sent = a.status, true
 	page, nothing := errors.Is(e.Err, errWebPage), e.Err == errEmpty && !k.byID
@@ -72,8 +72,8 @@ func (c *Client) wrongAddress(a *answer, err error) error {
 	return fmt.Errorf("wrong address %s: %w; the service is at %s", a.url, err, DefaultBaseURL)
 }
 
-// judgeCreate says what the answer to a create means. One with a secret is a create, whatever its
-// status. One that has none and refuses says that there is no token. After any other nobody knows.
+// judgeCreate says what the answer to a create means. One with a secret is a create, whatever its status. One that
+// has none and refuses says that there is no token. After any other nobody knows.
 func (c *Client) judgeCreate(ctx context.Context, k *call, a *answer) (e *Error, again bool) {
 	o, err := a.find("apikey")
 	if err != nil {

@@ -23,8 +23,8 @@ func dial(dials *int, err error) *http.Transport {
 	return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { *dials++; return nil, err }}
 }
 
-// If a connection was never made, nothing was sent and nothing created, and it is tried again unless
-// that is of no use. The words are for people: they name no socket.
+// If a connection was never made, nothing was sent and nothing created, and it is tried again unless that is of no
+// use. The words are for people: they name no socket.
 func TestNeverLeft(t *testing.T) {
 	t.Parallel()
 	here := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 58852}
@@ -37,16 +37,17 @@ func TestNeverLeft(t *testing.T) {
 		"connection reset by peer":        {op(syscall.ECONNRESET), 4},
 		"network is unreachable":          {op(syscall.ENETUNREACH), 4},
 		"timed out":                       {op(syscall.ETIMEDOUT), 4},
-		"no such host":                    {op(&net.DNSError{Err: "no such host", Name: "x", Server: "127.0.0.1:58852", IsNotFound: true}), 1},
-		"looking up the name timed out":   {op(&net.DNSError{Err: "i/o timeout", Name: "x", IsTimeout: true}), 4},
-		"looking up the name failed: bad": {op(&net.DNSError{Err: "read udp 127.0.0.1:58852->127.0.0.1:53: bad", Name: "x", IsTemporary: true}), 4},
+		"no such host":                    {op(&net.DNSError{Err: "no such host", Server: "127.0.0.1:58852", IsNotFound: true}), 1},
+		"looking up the name timed out":   {op(&net.DNSError{Err: "i/o timeout", IsTimeout: true}), 4},
+		"looking up the name failed: bad": {op(&net.DNSError{Err: "read udp 127.0.0.1:58852->127.0.0.1:53: bad"}), 4},
 		"oh no":                           {op(errors.New("oh no")), 4},
 		"it was closed":                   {io.EOF, 4},
 		"something else":                  {errors.New("something else"), 4},
 	} {
 		for _, call := range calls(t) {
 			dials := 0
-			e := mustError(t, call(through(t, dial(&dials, c.err), WithBaseURL("https://live_test_0123456789abcdef.example"))), ErrUnavailable)
+			client := through(t, dial(&dials, c.err), WithBaseURL("https://live_test_0123456789abcdef.example"))
+			e := mustError(t, call(client), ErrUnavailable)
 			if e.Sent || !errors.Is(e, c.err) || dials != c.dials || e.Attempts != dials {
 				t.Errorf("%s: sent %v, %d dials, %d attempts, want %d: %#v", text, e.Sent, dials, e.Attempts, c.dials, e.Err)
 			}
@@ -59,23 +60,6 @@ func TestNeverLeft(t *testing.T) {
 	_, err := c.CreateToken(t.Context(), ci)
 	if e := mustError(t, err, ErrUnavailable); e.Sent || !strings.Contains(e.Error(), "no connection to api.utho.com: no such proxy") {
 		t.Error(e)
-	}
-}
-
-func TestCreateAfterTheServiceCameUp(t *testing.T) {
-	t.Parallel()
-	s, base := listen(t, answering(ok(created)))
-	var dials atomic.Int32
-	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if dials.Add(1) < 3 {
-			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
-		}
-		return new(net.Dialer).DialContext(ctx, network, addr)
-	}}
-	t.Cleanup(transport.CloseIdleConnections)
-	got, err := through(t, transport, WithBaseURL(base)).CreateToken(t.Context(), ci)
-	if err != nil || got.Secret != newSecret || s.count("POST") != 1 || dials.Load() != 3 {
-		t.Errorf("%v, %v; %d creates, %d dials", got, err, s.count("POST"), dials.Load())
 	}
 }
 
@@ -93,7 +77,8 @@ func TestContextEndsFirst(t *testing.T) {
 		t.Errorf("sent %v: %v", e.Sent, err)
 	}
 	_, err = c.CreateToken(late, ci)
-	if e := mustError(t, err, ErrUnavailable); e.Sent || !errors.Is(err, context.DeadlineExceeded) || e.Error() != "create token: there was no time left for it" {
+	e := mustError(t, err, ErrUnavailable)
+	if e.Sent || !errors.Is(err, context.DeadlineExceeded) || e.Error() != "create token: there was no time left for it" {
 		t.Errorf("sent %v: %v", e.Sent, err)
 	}
 	if len(s.requests()) != 0 {
@@ -115,8 +100,8 @@ func TestContextEndsFirst(t *testing.T) {
 	})
 }
 
-// A create that got as far as a connection is sent once, whatever happens then, and its outcome is
-// unknown; the words name no socket.
+// A create that got as far as a connection is sent once, whatever happens then, and its outcome is unknown; the words
+// name no socket.
 func TestCreateLost(t *testing.T) {
 	t.Parallel()
 	part := func(raw string) func(net.Conn) bool {
@@ -142,14 +127,17 @@ func TestCreateLost(t *testing.T) {
 				}
 			}
 			_, err := client.CreateToken(t.Context(), ci)
-			e := mustError(t, err, ErrOutcomeUnknown)
-			if !e.Sent || s.count("POST") != 1 || !strings.Contains(e.Error(), map[bool]string{true: "HTTP", false: "the connection broke"}[name == "closed in the status"]) || strings.Contains(e.Error(), "->") {
+			e, text := mustError(t, err, ErrOutcomeUnknown), "the connection broke"
+			if name == "closed in the status" {
+				text = "cannot be read as HTTP"
+			}
+			if !e.Sent || s.count("POST") != 1 || !strings.Contains(e.Error(), text) || strings.Contains(e.Error(), "->") {
 				t.Errorf("%s, used %v: %d creates, %v", name, used, s.count("POST"), e)
 			}
 		}
 	}
-	// The service closes the connection without having read a byte. For all the client can know, it
-	// was read. A list may be repeated.
+	// The service closes the connection without having read a byte. For all the client can know, it was read. A list
+	// may be repeated.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -173,8 +161,7 @@ func TestCreateLost(t *testing.T) {
 	}
 }
 
-// A service that reads a request and says nothing, or not all, is left when the time runs out or the
-// caller gives up.
+// A service that reads a request and says nothing, or not all, is left when the time runs out or the caller gives up.
 func TestSilentService(t *testing.T) {
 	t.Parallel()
 	why := errors.New("the user pressed Ctrl-C")
@@ -247,8 +234,8 @@ func (c failingConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// net/http may send a create again on another connection if the one it had was dead and took no
-// byte. If that took any byte, it may not.
+// net/http may send a create again on another connection if the one it had was dead and took no byte. If that took
+// any byte, it may not.
 func TestCreateOnADeadConnection(t *testing.T) {
 	t.Parallel()
 	for pass, c := range map[int]struct {
@@ -285,8 +272,8 @@ func TestCreateOnADeadConnection(t *testing.T) {
 	}
 }
 
-// A transport that says nothing about its connections is believed the worst of, one that does is
-// believed. Its errors are its own, and stay what they are.
+// A transport that says nothing about its connections is believed the worst of, one that does is believed. Its errors
+// are its own, and stay what they are.
 func TestForeignTransports(t *testing.T) {
 	t.Parallel()
 	sent := 0

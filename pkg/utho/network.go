@@ -12,15 +12,16 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// VariableError says which environment variable is set but cannot be used. It is refused, and not
-// treated as if it were not set: then a request would take another way than was asked for.
+// VariableError says which environment variable is set but cannot be used. It is refused, and not treated as if it
+// were not set: then a request would take another way than was asked for.
 type VariableError struct {
-	Variable string // HTTPS_PROXY, https_proxy, SSL_CERT_FILE or SSL_CERT_DIR
+	Variable string // HTTPS_PROXY, https_proxy or SSL_CERT_FILE
 	Reason   string // in plain words; it quotes nothing of a proxy's value, which may hold a password
 }
 
@@ -29,30 +30,21 @@ func (e *VariableError) Error() string { return e.Variable + " cannot be used: "
 // ProxyError says that a proxy did not connect to the service. Nothing was sent.
 type ProxyError struct {
 	Proxy      string // its URL without user name and password
-	Variable   string // the environment variable that names it; empty for a transport of the caller's
+	Variable   string // the environment variable that names it
 	StatusCode int    // what it answered; 0 if it could not be reached
 	Err        error  // why it could not be reached
 }
 
 func (e *ProxyError) Error() string {
-	text := "the proxy " + e.Proxy
-	if e.Variable != "" {
-		text += " (" + e.Variable + ")"
-	}
+	text := "the proxy " + e.Proxy + " (" + e.Variable + ")"
 	if e.StatusCode == 0 {
 		return text + " cannot be reached: " + e.Err.Error()
 	}
-	return strings.TrimRight(fmt.Sprintf("%s refuses: HTTP %d %s", text, e.StatusCode, http.StatusText(e.StatusCode)), " ")
+	return fmt.Sprintf("%s refuses: HTTP %d %s", text, e.StatusCode, http.StatusText(e.StatusCode))
 }
 
 // Unwrap gives the cause.
 func (e *ProxyError) Unwrap() error { return e.Err }
-
-// permanent reports whether the proxy would refuse again: it does not know the user, or does not
-// allow the place. Trying again can lock an account.
-func (e *ProxyError) permanent() bool {
-	return e.StatusCode == http.StatusProxyAuthRequired || e.StatusCode == http.StatusForbidden
-}
 
 // proxySetting is the environment's proxy for https.
 type proxySetting struct {
@@ -60,8 +52,8 @@ type proxySetting struct {
 	shown    string // the proxy's URL without user name and password
 }
 
-// proxyFromEnvironment reads the proxy variable for base as net/http does, but refuses what that
-// ignores or takes for another host. http goes to this machine only, and never through a proxy.
+// proxyFromEnvironment reads the proxy variable for base as net/http does, but refuses what that ignores or takes for
+// another host. http goes to this machine only, and never through a proxy.
 func proxyFromEnvironment(base *url.URL) (*proxySetting, error) {
 	name := "HTTPS_PROXY"
 	if os.Getenv(name) == "" {
@@ -85,30 +77,24 @@ func proxyFromEnvironment(base *url.URL) (*proxySetting, error) {
 	return &proxySetting{variable: name, shown: u.Scheme + "://" + u.Host}, nil
 }
 
-// checkRoots refuses an SSL_CERT_FILE without certificates: crypto/x509 would go on with the
-// system's own.
+// checkRoots refuses an SSL_CERT_FILE without certificates: crypto/x509 would go on with the system's own.
 func checkRoots() error {
 	const name = "SSL_CERT_FILE"
 	file := os.Getenv(name)
-	switch runtime.GOOS {
-	case "windows", "darwin", "ios", "plan9": // there crypto/x509 does not read it
-		file = ""
-	}
-	if file == "" {
+	if file == "" || slices.Contains([]string{"windows", "darwin", "ios", "plan9"}, runtime.GOOS) { // they ignore it
 		return nil
 	}
-	data, err := os.ReadFile(file)
-	if err != nil {
+	switch data, err := os.ReadFile(file); {
+	case err != nil:
 		return &VariableError{name, err.Error()}
-	}
-	if !bytes.Contains(data, []byte("-----BEGIN CERTIFICATE-----")) {
+	case !bytes.Contains(data, []byte("-----BEGIN CERTIFICATE-----")):
 		return &VariableError{name, file + " holds no certificate"}
 	}
 	return nil
 }
 
-// newTransport is http.DefaultTransport with limits that fit a service of small answers, and with
-// its own way to localhost and through proxies.
+// newTransport is http.DefaultTransport with limits that fit a service of small answers, and with its own way to
+// localhost and through proxies.
 func newTransport(p *proxySetting) *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -132,13 +118,12 @@ func newTransport(p *proxySetting) *http.Transport {
 			}
 			// A resolver can say anything of localhost, and http to it is not encrypted.
 			conn, err := dialer.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
-			if err == nil {
-				return conn, nil
+			if err != nil {
+				if conn6, err6 := dialer.DialContext(ctx, network, net.JoinHostPort("::1", port)); err6 == nil {
+					return conn6, nil
+				}
 			}
-			if conn, err6 := dialer.DialContext(ctx, network, net.JoinHostPort("::1", port)); err6 == nil {
-				return conn, nil
-			}
-			return nil, err
+			return conn, err
 		},
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    10 * time.Second,
@@ -158,72 +143,71 @@ type networkError struct {
 func (e *networkError) Error() string { return e.text }
 func (e *networkError) Unwrap() error { return e.err }
 
-// cause gives the reason of a failed exchange in words, without secrets and without what an answer
-// says. sent reports whether the request may have left.
+// cause gives the reason of a failed exchange in words, without secrets and without what an answer says. sent reports
+// whether the request may have left.
 func (c *Client) cause(err error, sent bool) error {
 	if proxy, ok := errors.AsType[*ProxyError](err); ok {
 		return proxy
 	}
 	text := networkWords(err)
-	if text == "" && (c.hooked && sent) {
-		return errNotHTTP // the words of net/http can quote the answer, which may be that to a create
-	}
-	ownWords := text == ""
-	if ownWords {
-		text = err.Error()
-	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" && c.proxy != nil {
-		return &ProxyError{Proxy: c.proxy.shown, Variable: c.proxy.variable, Err: &networkError{text, err}}
-	}
+	op, ok := errors.AsType[*net.OpError](err)
 	switch {
+	case ok && op.Op == "proxyconnect" && c.proxy != nil:
+		return &ProxyError{Proxy: c.proxy.shown, Variable: c.proxy.variable, Err: &networkError{text, err}}
+	case !sent && text == "":
+		text = "no connection to " + c.base.Host + ": " + err.Error()
 	case !sent:
 		text = "no connection to " + c.base.Host + ": " + text
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		text = "the connection broke off before the answer was complete"
-	case !ownWords:
+	case text != "":
 		text = "the connection broke: " + text
+	case c.hooked:
+		return errNotHTTP // the words of net/http can quote the answer, which may be that to a create
+	default:
+		text = err.Error() // another transport's own words
 	}
 	return &networkError{clip(c.redact(text), maxMessage), err}
 }
 
 // networkWords gives the words for an error of the network, empty if it is none.
 func networkWords(err error) string {
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		switch {
-		case dns.IsNotFound:
-			return "no such host"
-		case dns.IsTimeout:
-			return "looking up the name timed out"
-		}
-		// It can name the resolver's connection, ahead of what happened.
+	dns, isDNS := errors.AsType[*net.DNSError](err)
+	errno, isErrno := errors.AsType[syscall.Errno](err)
+	timeout, isNet := errors.AsType[net.Error](err)
+	cert, isCert := errors.AsType[*tls.CertificateVerificationError](err)
+	record, isRecord := errors.AsType[tls.RecordHeaderError](err)
+	op, isOp := errors.AsType[*net.OpError](err)
+	switch {
+	case isDNS && dns.IsNotFound:
+		return "no such host"
+	case isDNS && dns.IsTimeout:
+		return "looking up the name timed out"
+	case isDNS: // it can name the resolver's connection, ahead of what happened
 		return "looking up the name failed: " + strings.TrimSpace(dns.Err[strings.LastIndexByte(dns.Err, ':')+1:])
-	}
-	if errno, ok := errors.AsType[syscall.Errno](err); ok && !errno.Timeout() {
+	case isErrno && !errno.Timeout():
 		return errno.Error()
-	}
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+	case isNet && timeout.Timeout():
 		return "timed out"
-	}
-	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+	case isCert:
 		return cert.Error()
-	}
-	if tlsErr, ok := errors.AsType[tls.RecordHeaderError](err); ok && string(tlsErr.RecordHeader[:]) == "HTTP/" {
+	case isRecord && string(record.RecordHeader[:]) == "HTTP/":
 		return "the server speaks http, not https"
-	}
-	if op, ok := errors.AsType[*net.OpError](err); ok {
+	case isOp:
 		return op.Err.Error()
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "it was closed"
 	}
 	return ""
 }
 
-// permanent reports whether trying to connect again would end the same way.
+// permanent reports whether trying to connect again would end the same way. Trying again at a proxy that does not know
+// the user, or does not allow the place, can lock an account.
 func permanent(err error) bool {
 	dns, isDNS := errors.AsType[*net.DNSError](err)
 	_, isCert := errors.AsType[*tls.CertificateVerificationError](err)
 	_, isPlain := errors.AsType[tls.RecordHeaderError](err)
 	proxy, isProxy := errors.AsType[*ProxyError](err)
-	return isDNS && dns.IsNotFound || isCert || isPlain || isProxy && proxy.permanent()
+	return isDNS && dns.IsNotFound || isCert || isPlain ||
+		isProxy && (proxy.StatusCode == http.StatusProxyAuthRequired || proxy.StatusCode == http.StatusForbidden)
 }

@@ -9,8 +9,8 @@ import (
 
 func (o *object) value(name string) value { return valueOf(o.members[name]) }
 
-// status reads "status": "success", "error", or "" if it is missing, empty or null. Anything else
-// is an error, true and 1 too: it is not guessed what they mean.
+// status reads "status": "success", "error", or "" if it is missing, empty or null. Anything else is an error, true
+// and 1 too: it is not guessed what they mean.
 func (o *object) status(redact func(string) string) (string, error) {
 	v := o.value("status")
 	text := strings.ToLower(v.text)
@@ -23,8 +23,8 @@ func (o *object) status(redact func(string) string) (string, error) {
 	return "", &fieldError{"status", "is " + v.quote(redact) + `, neither "success" nor "error"`}
 }
 
-// said gives the service's words and code for a failure, without secrets and cut. They are in
-// "message", else "error", else "errors", which may be a list of objects with message and code.
+// said gives the service's words and code for a failure, without secrets and cut. They are in "message", else
+// "error", else "errors", which may be a list of objects with message and code.
 func (o *object) said(redact func(string) string) *Error {
 	message, code := o.value("message").words(), o.value("errorcode").words()
 	if message == "" {
@@ -42,14 +42,11 @@ func (o *object) said(redact func(string) string) *Error {
 			message = e.Message.words()
 		}
 	}
-	clean := func(text string, limit int) string {
-		return clip(redact(strings.ToValidUTF8(text, "\ufffd")), limit)
-	}
-	return &Error{Message: clean(message, maxMessage), Code: clean(code, 100)}
+	message = clip(redact(strings.ToValidUTF8(message, "\ufffd")), maxMessage)
+	return &Error{Message: message, Code: clip(redact(strings.ToValidUTF8(code, "\ufffd")), 100)}
 }
 
-// failure gives the object as an error, nil if it says success, or nothing and has what was asked
-// for.
+// failure gives the object as an error, nil if it says success, or nothing and has what was asked for.
 func (o *object) failure(k *call, redact func(string) string) *Error {
 	e := o.said(redact)
 	status, err := o.status(redact)

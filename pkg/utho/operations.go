@@ -1,17 +1,15 @@
 package utho
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"unicode/utf8"
 )
 
-// ListTokens returns all tokens of the account (GET BASE/api). A list in which any token cannot
-// be read is an error, never a shorter list.
+// ListTokens returns all tokens of the account (GET BASE/api). A list in which any token cannot be read is an error,
+// never a shorter list.
 func (c *Client) ListTokens(ctx context.Context) (list *TokenList, err error) {
 	err = c.do(ctx, &call{
 		op: "list tokens", method: http.MethodGet, url: c.at.tokens, wants: "api",
@@ -45,11 +43,11 @@ func (c *Client) Account(ctx context.Context) (account *Account, err error) {
 	return account, nil
 }
 
-// DeleteToken deletes the token with the given id for good (DELETE BASE/api/ID/delete). The error
-// is ErrNotFound if there is none, and ErrForbidden if the client's own secret is read-only.
+// DeleteToken deletes the token with the given id for good (DELETE BASE/api/ID/delete). The error is ErrNotFound if
+// there is none, and ErrForbidden if the client's own secret is read-only.
 //
-// Only an answer that says so is a success. After any other, list to find out whether the token is
-// gone: the words of the service are not a reliable sign.
+// Only an answer that says so is a success. After any other, list to find out whether the token is gone: the words of
+// the service are not a reliable sign.
 func (c *Client) DeleteToken(ctx context.Context, id string) error {
 	op := "delete token " + c.redact(id)
 	if id == "" || id == "." || id == ".." {
@@ -58,14 +56,12 @@ func (c *Client) DeleteToken(ctx context.Context, id string) error {
 	return c.do(ctx, &call{op: op, method: http.MethodDelete, url: c.at.delete(id), wants: "message", byID: true})
 }
 
-// CreateToken creates a token and returns its secret, which the service shows only once
-// (POST BASE/api/generate).
+// CreateToken creates a token and returns its secret, which the service shows only once (POST BASE/api/generate).
 //
-// It is sent again only if the connection was never made, or the service refused it unread (429):
-// a lost answer may have been a token. An error that is not ErrOutcomeUnknown says that nothing was
-// created: the service refused, or the request never left (Error.Sent). ErrOutcomeUnknown is
-// everything else: no answer, a 5xx, a redirect, a page, an answer without a usable secret. Whether
-// there is a new token can then only be found out by listing.
+// It is sent again only if the connection was never made, or the service refused it unread (429): a lost answer may
+// have been a token. An error that is not ErrOutcomeUnknown says that nothing was created: the service refused, or
+// the request never left (Error.Sent). ErrOutcomeUnknown is everything else: no answer, a 5xx, a redirect, a page, an
+// answer without a usable secret. Whether there is a new token can then only be found out by listing.
 func (c *Client) CreateToken(ctx context.Context, r CreateTokenRequest) (*CreatedToken, error) {
 	k := &call{op: "create token", method: http.MethodPost, url: c.at.create(), created: &CreatedToken{}}
 	var wrong error
@@ -76,26 +72,13 @@ func (c *Client) CreateToken(ctx context.Context, r CreateTokenRequest) (*Create
 		wrong = errors.New("the name is not UTF-8")
 	case r.Scope != ScopeReadOnly && r.Scope != ScopeWrite:
 		wrong = errors.New("the scope must be read-only or write")
-	default:
-		k.body, wrong = createBody(r)
 	}
 	if wrong != nil {
 		return nil, &Error{Op: k.op, Err: wrong}
 	}
+	k.body = []byte(`{"name":"` + inJSON(r.Name, false) + `","write":"` + r.Scope.wire() + `"}`)
 	if err := c.do(ctx, k); err != nil {
 		return nil, err
 	}
 	return k.created, nil
-}
-
-// createBody is {"name":"ci","write":"on"}, with <, > and & as they are.
-func createBody(r CreateTokenRequest) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(struct {
-		Name  string `json:"name"`
-		Write string `json:"write"`
-	}{r.Name, r.Scope.wire()})
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }

@@ -1,7 +1,6 @@
 package utho
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/url"
 	"slices"
@@ -11,42 +10,34 @@ import (
 
 const redacted = "[redacted]"
 
-// Redact takes secrets out of a text: those given, as they are, as JSON spells them, with and
-// without \/ for /, and as URLs do, and whatever looks like one of Utho's: live_ and at least 20
-// letters, digits, - or _ after it. Each becomes "[redacted]". Redact before cutting a text: a part
-// of a secret is not found.
+// Redact takes secrets out of a text: those given, as they are, as JSON spells them, with and without \/ for /, and as
+// URLs do, and whatever looks like one of Utho's: live_ and at least 20 letters, digits, - or _ after it. Each becomes
+// "[redacted]". Redact before cutting a text: a part of a secret is not found.
 func Redact(text string, secrets ...string) string {
 	var spellings []string
-	for _, secret := range secrets {
-		if secret == "" {
-			continue
-		}
-		for _, spelling := range []string{
-			secret, inJSON(secret, false), inJSON(secret, true), url.QueryEscape(secret), url.PathEscape(secret),
-		} {
-			spellings = append(spellings, spelling, strings.ReplaceAll(spelling, "/", `\/`))
+	for _, s := range secrets {
+		if s != "" {
+			spellings = append(spellings, s, inJSON(s, false), inJSON(s, true), url.QueryEscape(s), url.PathEscape(s))
 		}
 	}
-	if spellings != nil {
-		slices.SortFunc(spellings, func(a, b string) int { return len(b) - len(a) })
-		both := make([]string, 0, 2*len(spellings))
-		for _, spelling := range spellings {
-			both = append(both, spelling, redacted)
-		}
-		text = strings.NewReplacer(both...).Replace(text)
+	for _, s := range spellings {
+		spellings = append(spellings, strings.ReplaceAll(s, "/", `\/`))
 	}
-	return redactShape(text)
+	slices.SortFunc(spellings, func(a, b string) int { return len(b) - len(a) }) // the whole before a part of it
+	pairs := make([]string, 0, 2*len(spellings))
+	for _, s := range spellings {
+		pairs = append(pairs, s, redacted)
+	}
+	return redactShape(strings.NewReplacer(pairs...).Replace(text))
 }
 
 // inJSON is a text as it stands between the quotes of a JSON string.
 func inJSON(text string, escapeHTML bool) string {
-	var b bytes.Buffer
+	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(escapeHTML)
-	if err := enc.Encode(text); err != nil {
-		return text // cannot be: a string always has a spelling
-	}
-	return strings.Trim(b.String(), "\n")[1 : b.Len()-2]
+	_ = enc.Encode(text) // a string always has a spelling
+	return strings.TrimSuffix(strings.TrimPrefix(b.String(), `"`), "\"\n")
 }
 
 // redactShape takes out what looks like a token of the service.

@@ -11,13 +11,12 @@ import (
 	"time"
 )
 
-// RetryPolicy says how often a request is sent again after a lost connection, 429, 502, 503 or
-// 504, and after which pauses. If the service names a pause (Retry-After), that one counts. A pause
-// that would outlast the context's deadline is not begun. Fields that are zero or less have their
-// default.
+// RetryPolicy says how often a request is sent again after a lost connection, 429, 502, 503 or 504, and after which
+// pauses. If the service names a pause (Retry-After), that one counts. A pause that would outlast the context's
+// deadline is not begun. Fields that are zero or less have their default.
 //
-// Not sent again are: a create that may have had an effect, names that do not resolve, connections
-// that certificates forbid, and what a proxy refuses with 407 or 403.
+// Not sent again are: a create that may have had an effect, names that do not resolve, connections that certificates
+// forbid, and what a proxy refuses with 407 or 403.
 type RetryPolicy struct {
 	MaxAttempts int           // with the first one; default 4, and 1 is 'never again'
 	MinDelay    time.Duration // before the second attempt; doubles with each; default 200 ms
@@ -37,8 +36,8 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 	return p
 }
 
-// delay is the pause after the given attempt, counted from 1: half of it fixed, half by chance,
-// so that clients which failed together do not come back together.
+// delay is the pause after the given attempt, counted from 1: half of it fixed, half by chance, so that clients which
+// failed together do not come back together.
 func (p RetryPolicy) delay(attempt int) time.Duration {
 	d := p.MinDelay
 	for i := 1; i < attempt && d < p.MaxDelay; i++ {
@@ -66,18 +65,16 @@ func (p RetryPolicy) pause(ctx context.Context, attempt int, asked time.Duration
 	case wait > left:
 		return errors.New("no time is left to try again")
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(wait):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// retryAfter reads the Retry-After header: seconds, or a date, which counts from the service's
-// own clock if it gives it. 0 if there is none that can be read.
+// retryAfter reads the Retry-After header: seconds, or a date, which counts from the service's own clock if it gives
+// it. 0 if there is none that can be read.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	if v == "" {
@@ -102,9 +99,5 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 
 // retryStatus reports whether an answer with this status may be better the next time.
 func retryStatus(status int) bool {
-	switch status {
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true
-	}
-	return false
+	return status == http.StatusTooManyRequests || status >= http.StatusBadGateway && status <= http.StatusGatewayTimeout
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // later answers the first n requests with raw, or closes if raw is empty, and then well.
-func later(n int, raw string) func(int, seen, net.Conn) bool {
+func later(n int, raw string) handler {
 	return func(i int, r seen, c net.Conn) bool {
 		text := raw
 		if i > n {

@@ -52,20 +52,17 @@ func (s Scope) Label() string {
 
 // MarshalText gives what String gives. The zero value is an error.
 func (s Scope) MarshalText() ([]byte, error) {
-	if s != ScopeReadOnly && s != ScopeWrite {
-		return nil, fmt.Errorf("scope %d: must be read-only or write", s)
-	}
-	return []byte(s.String()), nil
+	_, err := ParseScope(s.String())
+	return []byte(s.String()), err
 }
 
 // UnmarshalText is ParseScope. A text that cannot be read leaves the scope as it was.
 func (s *Scope) UnmarshalText(text []byte) error {
 	v, err := ParseScope(string(text))
-	if err != nil {
-		return err
+	if err == nil {
+		*s = v
 	}
-	*s = v
-	return nil
+	return err
 }
 
 // wire is the scope as a create request spells it.

@@ -23,19 +23,18 @@ type seen struct {
 	uri    string
 	header http.Header
 	body   string
-	conn   int // on which connection, counted from 1
 }
 
-// service is a server of raw bytes. Each request is recorded, with its body, before the handler
-// decides what to write, or to close the connection (by returning false).
+// handler decides what to write to the n-th request, or to close the connection (by returning false).
+type handler = func(n int, r seen, c net.Conn) bool
+
+// service is a server of raw bytes. Each request is recorded, with its body, before its handler is asked.
 type service struct {
-	handle func(n int, r seen, c net.Conn) bool
+	handle handler
 
 	mu    sync.Mutex
 	seen  []seen
 	conns int
-	open  map[net.Conn]bool
-	wg    sync.WaitGroup
 }
 
 func (s *service) requests() []seen {
@@ -45,8 +44,7 @@ func (s *service) requests() []seen {
 }
 
 // count is how many requests with this method arrived.
-func (s *service) count(method string) int {
-	n := 0
+func (s *service) count(method string) (n int) {
 	for _, r := range s.requests() {
 		if r.method == method {
 			n++
@@ -63,19 +61,11 @@ func (s *service) connections() int {
 
 // serve answers what comes over one connection.
 func (s *service) serve(c net.Conn) {
+	defer func() { _ = c.Close() }()
 	s.mu.Lock()
 	s.conns++
-	id := s.conns
-	s.open[c] = true
 	s.mu.Unlock()
-	defer func() {
-		_ = c.Close()
-		s.mu.Lock()
-		delete(s.open, c)
-		s.mu.Unlock()
-	}()
-	br := bufio.NewReader(c)
-	for {
+	for br := bufio.NewReader(c); ; {
 		r, err := http.ReadRequest(br)
 		if err != nil {
 			return
@@ -84,7 +74,7 @@ func (s *service) serve(c net.Conn) {
 		if err != nil {
 			return
 		}
-		one := seen{method: r.Method, uri: r.RequestURI, header: r.Header, body: string(body), conn: id}
+		one := seen{method: r.Method, uri: r.RequestURI, header: r.Header, body: string(body)}
 		s.mu.Lock()
 		s.seen = append(s.seen, one)
 		n := len(s.seen)
@@ -96,37 +86,26 @@ func (s *service) serve(c net.Conn) {
 }
 
 // listen puts the service on a loopback port until the test ends.
-func listen(t testing.TB, handle func(n int, r seen, c net.Conn) bool) (*service, string) {
+func listen(t testing.TB, handle handler) (*service, string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{handle: handle, open: map[net.Conn]bool{}}
-	s.wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			s.wg.Go(func() { s.serve(c) })
+	t.Cleanup(func() { _ = l.Close() })
+	s := &service{handle: handle}
+	go func() {
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			context.AfterFunc(t.Context(), func() { _ = c.Close() })
+			go s.serve(c)
 		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		s.mu.Lock()
-		for c := range s.open {
-			_ = c.Close()
-		}
-		s.mu.Unlock()
-		s.wg.Wait()
-	})
+	}()
 	return s, "http://" + l.Addr().String()
 }
 
 // piped is the service without a network, for tests under a clock of their own.
-func piped(handle func(n int, r seen, c net.Conn) bool) (*service, *http.Transport) {
-	s := &service{handle: handle, open: map[net.Conn]bool{}}
+func piped(handle handler) (*service, *http.Transport) {
+	s := &service{handle: handle}
 	return s, &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 		client, server := net.Pipe()
 		go s.serve(server)
@@ -135,7 +114,7 @@ func piped(handle func(n int, r seen, c net.Conn) bool) (*service, *http.Transpo
 }
 
 // answering writes the same bytes to every request.
-func answering(raw string) func(int, seen, net.Conn) bool {
+func answering(raw string) handler {
 	return func(_ int, _ seen, c net.Conn) bool {
 		_, err := io.WriteString(c, raw)
 		return err == nil && !strings.Contains(raw, "Connection: close")
@@ -158,42 +137,41 @@ func reply(status int, body string, headers ...string) string {
 // quick retries without keeping a test waiting.
 var quick = RetryPolicy{MaxAttempts: 4, MinDelay: time.Microsecond, MaxDelay: 2 * time.Microsecond}
 
-// newClient makes a client whose connections end with the test.
-func newClient(t testing.TB, base string, opts ...Option) *Client {
+// through gives a client with that transport and quick retries. Its connections end with the test.
+func through(t testing.TB, transport http.RoundTripper, opts ...Option) *Client {
 	t.Helper()
-	transport := newTransport(&proxySetting{})
-	t.Cleanup(transport.CloseIdleConnections)
-	c, err := New(testSecret, append([]Option{WithBaseURL(base), WithHTTPClient(&http.Client{Transport: transport}), WithRetry(quick)}, opts...)...)
+	if closer, ok := transport.(*http.Transport); ok {
+		t.Cleanup(closer.CloseIdleConnections)
+	}
+	c, err := New(testSecret, append([]Option{WithHTTPClient(&http.Client{Transport: transport}), WithRetry(quick)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-// against makes a service that always answers with raw, and a client for it.
+// newClient gives a client of the service at base.
+func newClient(t testing.TB, base string, opts ...Option) *Client {
+	t.Helper()
+	return through(t, newTransport(&proxySetting{}), append([]Option{WithBaseURL(base)}, opts...)...)
+}
+
+// against starts a service that always answers with raw, and gives a client for it.
 func against(t testing.TB, raw string) (*Client, *service) {
 	t.Helper()
 	s, base := listen(t, answering(raw))
 	return newClient(t, base), s
 }
 
-// pipedClient is a client for a service without a network, for tests under a clock of their own. Its
-// connections end with the test.
-func pipedClient(t testing.TB, handle func(n int, r seen, c net.Conn) bool, opts ...Option) (*Client, *service) {
+// pipedClient is a client for a service without a network, with the retries of any.
+func pipedClient(t testing.TB, handle handler, opts ...Option) (*Client, *service) {
 	t.Helper()
 	s, transport := piped(handle)
-	t.Cleanup(transport.CloseIdleConnections)
-	c, err := New(testSecret, append([]Option{
-		WithBaseURL("http://localhost"), WithHTTPClient(&http.Client{Transport: transport}),
-	}, opts...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c, s
+	return through(t, transport, append([]Option{WithBaseURL("http://localhost"), WithRetry(RetryPolicy{})}, opts...)...), s
 }
 
 // silent reads requests, says begin and then nothing until the client goes away.
-func silent(begin string) func(int, seen, net.Conn) bool {
+func silent(begin string) handler {
 	return func(_ int, _ seen, c net.Conn) bool {
 		_, _ = io.WriteString(c, begin)
 		_, err := c.Read(make([]byte, 1))
@@ -205,16 +183,6 @@ func silent(begin string) func(int, seen, net.Conn) bool {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// through gives a client with that transport and quick retries.
-func through(t testing.TB, transport http.RoundTripper, opts ...Option) *Client {
-	t.Helper()
-	c, err := New(testSecret, append([]Option{WithHTTPClient(&http.Client{Transport: transport}), WithRetry(quick)}, opts...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
 
 // calls are the four operations.
 func calls(t testing.TB) map[string]func(*Client) error {
@@ -250,7 +218,7 @@ func mustError(t testing.TB, err error, kind error) *Error {
 	return e
 }
 
-// noSecret fails where a text holds the client's secret, that of a create, or one that looks so.
+// noSecret fails if a text holds the client's secret or that of a create.
 func noSecret(t testing.TB, text string) {
 	t.Helper()
 	for _, s := range []string{testSecret, newSecret} {
@@ -264,7 +232,8 @@ const newSecret = "live_test_brandnew42_0123456789"
 
 var created = fmt.Sprintf(`{"status":"success","apikey":%q,"message":"New API has been created"}`, newSecret)
 
-const someTokens = `{"status":"success","api":[{"id":"10000","name":"ci","write":"1","created_at":"2024-04-22 01:12:36"},{"id":"10001","name":"grafana","write":"0","created_at":"2024-04-22 01:16:51"}]}`
+const someTokens = `{"status":"success","api":[{"id":"10000","name":"ci","write":"1","created_at":"2024-04-22 01:12:36"},` +
+	`{"id":"10001","name":"grafana","write":"0","created_at":"2024-04-22 01:16:51"}]}`
 
 func manyTokens(n int) []byte {
 	var b bytes.Buffer

@@ -13,11 +13,10 @@ type Token struct {
 	Name string `json:"name"`
 	// Scope is ScopeReadOnly or ScopeWrite.
 	Scope Scope `json:"access_scope"`
-	// CreatedAt is CreatedRaw in the client's location (WithLocation), to the second. It is
-	// the zero time if CreatedRaw is not of the form 2006-01-02 15:04:05.
+	// CreatedAt is CreatedRaw in the client's location (WithLocation), to the second. It is the zero time if
+	// CreatedRaw is not of the form 2006-01-02 15:04:05.
 	CreatedAt time.Time `json:"created_at,omitzero"`
-	// CreatedRaw is the time stamp as the service gave it, which has no zone. Empty if it
-	// gave none.
+	// CreatedRaw is the time stamp as the service gave it, which has no zone. Empty if it gave none.
 	CreatedRaw string `json:"created_at_raw"`
 }
 
@@ -25,8 +24,7 @@ type Token struct {
 type TokenList struct {
 	// Tokens are in the service's order, and all there are: the list has no pages.
 	Tokens []Token
-	// ServerTime is the service's clock when it answered (the Date header, to the second).
-	// Zero if it did not say.
+	// ServerTime is the service's clock when it answered (the Date header, to the second). Zero if it did not say.
 	ServerTime time.Time
 }
 
@@ -42,15 +40,14 @@ type Account struct {
 type CreateTokenRequest struct {
 	// Name is any text in UTF-8 but the empty one. It need not be free.
 	Name string
-	// Scope is what the token shall be allowed to do. That the service created it so can only
-	// be read in the list.
+	// Scope is what the token shall be allowed to do. That the service created it so can only be read in the list.
 	Scope Scope
 }
 
 // CreatedToken is a new token. The service does not give its id here: list to find it.
 //
-// The secret is only in the field: fmt, log/slog and encoding/json show a CreatedToken without
-// it, so that one printed or logged by mistake is not a leak.
+// The secret is only in the field: fmt, log/slog and encoding/json show a CreatedToken without it, so that one
+// printed or logged by mistake is not a leak.
 type CreatedToken struct {
 	// Secret is the token itself, shown this once. It can stand in a header as it is.
 	Secret string `json:"-"`

@@ -19,8 +19,8 @@ type fieldError struct {
 
 func (e *fieldError) Error() string { return "the answer's " + e.field + " " + e.reason }
 
-// value is one JSON value of an answer, with its type, since the service writes the same value as
-// a string today and as a number tomorrow.
+// value is one JSON value of an answer, with its type, since the service writes the same value as a string today and
+// as a number tomorrow.
 type value struct {
 	kind byte   // its first byte: one of `"{[ntf-0…9`; 0 if it is missing
 	text string // a string's text, the JSON itself for the rest
@@ -51,21 +51,12 @@ func valueOf(raw json.RawMessage) (v value) {
 
 // kindName names the type of the value for people.
 func (v value) kindName() string {
-	switch v.kind {
-	case '"':
-		return "a string"
-	case '{':
-		return "an object"
-	case '[':
-		return "an array"
-	case 'n':
-		return "null"
-	case 't', 'f':
-		return "a boolean"
-	case 0:
-		return "missing"
+	if v.isNumber() {
+		return "a number"
 	}
-	return "a number"
+	return map[byte]string{
+		0: "missing", '"': "a string", '{': "an object", '[': "an array", 'n': "null", 't': "a boolean", 'f': "a boolean",
+	}[v.kind]
 }
 
 func (v value) isNumber() bool { return v.kind == '-' || v.kind >= '0' && v.kind <= '9' }
@@ -104,12 +95,8 @@ func (w *wireToken) token(loc *time.Location, redact func(string) string) (t Tok
 	if t.ID == "" {
 		return t, &fieldError{".id", "is empty"}
 	}
-	if w.ID.isNumber() {
-		for i := range len(t.ID) {
-			if c := t.ID[i]; (c < '0' || c > '9') && (c != '-' || i > 0) {
-				return t, &fieldError{".id", "is a number that is not whole"}
-			}
-		}
+	if w.ID.isNumber() && strings.ContainsAny(t.ID, ".eE") {
+		return t, &fieldError{".id", "is a number that is not whole"}
 	}
 	if t.Name, err = w.Name.name(".name"); err != nil {
 		return t, err
@@ -120,10 +107,9 @@ func (w *wireToken) token(loc *time.Location, redact func(string) string) (t Tok
 	if w.Created.kind != 'n' {
 		t.CreatedRaw = w.Created.text
 	}
-	if len(t.CreatedRaw) == len(time.DateTime) {
-		if at, err := time.ParseInLocation(time.DateTime, t.CreatedRaw, loc); err == nil {
-			t.CreatedAt = at
-		}
+	at, err := time.ParseInLocation(time.DateTime, t.CreatedRaw, loc)
+	if err == nil && len(t.CreatedRaw) == len(time.DateTime) { // it reads fractions and an hour of one digit, too
+		t.CreatedAt = at
 	}
 	return t, nil
 }
@@ -139,8 +125,8 @@ func (v value) name(field string) (string, error) {
 	return "", &fieldError{field, "is " + v.kindName() + ", not text"}
 }
 
-// scope reads what the service writes for a token's scope. Nothing else is a scope, so that none
-// is guessed; above all, no value is write only because it is not false.
+// scope reads what the service writes for a token's scope. Nothing else is a scope, so that none is guessed; above
+// all, no value is write only because it is not false.
 func (v value) scope(redact func(string) string) (Scope, error) {
 	text := v.kind == '"'
 	switch {
@@ -204,8 +190,8 @@ func readAccount(user json.RawMessage) (*Account, error) {
 	return a, nil
 }
 
-// readSecret reads the "apikey" of a create: a secret that can stand in a header. It is blank if
-// there is nothing in it, as in a refusal; the error says why it is neither.
+// readSecret reads the "apikey" of a create: a secret that can stand in a header. It is blank if there is nothing in
+// it, as in a refusal; the error says why it is neither.
 func readSecret(apikey json.RawMessage) (secret string, blank bool, err error) {
 	v := valueOf(apikey)
 	text := strings.TrimSpace(v.text)

@@ -25,7 +25,7 @@ import (
 type Server struct {
 	box      *sandbox.Sandbox
 	operator string
-	turn     sync.Mutex // one request takes effect at a time, so that a new token is hidden before anybody can list it
+	turn     sync.Mutex // one request takes effect at a time: a new token is hidden before anybody lists it
 
 	mu          sync.Mutex
 	faults      []*active
@@ -271,7 +271,7 @@ func (s *Server) note(change func()) {
 
 // ask sends a request to the sandbox itself.
 func (s *Server) ask(method, path, secret string, body []byte) *answer {
-	r, err := http.NewRequest(method, sandbox.BaseURL+path, nil)
+	r, err := http.NewRequestWithContext(context.Background(), method, sandbox.BaseURL+path, nil)
 	if err != nil {
 		panic(err)
 	}

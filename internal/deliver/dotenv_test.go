@@ -1,0 +1,304 @@
+package deliver
+
+import (
+	"bytes"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// Byte for byte what an edit of KEY to live_new makes of a file, and that everybody reads it.
+func TestSetVariable(t *testing.T) {
+	t.Parallel()
+	rows := map[string]struct{ before, after string }{
+		"empty":                    {"", "KEY=live_new\n"},
+		"append":                   {"A=1\n", "A=1\nKEY=live_new\n"},
+		"append, no final newline": {"A=1", "A=1\nKEY=live_new\n"},
+		"append, CRLF":             {"A=1\r\nB=2\r\n", "A=1\r\nB=2\r\nKEY=live_new\r\n"},
+		"append, CRLF, no newline": {"A=1\r\nB=2", "A=1\r\nB=2\r\nKEY=live_new\r\n"},
+		"append, mixed, last LF":   {"A=1\r\nB=2\n", "A=1\r\nB=2\nKEY=live_new\n"},
+		"append, comment at end":   {"# KEY", "# KEY\nKEY=live_new\n"},
+		"append, double backslash": {`# a\\`, "# a\\\\\nKEY=live_new\n"},
+		"append, Latin-1":          {"# caf\xe9\n", "# caf\xe9\nKEY=live_new\n"},
+		"append, odd lines":        {"=x\n'q'=1\nexport A\n", "=x\n'q'=1\nexport A\nKEY=live_new\n"},
+		"append, apostrophe":       {"NAME=it's\n", "NAME=it's\nKEY=live_new\n"},
+		"append, shell":            {"if [ -z \"$A\" ]; then\n  A=1\nfi\n", "if [ -z \"$A\" ]; then\n  A=1\nfi\nKEY=live_new\n"},
+		// (a) Behind a byte-order mark shells and systemd see nothing.
+		"append, BOM only":  {bom, "KEY=live_new\n"},
+		"append, BOM":       {bom + "# x\nA=1\n", bom + "# x\nA=1\nKEY=live_new\n"},
+		"replace, BOM":      {bom + "KEY=old\nA=1\n", "KEY=live_new\nA=1\n"},
+		"replace, BOM, 2nd": {bom + "A=1\nKEY=old\n", bom + "A=1\nKEY=live_new\n"},
+		// (b) A shell runs what follows a blank.
+		"replace, blank after":    {"KEY= old\n", "KEY=live_new\n"},
+		"replace, export, blanks": {"  export \t KEY= old  \n", "export KEY=live_new\n"},
+		"replace, spaces":         {"KEY = old\n", "KEY=live_new\n"},
+		"replace, tabs":           {"KEY\t=\told\t\r\n", "KEY=live_new\r\n"},
+		"replace, blanks only":    {"KEY=  \n", "KEY=live_new\n"},
+		// (c) Only what is exported reaches a program behind direnv.
+		"append, exports":          {"export A=1\nexport B=2\n", "export A=1\nexport B=2\nexport KEY=live_new\n"},
+		"append, mostly exports":   {"A=1\nexport B=2\nexport C=3\n", "A=1\nexport B=2\nexport C=3\nexport KEY=live_new\n"},
+		"append, few exports":      {"A=1\nexport B=2\n", "A=1\nexport B=2\nKEY=live_new\n"},
+		"replace, among exports":   {"export A=1\nKEY=old\n", "export A=1\nKEY=live_new\n"},
+		"replace, export":          {"export KEY=old\n", "export KEY=live_new\n"},
+		"replace, export, comment": {"export KEY=old  # why\n", "export KEY=live_new  # why\n"},
+		// (d) systemd goes on behind a comment that ends in a backslash.
+		"append, comment backslash":      {"A=1\n# see C:\\\n", "A=1\n# see C:\\\n\nKEY=live_new\n"},
+		"append, comment backslash, end": {"# see C:\\", "# see C:\\\n\nKEY=live_new\n"},
+		"append, CRLF backslash":         {"A=1\r\n# see C:\\\r\n", "A=1\r\n# see C:\\\r\n\r\nKEY=live_new\r\n"},
+		"replace, comment backslash":     {"# see C:\\\nKEY=old\nA=1\n", "# see C:\\\n\nKEY=live_new\nA=1\n"},
+		// (e) To docker and systemd a comment on the line is value.
+		"replace, comment":         {"A=1\n  KEY=old # why\nB=2\n", "A=1\n# why\n  KEY=live_new\nB=2\n"},
+		"replace, comment, CRLF":   {"KEY=old\t#why\r\n", "#why\r\nKEY=live_new\r\n"},
+		"replace, quotes, comment": {`KEY="old" # c`, "# c\nKEY=live_new"},
+		"replace, empty, comment":  {"KEY= # c\nA=1\n", "# c\nKEY=live_new\nA=1\n"},
+		"replace, only a comment":  {"KEY=#get one\n", "#get one\nKEY=live_new\n"},
+		"replace, hash in value":   {"KEY=old#1\n", "KEY=live_new\n"},
+
+		"replace, no newline":      {"KEY=old", "KEY=live_new"},
+		"replace, middle, CRLF":    {"A=1\r\nKEY=old\r\nB=2", "A=1\r\nKEY=live_new\r\nB=2"},
+		"replace, empty":           {"KEY=\n", "KEY=live_new\n"},
+		"replace, words":           {"KEY=your key here\n", "KEY=live_new\n"},
+		"replace, placeholder":     {"KEY=<your-key>\n", "KEY=live_new\n"},
+		"replace, URL":             {"KEY=https://h/?a=1&b=2\n", "KEY=live_new\n"},
+		"replace, variable":        {"export KEY=${OLD:-a}\n", "export KEY=live_new\n"},
+		"replace, double":          {`KEY="o l;d # e"` + "\n", "KEY=live_new\n"},
+		"replace, single":          {`KEY='o | d'` + "\nA=1\n", "KEY=live_new\nA=1\n"},
+		"replace, escaped quote":   {`KEY="o\"l # d"` + "\n", "KEY=live_new\n"},
+		"replace, multi-line":      {"KEY=\"a\nKEY=b\n # c\n\"\nA=1\n", "KEY=live_new\nA=1\n"},
+		"replace, multi-line CRLF": {"KEY='a\r\nb'\r\nA=1\r\n", "KEY=live_new\r\nA=1\r\n"},
+		"look-alikes": {"#KEY=1\n # KEY=2\nXKEY=3\nKEYX=4\nX=KEY=6\nkey=7\n",
+			"#KEY=1\n # KEY=2\nXKEY=3\nKEYX=4\nX=KEY=6\nkey=7\nKEY=live_new\n"},
+		"inside double": {"A=\"\nKEY=no\n\"\nKEY=old\n", "A=\"\nKEY=no\n\"\nKEY=live_new\n"},
+		"inside single": {"A='\nKEY=no\n' # '\nB=1\n", "A='\nKEY=no\n' # '\nB=1\nKEY=live_new\n"},
+		"after a PEM":   {"PEM=\"-----BEGIN\nab=\n-----END\"\nexport KEY='x'\n", "PEM=\"-----BEGIN\nab=\n-----END\"\nexport KEY=live_new\n"},
+		"after JSON":    {"J='{\n \"a\": \"it\"\n}'\nKEY=\n", "J='{\n \"a\": \"it\"\n}'\nKEY=live_new\n"},
+		"after path":    {"D=\"C:\\dir\\\"\nKEY=old\n", "D=\"C:\\dir\\\"\nKEY=live_new\n"},
+		"after single":  {`A='a\'` + "\nKEY=old\nB='b'\n", `A='a\'` + "\nKEY=live_new\nB='b'\n"},
+		"; of another":  {"A=1; B=2\nKEY=old\n", "A=1; B=2\nKEY=live_new\n"},
+	}
+	var names, befores, afters []string
+	for _, name := range slices.Sorted(maps.Keys(rows)) {
+		c := rows[name]
+		e, err := setVariable([]byte(c.before), "KEY", "live_new", false)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if after := e.apply([]byte(c.before)); string(after) != c.after {
+			t.Errorf("%s:\n%q became\n%q; want\n%q", name, c.before, after, c.after)
+			continue
+		}
+		names, befores, afters = append(names, name), append(befores, c.before), append(afters, c.after)
+		was, is := readers(c.before), readers(c.after)
+		was["sh"], is["sh"] = shRead(t, c.before, true), shRead(t, c.after, true)
+		if strings.Contains(c.after, "export KEY") {
+			was["env"], is["env"] = shRead(t, c.before, false), shRead(t, c.after, false)
+		}
+		if real, ok := systemdReal(t, c.after); ok && real["KEY"] != is["systemd"]["KEY"] {
+			t.Errorf("%s: systemd reads %q, the model of it %q", name, real, is["systemd"])
+		}
+		for reader := range is {
+			sameBut(t, name, reader, c.after, was[reader], is[reader])
+		}
+	}
+	was, is := nodeRead(t, befores), nodeRead(t, afters)
+	for i := range is {
+		sameBut(t, names[i], "node", afters[i], was[i], is[i])
+	}
+	// A new .envrc is for direnv.
+	if e, err := setVariable(nil, "KEY", "x", true); err != nil || e.line != "export KEY=x" {
+		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+// sameBut checks that a reader sees KEY as it was written, and all others as before.
+func sameBut(t *testing.T, name, reader, after string, was, is vars) {
+	t.Helper()
+	exported := strings.Contains(after, "export") // docker refuses such files, systemd such lines
+	switch {
+	case reader == "docker" && is == nil, exported && reader == "systemd":
+		return
+	case reader != "sh" && regexp.MustCompile("after (path|single)|odd lines|shell").MatchString(name):
+		return // readers do not agree on the rest of the file
+	case (reader == "sh" || reader == "env") && regexp.MustCompile("CRLF|tabs|apostrophe|after path").MatchString(name):
+		return // no shell reads such a file
+	case is["KEY"] != "live_new":
+		t.Errorf("%s: %s reads %q in %q", name, reader, is["KEY"], after)
+	}
+	others := func(v vars) vars {
+		v = maps.Clone(v)
+		maps.DeleteFunc(v, func(name, _ string) bool { return strings.Trim(name, bom+" \t") == "KEY" })
+		return v
+	}
+	if was, is := others(was), others(is); !regexp.MustCompile("BOM|URL|shell").MatchString(name) && !maps.Equal(was, is) {
+		t.Errorf("%s: %s read %q, now %q", name, reader, was, is)
+	}
+}
+
+func TestSetVariableRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ content, says string }{
+		"twice":                 {"KEY=1\nA=2\nexport KEY = 3\n", "more than once, on lines 1, 3;"},
+		"thrice":                {"KEY=1\nKEY: 2\nA='\n'\nKEY=3", "lines 1, 2, 5;"},
+		"NUL":                   {"\xff\xfeK\x00E\x00Y\x00=\x001\x00", "NUL"},
+		"old Mac":               {"A=1\rKEY=2\r", "carriage returns"},
+		"large":                 {strings.Repeat("# 5678901234567\n", 65536) + "A=1", "larger than 1048576 bytes"},
+		"colon":                 {"A=1\nKEY: 0ld\n", "line 2: it sets the variable with a colon"},
+		"open double":           {"A=1\nB=\"x\nKEY=0ld\n", "line 2 opens a quote"},
+		"open own single":       {"A=1\n\nKEY='0ld\nB=it's\n", "line 3 opens a quote"},
+		"closed by accident":    {"A=\"open\nKEY=0ld\nB=\"x\"\n", "line 1 opens a quote"},
+		"two ways to close":     {"A=\"C:\\\"\nKEY=0ld\nB=\"\n", "line 1 opens a quote"},
+		"text after multiline":  {"A=\"x\ny\"z\nKEY=1\n", "line 1 opens a quote"},
+		"open behind a quote":   {"A='x'\"y\nKEY=1\n\"\n", "line 1 opens a quote"},
+		"own quote inside":      {"KEY=it's\n", "line 1: quotes"},
+		"concatenated":          {"KEY='0ld'\"b\"c\n", "line 1: more follows"},
+		"a command":             {"export KEY=$(pass 0ld)\n", "line 1: quotes or a command"},
+		"own backslash":         {"KEY=0ld\\\nmore\n", "line 1: a backslash"},
+		"own comment backslash": {"KEY=0ld # c\\\nA=1\n", "line 1: a backslash"},
+		"after backslash":       {"A=0ld\\\nKEY=1\n", "line 1: a backslash"},
+		"append to backslash":   {"B=1\nA=0ld\\", "line 2: a backslash"},
+		"a shell's end":         {"A=1\nKEY=0ld; B=2\n", "line 2: to a shell more follows"},
+		"quoted, a shell's end": {"KEY=\"0ld\"; export B=2\n", "line 1: more follows"},
+		"quoted, hash":          {"KEY=\"0ld\"#1\n", "line 1: more follows"},
+		"and":                   {"KEY=0ld && B=2\n", "line 1: to a shell"},
+		"background":            {"KEY=0ld & B\n", "line 1: to a shell"},
+		"pipe":                  {"KEY=0ld|B=2\n", "line 1: to a shell"},
+		"exports another":       {"export KEY=0ld B\n", "line 1: to a shell"},
+		"sets another":          {"KEY=0ld B=2\n", "line 1: to a shell"},
+	} {
+		_, err := setVariable([]byte(c.content), "KEY", "live_new", false)
+		fails(t, err, c.says)
+		if err != nil && (strings.Contains(err.Error(), "0ld") || strings.Contains(err.Error(), "tis")) {
+			t.Errorf("%s: the error quotes the file: %v", name, err)
+		}
+	}
+	for _, secret := range []string{"a\nb", "\x00", "a\tb", "\x7f", "é", "it's", `a\b`} {
+		_, err := setVariable(nil, "KEY", secret, false)
+		fails(t, err, "do not agree on")
+	}
+	for secret, line := range map[string]string{"a-b.c/d:e@f%+=,": "KEY=a-b.c/d:e@f%+=,", "a b#$x`\"": "KEY='a b#$x`\"'"} {
+		if e, err := setVariable(nil, "KEY", secret, false); err != nil || e.line != line {
+			t.Errorf("%q: %+v, %v", secret, e, err)
+		}
+	}
+}
+
+// What is undone in a file that others changed since, and what is left alone.
+func TestUndoEdit(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ before, now, want string }{
+		"added behind":             {"A=1\n", "A=1\nKEY=live_new\nB=2\n", "A=1\nB=2\n"},
+		"added behind, no newline": {"A=1", "A=1\nKEY=live_new\nB=2\n", "A=1\nB=2\n"},
+		"CRLF":                     {"A=1\r\nB=2\r\n", "A=3\r\nB=2\r\nKEY=live_new\r\n", "A=3\r\nB=2\r\n"},
+		"new file, before":         {"", "B=2\nKEY=live_new\n", "B=2\n"},
+		"replaced":                 {"KEY='old' # c\n", "A=1\n# c\nKEY=live_new\n", "A=1\nKEY='old' # c\n"},
+		"replaced, multi-line":     {"KEY=\"a\nb\"\n", "A=1\nKEY=live_new\n", "A=1\nKEY=\"a\nb\"\n"},
+		"replaced, at the end":     {"KEY=old", "A=1\nKEY=live_new", "A=1\nKEY=old"},
+		"other value":              {"KEY=old\n", "KEY=else\n", "!"},
+		"longer value":             {"KEY=old\n", "KEY=live_newer\n", "!"},
+		"gone":                     {"KEY=old\n", "A=1\n", "!"},
+		"commented out":            {"", "# KEY=live_new\n", "!"},
+		"comment added to ours":    {"A=1\n", "A=1\nKEY=live_new # mine\n", "!"},
+		"exported":                 {"A=1\n", "A=1\nexport KEY=live_new\n", "!"},
+	} {
+		e, err := setVariable([]byte(c.before), "KEY", "live_new", false)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got, ok := e.undo([]byte(c.now))
+		if ok != (c.want != "!") || ok && string(got) != c.want {
+			t.Errorf("%s: %q, %v; want %q", name, got, ok, c.want)
+		}
+	}
+}
+
+// dotenvs gives files in which all readers see the same, and lines that only some understand.
+func dotenvs() *rapid.Generator[string] {
+	line := rapid.OneOf(
+		rapid.StringMatching(`[A-J]=[a-z0-9/:.]{0,8}`),
+		rapid.StringMatching(`export [A-J]=[a-z]{1,5}( # [a-zA-Z'" =]{0,12})?`),
+		rapid.StringMatching(`[A-J]="([a-z =#']|\nKEY=[a-z]|\n#){0,8}"( #[a-z ]{0,5})?`),
+		rapid.StringMatching(`[A-J]='([a-z =#"]|\nexport KEY=[a-z]|\n#){0,8}'[ \t]{0,2}`),
+		rapid.StringMatching(`[ \t]{0,3}#[ !é]?(KEY=)?[a-zA-Z'"\\ =]{0,12}`),
+		rapid.StringMatching(`[ \t]{0,3}`),
+	)
+	key := rapid.StringMatching(`[ \t]{0,2}(export )?KEY ?= ?([a-z0-9]{0,6}|"[a-z\n# =']{0,8}"|'[a-z\n# ="]{0,8}')([ \t]{1,2}(#[ a-z'"]{0,8})?)?`)
+	return rapid.Custom(func(t *rapid.T) string {
+		lines := rapid.SliceOfN(line, 0, 6).Draw(t, "before")
+		if rapid.IntRange(0, 3).Draw(t, "has") > 0 {
+			lines = append(lines, key.Draw(t, "key"))
+		}
+		lines = append(lines, rapid.SliceOfN(line, 0, 6).Draw(t, "after")...)
+		s := strings.Join(lines, "\n") + rapid.SampledFrom([]string{"", "\n"}).Draw(t, "end")
+		if rapid.Bool().Draw(t, "crlf") {
+			s = strings.ReplaceAll(s, "\n", "\r\n")
+		}
+		return rapid.SampledFrom([]string{"", "", "", bom}).Draw(t, "bom") + s
+	})
+}
+
+// An edit is of one line, reads back, can be undone, and changes nothing for those who read.
+func TestEditProperty(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		content := dotenvs().Draw(rt, "file")
+		after := checkEdit(rt, []byte(content))
+		if after == nil {
+			rt.Fatalf("refused %q", content)
+		}
+		was, is := readers(content), readers(string(after))
+		all, _ := scanDotenv(after)
+		lines := slices.ContainsFunc(all, func(a assignment) bool { return strings.Contains(a.text, "\n") })
+		for reader := range is {
+			if reader == "docker" && (lines || is[reader] == nil) || reader == "gotenv" && was[reader] == nil ||
+				reader == "systemd" && (strings.Contains(string(after), "export KEY") || lines && strings.Contains(content, "\\")) {
+				continue
+			}
+			if is[reader]["KEY"] != "live_new" {
+				rt.Fatalf("%s reads %q in %q", reader, is[reader]["KEY"], after)
+			}
+		}
+		delete(was["systemd"], "KEY")
+		delete(is["systemd"], "KEY")
+		if !strings.Contains(content, "\\") && !maps.Equal(was["systemd"], is["systemd"]) {
+			rt.Fatalf("systemd read %q, now %q, in %q", was["systemd"], is["systemd"], after)
+		}
+	})
+}
+
+// checkEdit edits, if that is not refused, and holds the result against what all edits promise.
+func checkEdit(t interface{ Fatalf(string, ...any) }, content []byte) (after []byte) {
+	e, err := setVariable(content, "KEY", "live_new", false)
+	if err != nil {
+		return nil
+	}
+	after = e.apply(content)
+	if !bytes.HasPrefix(content[e.at:], []byte(e.old)) || !bytes.HasPrefix(after, content[:e.at]) ||
+		!bytes.HasSuffix(after, content[e.at+len(e.old):]) {
+		t.Fatalf("%+v is no edit of %q", e, content)
+	}
+	found, _, err := findVariable(after, "KEY")
+	if err != nil || found == nil || found.value != "live_new" || found.text != "live_new"+strings.TrimPrefix(found.text, "live_new") {
+		t.Fatalf("%q became %q, where KEY is %+v, %v", content, after, found, err)
+	}
+	again, err := setVariable(after, "KEY", "live_new", false)
+	if err != nil || !bytes.Equal(again.apply(after), after) {
+		t.Fatalf("%q became %q the second time: %+v, %v", after, again.apply(after), again, err)
+	}
+	if back, ok := e.undo(after); !ok || e.before == "" && !bytes.Equal(back, content) {
+		t.Fatalf("%q became %q; undone %q, %v", content, after, back, ok)
+	}
+	return after
+}
+
+func FuzzEdit(f *testing.F) {
+	for _, s := range []string{"", "KEY=old\n", "A='x\nKEY=1\n'\r\nKEY = \"a\nb\" # c", bom + "export KEY: x", "KEY= # c\\", "A=\"\\\"\nKEY=1\nB=\"",
+		"KEY=`a`\n", "A=b\\\nKEY=c", "#\n\nKEY=''#x", "KEY=a'b'\tc # d\r\n", "A='\\'\nKEY=1\n'"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) { checkEdit(t, content) })
+}

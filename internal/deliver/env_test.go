@@ -1,0 +1,313 @@
+package deliver
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/utho/utho-cli/internal/privfile"
+)
+
+func TestEnv(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		content, after string
+		mode           fs.FileMode
+	}{
+		"new":       {"", "TOKEN=" + testSecret + "\n", 0},
+		"closed":    {"A=1\r\nTOKEN='old'\r\nB=2", "A=1\r\nTOKEN=" + testSecret + "\r\nB=2", 0o600},
+		"open":      {"A=1", "A=1\nTOKEN=" + testSecret + "\n", 0o644},
+		"for group": {"TOKEN=", "TOKEN=" + testSecret, 0o660},
+		"read only": {"TOKEN=", "TOKEN=" + testSecret, 0o400},
+		"was empty": {"", "TOKEN=" + testSecret + "\n", 0o600},
+	} {
+		env, warned := testEnv(t)
+		dir := t.TempDir()
+		path := filepath.Join(dir, ".env")
+		if c.mode != 0 {
+			write(t, path, c.content, c.mode)
+		}
+		before := tree(t, dir)
+		write(t, dir+"/.utho-1.tmp", "live_of_a_killed_run", 0o600) // swept by the next delivery
+		d := prepared(t, env, "env:"+path+"#TOKEN")
+		if (c.mode&0o044 != 0) != strings.Contains(warned.String(), "can be read by others") {
+			t.Errorf("%s: warned %q", name, warned)
+		}
+		sum := sha256.Sum256([]byte(testSecret))
+		if got, err := d.Holds(t.Context(), sum); got != "" || err != nil {
+			t.Errorf("%s: holds %q, %v before", name, got, err)
+		}
+		deliver(t, d)
+		info, err := os.Lstat(path)
+		if got := read(t, path); got != c.after || err != nil || c.mode != 0 && info.Mode() != c.mode || c.mode == 0 && info.Mode() != 0o600 {
+			t.Errorf("%s: the file holds %q, mode %v, %v", name, got, info.Mode(), err)
+		}
+		if got, err := d.Holds(t.Context(), sum); got != testSecret || err != nil {
+			t.Errorf("%s: holds %q, %v", name, got, err)
+		}
+		for range 2 {
+			if err := d.Undo(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		unchanged(t, dir, before)
+	}
+}
+
+func TestEnvPrepareRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		make func(dir, path string) error
+		says string
+	}{
+		"folder":        {func(_, p string) error { return os.Mkdir(p, 0o700) }, "not a regular file"},
+		"dangling link": {func(_, p string) error { return os.Symlink("nowhere", p) }, "is a symbolic link"},
+		"link": {func(dir, p string) error {
+			return errors.Join(os.WriteFile(filepath.Join(dir, "real"), []byte("A=1\n"), 0o600), os.Symlink("real", p))
+		}, "is a symbolic link"},
+		"hard link": {func(dir, p string) error {
+			return errors.Join(os.WriteFile(p, nil, 0o600), os.Link(p, filepath.Join(dir, "other")))
+		}, "has other names"},
+		"twice":  {func(_, p string) error { return os.WriteFile(p, []byte("TOKEN=a\nTOKEN=b\n"), 0o600) }, "more than once, on lines 1, 2"},
+		"binary": {func(_, p string) error { return os.WriteFile(p, []byte("\x7fELF\x00"), 0o600) }, "NUL"},
+		"large": {func(_, p string) error {
+			return os.WriteFile(p, []byte(strings.Repeat("#\n", maxDotenv/2+1)), 0o600)
+		}, "larger than"},
+	} {
+		env, _ := testEnv(t)
+		dir := t.TempDir()
+		path := filepath.Join(dir, ".env")
+		if err := c.make(dir, path); err != nil {
+			t.Fatal(name, err)
+		}
+		before := tree(t, dir)
+		d := open(t, env, "env:"+path+"#TOKEN")
+		fails(t, d.Prepare(t.Context()), c.says)
+		fails(t, d.Deliver(t.Context(), Token{Secret: testSecret})) // if it has become so since
+		if err := d.Undo(t.Context()); err != nil {
+			t.Errorf("%s: undo: %v", name, err)
+		}
+		unchanged(t, dir, before)
+	}
+	env, _ := testEnv(t)
+	dir := t.TempDir()
+	fails(t, open(t, env, "env:"+dir+"/no/.env").Prepare(t.Context()), "the folder "+filepath.Join(dir, "no")+" does not exist")
+	for _, content := range []string{"-", "A=1\n"} { // a bad secret leaves no file behind, and no change
+		if content != "-" {
+			write(t, dir+"/.env", content, 0o600)
+		}
+		before := tree(t, dir)
+		d := prepared(t, env, "env:"+dir+"/.env")
+		fails(t, d.Deliver(t.Context(), Token{Secret: testSecret + "\nEVIL=1"}), "do not agree")
+		unchanged(t, dir, before)
+	}
+}
+
+// What others write between Prepare, Deliver and Undo is kept.
+func TestEnvAmongOthers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ prepared, before, now, want string }{
+		"appears":                  {"-", "A=1\nUTHO_API_KEY=old\n", "", "A=1\nUTHO_API_KEY=old\n"},
+		"goes":                     {"A=1\n", "-", "", "-"},
+		"appended, others added":   {"A=1", "A=1", "A=1\nUTHO_API_KEY=%s\nB=2\n", "A=1\nB=2\n"},
+		"replaced, others changed": {"", "UTHO_API_KEY=old\n", "A=1\nUTHO_API_KEY=%s\n", "A=1\nUTHO_API_KEY=old\n"},
+		"new, others added":        {"-", "-", "UTHO_API_KEY=%s\nB=2\n", "B=2\n"},
+		"new, removed by others":   {"-", "-", "-", "-"},
+		"as it was":                {"A=1\n", "A=1\n", "A=1\n", "A=1\n"},
+		"value changed":            {"A=1\n", "A=1\n", "A=1\nUTHO_API_KEY=else\n", "!"},
+		"emptied":                  {"A=1\n", "A=1\n", "#\n", "!"},
+		"removed":                  {"A=1\n", "A=1\n", "-", "!"},
+	} {
+		env, _ := testEnv(t)
+		path := filepath.Join(t.TempDir(), ".env")
+		put := func(content string) {
+			if content == "-" {
+				_ = os.Remove(path)
+			} else {
+				write(t, path, strings.ReplaceAll(content, "%s", testSecret), 0o600)
+			}
+		}
+		put(c.prepared)
+		d := prepared(t, env, "env:"+path)
+		put(c.before)
+		deliver(t, d)
+		if c.now != "" {
+			put(c.now)
+		}
+		err := d.Undo(t.Context())
+		if c.want == "!" {
+			fails(t, err, path)
+			if name != "removed" && !errors.Is(err, ErrChanged) {
+				t.Errorf("%s: %v is not ErrChanged", name, err)
+			}
+			c.want = c.now
+		} else if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		got := "-"
+		if b, err := os.ReadFile(path); err == nil {
+			got = string(b)
+		}
+		if got != c.want {
+			t.Errorf("%s: the file holds %q; want %q", name, got, c.want)
+		}
+	}
+}
+
+// A delivery waits for the lock as long as its context lasts, and touches nothing without it.
+func TestEnvLocked(t *testing.T) {
+	env, _ := testEnv(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, ".env")
+	write(t, path, "A=1\n", 0o600)
+	d := prepared(t, env, "env:"+path)
+	before := tree(t, dir)
+	f, err := privfile.OpenLocked(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	err = d.Deliver(ctx, Token{Secret: testSecret})
+	fails(t, err, "lock", path)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	unchanged(t, dir, before)
+	f.Close()
+	deliver(t, d)
+}
+
+const editors, edits = 8, 6
+
+// Several processes that edit one file at once, and share nothing but that file, lose nothing of
+// each other's or of what was there.
+func TestEnvProcesses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, ".env")
+	// Half of the variables are there, half have to be appended; in the other round whoever is
+	// first creates the file.
+	for _, round := range []string{"# mine\nLAST='x\ny'\nV0_0=old\nV1_1=old\n", ""} {
+		_ = os.Remove(path)
+		if round != "" {
+			write(t, path, round, 0o600)
+		}
+		failed := make(chan error, editors)
+		for i := range editors {
+			cmd := childCmd(t, "edit", path, fmt.Sprint(i))
+			go func() {
+				out, err := cmd.CombinedOutput()
+				if err != nil {
+					err = fmt.Errorf("%w: %s", err, out)
+				}
+				failed <- err
+			}()
+		}
+		for range editors {
+			if err := <-failed; err != nil {
+				t.Error(err)
+			}
+		}
+		content := read(t, path)
+		got := dockerRead(strings.ReplaceAll(content, "LAST='x\ny'\n", ""))
+		for i := range editors {
+			for n := range edits {
+				name := fmt.Sprintf("V%d_%d", i, n)
+				if want := fmt.Sprintf("live_test_%d_%d", i, n); got[name] != want {
+					t.Errorf("%s is %q; want %q", name, got[name], want)
+				}
+			}
+		}
+		if round != "" && !strings.HasPrefix(content, "# mine\nLAST='x\ny'\nV0_0=live_test_0_0\n") {
+			t.Errorf("what was there is not there: %q", content)
+		}
+		if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+			t.Errorf("the folder holds %v", entries)
+		}
+	}
+}
+
+// childEdit sets variables of its own in a file, one after the other, and undoes one.
+func childEdit(args []string) error {
+	ctx := context.Background()
+	for n := range edits {
+		for _, undo := range []bool{n == 3, false} {
+			d, err := openSpec(Env{}, fmt.Sprintf("env:%s#V%s_%d", args[0], args[1], n))
+			if err != nil {
+				return err
+			}
+			if err := d.Prepare(ctx); err != nil {
+				return err
+			}
+			if err := d.Deliver(ctx, Token{Secret: fmt.Sprintf("live_test_%s_%d", args[1], n)}); err != nil {
+				return err
+			}
+			if !undo {
+				continue
+			}
+			if err := d.Undo(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// A disk that is full or read-only is found out before, and if it becomes so meanwhile, what was
+// there stays; an undo that cannot write says so.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		t.Skip("needs root, for a small disk")
+	}
+	dir := t.TempDir()
+	if err := mountSmall(dir); err != nil {
+		missing(t, "tmpfs: "+err.Error())
+	}
+	t.Cleanup(func() { unmount(dir) })
+	fill := func() {
+		if err := os.WriteFile(dir+"/fill", make([]byte, 1<<20), 0o600); err == nil {
+			t.Fatal("the disk is not full")
+		}
+	}
+	write(t, dir+"/.env", "A=1\nUTHO_API_KEY="+strings.Repeat("o", 100)+"\n", 0o600)
+	write(t, dir+"/old", "old\n", 0o600)
+	for _, text := range []string{"file:" + dir + "/token", "env:" + dir + "/.env", "env:" + dir + "/new", "file:" + dir + "/old"} {
+		env, _ := testEnv(t)
+		env.Rotate = strings.HasSuffix(text, "old")
+		before := tree(t, dir)
+		d := open(t, env, text)
+		fill()
+		fails(t, d.Prepare(t.Context()), "no space left")
+		_ = os.Remove(dir + "/fill")
+		if err := d.Prepare(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		fill()
+		fails(t, d.Deliver(t.Context(), Token{Secret: testSecret}), "no space left")
+		if err := d.Undo(t.Context()); err != nil {
+			t.Errorf("%s: undo: %v", text, err)
+		}
+		_ = os.Remove(dir + "/fill")
+		unchanged(t, dir, before)
+		deliver(t, d)
+		fill()
+		if err := d.Undo(t.Context()); strings.HasSuffix(text, "token") != (err == nil) && !strings.HasSuffix(text, "new") {
+			t.Errorf("%s: undo on a full disk: %v", text, err)
+		}
+		_ = os.Remove(dir + "/fill")
+		if err := d.Undo(t.Context()); err != nil {
+			t.Errorf("%s: undo with room again: %v", text, err)
+		}
+		unchanged(t, dir, before)
+	}
+}

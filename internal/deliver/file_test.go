@@ -1,0 +1,280 @@
+//go:build unix
+
+package deliver
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+func TestFileCreate(t *testing.T) {
+	t.Parallel()
+	for _, rotate := range []bool{false, true} {
+		env, _ := testEnv(t)
+		env.Rotate = rotate
+		dir := t.TempDir()
+		path := filepath.Join(dir, "token")
+		before := tree(t, dir)
+		d := prepared(t, env, "file:"+path)
+		unchanged(t, dir, before)
+		sum := sha256.Sum256([]byte(testSecret))
+		if got, err := d.Holds(t.Context(), sum); got != "" || err != nil {
+			t.Errorf("holds %q, %v before", got, err)
+		}
+		deliver(t, d)
+		info, err := os.Lstat(path)
+		if got := read(t, path); got != testSecret+"\n" || err != nil || info.Mode() != 0o600 {
+			t.Errorf("the file holds %q, mode %v, %v", got, info.Mode(), err)
+		}
+		if got, err := d.Holds(t.Context(), sum); got != testSecret || err != nil {
+			t.Errorf("holds %q, %v", got, err)
+		}
+		for range 2 { // a second undo has nothing to do
+			if err := d.Undo(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		unchanged(t, dir, before)
+	}
+}
+
+// A rotation replaces a file in one step; owner, group and mode stay, and undo brings it back.
+func TestFileRotate(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []fs.FileMode{0o600, 0o640, 0o444, 0o400} {
+		env, _ := testEnv(t)
+		env.Rotate = true
+		dir := t.TempDir()
+		path := filepath.Join(dir, "token")
+		write(t, path, "live_old", mode)
+		if os.Geteuid() == 0 {
+			if err := os.Chown(path, 1234, 2345); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := tree(t, dir)
+		d := prepared(t, env, "file:"+path)
+		unchanged(t, dir, before)
+		deliver(t, d)
+		info, err := os.Stat(path)
+		if got := read(t, path); got != testSecret+"\n" || err != nil || info.Mode() != mode {
+			t.Errorf("the file holds %q, mode %v, %v", got, info.Mode(), err)
+		}
+		if st := info.Sys().(*syscall.Stat_t); os.Geteuid() == 0 && (st.Uid != 1234 || st.Gid != 2345) {
+			t.Errorf("it belongs to %d:%d", st.Uid, st.Gid)
+		}
+		if err := d.Undo(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		unchanged(t, dir, before)
+		deliver(t, d)
+		write(t, path, "of somebody else", mode)
+		if err := d.Undo(t.Context()); !errors.Is(err, ErrChanged) || read(t, path) != "of somebody else" {
+			t.Errorf("undo of what others wrote: %v", err)
+		}
+	}
+}
+
+func TestFilePrepareRefuses(t *testing.T) {
+	t.Parallel()
+	env, _ := testEnv(t)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "taken"), "x", 0o644)
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "folder"), 0o700), os.Symlink("taken", dir+"/link"), syscall.Mkfifo(dir+"/pipe", 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	before := tree(t, dir)
+	for path, says := range map[string][2]string{ // on create, and on rotate
+		"taken":                  {"utho token rotate NAME --to file:" + dir + "/taken", "-"},
+		"folder":                 {"already exists", "not a regular file"},
+		"link":                   {"already exists", "symbolic link"},
+		"pipe":                   {"already exists", "not a regular file"},
+		"no/such/token":          {"the folder " + filepath.Join(dir, "no", "such") + " does not exist", "does not exist"},
+		"taken/token":            {"is not a folder", "is not a folder"},
+		strings.Repeat("n", 300): {"too long", "too long"},
+	} {
+		for i, rotate := range []bool{false, true} {
+			env.Rotate = rotate
+			err := open(t, env, "file:"+dir+"/"+path).Prepare(t.Context())
+			if says[i] != "-" {
+				fails(t, err, says[i])
+			} else if err != nil {
+				t.Errorf("rotate %s: %v", path, err)
+			}
+		}
+	}
+	unchanged(t, dir, before)
+	env.Rotate = false
+	cause := errors.New("a signal")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(cause)
+	for _, text := range []string{"file:" + dir + "/free", "exec:" + os.Args[0]} {
+		d := prepared(t, env, text)
+		for _, err := range []error{d.Prepare(ctx), d.Deliver(ctx, Token{Secret: testSecret})} {
+			if !errors.Is(err, cause) {
+				t.Errorf("%s after the end: %v", text, err)
+			}
+		}
+		if err := d.Undo(t.Context()); err != nil {
+			t.Errorf("%s: undo: %v", text, err)
+		}
+	}
+	unchanged(t, dir, before)
+}
+
+// What appears between Prepare and Deliver is never replaced.
+func TestFileAppears(t *testing.T) {
+	t.Parallel()
+	for name, appear := range map[string]func(path string) error{
+		"file":          func(p string) error { return os.WriteFile(p, []byte("precious"), 0o600) },
+		"folder":        func(p string) error { return os.Mkdir(p, 0o700) },
+		"link":          func(p string) error { return os.Symlink(filepath.Dir(p), p) },
+		"dangling link": func(p string) error { return os.Symlink(filepath.Join(filepath.Dir(p), "elsewhere"), p) },
+	} {
+		env, _ := testEnv(t)
+		dir := t.TempDir()
+		path := filepath.Join(dir, "token")
+		d := prepared(t, env, "file:"+path)
+		if err := appear(path); err != nil {
+			t.Fatal(name, err)
+		}
+		before := tree(t, dir)
+		if err := d.Deliver(t.Context(), Token{Secret: testSecret}); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%s: %v is not fs.ErrExist", name, err)
+		}
+		if err := d.Undo(t.Context()); err != nil {
+			t.Errorf("%s: undo: %v", name, err)
+		}
+		unchanged(t, dir, before)
+	}
+}
+
+// An undo removes what it wrote, and nothing else.
+func TestFileUndoLooks(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		meanwhile func(path string) error
+		fails     bool
+	}{
+		"removed":     {os.Remove, false},
+		"moved":       {func(p string) error { return os.Rename(p, p+".moved") }, false},
+		"other words": {func(p string) error { return os.WriteFile(p, []byte("theirs"), 0o600) }, true},
+		"appended": {func(p string) error {
+			f, err := os.OpenFile(p, os.O_APPEND|os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			_, err = f.WriteString("more\n")
+			return errors.Join(err, f.Close())
+		}, true},
+		"a folder now":     {func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o700)) }, true},
+		"a link to it now": {func(p string) error { return errors.Join(os.Rename(p, p+".moved"), os.Symlink(p+".moved", p)) }, true},
+	} {
+		env, _ := testEnv(t)
+		dir := t.TempDir()
+		path := filepath.Join(dir, "token")
+		d := prepared(t, env, "file:"+path)
+		deliver(t, d)
+		if err := c.meanwhile(path); err != nil {
+			t.Fatal(err)
+		}
+		before := tree(t, dir)
+		if err := d.Undo(t.Context()); c.fails != (err != nil) {
+			t.Errorf("%s: undo: %v", name, err)
+		}
+		unchanged(t, dir, before)
+	}
+}
+
+// Of many that want the same name at once one gets it, whole.
+func TestFileRace(t *testing.T) {
+	t.Parallel()
+	env, _ := testEnv(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "token")
+	won := make(chan string, 16)
+	var group sync.WaitGroup
+	var all []Destination
+	for range 16 {
+		all = append(all, prepared(t, env, "file:"+path))
+	}
+	for i, d := range all {
+		group.Go(func() {
+			secret := testSecret + string(rune('a'+i))
+			if err := d.Deliver(t.Context(), Token{Secret: secret}); err == nil {
+				won <- secret
+			} else if !errors.Is(err, fs.ErrExist) || d.Undo(t.Context()) != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if len(won) != 1 {
+		t.Fatalf("%d got the file", len(won))
+	}
+	if got := read(t, path); got != <-won+"\n" {
+		t.Errorf("the file holds %q", got)
+	}
+}
+
+// One look at git says whether the secret could be committed.
+func TestGitWarning(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("git"); err != nil {
+		missing(t, "git")
+	}
+	dir := t.TempDir()
+	git := func(args ...string) {
+		cmd := exec.Command("git", append([]string{"-C", dir}, args...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %q: %v %s", args, err, out)
+		}
+	}
+	git("init", "-q")
+	write(t, dir+"/.gitignore", "*.secret\n", 0o600)
+	write(t, dir+"/tracked.secret", "old", 0o600)
+	git("add", "-f", "tracked.secret")
+	if err := os.Mkdir(dir+"/sub", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for text, line := range map[string]string{
+		"env:" + dir + "/a.secret":                "",
+		"file:" + dir + "/sub/a.secret":           "",
+		"file:" + t.TempDir() + "/a":              "", // no work tree
+		"file:" + dir + "/.git/a":                 "",
+		"env:" + dir + "/.env":                    "add the line /.env to " + dir + "/.gitignore",
+		"file:" + dir + "/sub/to*ken":             `add the line /to\*ken to ` + dir + "/sub/.gitignore",
+		"rotate file:" + dir + "/tracked.secret":  "git rm --cached",
+		"env:" + dir + "/tracked.secret#UTHO_KEY": "git rm --cached",
+	} {
+		env, warned := testEnv(t)
+		text, env.Rotate = strings.CutPrefix(text, "rotate ")
+		if strings.Contains(text, "tracked") {
+			write(t, dir+"/tracked.secret", "", 0o600)
+		}
+		prepared(t, env, text)
+		if (line == "") != (len(warned.said) == 0) || !strings.Contains(warned.String(), line) {
+			t.Errorf("%s: warned %q; want %q", text, warned, line)
+		}
+		if _, file, _ := strings.Cut(warned.String(), "add the line "); file != "" {
+			pattern, ignore, _ := strings.Cut(file, " to ")
+			ignore, _, _ = strings.Cut(ignore, " (")
+			old, _ := os.ReadFile(ignore)
+			write(t, ignore, string(old)+pattern+"\n", 0o600)
+			env, warned := testEnv(t)
+			env.Rotate = true
+			if prepared(t, env, text); !strings.Contains(text, "tracked") && len(warned.said) > 0 {
+				t.Errorf("%s: with %s in %s still %q", text, pattern, ignore, warned)
+			}
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package deliver
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What the real server or its kubectl refuses is refused by Prepare, in words.
+func TestKubernetesRefusals(t *testing.T) {
+	b := serverBench(t)
+	prepare := func(arg string) error {
+		d, err := newKubernetes(Spec{Kind: KindKubernetes, Arg: arg}, Env{Environ: os.Environ()})
+		if err != nil {
+			return err
+		}
+		return d.Prepare(t.Context())
+	}
+	for name, c := range map[string]struct{ members, key, words string }{
+		"immutable":  {`"immutable":true,"data":{}`, "k", "immutable"},
+		"tls":        {`"type":"kubernetes.io/tls","data":{"tls.crt":"","tls.key":""}`, "k", "of type kubernetes.io/tls"},
+		"docker":     {`"type":"kubernetes.io/dockerconfigjson","data":{".dockerconfigjson":"e30="}`, "k", "kubernetes.io/docker"},
+		"basic-auth": {`"type":"kubernetes.io/basic-auth","data":{"username":"dQ=="}`, "username", "kubernetes.io/basic-auth"},
+		"password":   {`"type":"kubernetes.io/basic-auth","data":{"username":"dQ=="}`, "password", ""},
+		"own type":   {`"type":"example.com/token","data":{}`, "k", ""},
+	} {
+		b.put(t, c.members)
+		kubeSays(t, name, prepare(b.namespace+"/api#"+c.key), c.words)
+		b.kubectl(t, "", "delete", "secret", "api", "-n", b.namespace)
+	}
+	kubeSays(t, "namespace", prepare("no-such-namespace/api#k"), `namespaces "no-such-namespace" not found`)
+	kubeSays(t, "default namespace", prepare("no-such-secret#k"), "")
+
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	kubeSays(t, "no configuration", prepare("n/api#k"), "current-context must exist")
+	for name, c := range map[string]struct{ old, new, words string }{
+		"vanished context":   {"current-context: .*", "current-context: gone", "gone"},
+		"unreachable server": {"127.0.0.1:[0-9]+", "127.0.0.1:1", "127.0.0.1:1 was refused"},
+		"rejected":           {"token: .*", "token: x}}", "logged in"},
+	} {
+		t.Setenv("KUBECONFIG", editedConfig(t, c.old, c.new))
+		kubeSays(t, name, prepare("n/api#k"), c.words)
+	}
+}
+
+// editedConfig is the server's configuration with a pattern replaced.
+func editedConfig(t *testing.T, old, text string) string {
+	t.Helper()
+	config, err := os.ReadFile(os.Getenv("UTHO_TEST_KUBECONFIG"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(path, regexp.MustCompile(old).ReplaceAll(config, []byte(text)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// The Role of the CronJob is enough for a rotation and its restarts, and for nothing else.
+func TestKubernetesManifest(t *testing.T) {
+	b := serverBench(t)
+	manifest := filepath.Join("..", "..", "docs", "kubernetes", "rotate.yaml")
+	b.kubectl(t, "", "create", "--dry-run=server", "-f", manifest)
+	b.kubectl(t, "", "apply", "-f", manifest)
+	t.Cleanup(func() { b.kubectl(t, "", "delete", "-f", manifest, "--wait=false") })
+	for _, thing := range []string{
+		"DaemonSet/utho-ccm", "DaemonSet/csi-utho-node", "StatefulSet/csi-utho-controller", "DaemonSet/other",
+		"Secret/utho-api-key", "Secret/other",
+	} {
+		kind, name, _ := strings.Cut(thing, "/")
+		pod := `{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i"}]}}`
+		spec := `"apiVersion":"apps/v1","spec":{"serviceName":"s","selector":{"matchLabels":{"a":"b"}},"template":` + pod + `}`
+		if kind == "DaemonSet" {
+			spec = strings.Replace(spec, `"serviceName":"s",`, "", 1)
+		} else if kind == "Secret" {
+			spec = `"apiVersion":"v1","data":{"api-key":"b2xk"}`
+		}
+		b.kubectl(t, fmt.Sprintf(`{"kind":%q,"metadata":{"name":%q,"namespace":"kube-system"},%s}`, kind, name, spec), "create", "-f", "-")
+		t.Cleanup(func() { b.kubectl(t, "", "delete", thing, "-n", "kube-system", "--wait=false") })
+	}
+	account := b.account(t, "utho-rotate")
+
+	d, err := newKubernetes(Spec{Kind: KindKubernetes, Arg: "kube-system/utho-api-key#api-key"}, Env{Environ: os.Environ()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KUBECONFIG", account)
+	d.(*kubernetes).env.Environ = os.Environ()
+	for _, step := range []func() error{
+		func() error { return d.Prepare(t.Context()) },
+		func() error { return d.Deliver(t.Context(), kubeToken) },
+		func() error { return d.Undo(t.Context()) },
+	} {
+		kubeSays(t, "as the account", step(), "")
+	}
+	verify := verifyCommands(t, manifest)
+	if len(verify) != 4 {
+		t.Fatalf("--verify commands: %q", verify)
+	}
+	for i, argv := range verify {
+		if i > 0 { // there is no controller to finish it, so its status is written here
+			t.Setenv("KUBECONFIG", os.Getenv("UTHO_TEST_KUBECONFIG"))
+			b.finish(t, argv[5])
+			t.Setenv("KUBECONFIG", account)
+		}
+		b.kubectl(t, "", argv[1:]...)
+	}
+
+	for _, argv := range []string{
+		"get secrets", "get secret other", "delete secret utho-api-key", "create secret generic more",
+		"get secret utho-api-key -n default", "delete daemonset utho-ccm", "rollout restart daemonset/other", "get pods",
+	} {
+		out, err := b.try("", append([]string{"-n", "kube-system"}, strings.Fields(argv)...)...)
+		if err == nil || !strings.Contains(out, "orbidden") {
+			t.Errorf("kubectl %q: %v: %s", argv, err, out)
+		}
+	}
+	review := `{"apiVersion":"authorization.k8s.io/v1","kind":"SelfSubjectRulesReview","spec":{"namespace":"kube-system"}}`
+	var rules struct {
+		Status struct {
+			ResourceRules []struct{ Verbs, APIGroups, Resources, ResourceNames []string }
+		}
+	}
+	decode(t, b.kubectl(t, review, "create", "--raw", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", "-f", "-"), &rules)
+	var has []string
+	for _, r := range rules.Status.ResourceRules {
+		if !strings.HasPrefix(r.Resources[0], "selfsubject") { // what everybody may ask about himself
+			has = append(has, fmt.Sprint(r.Verbs, r.Resources, r.ResourceNames))
+		}
+	}
+	slices.Sort(has)
+	if got, want := strings.Join(has, "\n"), "[get patch list watch] [daemonsets] [utho-ccm csi-utho-node]\n"+
+		"[get patch list watch] [statefulsets] [csi-utho-controller]\n[get patch] [secrets] [utho-api-key]"; got != want {
+		t.Errorf("the account may\n%s\nand should\n%s", got, want)
+	}
+}
+
+// account writes a configuration of kubectl for a service account in kube-system.
+func (b *bench) account(t *testing.T, name string) string {
+	t.Helper()
+	var request struct{ Status struct{ Token string } }
+	decode(t, b.kubectl(t, `{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{}}`,
+		"create", "--raw", "/api/v1/namespaces/kube-system/serviceaccounts/"+name+"/token", "-f", "-"), &request)
+	return editedConfig(t, "token: .*", "token: "+request.Status.Token+"}}")
+}
+
+// verifyCommands are the commands of the manifest's --verify flags, which have no quotes.
+func verifyCommands(t *testing.T, manifest string) [][]string {
+	t.Helper()
+	text, err := os.ReadFile(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all [][]string
+	for line := range strings.Lines(string(text)) {
+		if _, command, ok := strings.Cut(line, "- --verify="); ok {
+			all = append(all, strings.Fields(command))
+		}
+	}
+	return all
+}
+
+// finish writes the status that a controller writes when all of a workload is up to date.
+func (b *bench) finish(t *testing.T, workload string) {
+	t.Helper()
+	kind, name, _ := strings.Cut(workload, "/")
+	var object map[string]any
+	decode(t, b.kubectl(t, "", "get", workload, "-n", "kube-system", "-o", "json"), &object)
+	object["status"] = map[string]any{
+		"observedGeneration": object["metadata"].(map[string]any)["generation"], "currentNumberScheduled": 1,
+		"numberMisscheduled": 0, "desiredNumberScheduled": 1, "numberReady": 1, "updatedNumberScheduled": 1, "numberAvailable": 1,
+		"replicas": 1, "readyReplicas": 1, "currentReplicas": 1, "updatedReplicas": 1, "availableReplicas": 1,
+		"currentRevision": "r", "updateRevision": "r",
+	}
+	text, _ := json.Marshal(object)
+	b.kubectl(t, string(text), "replace", "--raw", "/apis/apps/v1/namespaces/kube-system/"+kind+"s/"+name+"/status", "-f", "-")
+}

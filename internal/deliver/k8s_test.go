@@ -1,0 +1,278 @@
+package deliver
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var kubeToken = Token{
+	ID: "10001", PreviousID: "10000", Name: "ci", Secret: kubeTestSecret,
+	Expires: time.Date(2026, 12, 23, 9, 30, 0, 0, time.FixedZone("IST", 19800)),
+}
+
+const (
+	oldValue  = "b2xk" // old
+	otherKey  = `"o":"bw=="`
+	bothKeys  = `"data":{"k":"` + oldValue + `",` + otherKey + `}`
+	onlyOther = `"data":{` + otherKey + `}`
+)
+
+func TestKubernetesNames(t *testing.T) {
+	long := strings.Repeat("a", 64)
+	for arg, ok := range map[string]bool{
+		"kube-system/utho-api-key#api-key": true, "s#k": true, "a.b-c.d/s#k": false, "n/a.b-c.d#A_b.c-1": true, "s#.k": true, "s#..k": false,
+		"s": false, "s#": false, "#k": false, "/s#k": false, "n/#k": false, "n/m/s#k": false, "N/s#k": false, "n/S#k": false, "n/-s#k": false,
+		"n/s-#k": false, "n/a..b#k": false, "s#.": false, "s#a/b": false, "s#ä": false, "s#a#b": false, "s#k\n": false, "s #k": false,
+		long + "/s#k": false, long + "#" + long: true, "s#" + strings.Repeat(long, 4): false, "--all#k": false,
+	} {
+		_, err := newKubernetes(Spec{Kind: KindKubernetes, Arg: arg}, Env{})
+		if spec := new(SpecError); (err == nil) != ok || err != nil && !errors.As(err, &spec) {
+			t.Errorf("%s: %v", arg, err)
+		}
+	}
+}
+
+// One patch brings the key and the annotations; nothing else changes, and only the stdin of
+// kubectl sees the secret.
+func TestKubernetesDelivers(t *testing.T) {
+	for name, data := range map[string]string{"replaced": bothKeys, "added": onlyOther, "created": ""} {
+		t.Run(name, func(t *testing.T) {
+			eachBench(t, func(t *testing.T, b *bench) {
+				if data != "" {
+					b.put(t, data)
+				}
+				before := b.state(t)
+				d := b.open(t, "k")
+				if err := d.Prepare(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if b.state(t) != before {
+					t.Error("Prepare changed the Secret")
+				}
+				if _, ok, err := d.Recorded(t.Context()); ok || err != nil {
+					t.Error("recorded before there was anything to", err)
+				}
+				if err := d.Deliver(t.Context(), kubeToken); err != nil {
+					t.Fatal(err)
+				}
+				after := b.state(t)
+				sum := sha256.Sum256([]byte(kubeTestSecret))
+				for _, want := range []string{
+					`"k":"` + base64.StdEncoding.EncodeToString([]byte(kubeTestSecret)) + `"`, `"utho.com/token-id":"10001"`,
+					`"utho.com/token-name":"ci"`, `"utho.com/token-expires":"2026-12-23T04:00:00Z"`, `"utho.com/previous-token-id":"10000"`,
+					`"utho.com/token-sha256":"` + hex.EncodeToString(sum[:]) + `"`,
+				} {
+					if !strings.Contains(after, want) {
+						t.Errorf("the Secret has no %s: %s", want, after)
+					}
+				}
+				if data != "" && (!strings.Contains(after, otherKey) || !strings.Contains(after, `"a":"b"`)) {
+					t.Error("something else changed:", after)
+				}
+				if held, err := d.Holds(t.Context(), sum); held != kubeTestSecret || err != nil {
+					t.Error("it does not hold what was delivered:", err)
+				}
+				if held, err := d.Holds(t.Context(), sha256.Sum256([]byte("x"))); held != "" || err != nil {
+					t.Error("it holds what was not delivered:", err)
+				}
+				again := b.open(t, "k")
+				if err := again.Prepare(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				r, ok, err := again.Recorded(t.Context())
+				if !ok || err != nil || r != (Recorded{TokenID: "10001", PreviousID: "10000", Sum: sum}) {
+					t.Error("recorded:", r, ok, err)
+				}
+				if again.Place() != d.Place() || strings.Contains(d.Place(), "/#") || !strings.HasPrefix(d.Place(), "k8s:https://") {
+					t.Error("places:", d.Place(), again.Place())
+				}
+				b.private(t)
+				if err := d.Undo(t.Context()); err != nil || b.state(t) != before {
+					t.Errorf("undone (%v) from %s to %s", err, before, b.state(t))
+				}
+			})
+		})
+	}
+}
+
+// private checks that nothing but one stdin has carried the secret.
+func (b *bench) private(t *testing.T) {
+	t.Helper()
+	encoded := base64.StdEncoding.EncodeToString([]byte(kubeTestSecret))
+	carried := 0
+	for _, c := range b.calls(t) {
+		argv := strings.Join(c.Argv, " ")
+		if strings.Contains(argv, kubeTestSecret) || strings.Contains(argv, encoded) || strings.Contains(argv, "apply") || c.Leak != "" {
+			t.Errorf("kubectl %s (seen in %q)", argv, c.Leak)
+		}
+		if c.Argv[0] != "config" && !slices.Contains(c.Argv, "--context=test") {
+			t.Error("it goes by another context:", argv)
+		}
+		if strings.Contains(c.Stdin, encoded) {
+			carried++
+		}
+	}
+	if carried != 1 {
+		t.Error("runs of kubectl with the secret on stdin:", carried)
+	}
+	_ = filepath.WalkDir(os.Getenv("HOME"), func(path string, e fs.DirEntry, _ error) error {
+		if text, _ := os.ReadFile(path); strings.Contains(string(text), kubeTestSecret) || strings.Contains(string(text), encoded) {
+			t.Error("the secret is in", path)
+		}
+		return nil
+	})
+}
+
+// What happens between Prepare, Deliver and Undo: which error, and that Undo is only ever nil
+// if the Secret is as it was.
+func TestKubernetesFaults(t *testing.T) {
+	annotation, key := `{"metadata":{"annotations":{"c":"d"}}}`, `{"data":{"k":"eA=="}}`
+	for name, c := range map[string]struct {
+		data          string // of the Secret; none if empty
+		meanwhile     string // merged by somebody else after Prepare
+		verb, fault   string // in Deliver
+		deliver       string // what its error says; empty if there is none
+		after         string // merged by somebody else after Deliver
+		late          bool   // what got no answer arrives during Undo
+		undo          string // what its error says
+		keepsAddition bool   // Undo leaves what somebody else wrote
+	}{
+		"another key changed before":      {data: bothKeys, meanwhile: `{"data":{"p":"cA=="}}`, keepsAddition: true},
+		"the key changed before":          {data: bothKeys, meanwhile: key, deliver: "somebody else changed the key", keepsAddition: true},
+		"another write at the same time":  {data: bothKeys, verb: "patch", fault: annotation, deliver: "at the same time", keepsAddition: true},
+		"the key at the same time":        {data: bothKeys, verb: "patch", fault: key, deliver: "at the same time", keepsAddition: true},
+		"refused":                         {data: bothKeys, verb: "patch", fault: "refuse", deliver: "cannot patch"},
+		"answer lost":                     {data: bothKeys, verb: "patch", fault: "lose"},
+		"request lost":                    {data: bothKeys, verb: "patch", fault: "drop", deliver: "EOF"},
+		"request late":                    {data: onlyOther, verb: "patch", fault: "drop", deliver: "EOF", late: true},
+		"another key changed after":       {data: bothKeys, after: `{"data":{"p":"cA=="}}`, keepsAddition: true},
+		"the key changed after":           {data: bothKeys, after: key, undo: "changed meanwhile", keepsAddition: true},
+		"creation refused":                {verb: "create", fault: "refuse", deliver: "cannot create"},
+		"creation: answer lost":           {verb: "create", fault: "lose"},
+		"creation: request lost":          {verb: "create", fault: "drop", deliver: "EOF", undo: "may still arrive"},
+		"creation: a key was added after": {after: `{"data":{"p":"cA=="}}`, undo: "changed meanwhile", keepsAddition: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachBench(t, func(t *testing.T, b *bench) {
+				if c.data != "" {
+					b.put(t, c.data)
+				}
+				before := b.state(t)
+				d := b.open(t, "k")
+				if err := d.Prepare(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if c.meanwhile != "" {
+					b.change(t, c.meanwhile)
+				}
+				if c.verb != "" {
+					b.fault(t, c.verb, c.fault)
+				}
+				kubeSays(t, "deliver", d.Deliver(t.Context(), kubeToken), c.deliver)
+				if held, err := d.Holds(t.Context(), sha256.Sum256([]byte(kubeTestSecret))); (held != "") != (c.deliver == "") || err != nil {
+					t.Error("holds:", held, err)
+				}
+				if c.after != "" {
+					b.change(t, c.after)
+				}
+				if _, ok, err := d.Recorded(t.Context()); ok != (c.deliver == "" && c.after != key) || err != nil {
+					t.Error("recorded:", ok, err)
+				}
+				sent := b.calls(t)
+				patch := sent[len(sent)-4].Stdin // then come the reads of Deliver, Holds and Recorded
+				if c.late {
+					b.fault(t, "patch", patch)
+				}
+				kubeSays(t, "undo", d.Undo(t.Context()), c.undo)
+				if c.fault == "drop" && c.data != "" {
+					if out, err := b.try(patch, "patch", "secret", "api", "-n", b.namespace, "--type=merge", "--patch-file=/dev/stdin"); err == nil {
+						t.Error("what got no answer could still arrive:", out)
+					}
+				}
+				if after := b.state(t); (after == before) == c.keepsAddition {
+					t.Errorf("from %s to %s", before, after)
+				}
+			})
+		})
+	}
+}
+
+func kubeSays(t *testing.T, what string, err error, words string) {
+	t.Helper()
+	switch {
+	case err == nil && words != "":
+		t.Errorf("%s: no error; want one that says %q", what, words)
+	case err != nil && (words == "" || !strings.Contains(err.Error(), words)):
+		t.Errorf("%s: %v; want %q", what, err, words)
+	case err != nil && (strings.Contains(err.Error(), kubeTestSecret) ||
+		strings.Contains(err.Error(), base64.StdEncoding.EncodeToString([]byte(kubeTestSecret)))):
+		t.Errorf("%s: the error carries the secret: %v", what, err)
+	}
+}
+
+// Two keys of one Secret are two places, delivered and undone one after the other.
+func TestKubernetesTwoKeys(t *testing.T) {
+	eachBench(t, func(t *testing.T, b *bench) {
+		b.put(t, bothKeys)
+		before := b.state(t)
+		both := []*kubernetes{b.open(t, "k"), b.open(t, "new")}
+		for _, d := range both {
+			if err := d.Prepare(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, d := range both {
+			if err := d.Deliver(t.Context(), kubeToken); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(both[1].Undo(t.Context()), both[0].Undo(t.Context())); err != nil || b.state(t) != before {
+			t.Errorf("undone (%v) from %s to %s", err, before, b.state(t))
+		}
+	})
+}
+
+// Time and signals end kubectl, and reading back decides.
+func TestKubernetesHangs(t *testing.T) {
+	b := newBench(t, "")
+	b.put(t, bothKeys)
+	b.fault(t, "config", "hang")
+	d := b.open(t, "k")
+	d.limit = 100 * time.Millisecond
+	kubeSays(t, "prepare", d.Prepare(t.Context()), "no answer from kubectl within 100ms")
+
+	for fault, said := range map[string]string{"hang": "the signal", "stay": ""} {
+		d = b.open(t, "k")
+		if err := d.Prepare(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		b.fault(t, "patch", fault)
+		hanging := filepath.Join(b.dir, "hanging")
+		_ = os.Remove(hanging)
+		go func() {
+			for _, err := os.Stat(hanging); err != nil; _, err = os.Stat(hanging) {
+				time.Sleep(time.Millisecond)
+			}
+			cancel(errors.New("the signal"))
+		}()
+		kubeSays(t, "deliver", d.Deliver(ctx, kubeToken), said)
+		kubeSays(t, "undo", d.Undo(t.Context()), "")
+	}
+}
+
+func TestKubernetesNoKubectl(t *testing.T) {
+	b := newBench(t, "")
+	t.Setenv("PATH", t.TempDir())
+	kubeSays(t, "prepare", b.open(t, "k").Prepare(t.Context()), "needs kubectl on the PATH")
+}

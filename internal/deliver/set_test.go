@@ -1,0 +1,213 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// fake is a destination as the caller hands in: stdout, a profile.
+type fake struct {
+	Spec
+	log                *[]string
+	prepare, put, undo error
+	held               *Recorded
+}
+
+func (f *fake) note(what string) { *f.log = append(*f.log, what+" "+f.String()) }
+
+func (f *fake) Place() string { return strings.TrimSuffix(f.String(), ":") }
+
+func (f *fake) Prepare(context.Context) error { f.note("prepare"); return f.prepare }
+
+func (f *fake) Deliver(context.Context, Token) error { f.note("deliver"); return f.put }
+
+func (f *fake) Undo(context.Context) error { f.note("undo"); return f.undo }
+
+func (f *fake) Holds(context.Context, [32]byte) (string, error) { return "", ErrUnreadable }
+
+func (f *fake) Recorded(context.Context) (Recorded, bool, error) {
+	if f.held == nil {
+		return Recorded{}, false, nil
+	}
+	return *f.held, true, nil
+}
+
+func (f *fake) Close() error { f.note("close"); return nil }
+
+func fakes(log *[]string, texts ...string) []Target {
+	var all []Target
+	for _, text := range texts {
+		word, arg, _ := strings.Cut(text, ":")
+		s := Spec{KindOwn, arg}
+		for k := KindFile; k < KindOwn && text != "own:"; k++ {
+			if k.String() == word {
+				s.Kind = k
+			}
+		}
+		all = append(all, Target{s, &fake{Spec: s, log: log}})
+	}
+	return all
+}
+
+func TestSetOrder(t *testing.T) {
+	t.Parallel()
+	var log []string
+	s, err := NewSet(fakes(&log, "own:", "stdout", "exec:b", "k8s:k", "profile:p", "exec:a", "file:f", "exec:b", "env:e"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Prepare(t.Context()), s.Deliver(t.Context(), Token{Secret: testSecret})); err != nil {
+		t.Fatal(err)
+	}
+	u := s.Undo(t.Context())
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	order := []string{"file:f", "env:e", "profile:p", "k8s:k", "exec:b", "exec:a", "exec:b", "stdout", "profile:"}
+	var want []string
+	for _, what := range []string{"prepare", "deliver", "undo", "close"} {
+		for i := range order {
+			if what == "undo" {
+				i = len(order) - 1 - i
+			}
+			want = append(want, what+" "+order[i])
+		}
+	}
+	if !slices.Equal(log, want) {
+		t.Errorf("calls:\n%s\nwant:\n%s", strings.Join(log, "\n"), strings.Join(want, "\n"))
+	}
+	if len(u.Restored) != len(order) || len(s.Targets()) != len(order) || s.Places()[8] != "profile" {
+		t.Errorf("%+v, %q", u, s.Places())
+	}
+	if u := s.Undo(t.Context()); len(u.Restored) > 0 {
+		t.Errorf("a second undo: %+v", u)
+	}
+}
+
+func TestSetFails(t *testing.T) {
+	t.Parallel()
+	why := errors.New("no room")
+	var log []string
+	targets := fakes(&log, "profile:a", "profile:b", "stdout")
+	targets[1].Destination.(*fake).prepare = why
+	s, err := NewSet(targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Prepare(t.Context()); !errors.Is(err, why) || err.Error() != "destination profile:b: no room" || len(log) != 2 {
+		t.Errorf("%v, %q", err, log)
+	}
+	// A delivery stops at the first that fails, and undoes nothing by itself.
+	targets = fakes(&log, "own:", "stdout", "exec:c", "exec:d", "profile:a", "profile:b", "file:f")
+	for i, err := range []error{nil, ErrKept, ErrDoubtful, ErrKept, nil, why, nil} {
+		targets[i].Destination.(*fake).undo = err
+	}
+	targets[1].Destination.(*fake).put = why
+	targets[1].Destination.(*fake).undo = nil
+	log = nil
+	if s, err = NewSet(targets); err != nil {
+		t.Fatal(err)
+	}
+	err = s.Deliver(t.Context(), Token{Secret: testSecret})
+	var f *Failure
+	if !errors.As(err, &f) || f.Destination != "stdout" || f.Kind != KindStdout || err.Error() != "deliver to stdout: no room" || len(log) != 6 {
+		t.Fatalf("%v, %q", err, log)
+	}
+	u := s.Undo(t.Context())
+	if !slices.Equal(u.Restored, []string{"profile:a", "file:f"}) || !slices.Equal(u.Kept, []string{"exec:d"}) ||
+		!slices.Equal(u.Doubtful, []string{"exec:c"}) || len(u.Unknown) != 1 || u.Unknown[0] != (PlaceError{"profile:b", why}) {
+		t.Errorf("%+v", u)
+	}
+	fails(t, s.Deliver(t.Context(), Token{}), "no secret")
+}
+
+func TestSetRecorded(t *testing.T) {
+	t.Parallel()
+	var log []string
+	targets := fakes(&log, "k8s:a", "k8s:b")
+	want := Recorded{TokenID: "2", PreviousID: "1"}
+	targets[1].Destination.(*fake).held = &want
+	s, err := NewSet(targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, ok, err := s.Recorded(t.Context()); r != want || !ok || err != nil {
+		t.Errorf("%+v, %v, %v", r, ok, err)
+	}
+}
+
+func TestSamePlace(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	env, _ := testEnv(t)
+	var log []string
+	targets := func(texts ...string) (all []Target) {
+		for _, text := range texts {
+			text = strings.ReplaceAll(text, "DIR", dir)
+			spec, err := ParseSpec(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := New(spec, env)
+			if err != nil {
+				d = fakes(&log, text)[0].Destination
+			}
+			all = append(all, Target{spec, d})
+		}
+		return all
+	}
+	for _, pair := range [][2]string{
+		{"stdout", "stdout"}, {"profile:ci", "profile:CI"}, {"file:DIR/a", "file:DIR/b/../a"},
+		{"env:DIR/a", "env:DIR/./a#UTHO_API_KEY"}, {"file:x", "file:./x"},
+	} {
+		_, err := NewSet(targets("exec:true", pair[0], "file:DIR/other", pair[1]))
+		var bad *SpecError
+		if !errors.As(err, &bad) || bad.Text != strings.ReplaceAll(pair[1], "DIR", dir) || !strings.Contains(bad.Why, "the same place") {
+			t.Errorf("%q: %v", pair, err)
+		}
+	}
+	if _, err := NewSet(targets("stdout", "exec:true", "exec:true", "profile:a", "profile:b", "file:DIR/a", "file:DIR/A.",
+		"env:DIR/b", "env:DIR/b#UTHO_TOKEN", "env:DIR/c")); err != nil {
+		t.Errorf("different places: %v", err)
+	}
+}
+
+// Two variables of one file are set and undone one after the other.
+func TestSetOneFileTwoVariables(t *testing.T) {
+	t.Parallel()
+	env, _ := testEnv(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, ".env")
+	for _, content := range []string{"", "UTHO_TOKEN='old'\nA=1"} {
+		if content != "" {
+			write(t, path, content, 0o640)
+		}
+		before := tree(t, dir)
+		var log []string
+		targets := fakes(&log, "stdout")
+		targets[0].Destination.(*fake).put = errors.New("broken")
+		for _, text := range []string{"env:" + path, "env:" + path + "#UTHO_TOKEN"} {
+			spec, _ := ParseSpec(text)
+			targets = append(targets, Target{spec, open(t, env, text)})
+		}
+		s, err := NewSet(targets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Prepare(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		fails(t, s.Deliver(t.Context(), Token{Secret: testSecret}), "broken")
+		if got := dockerRead(read(t, path)); got["UTHO_API_KEY"] != testSecret || got["UTHO_TOKEN"] != testSecret {
+			t.Errorf("%q", got)
+		}
+		if u := s.Undo(t.Context()); len(u.Restored) != 2 || len(u.Unknown) > 0 {
+			t.Errorf("%+v", u)
+		}
+		unchanged(t, dir, before)
+	}
+}

@@ -1,0 +1,115 @@
+package utho
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// answeredBy gives a client that is answered with status and body, in two parts.
+func answeredBy(t testing.TB, status, cut int, body string) *Client {
+	return through(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+		parts := io.MultiReader(strings.NewReader(body[:cut]), strings.NewReader(body[cut:]))
+		return &http.Response{StatusCode: status, ContentLength: -1, Body: io.NopCloser(parts), Request: r, Header: http.Header{}}, nil
+	}), WithRetry(RetryPolicy{MaxAttempts: 1}))
+}
+
+// kindOfError gives the kind of an error of this package, which it must be.
+func kindOfError(t testing.TB, err error) error {
+	e, isOurs := errors.AsType[*Error](err)
+	if !isOurs {
+		t.Fatalf("%T: %v", err, err)
+	}
+	mustError(t, err, e.Kind)
+	return e.Kind
+}
+
+// FuzzList: no input makes the decoder panic; it does not matter how the bytes arrive; and a list of valid JSON alone
+// has the elements, and the scopes, that encoding/json finds in "api".
+func FuzzList(f *testing.F) {
+	for _, s := range []string{
+		someTokens, "\ufeff" + notice + someTokens + notice, `{"status":"success","api":[]}`, `{"api":{}}`, `[]`, `{}`, ` {"status":null}`,
+		`{"status":"error","message":"Unauthorized access."}`, `{"errors":[{"message":"x","code":"E7"}]}`, `<html>`, `{"api":[{"id":"1"`,
+		`{"api":[{"id":1,"name":"n","write":true},{"id":"2","name":"\u0031\ud800","write":null,"x":[{"write":1}]}]}`,
+		`{"api":[{"id":"1","name":"n","write":"yes"}]}`, `{"a":1}{"status":"success"}`, "{\"\xff\":1,\"api\":\"\"}",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		got, err := answeredBy(t, 200, 0, body).ListTokens(t.Context())
+		again, errAgain := answeredBy(t, 200, len(body)/2, body).ListTokens(t.Context())
+		if !reflect.DeepEqual(got, again) || fmt.Sprint(err) != fmt.Sprint(errAgain) {
+			t.Fatalf("at once: %v, %v; in two parts: %v, %v", got, err, again, errAgain)
+		}
+		if _, err := answeredBy(t, 500, 0, body).ListTokens(t.Context()); err == nil {
+			t.Fatal("a list with HTTP 500")
+		}
+		var whole map[string]json.RawMessage
+		var api []struct{ Write any }
+		if err != nil {
+			kindOfError(t, err)
+		} else if json.Unmarshal([]byte(body), &whole) == nil && json.Unmarshal(whole["api"], &api) == nil && len(api) != len(got.Tokens) {
+			t.Fatalf("%d tokens, %d elements", len(got.Tokens), len(api))
+		}
+		for i, element := range api {
+			isWrite := false
+			for _, w := range []any{"1", 1.0, true, "on", "true"} {
+				isWrite = isWrite || reflect.DeepEqual(element.Write, w)
+			}
+			if isWrite != (got.Tokens[i].Scope == ScopeWrite) {
+				t.Fatalf("a guessed scope: %+v", got.Tokens[i])
+			}
+		}
+	})
+}
+
+// FuzzCreate: a secret stands in the answer as an "apikey"; 'nothing was created' is only said if the answer says
+// "error" or 429, and never if it shows a usable secret.
+func FuzzCreate(f *testing.F) {
+	for _, s := range []string{
+		created, notice + created, `{"status":"error","message":"no"}`, `{"status":"error","apikey":"` + newSecret + `"}`,
+		`{"apikey":"a","apikey":"b"}`, created + created, `<html>` + created, created[:50], `{}`, ``, `{"apikey":{"a":"` + newSecret + `"}}`,
+	} {
+		for _, status := range []int{200, 302, 400, 429, 500} {
+			f.Add(status, s)
+		}
+	}
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		if status < 200 || status > 599 {
+			return
+		}
+		got, err := answeredBy(t, status, 0, body).CreateToken(t.Context(), ci)
+		escaped := strings.Contains(body, `\`)
+		var whole struct{ APIKey string }
+		switch {
+		case err == nil && (!headerSafe(got.Secret) || !escaped && !(strings.Contains(body, "apikey") && strings.Contains(body, got.Secret))):
+			t.Fatalf("HTTP %d: a secret from nowhere: %q", status, got.Secret)
+		case err == nil || kindOfError(t, err) == ErrOutcomeUnknown:
+		case json.Unmarshal([]byte(body), &whole) == nil && headerSafe(whole.APIKey) && strings.Contains(body, `"apikey"`),
+			status != 429 && (status >= 500 || !escaped && !strings.Contains(body, "status")):
+			t.Fatalf("HTTP %d: it says that nothing was created: %v", status, err)
+		}
+	})
+}
+
+// FuzzRedact: no text is left that holds the secret in one of its spellings.
+func FuzzRedact(f *testing.F) {
+	f.Add("a", `se/cr"et`, "b")
+	f.Add(`{"k":"`, "live_0123456789abcdefghij", `"}`)
+	f.Fuzz(func(t *testing.T, before, secret, after string) {
+		if len(secret) < 8 || !headerSafe(secret) || strings.Contains(redacted, secret) {
+			return
+		}
+		for _, spelling := range []string{secret, strings.ReplaceAll(secret, "/", `\/`), inJSON(secret, true)} {
+			got := Redact(before+spelling+after, secret)
+			if strings.Contains(got, spelling) && !strings.Contains(before+redacted+after, spelling) {
+				t.Fatalf("%q is in %q", spelling, got)
+			}
+		}
+	})
+}
