@@ -102,6 +102,17 @@ func TestDocs(t *testing.T) {
 	}
 }
 
+// What the README shows of the first command is what it prints.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	all := blocks(pages(t)["README.md"])
+	const first = "go run ./cmd/utho "
+	args := strings.Fields(strings.TrimPrefix(all[0].text, first))
+	if got := newMachine(t).utho(args...).want(t, 0).stdout; !strings.HasPrefix(all[0].text, first) || got != all[1].text {
+		t.Errorf("the README shows\n%s\nand utho %v prints\n%s", all[1].text, args, got)
+	}
+}
+
 func newReader(t *testing.T, page string) *reader {
 	t.Helper()
 	m := newMachine(t).with("UTHO_CONFIG_DIR", "", "UTHO_STATE_DIR", "")
