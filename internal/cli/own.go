@@ -51,7 +51,7 @@ func (o *ownSecret) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return book.Check(ctx, o.s.profile, o.s.ref())
+	return book.CheckSwap(ctx, o.s.ref(), o.s.kind, o.s.item)
 }
 
 // deliver leaves alone what a login has stored meanwhile.
@@ -143,71 +143,72 @@ func (d *profileSecret) Holds(ctx context.Context, sum [32]byte) (string, error)
 
 // loginOwn creates a token for this machine with the one that was pasted, verifies it and
 // keeps it: create's protocol with the profile as its destination.
-func (p *program) loginOwn(ctx context.Context, s *session, r loginRequest) error {
-	list, err := s.List(ctx)
+func (p *program) loginOwn(ctx context.Context, s *session, r loginRequest, tokens []utho.Token) error {
+	name, err := ownName(tokens, r.name)
 	if err != nil {
 		return err
 	}
-	name, err := ownName(list.Tokens, r.name)
-	if err != nil {
+	return p.change(func(b *profiles.Book) error {
+		to := &loginSecret{p: p, s: s, book: b}
+		issued, err := s.Create(ctx, p.signals.grace, lifecycle.CreateRequest{
+			Name: name, Scope: utho.ScopeWrite, Lifetime: r.lifetime, Verify: true,
+		}, to)
+		if err != nil {
+			return p.loginFirst(err)
+		}
+		s.item = itemOf(issued.Token.ID, issued.Token.Name, issued.Secret)
+		id := issued.Token.ID
+		if id == "" {
+			id = "not known"
+		}
+		p.console.note("created %s (write, id %s) for this machine", quoteText(issued.Token.Name), id)
+		to.said()
+		p.console.note("the token that was pasted still works and is not kept; find it with: %s, and delete it with: %s",
+			p.route.command("token", "list", "-o", "wide"), p.route.command("token", "delete", "ID"))
+		return p.use(s)
+	})
+}
+
+// loginFirst is an error of a login that left a token at the service, where the profile
+// may hold nothing to delete it with.
+func (p *program) loginFirst(err error) error {
+	var left *lifecycle.OutcomeError
+	if !errors.As(err, &left) {
 		return err
 	}
-	to := &loginSecret{p: p, s: s}
-	end, err := p.signals.protect()
-	if err != nil {
-		return err
+	if left.Next == lifecycle.NextDeleteAgain {
+		left.Next = lifecycle.NextDelete
 	}
-	defer end()
-	issued, err := s.Create(ctx, p.signals.grace, lifecycle.CreateRequest{
-		Name: name, Scope: utho.ScopeWrite, Lifetime: r.lifetime, Verify: true,
-	}, to)
-	if err != nil {
-		return err
-	}
-	s.item = itemOf(issued.Token.ID, issued.Token.Name, issued.Secret)
-	p.saidCurrent(to.before, s.profile.Name)
-	p.console.note("created %s (write, id %s) for this machine", quoteText(issued.Token.Name), issued.Token.ID)
-	if to.replaced != "" {
-		p.console.note("it replaces token %s, which still works; delete it with: %s", to.replaced, p.route.about([]string{to.replaced}, "token", "delete"))
-	}
-	p.console.note("the token that was pasted still works and is not kept; find it with: %s, and delete it with: %s",
-		p.route.command("token", "list", "-o", "wide"), p.route.command("token", "delete", "ID"))
-	return p.use(s)
+	return hintf(err, "log in, then %s", p.outcomeHint(left))
 }
 
 // ownName is the name of a token for this machine: one that is free.
 func ownName(tokens []utho.Token, asked string) (string, error) {
-	name := asked
-	if name == "" {
-		who, host := "unknown", "unknown"
-		if u, err := user.Current(); err == nil {
-			who = u.Username[strings.LastIndexByte(u.Username, '\\')+1:]
-		}
-		if h, err := os.Hostname(); err == nil {
-			host = h
-		}
-		name = "utho-" + who + "@" + host
+	if asked != "" {
+		return asked, checkName(asked)
 	}
-	free := func(name string) bool {
-		return !slices.ContainsFunc(tokens, func(t utho.Token) bool { return lifecycle.BaseName(t.Name) == name })
+	who, host := "unknown", "unknown"
+	if u, err := user.Current(); err == nil {
+		who = u.Username[strings.LastIndexByte(u.Username, '\\')+1:]
 	}
-	if asked != "" || free(name) {
-		return name, checkName(name)
+	if h, err := os.Hostname(); err == nil {
+		host = h
 	}
-	for n := 2; ; n++ {
-		if next := fmt.Sprintf("%s-%d", name, n); free(next) {
-			return next, checkName(next)
-		}
+	base := "utho-" + who + "@" + host
+	name := base
+	for n := 2; slices.ContainsFunc(tokens, func(t utho.Token) bool { return lifecycle.BaseName(t.Name) == name }); n++ {
+		name = fmt.Sprintf("%s-%d", base, n)
 	}
+	return name, checkName(name)
 }
 
 // loginSecret is the profile that logs in, as the one destination of its own token.
 type loginSecret struct {
-	p        *program
-	s        *session
-	before   string // the profile that was current
-	replaced string // the id of the own token that the profile had
-	failed   error  // how a delivery failed
+	p      *program
+	s      *session
+	book   *profiles.Book
+	said   func() // what was there before
+	failed error  // how a delivery failed
 }
 
 func (l *loginSecret) Prepare(context.Context) error             { return nil } // login did
@@ -222,17 +223,7 @@ func (l *loginSecret) Recorded(context.Context) (r lifecycle.Recorded, ok bool, 
 
 func (l *loginSecret) Deliver(ctx context.Context, i lifecycle.Issued) error {
 	l.p.secrets = append(l.p.secrets, i.Secret)
-	book, err := l.p.book()
-	if err != nil {
-		return err
-	}
-	if store, err := l.p.store(l.s.kind); err == nil {
-		if old, err := store.Get(ctx, l.s.ref()); err == nil {
-			l.replaced = old.TokenID
-		}
-	}
-	l.before, l.failed = book.Save(ctx, l.s.profile, l.s.ref(), itemOf(i.Token.ID, i.Token.Name, i.Secret), true)
-	if l.failed != nil {
+	if l.said, l.failed = l.p.save(ctx, l.book, l.s, itemOf(i.Token.ID, i.Token.Name, i.Secret)); l.failed != nil {
 		return &lifecycle.DeliveryError{Place: l.Places()[0], Err: l.failed}
 	}
 	return nil
