@@ -56,15 +56,16 @@ utho then knows its id, and can rotate (token rotate --self) and revoke it
 		}
 		return noArgs(cmd, args)
 	}
-	f := cmd.Flags()
+	f, stores := cmd.Flags(), []string{config.StoreKeyring, config.StoreFile}
 	f.BoolVar(&r.withToken, "with-token", false, "read the token from stdin, without a question")
-	f.Var(enumFlag{&r.store, "STORE", []string{config.StoreKeyring, config.StoreFile}}, "store", "where to keep it: keyring or file (default what the profile has, else keyring)")
-	f.Var(nonEmptyFlag{&r.from, "PATH", "the path is empty; without =PATH it looks where the other tools keep their tokens"}, "import", "take the token of uthoctl or the community tool; --import=PATH names the file")
+	f.Var(enumFlag{&r.store, "STORE", stores}, "store", "where to keep it: keyring or file (default what the profile has, else keyring)")
+	f.Var(nonEmptyFlag{&r.from, "PATH", "the path is empty; without =PATH it looks where the other tools keep their tokens"},
+		"import", "take the token of uthoctl or the community tool; --import=PATH names the file")
 	f.Lookup("import").NoOptDefVal = "auto"
 	f.BoolVar(&r.own, "own-token", false, "create a token for this machine and keep that one")
 	f.Var(nonEmptyFlag{&r.name, "NAME", "the name is empty"}, "name", "with --own-token: its name (default utho-USER@HOST)")
 	f.Var((*durationFlag)(&r.lifetime), "expires-in", "with --own-token: write an expiry into its name: 90m, 36h, 30d, 12w")
-	_ = cmd.RegisterFlagCompletionFunc("store", fixed(config.StoreKeyring, config.StoreFile))
+	_ = cmd.RegisterFlagCompletionFunc("store", fixed(stores...))
 	noFiles(cmd, "name", "expires-in")
 	cmd.RunE = p.documentE(func(ctx context.Context, f format, _ []string) error { return p.login(ctx, f, r) })
 	return cmd
@@ -85,24 +86,14 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	if err != nil {
 		return err
 	}
-	book, err := p.book()
+	// A token that is shown once is not to be pasted in vain.
+	if err := p.checkPlace(ctx, s, r); err != nil {
+		return err
+	}
+	if s.item.Secret, err = p.readToken(ctx, s, r); err == nil {
+		err = p.use(s)
+	}
 	if err != nil {
-		return err
-	}
-	// The store and the configuration are tried first, so that a token shown once is not
-	// pasted in vain.
-	if err := book.Check(ctx, s.profile, s.ref()); err != nil {
-		if err := p.offerFileStore(ctx, s, r, err); err != nil {
-			return err
-		}
-		if err := book.Check(ctx, s.profile, s.ref()); err != nil {
-			return err
-		}
-	}
-	if s.item.Secret, err = p.readToken(ctx, s, r); err != nil {
-		return err
-	}
-	if err := p.use(s); err != nil {
 		return err
 	}
 	// The service accepts it before anything is saved.
@@ -128,12 +119,12 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	if err != nil {
 		return err
 	}
-	account, as := p.account(ctx, s), ""
+	where, place := s.origin, map[string]string{config.StoreFile: "a file that only you can read", config.StoreKeyring: "the keyring"}[s.kind]
+	account := p.account(ctx, s)
 	if who := account.who(); who != "" {
-		as = " as " + who
+		where += " as " + who
 	}
-	place := map[string]string{config.StoreFile: "a file that only you can read", config.StoreKeyring: "the keyring"}[s.kind]
-	p.console.note("logged in to %s%s; the token is kept in %s for profile %s", s.origin, as, place, s.profile.Name)
+	p.console.note("logged in to %s; the token is kept in %s for profile %s", where, place, s.profile.Name)
 	p.warnShadowed(s.profile.Name)
 	if f == formatTable {
 		return nil
@@ -207,19 +198,23 @@ func (p *program) loginTarget(r loginRequest) (*session, error) {
 	return s, nil
 }
 
-// offerFileStore asks whether a file may take the place of a keyring that cannot be used.
-// Without a terminal, or if a store was named, there is never a silent fallback.
-func (p *program) offerFileStore(ctx context.Context, s *session, r loginRequest, cause error) error {
-	var unusable *auth.KeyringError
-	if !errors.As(cause, &unusable) || r.store != "" || !p.console.canAsk() {
-		return cause
+// checkPlace tries the store and the configuration. If the keyring cannot be used it asks
+// whether a file may take its place; without a terminal, or if a store was named, there is
+// no fallback.
+func (p *program) checkPlace(ctx context.Context, s *session, r loginRequest) error {
+	check := func() error {
+		return p.withBook(func(b *profiles.Book) error { return b.Check(ctx, s.profile, s.ref()) })
 	}
-	p.console.note("%v", cause)
+	err := check()
+	if !errors.As(err, new(*auth.KeyringError)) || r.store != "" || !p.console.canAsk() {
+		return err
+	}
+	p.console.note("%v", err)
 	if err := p.console.ask(ctx, "Keep the token in a file that only you can read instead?"); err != nil {
 		return err
 	}
 	s.profile.Store, s.kind, s.source = config.StoreFile, config.StoreFile, config.StoreFile
-	return nil
+	return check()
 }
 
 // account is who is logged in, if the service says so soon.
@@ -239,8 +234,5 @@ func (p *program) whose(ctx context.Context, s *session) string {
 	if s.box != nil {
 		return "the sandbox"
 	}
-	if who := p.account(ctx, s).who(); who != "" {
-		return who + " (" + s.from() + ")"
-	}
-	return s.from()
+	return strings.TrimPrefix(p.account(ctx, s).who()+" ("+s.from()+")", " ")
 }

@@ -85,13 +85,11 @@ func (p *program) settings() (*config.Settings, error) {
 		return nil, err
 	}
 	st, err := config.Resolve(file, p.flags.set)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		p.env.settings, p.console.color = &st, st.Color
+		p.console.json = p.console.json || st.Output == string(formatJSON)
 	}
-	p.env.settings = &st
-	p.console.color = st.Color
-	p.console.json = p.console.json || st.Output == string(formatJSON)
-	return p.env.settings, nil
+	return &st, err
 }
 
 // store is the store of a kind, keyring or file.
@@ -106,13 +104,13 @@ func (p *program) store(kind string) (auth.Store, error) {
 	return auth.NewFile(paths.Credentials()), err
 }
 
-// book changes profiles together with their secrets.
-func (p *program) book() (*profiles.Book, error) {
+// withBook is for what changes profiles together with their secrets.
+func (p *program) withBook(f func(*profiles.Book) error) error {
 	paths, err := p.paths()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &profiles.Book{
+	return f(&profiles.Book{
 		Paths:      paths,
 		DefaultURL: utho.DefaultBaseURL,
 		Warn:       func(text string) { p.console.warn("%s", text) },
@@ -121,22 +119,20 @@ func (p *program) book() (*profiles.Book, error) {
 			s, _ := p.store(kind) // fails only without paths
 			return s
 		},
-	}, nil
+	})
 }
 
 // change changes profiles and their secrets. A signal that came before stops it; one that
 // comes later only ends what it waits for.
 func (p *program) change(f func(*profiles.Book) error) error {
-	book, err := p.book()
-	if err != nil {
-		return err
-	}
-	end, err := p.signals.protect()
-	if err != nil {
-		return fmt.Errorf("%w; nothing was changed", err)
-	}
-	defer end()
-	return f(book)
+	return p.withBook(func(b *profiles.Book) error {
+		end, err := p.signals.protect()
+		if err != nil {
+			return fmt.Errorf("%w; nothing was changed", err)
+		}
+		defer end()
+		return f(b)
+	})
 }
 
 // sandbox is the built-in service.
