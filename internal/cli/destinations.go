@@ -29,7 +29,7 @@ type destinations struct {
 
 // destinationFlag binds --to.
 func destinationFlag(cmd *cobra.Command, to *[]string) {
-	cmd.Flags().Var(listFlag{to, "DEST"}, "to", "send the secret there (repeatable); see utho help destinations")
+	cmd.Flags().Var(listFlag(to, "DEST"), "to", "send the secret there (repeatable); see utho help destinations")
 	_ = cmd.RegisterFlagCompletionFunc("to", func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if strings.Contains(typed, ":") {
 			return nil, cobra.ShellCompDirectiveDefault
