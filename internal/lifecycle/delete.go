@@ -103,13 +103,14 @@ func (s *Session) settle(ctx, grace context.Context, all []*Deletion) {
 // Revoke deletes the token that the credential itself is. A rejection of the credential after the deletion was sent
 // says that it is gone.
 func (s *Session) Revoke(ctx, grace context.Context, id string) error {
-	err := s.remove(ctx, grace, s.Client, id, s.Timeout)
-	var unseen *unseenError
-	if errors.Is(err, utho.ErrUnauthorized) || errors.As(err, &unseen) && errors.Is(unseen.list, utho.ErrUnauthorized) {
-		return nil
+	if err := s.remove(ctx, grace, s.Client, id, s.Timeout); !errors.Is(err, utho.ErrUnauthorized) {
+		return err
 	}
-	return err
+	return nil
 }
+
+// errUnseen is a deletion that failed, after which the list failed too.
+var errUnseen = errors.New("whether it is gone could not be seen")
 
 // remove deletes a token with a client. After any answer but success the list decides whether it is gone, not the
 // answer's words.
@@ -121,7 +122,7 @@ func (s *Session) remove(ctx, grace context.Context, c *utho.Client, id string, 
 	list, listErr := listWith(grace, c, min(listWithin, s.Timeout))
 	switch {
 	case listErr != nil:
-		return &unseenError{err, listErr}
+		return fmt.Errorf("%w; %w: %w", err, errUnseen, listErr)
 	case contains(list.Tokens, id):
 		return err
 	}
@@ -133,11 +134,3 @@ func (s *Session) deleteOnce(ctx, grace context.Context, c *utho.Client, id stri
 	defer cancel()
 	return c.DeleteToken(limited, id)
 }
-
-// unseenError is a deletion that failed, after which the list failed too.
-type unseenError struct{ err, list error }
-
-func (e *unseenError) Error() string {
-	return fmt.Sprintf("%s; whether it is gone could not be seen: %s", opless(e.err), opless(e.list))
-}
-func (e *unseenError) Unwrap() error { return e.err }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -119,6 +120,7 @@ func (i *issuance) look(ctx, grace context.Context, enough func(added []utho.Tok
 	defer i.Waiting("waiting for the new token to show in the list")()
 	limited, cancel := bounded(ctx, grace, confirmWithin, confirmInGrace)
 	defer cancel()
+	var e *utho.Error
 	for wait := 250 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		list, err := i.list(limited)
 		switch {
@@ -127,7 +129,7 @@ func (i *issuance) look(ctx, grace context.Context, enough func(added []utho.Tok
 			if enough(i.added(list.Tokens)) || ctx.Err() != nil && len(i.added(list.Tokens)) == 0 {
 				return last, nil
 			}
-		case ctx.Err() != nil || permanent(limited, err):
+		case ctx.Err() != nil || rejected(err) || errors.As(err, &e) && e.RetryAfter > confirmWithin:
 			return last, err
 		case failed == nil || limited.Err() == nil: // that the time has ended says less
 			failed = err
@@ -137,13 +139,6 @@ func (i *issuance) look(ctx, grace context.Context, enough func(added []utho.Tok
 			return last, failed
 		}
 	}
-}
-
-// permanent reports whether a list that failed would fail again.
-func permanent(ctx context.Context, err error) bool {
-	var e *utho.Error
-	until, limited := ctx.Deadline()
-	return rejected(err) || limited && errors.As(err, &e) && e.RetryAfter > time.Until(until)
 }
 
 // rejected reports whether the service does not know the secret that was used.
@@ -203,8 +198,12 @@ func (i *issuance) checkStamp(list *utho.TokenList) {
 	}
 	_, now := at.Zone()
 	fits := (time.Duration(now)*time.Second + off.Round(15*time.Minute)).Round(time.Minute)
+	if fits.Abs() > 14*time.Hour { // no zone is as far as that
+		i.Warn("the service stamped the new token %s off its own clock, so ages may be wrong", expiry.Human(off.Abs()))
+		return
+	}
 	zone := time.Unix(0, 0).In(time.FixedZone("", int(fits.Seconds()))).Format("-07:00")
-	i.Warn("ages are off by %v: the service's time stamps fit time_zone: %q in the profile", off.Round(time.Minute).Abs(), zone)
+	i.Warn("ages are off by %s: the service's time stamps fit time_zone: %q in the profile", expiry.Human(off.Abs()), zone)
 }
 
 // deliver takes the secret to every place. A signal leaves what is under way some seconds, and is named first if it

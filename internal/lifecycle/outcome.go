@@ -30,14 +30,13 @@ type OutcomeError struct {
 	Err  error    // why; nil if Left says it all
 }
 
+func (e *OutcomeError) Unwrap() error { return e.Err }
 func (e *OutcomeError) Error() string {
 	if e.Err == nil {
 		return e.Left
 	}
 	return e.Left + ": " + e.Err.Error()
 }
-
-func (e *OutcomeError) Unwrap() error { return e.Err }
 
 // RolledBackError is a failure after a token was created; the token was deleted again and every place is as it was,
 // except those that it names.
@@ -49,21 +48,15 @@ type RolledBackError struct {
 	Err      error    // why
 }
 
+func (e *RolledBackError) Unwrap() error { return e.Err }
 func (e *RolledBackError) Error() string {
 	text := "the new token " + quote(e.Name) + " was deleted again"
 	if e.Old != "" {
 		text += " and the old token " + e.Old + " still works"
 	}
-	if len(e.Kept) > 0 {
-		text += "; " + strings.Join(e.Kept, ", ") + " was given a secret that no longer works"
-	}
-	if len(e.Doubtful) > 0 {
-		text += "; " + strings.Join(e.Doubtful, ", ") + " may now hold a secret that does not work"
-	}
+	text += said(e.Kept, "was given a secret that no longer works") + said(e.Doubtful, "may now hold a secret that does not work")
 	return text + ": " + e.Err.Error()
 }
-
-func (e *RolledBackError) Unwrap() error { return e.Err }
 
 // NotCreatedError is a create that the service refused, or that never left.
 type NotCreatedError struct {
@@ -72,6 +65,7 @@ type NotCreatedError struct {
 	Err  error
 }
 
+func (e *NotCreatedError) Unwrap() error { return e.Err }
 func (e *NotCreatedError) Error() string {
 	old := ""
 	if e.Old != "" {
@@ -80,19 +74,16 @@ func (e *NotCreatedError) Error() string {
 	return "nothing was created" + old + ": " + opless(e.Err)
 }
 
-func (e *NotCreatedError) Unwrap() error { return e.Err }
-
 // VerifyError is a --verify command that failed. Both tokens work, and nothing was undone.
 type VerifyError struct {
 	Old, New string // ids
 	Err      error
 }
 
+func (e *VerifyError) Unwrap() error { return e.Err }
 func (e *VerifyError) Error() string {
 	return fmt.Sprintf("both tokens work, the old %s and the new %s, whose secret was delivered: %v", e.Old, e.New, e.Err)
 }
-
-func (e *VerifyError) Unwrap() error { return e.Err }
 
 // TakenError is a name that a token has.
 type TakenError struct {
@@ -128,11 +119,11 @@ func (e *AmbiguousError) Error() string { return "several tokens are named " + q
 
 // opless is an error of the client without its operation and its kind, which the text around it names already.
 func opless(err error) string {
-	text := err.Error()
-	if e, ok := err.(*utho.Error); ok { //nolint:errorlint // only its own words are taken off
-		text = strings.TrimPrefix(strings.TrimPrefix(text, e.Op+": "), utho.ErrOutcomeUnknown.Error()+": ")
+	e, ok := err.(*utho.Error) //nolint:errorlint // only its own words are taken off
+	if !ok {
+		return err.Error()
 	}
-	return text
+	return strings.TrimPrefix(strings.TrimPrefix(e.Error(), e.Op+": "), utho.ErrOutcomeUnknown.Error()+": ")
 }
 
 // quote is a name in a sentence.
@@ -142,6 +133,14 @@ func quote(s string) string {
 
 // named names a token in a sentence, by its id if that is known.
 func named(id, name string) string { return strings.TrimSpace(id + " " + quote(name)) }
+
+// said is what is to be said of places, nothing if there are none.
+func said(places []string, what string) string {
+	if len(places) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(places, ", ") + " " + what
+}
 
 // candidates names tokens in a sentence.
 func candidates(tokens []utho.Token) string { return strings.Join(idsOf(tokens), ", ") }

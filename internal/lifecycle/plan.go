@@ -31,28 +31,25 @@ type Rotation struct {
 	Resumes *utho.Token // the new token of an unfinished rotation, which Run goes on with
 	Drops   *utho.Token // what an unfinished rotation created and never delivered, which Run deletes first
 
+	Close func() // releases the lock
+
 	session *Session
 	req     RotateRequest
 	records Records
 	rec     *record // of the unfinished rotation
 	secret  string  // of Resumes
-	release func()
 }
 
-// NoExpiryError is a token without an expiry where one is needed.
+// NoExpiryError is a token without an expiry where one is needed, or one whose length cannot be told.
 type NoExpiryError struct {
 	Token utho.Token
-	Err   error // why its length cannot be told; nil if the name has no expiry
-}
-
-func (e *NoExpiryError) Error() string {
-	if e.Err != nil {
-		return fmt.Sprintf("rotate %s: %v", named(e.Token.ID, e.Token.Name), e.Err)
-	}
-	return fmt.Sprintf("token %s never expires", named(e.Token.ID, e.Token.Name))
+	Err   error
 }
 
 func (e *NoExpiryError) Unwrap() error { return e.Err }
+func (e *NoExpiryError) Error() string {
+	return "token " + named(e.Token.ID, e.Token.Name) + " " + e.Err.Error()
+}
 
 // PlanRotation finds the token, locks its rotation on this machine, prepares the destinations, and looks at what an
 // earlier rotation of it left. The errors are those of Find and Prepare, *NoExpiryError, and an *OutcomeError if an
@@ -81,7 +78,7 @@ func (s *Session) PlanRotation(ctx context.Context, r RotateRequest, records Rec
 		return nil, err
 	}
 	p := &Rotation{Old: old, session: s, req: r, records: records}
-	if p.release, err = records.lock(old.ID); err != nil {
+	if p.Close, err = records.lock(old.ID); err != nil {
 		return nil, err
 	}
 	if err := p.plan(ctx, list, kept, to, unprepared); err != nil {
@@ -115,10 +112,10 @@ func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept []*recor
 			return err
 		}
 	}
-	if unprepared != nil {
+	switch {
+	case unprepared != nil:
 		return unprepared
-	}
-	if p.Resumes != nil {
+	case p.Resumes != nil:
 		p.Due, p.Name = true, p.Resumes.Name
 		return nil
 	}
@@ -126,14 +123,6 @@ func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept []*recor
 		p.Name, err = p.req.newName(p.Old, Now(list))
 	}
 	return err
-}
-
-// Close releases the lock.
-func (p *Rotation) Close() {
-	if p.release != nil {
-		p.release()
-	}
-	p.release = nil
 }
 
 // findRotated is Find for a rotation: a name means first the token whose rotation is unfinished, and expired tokens
@@ -164,7 +153,7 @@ func (r RotateRequest) due(old utho.Token, now time.Time) (bool, error) {
 	case r.IfExpiresWithin <= 0, !ok && r.Lifetime > 0:
 		return true, nil
 	case !ok:
-		return false, &NoExpiryError{Token: old}
+		return false, &NoExpiryError{Token: old, Err: errors.New("never expires")}
 	}
 	return !at.After(now.Add(r.IfExpiresWithin)), nil
 }
@@ -176,7 +165,7 @@ func (r RotateRequest) newName(old utho.Token, now time.Time) (string, error) {
 	}
 	name, err := expiry.Renew(old.Name, old.CreatedAt, now)
 	if err != nil {
-		return "", &NoExpiryError{Token: old, Err: err}
+		return "", &NoExpiryError{Token: old, Err: errors.New("has an expiry of unknown length, because its creation time is not usable")}
 	}
 	return name, nil
 }
@@ -203,10 +192,7 @@ func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinat
 			" the old token still works", p.Old.ID, candidates(found), quote(found[0].Name))
 		return left
 	}
-	secret, holders, err := "", []string(nil), unprepared
-	if err == nil {
-		secret, holders, err = p.readBack(ctx, to)
-	}
+	secret, holders, err := p.readBack(ctx, to, unprepared)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -216,25 +202,24 @@ func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinat
 		p.Resumes, p.secret = &found[0], secret
 		return nil
 	}
-	left.Left = fmt.Sprintf("an earlier rotation of %s was cut short while it delivered the secret of %s to %s; both tokens stay",
-		p.Old.ID, candidates(found), strings.Join(p.rec.To, ", "))
+	left.Left = fmt.Sprintf("an earlier rotation of %s was cut short while it delivered the secret of %s to %s; both tokens stay%s",
+		p.Old.ID, candidates(found), strings.Join(p.rec.To, ", "), said(holders, "holds the new secret"))
 	if left.Err = err; len(found) == 1 {
 		left.Next, left.New = NextFinishOrDrop, found[0].ID
-	}
-	if len(holders) > 0 {
-		left.Left += "; " + strings.Join(holders, ", ") + " holds the new secret"
 	}
 	return left
 }
 
 // readBack returns the new secret if this command has the places of the record, all of them hold it and the service
 // accepts it; else "", which places hold it, and why.
-func (p *Rotation) readBack(ctx context.Context, to Destinations) (secret string, holders []string, err error) {
+func (p *Rotation) readBack(ctx context.Context, to Destinations, err error) (secret string, holders []string, _ error) {
 	var sum [32]byte
-	if n, err := hex.Decode(sum[:], []byte(p.rec.Sum)); err != nil || n != len(sum) {
-		return "", nil, errors.New("its record has no fingerprint of the secret")
+	if n, bad := hex.Decode(sum[:], []byte(p.rec.Sum)); err == nil && (bad != nil || n != len(sum)) {
+		err = errors.New("its record has no fingerprint of the secret")
 	}
-	secret, holders, err = to.Holds(ctx, sum)
+	if err == nil {
+		secret, holders, err = to.Holds(ctx, sum)
+	}
 	switch {
 	case err != nil:
 		return "", holders, err

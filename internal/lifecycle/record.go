@@ -75,28 +75,19 @@ func (r Records) lock(id string) (release func(), err error) {
 func (r Records) all() (all []*record, err error) {
 	names, err := fs.Glob(os.DirFS(r.Dir), "*.json")
 	for _, name := range names {
-		rec, err := readRecord(filepath.Join(r.Dir, name))
+		rec := &record{path: filepath.Join(r.Dir, name)}
+		data, err := privfile.ReadSecret(rec.path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // its rotation ended meanwhile
 		case err != nil:
-			return nil, err
+			return nil, fmt.Errorf("record of an unfinished rotation: %w", err)
+		case json.Unmarshal(data, rec) != nil, rec.Version != 2, rec.OldID == "":
+			return nil, fmt.Errorf("the record of an unfinished rotation cannot be read; list the tokens, then remove %s", rec.path)
 		case rec.Origin == r.Origin:
 			all = append(all, rec)
 		}
 	}
 	return all, err
-}
-
-func readRecord(path string) (*record, error) {
-	data, err := privfile.ReadSecret(path)
-	if err != nil {
-		return nil, fmt.Errorf("record of an unfinished rotation: %w", err)
-	}
-	rec := &record{path: path}
-	if err := json.Unmarshal(data, rec); err != nil || rec.Version != 2 || rec.OldID == "" {
-		return nil, fmt.Errorf("the record of an unfinished rotation cannot be read; list the tokens, then remove %s", path)
-	}
-	return rec, nil
 }
 
 // Unfinished returns the ids of those tokens, old and new, whose rotation is unfinished on this machine.

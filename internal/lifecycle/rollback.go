@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -18,12 +17,11 @@ func (i *issuance) rollback(ctx, grace context.Context, to Destinations, cause e
 	if i.old != "" {
 		// What the places held before works no longer if somebody deleted the old token meanwhile.
 		if list, err := i.list(grace); err == nil && !contains(list.Tokens, i.old) {
-			if holders := i.holders(grace, to); len(holders) > 0 {
-				return i.outcome(NextLook, cause, nil, "the new token %s stays, because the old token %s has gone meanwhile; its secret is in %s",
-					named(i.issued.Token.ID, i.req.Name), i.old, strings.Join(holders, ", "))
-			}
 			cause = fmt.Errorf("%w; the old token %s has gone meanwhile", cause, i.old)
 			i.old = ""
+			if holders := i.holders(grace, to); len(holders) > 0 {
+				return i.bothStay(Undone{Kept: holders}, cause)
+			}
 		}
 	}
 	if to != nil {
@@ -60,24 +58,16 @@ func (i *issuance) holders(ctx context.Context, to Destinations) (holders []stri
 
 // bothStay is a delivery that failed and could not be undone everywhere.
 func (i *issuance) bothStay(undone Undone, cause error) error {
-	var where []string
-	for _, say := range []struct {
-		places []string
-		what   string
-	}{{undone.Unknown, " may hold its secret"}, {undone.Kept, " has its secret"}, {undone.Restored, " is as it was"}} {
-		if len(say.places) > 0 {
-			where = append(where, strings.Join(say.places, ", ")+say.what)
-		}
-	}
-	id, next, stay := i.issued.Token.ID, NextDelete, "the new token %s stays: %s"
+	where := said(undone.Unknown, "may hold its secret") + said(undone.Kept, "has its secret") + said(undone.Restored, "is as it was")
+	id, next, stay := i.issued.Token.ID, NextDelete, "the new token %s stays"
 	if i.old != "" {
-		next, stay = NextFinishOrDrop, "both tokens stay, the old "+i.old+" and the new %s: %s"
+		next, stay = NextFinishOrDrop, "both tokens stay, the old "+i.old+" and the new %s"
 	}
 	ids := []string{id}
 	if id == "" {
 		next, ids = NextLook, nil
 	}
-	return i.outcome(next, cause, ids, stay, named(id, i.req.Name), strings.Join(where, "; "))
+	return i.outcome(next, cause, ids, stay+where, named(id, i.req.Name))
 }
 
 // identify finds the one added token of the name.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/utho/utho-cli/internal/expiry"
@@ -102,20 +101,16 @@ func (p *Rotation) create(ctx, grace context.Context, i *issuance, to Destinatio
 // ownFailed is the last delivery, to the profile's own secret, that failed: every other place has the new secret,
 // and the profile the old one, unless its store says otherwise. Both tokens stay.
 func (i *issuance) ownFailed(ctx context.Context, failed *DeliveryError, to Destinations) error {
-	places := slices.DeleteFunc(slices.Clone(to.Places()), func(place string) bool { return place == failed.Place })
-	where := " with the new secret, which is nowhere else"
-	if holders := i.holders(context.WithoutCancel(ctx), to); len(holders) > 0 {
-		where = "; the new secret is in " + strings.Join(holders, ", ")
-	} else if len(places) > 0 {
-		where = "; the new secret went to " + strings.Join(places, ", ")
+	own := []string{failed.Place}
+	others := slices.DeleteFunc(slices.Clone(to.Places()), func(place string) bool { return place == failed.Place })
+	_, holders, err := to.Holds(context.WithoutCancel(ctx), sha256.Sum256([]byte(i.issued.Secret)))
+	switch {
+	case slices.Contains(holders, failed.Place):
+		return i.bothStay(Undone{Kept: append(others, own...)}, failed.Err)
+	case err == nil:
+		return i.bothStay(Undone{Kept: others, Restored: own}, failed.Err)
 	}
-	id := i.issued.Token.ID
-	next, ids := NextFinishOrDrop, []string{id}
-	if id == "" {
-		next, ids = NextLook, nil
-	}
-	return i.outcome(next, failed.Err, ids, "both tokens stay, the old %s and the new %s: %s could not be written%s",
-		i.old, named(id, i.req.Name), failed.Place, where)
+	return i.bothStay(Undone{Kept: others, Unknown: own}, failed.Err)
 }
 
 // complete verifies what uses the secret and deletes the old token.
@@ -152,7 +147,7 @@ func (p *Rotation) complete(ctx, grace context.Context, i *issuance) error {
 	}
 	if err != nil {
 		still := "still works"
-		if errors.As(err, new(*unseenError)) {
+		if errors.Is(err, errUnseen) {
 			still = "may still work"
 		}
 		return i.outcome(NextFinish, err, []string{id}, "the new token %s works and its secret was delivered, but the old token %s %s: deleting it failed",

@@ -2,11 +2,10 @@
 //
 // The service shows a secret once, knows no idempotency key and may act without answering. So each protocol checks
 // first whatever can be checked, sends its create once, finds out what happened if the answer is lost, and either
-// delivers the secret or deletes the token that nobody has a secret of. What it cannot settle is an [OutcomeError],
-// which names what is left.
+// delivers the secret or deletes the token. What it cannot settle is an [OutcomeError], which names what is left.
 //
-// Two contexts run through it. ctx ends with the first signal and bounds what only waits. grace ends ten seconds
-// later, or with the second signal, and bounds what finds out, delivers and cleans up.
+// ctx ends with the first signal and bounds what only waits. grace ends ten seconds later, or with the second signal,
+// and bounds what finds out, delivers and cleans up.
 package lifecycle
 
 import (
@@ -32,15 +31,11 @@ const (
 
 // Session is what a protocol needs of the outside.
 type Session struct {
-	Client *utho.Client
-	// As returns a client of the same service with another secret.
-	As func(secret string) (*utho.Client, error)
-	// Timeout bounds one exchange with the service, its retries included.
-	Timeout time.Duration
-	// Warn shows one line that is no error.
-	Warn func(format string, args ...any)
-	// Waiting says what is waited for from now on, until the function that it returns is called.
-	Waiting func(what string) (done func())
+	Client  *utho.Client
+	As      func(secret string) (*utho.Client, error) // a client of the same service with another secret
+	Timeout time.Duration                             // for one exchange with the service, its retries included
+	Warn    func(format string, args ...any)          // shows one line that is no error
+	Waiting func(what string) (done func())           // says what is waited for until done is called
 }
 
 // Issued is a token that was created.
@@ -59,8 +54,7 @@ type Issued struct {
 type Destinations interface {
 	// Prepare checks all that can be checked before anything is created.
 	Prepare(ctx context.Context) error
-	// Deliver takes the secret to every place, in their order, and stops at the first that fails. A *DeliveryError
-	// says which.
+	// Deliver takes the secret to every place, in their order, and stops at the first that fails: a *DeliveryError.
 	Deliver(ctx context.Context, issued Issued) error
 	// Undo restores the places that Deliver changed, in reverse order.
 	Undo(ctx context.Context) Undone
@@ -79,7 +73,7 @@ type Destinations interface {
 // DeliveryError is a delivery that failed.
 type DeliveryError struct {
 	Place string
-	Own   bool // the place is the profile that the command runs with
+	Own   bool // the place is the profile that the command runs with, the last one
 	Err   error
 }
 
@@ -142,13 +136,8 @@ func pause(d time.Duration, ctx, grace context.Context) {
 	}
 }
 
-func filter(tokens []utho.Token, keep func(utho.Token) bool) (kept []utho.Token) {
-	for _, t := range tokens {
-		if keep(t) {
-			kept = append(kept, t)
-		}
-	}
-	return kept
+func filter(tokens []utho.Token, keep func(utho.Token) bool) []utho.Token {
+	return slices.DeleteFunc(slices.Clone(tokens), func(t utho.Token) bool { return !keep(t) })
 }
 
 func contains(tokens []utho.Token, id string) bool { return slices.Contains(idsOf(tokens), id) }
