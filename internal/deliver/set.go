@@ -72,8 +72,7 @@ func (s *Set) prepare(ctx context.Context, t Target) error {
 	return nil
 }
 
-// A Failure says which destination did not get the secret. Those before it did, and nothing has
-// been undone.
+// A Failure says which destination did not get the secret. Those before it did, and nothing has been undone.
 type Failure struct {
 	Destination string // as it was typed
 	Kind        Kind

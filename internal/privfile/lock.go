@@ -59,8 +59,7 @@ func open(ctx context.Context, path string, create, wait bool) (f *os.File, err 
 	return nil, fmt.Errorf("lock %s: %w", path, err)
 }
 
-// tryOpen opens and locks a regular file; nil if the lock is held, or if the file lost its name
-// at that moment.
+// tryOpen opens and locks a regular file; nil if the lock is held, or if the file lost its name at that moment.
 func tryOpen(path string) (*os.File, error) {
 	info, err := os.Lstat(path)
 	if err == nil && !info.Mode().IsRegular() {

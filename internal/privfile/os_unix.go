@@ -24,8 +24,7 @@ const (
 // OthersCanRead reports whether others than the owner can read what info is of.
 func OthersCanRead(info fs.FileInfo) bool { return info.Mode().Perm()&0o044 != 0 }
 
-// check refuses what belongs to somebody else and what has one of the forbidden mode bits,
-// which chmod removes.
+// check refuses what belongs to somebody else and what has one of the forbidden mode bits, which chmod removes.
 func check(path string, info fs.FileInfo, forbidden fs.FileMode, what, chmod string) error {
 	if err := checkOwner(path, info); err != nil {
 		return err
@@ -68,8 +67,7 @@ func checkOwner(path string, info fs.FileInfo) error {
 	return &ModeError{path, "belongs to " + name, fix}
 }
 
-// SyncDir makes the names in dir durable, if its file system can do that and this user may
-// read it.
+// SyncDir makes the names in dir durable, if its file system can do that and this user may read it.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if errors.Is(err, fs.ErrPermission) {

@@ -13,8 +13,7 @@ import (
 // maxSize bounds what is read, in bytes; the files utho keeps are far smaller.
 const maxSize = 64 << 20
 
-// A ModeError says that a file or folder is open to people it should not be open to, or
-// belongs to one of them.
+// A ModeError says that a file or folder is open to people it should not be open to, or belongs to one of them.
 type ModeError struct {
 	Path string
 	What string // what is wrong, for example "can be read by others (mode 0644)"
@@ -31,9 +30,8 @@ var (
 	errNotRegular = errors.New("not a regular file")
 )
 
-// MkdirAll creates dir and its missing parents, each 0700 whatever the umask. What exists stays
-// as it is. Root creates nothing in a folder of somebody else, such as a user's HOME, whom it
-// would lock out (*ModeError).
+// MkdirAll creates dir and its missing parents, each 0700 whatever the umask. What exists stays as it is. Root creates
+// nothing in a folder of somebody else, such as a user's HOME, whom it would lock out (*ModeError).
 func MkdirAll(dir string) error {
 	dir = filepath.Clean(dir)
 	info, err := os.Stat(dir)
@@ -105,20 +103,17 @@ func ReadConfig(path string) ([]byte, error) {
 	return data, CheckUnwritableDir(dir)
 }
 
-// ReadForeign returns the content of a file that another program keeps, and what the system
-// says of it. A link is followed and no mode is refused; anything but a regular file is, so
-// that a pipe in its place cannot hang the command.
+// ReadForeign returns the content of a file that another program keeps, and what the system says of it. A link is
+// followed and no mode is refused; anything but a regular file is, so that a pipe in its place cannot hang the command.
 func ReadForeign(path string) (data []byte, info fs.FileInfo, err error) {
 	data, err = read(path, 0, func(found fs.FileInfo) error { info = found; return nil })
 	return data, info, err
 }
 
-// CheckPrivateDir refuses a folder that others may enter, list or write, or that belongs to
-// somebody else (*ModeError).
+// CheckPrivateDir refuses a folder that others may enter, list or write, or that belongs to somebody else (*ModeError).
 func CheckPrivateDir(dir string) error { return checkDir(dir, 0o077, "is open to others", "700") }
 
-// CheckUnwritableDir refuses a folder that others may write, or that belongs to somebody else
-// (*ModeError).
+// CheckUnwritableDir refuses a folder that others may write, or that belongs to somebody else (*ModeError).
 func CheckUnwritableDir(dir string) error {
 	return checkDir(dir, 0o022, "can be written by others", "go-w")
 }

@@ -85,8 +85,7 @@ func CheckReplace(path string, options ...Option) error {
 	return discard(f)
 }
 
-// Sweep removes the temporary files that killed processes left in dir. Those of live ones are
-// locked.
+// Sweep removes the temporary files that killed processes left in dir. Those of live ones are locked.
 func Sweep(dir string) {
 	entries, _ := os.ReadDir(dir) // nothing depends on it
 	for _, e := range entries {
