@@ -105,15 +105,10 @@ func target(path string, options []Option) (string, fs.FileInfo, error) {
 		}
 	}
 	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return path, nil, nil
-	case err == nil && info.Mode()&fs.ModeSymlink != 0:
-		err = &fs.PathError{Op: "write", Path: path, Err: ErrLink}
-	case err == nil && !info.Mode().IsRegular():
-		err = &fs.PathError{Op: "write", Path: path, Err: errNotRegular}
 	}
-	return path, info, err
+	return path, info, regular("write", path, info, err)
 }
 
 // temp writes data to a new file in dir, locked against Sweep, which is private until it gets
@@ -129,8 +124,7 @@ func temp(dir string, was fs.FileInfo, data []byte, options []Option) (*os.File,
 		return temp(dir, was, data, options)
 	}
 	replaces := was != nil && slices.Contains(options, Keep)
-	err = fill(f, data, !replaces)
-	if err == nil && replaces {
+	if err = fill(f, data, !replaces); err == nil && replaces {
 		err = keep(f, was)
 	}
 	if err != nil {
