@@ -68,7 +68,7 @@ func TestCreate(t *testing.T) {
 		"a rival, ours not shown":               {faults: []fault{{On: "create", ForceWrite: true, HideFor: time.Hour}}, setup: writingRival, want: "outcome", stay: 1, names: "still works"},
 		"the delivery fails":                    {shelf: shelf{failAt: "b"}, want: "rolled back", stay: 0, names: "no space"},
 		"it fails after it was written":         {shelf: shelf{failAt: "b", failWritten: true}, want: "rolled back", stay: 0},
-		"its undo is not known":                 {shelf: shelf{failAt: "b", unknown: "a"}, want: "outcome", stay: 1, names: "a (the keyring died) may hold its secret"},
+		"its undo is not known":                 {shelf: shelf{failAt: "b", unknown: "a"}, want: "outcome", stay: 1, names: "a (the keyring died) may hold the new secret"},
 		"a program was given it":                {shelf: shelf{names: []string{"exec:x", "b"}, failAt: "b"}, want: "rolled back", stay: 0, names: "exec:x"},
 		"it fails, id unknown":                  {faults: []fault{{On: "create", HideFor: 6 * time.Second}}, shelf: shelf{failAt: "b"}, want: "rolled back", stay: 0, warns: "not confirmed"},
 		"it fails, never shown":                 {faults: []fault{{On: "create", HideFor: time.Hour}}, shelf: shelf{failAt: "b"}, want: "outcome", stay: 1, names: "ci", warns: "not confirmed"},
@@ -147,7 +147,7 @@ func (w *world) checkLost(err error) {
 		}
 		named := left != nil && (slices.Contains(left.IDs, tok.ID) || left.Next == lifecycle.NextLook || left.New == tok.ID)
 		if !held && !named && !errors.Is(err, errKilled) && !w.others[tok.ID] {
-			w.t.Errorf("token %s %s stays, and nobody has its secret: %v", tok.ID, tok.Name, err)
+			w.t.Errorf("token %s %s stays, and nobody has the new secret: %v", tok.ID, tok.Name, err)
 		}
 	}
 	for place, secret := range w.places {

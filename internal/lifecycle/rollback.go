@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -58,7 +59,7 @@ func (i *issuance) holders(ctx context.Context, to Destinations) (holders []stri
 
 // bothStay is a delivery that failed and could not be undone everywhere.
 func (i *issuance) bothStay(undone Undone, cause error) error {
-	where := said(undone.Unknown, "may hold its secret") + said(undone.Kept, "has its secret") + said(undone.Restored, "is as it was")
+	where := said(undone.Unknown, "may hold the new secret") + said(undone.Kept, "has the new secret") + said(undone.Restored, "is as it was")
 	id, next, stay := i.issued.Token.ID, NextDelete, "the new token %s stays"
 	if i.old != "" {
 		next, stay = NextFinishOrDrop, "both tokens stay, the old "+i.old+" and the new %s"
@@ -67,7 +68,7 @@ func (i *issuance) bothStay(undone Undone, cause error) error {
 	if id == "" {
 		next, ids = NextLook, nil
 	}
-	return i.outcome(next, cause, ids, stay+where, named(id, i.req.Name))
+	return i.outcome(next, cause, ids, stay+": "+strings.TrimPrefix(where, "; "), named(id, i.req.Name))
 }
 
 // identify finds the one added token of the name.
