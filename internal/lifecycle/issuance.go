@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -216,5 +217,5 @@ func (i *issuance) checkStamp(list *utho.TokenList) {
 	_, now := at.Zone()
 	fits := (time.Duration(now)*time.Second + off.Round(15*time.Minute)).Round(time.Minute)
 	zone := time.Unix(0, 0).In(time.FixedZone("", int(fits.Seconds()))).Format("-07:00")
-	i.Warn("ages are off by %v: the service's time stamps fit time_zone: %q in the profile", off.Round(time.Minute).Abs(), zone)
+	i.Warn("ages are off by %s: the service's time stamps fit time_zone: %q in the profile", expiry.Human(off.Abs()), zone)
 }
