@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,7 +14,6 @@ import (
 	"github.com/utho/utho-cli/internal/deliver"
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
-	"github.com/utho/utho-cli/pkg/utho"
 )
 
 // destinations is where a new secret goes: what --to names, stdout, and in a rotation of
@@ -77,8 +77,8 @@ func (d *destinations) Prepare(ctx context.Context) (err error) {
 	return nil
 }
 
-func (d *destinations) Rotates(ctx context.Context, old utho.Token) error {
-	if d.s.item.TokenID == "" || d.s.item.TokenID != old.ID {
+func (d *destinations) Rotates(ctx context.Context, ids ...string) error {
+	if !slices.Contains(ids, d.s.item.TokenID) {
 		return nil
 	}
 	d.own = &ownSecret{p: d.p, s: d.s}

@@ -210,9 +210,9 @@ type loginSecret struct {
 	failed   error  // how a delivery failed
 }
 
-func (l *loginSecret) Prepare(context.Context) error             { return nil } // login did
-func (l *loginSecret) Rotates(context.Context, utho.Token) error { return nil }
-func (l *loginSecret) Places() []string                          { return []string{"profile:" + l.s.profile.Name} }
+func (l *loginSecret) Prepare(context.Context) error            { return nil } // login did
+func (l *loginSecret) Rotates(context.Context, ...string) error { return nil }
+func (l *loginSecret) Places() []string                         { return []string{"profile:" + l.s.profile.Name} }
 func (l *loginSecret) Holds(context.Context, [32]byte) (string, []string, error) {
 	return "", nil, deliver.ErrUnreadable
 }

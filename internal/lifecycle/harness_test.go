@@ -118,11 +118,15 @@ type shelf struct {
 	killAfter   bool
 	before      func()
 	recorded    *lifecycle.Recorded
+	rotates     []string // the ids of the tokens that a rotation is about
 }
 
 func (s *shelf) Prepare(context.Context) error { return s.unprepared }
 
-func (s *shelf) Rotates(context.Context, utho.Token) error { return nil }
+func (s *shelf) Rotates(_ context.Context, ids ...string) error {
+	s.rotates = ids
+	return nil
+}
 
 func (s *shelf) Places() []string { return s.names }
 

@@ -94,9 +94,6 @@ func (s *Session) PlanRotation(ctx context.Context, r RotateRequest, records Rec
 }
 
 func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept *record, to Destinations, unprepared error) (err error) {
-	if unprepared == nil {
-		unprepared = to.Rotates(ctx, p.Old)
-	}
 	unfinished, err := p.records.all() // under the lock
 	if err != nil {
 		return err
@@ -104,7 +101,14 @@ func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept *record,
 	if kept != nil {
 		unfinished = append(unfinished, kept)
 	}
-	if p.rec = of(unfinished, p.Old.ID); p.rec != nil {
+	ids := []string{p.Old.ID}
+	if p.rec = of(unfinished, p.Old.ID); p.rec != nil && p.rec.NewID != "" {
+		ids = append(ids, p.rec.NewID)
+	}
+	if unprepared == nil {
+		unprepared = to.Rotates(ctx, ids...)
+	}
+	if p.rec != nil {
 		if err := p.recover(ctx, list.Tokens, to, unprepared); err != nil {
 			return err
 		}
@@ -252,14 +256,14 @@ func (p *Rotation) readBack(ctx context.Context, to Destinations) (secret string
 		return "", nil, errors.New("its record has no fingerprint of the secret")
 	}
 	secret, holders, err = to.Holds(ctx, sum)
-	if err != nil || secret == "" {
-		if err == nil {
-			err = errors.New("not every place holds it")
-		}
-		return "", holders, err
+	switch {
+	case !p.rec.sameTo(to.Places()):
+		err = errors.New("this command has other destinations")
+	case err == nil && secret == "":
+		err = errors.New("not every place holds it")
 	}
-	if !p.rec.sameTo(to.Places()) {
-		return "", holders, errors.New("this command has other destinations")
+	if err != nil {
+		return "", holders, err
 	}
 	client, err := p.session.As(secret)
 	if err == nil {

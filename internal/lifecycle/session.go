@@ -62,9 +62,9 @@ type Destinations interface {
 	Deliver(ctx context.Context, issued Issued) error
 	// Undo restores the places that Deliver changed, in reverse order.
 	Undo(ctx context.Context) Undone
-	// Rotates says which token a rotation is about, after Prepare: the profile that uses it becomes the last of the
-	// places, and is prepared.
-	Rotates(ctx context.Context, old utho.Token) error
+	// Rotates says which token a rotation is about, after Prepare: the old one, and the new one of an unfinished
+	// rotation. The profile that uses it becomes the last of the places, and is prepared.
+	Rotates(ctx context.Context, ids ...string) error
 	// Holds returns the secret whose SHA-256 is sum if every place can be read back and holds it, and "" if not;
 	// holders are the places that do. The error says which place cannot be read.
 	Holds(ctx context.Context, sum [32]byte) (secret string, holders []string, err error)
