@@ -37,7 +37,6 @@ type program struct {
 	session *session // once a credential was chosen, for hints
 	secrets []string
 	started bool // a command's body ran: what fails before is a usage error
-	revoked bool // the token that is removed was deleted at the service
 	pipe    bool // a closed stdout is silent: list, get, help
 }
 

@@ -53,9 +53,9 @@ func (r *deleteRequest) check(p *program) error {
 	switch {
 	case slices.Contains(r.args, ""):
 		return emptyArgument()
-	case len(r.args) > 0 && r.set:
+	case len(r.args) > 0 && r.set():
 		return hintf(usagef("token delete takes ids and names, or selectors, not both"), "utho token delete --help shows both")
-	case len(r.args) == 0 && !r.set:
+	case len(r.args) == 0 && !r.set():
 		return hintf(usagef("token delete needs an ID or NAME, or a selector such as --expired"), "utho token delete --help shows the selectors")
 	case len(r.args) > 0 && len(r.except) > 0:
 		return usagef("--except goes with selectors, not with ids and names")
@@ -90,7 +90,7 @@ func (p *program) deleteTokens(ctx context.Context, r deleteRequest) error {
 		p.warnClock(list)
 	}
 	choose := p.findAll
-	if r.set {
+	if r.set() {
 		choose = p.selectAll
 	}
 	chosen, err := choose(s, list, r)

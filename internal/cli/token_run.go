@@ -36,8 +36,8 @@ token stays; its name has an expiry, and utho token delete --expired finds it.`,
 	}
 	f := cmd.Flags()
 	f.Var(scopeFlag(&r.Scope), "scope", "what the token may do: read-only or write")
-	f.Var(nonEmptyFlag{&r.Prefix, "PREFIX", "the prefix is empty"}, "name", "beginning of the token's name")
-	f.Var((*durationFlag)(&r.Lifetime), "ttl", "expiry in the token's name: 90m, 36h, 30d, 12w")
+	f.Var(nonEmptyFlag(&r.Prefix, "PREFIX", "the prefix is empty"), "name", "beginning of the token's name")
+	f.Var(durationFlag(&r.Lifetime), "ttl", "expiry in the token's name: 90m, 36h, 30d, 12w")
 	f.Lookup("ttl").DefValue = "24h"
 	envFlag(cmd, &env)
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
@@ -60,7 +60,7 @@ func commandArgs(cmd *cobra.Command, args []string) error {
 
 // envFlag binds --env, the names of the variables that get the secret.
 func envFlag(cmd *cobra.Command, env *[]string) {
-	cmd.Flags().Var(listFlag{env, "NAME"}, "env", "variable that gets the secret (repeatable; default UTHO_API_KEY and UTHO_TOKEN)")
+	cmd.Flags().Var(listFlag(env, "NAME"), "env", "variable that gets the secret (repeatable; default UTHO_API_KEY and UTHO_TOKEN)")
 	noFiles(cmd, "env")
 }
 
