@@ -30,7 +30,7 @@ func newRotate(p *program) *cobra.Command {
 	var r rotateRequest
 	cmd := &cobra.Command{
 		Use:   "rotate {ID|NAME | --self}",
-		Short: "Replace the secret of a token: same name and scope",
+		Short: "Give a token a new secret: same name and scope",
 		Long: `Create a token of the same name and scope, verify its secret by using it, deliver
 it, and only then delete the old token. Whatever fails, the old secret still works,
 or the new one works and was delivered. An expiry is renewed for the same length.
@@ -41,7 +41,7 @@ deleted.`,
 		Example: `  utho token rotate ci --to env:.env --yes
   utho token rotate ci --if-expires-within 7d --to file:/run/ci.token --yes
   utho token rotate --self
-  utho token rotate app --to env:/etc/app.env --yes \\
+  utho token rotate app --to env:/etc/app.env --yes \
     --verify 'systemctl restart app'`,
 		ValidArgsFunction: p.completeTokens(1),
 	}
@@ -211,7 +211,10 @@ func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, r rot
 func (p *program) rotateError(err error) error {
 	var ambiguous *lifecycle.AmbiguousError
 	var none *lifecycle.NoExpiryError
+	var rolledBack *lifecycle.RolledBackError
 	switch {
+	case errors.As(err, &rolledBack) && len(rolledBack.Doubtful) > 0:
+		return hintf(err, "fix what failed, then run the same command again: it delivers a secret that works")
 	case errors.As(err, &ambiguous):
 		return hintf(&linesError{err, describeAll(ambiguous.Tokens)}, "name one by its id; with the newest it is: %s",
 			p.again(ambiguous.Arg, newestOf(ambiguous.Tokens).ID))

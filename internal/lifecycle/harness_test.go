@@ -118,12 +118,14 @@ type shelf struct {
 	killBefore  bool // the process dies before the delivery, or after it
 	killAfter   bool
 	before      func()
-	ownID       string // the token that the profile in use holds, if utho knows it
+	ownID       string   // the token that the profile in use holds, if utho knows it
+	rotates     []string // the ids of the tokens that a rotation is about
 }
 
 func (s *shelf) Prepare(context.Context) error { return s.unprepared }
 
 func (s *shelf) Rotates(_ context.Context, ids ...string) error {
+	s.rotates = ids
 	if slices.Contains(ids, s.ownID) {
 		s.names = append(s.names, "own:p")
 	}

@@ -232,6 +232,9 @@ func TestRecovery(t *testing.T) {
 							if err == nil && !w.srv.Works(w.places["a"]) {
 								t.Errorf("done, and place a does not work")
 							}
+							if delivered := killed == "after the delivery" || killed == "before the deletion"; delivered && keepsState && len(s.rotates) != 2 && s.unprepared == nil {
+								t.Errorf("the profile that holds the new secret was not asked for: %q", s.rotates)
+							}
 							var left *lifecycle.OutcomeError
 							if errors.As(err, &left) && (left.Old == "" || left.Next == lifecycle.NextFinishOrDrop && left.New == "") {
 								t.Errorf("%v names not both tokens", err)

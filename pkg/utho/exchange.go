@@ -73,7 +73,11 @@ func (e *timeoutError) Error() string {
 	if e.after <= 0 {
 		return "there was no time left for it"
 	}
-	return "no answer within " + e.after.Round(min(max(e.after/10, time.Millisecond), time.Second)).String()
+	step := 100 * time.Millisecond
+	if e.after < time.Second {
+		step = 10 * time.Millisecond
+	}
+	return "no answer within " + e.after.Round(step).String()
 }
 
 func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
