@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/profiles"
 )
@@ -147,7 +148,7 @@ func (p *program) forget(ctx context.Context, profile config.Profile) error {
 		had, err := b.Forget(ctx, profile.Name, false)
 		switch {
 		case err != nil:
-			return fmt.Errorf("log out of profile %s: %w", profile.Name, err)
+			return fmt.Errorf("log out of profile %s: %w", profile.Name, ofRemoval(ctx, err))
 		case !had:
 			p.console.note("profile %s held no token", profile.Name)
 			return nil
@@ -156,6 +157,19 @@ func (p *program) forget(ctx context.Context, profile config.Profile) error {
 		p.saidStillWorks(id)
 		return nil
 	})
+}
+
+// ofRemoval is an error of a removal. That it is not known whether it was done is no unknown
+// outcome: the next one does the rest.
+func ofRemoval(ctx context.Context, err error) error {
+	var late *auth.NotKnownError
+	switch {
+	case ctx.Err() != nil:
+		return &textError{err.Error(), context.Cause(ctx)}
+	case errors.As(err, &late):
+		return &textError{err.Error(), late.Err}
+	}
+	return err
 }
 
 func (p *program) saidLoggedOut(profile config.Profile) {

@@ -196,7 +196,7 @@ func (p *program) removeProfile(ctx context.Context, profile config.Profile, _ [
 	})
 	switch {
 	case err != nil:
-		return err
+		return ofRemoval(ctx, err)
 	case had:
 		p.console.note("removed profile %s and its stored token from this machine", profile.Name)
 		p.saidStillWorks(id)

@@ -54,19 +54,7 @@ func (p *program) locate() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := p.newSession(c)
-	if err != nil || !c.exists || s.baseURL == addressOf(c.profile) {
-		return s, err
-	}
-	stored, err := originOf(addressOf(c.profile))
-	switch {
-	case err != nil:
-		return nil, hintf(usagef("api_url of profile %s: %w", c.profile.Name, err),
-			"fix it in the configuration, or log in again: %s", p.route.command("login"))
-	case stored != s.origin:
-		return nil, s.otherOrigin(stored)
-	}
-	return s, nil
+	return p.newSession(c)
 }
 
 // newSession is a session for a credential, at the address that flags, environment and
@@ -118,8 +106,16 @@ func (s *session) otherOrigin(stored string) error {
 
 func (s *session) ref() auth.Ref { return auth.Ref{Profile: s.profile.Name, Origin: s.origin} }
 
-// readSecret gets the secret from its source.
+// readSecret gets the secret from its source, if it may go where the session leads.
 func (p *program) readSecret(ctx context.Context, s *session) (err error) {
+	if s.exists && s.baseURL != addressOf(s.profile) {
+		switch stored, err := originOf(addressOf(s.profile)); {
+		case err != nil:
+			return hintf(usagef("api_url of profile %s: %w", s.profile.Name, err), "fix it in the configuration, or log in again: %s", p.route.command("login"))
+		case stored != s.origin:
+			return s.otherOrigin(stored)
+		}
+	}
 	switch {
 	case s.kind == kindEnvironment && s.source == keyFileVariable:
 		if s.item.Secret, err = auth.ReadKeyFile(os.Getenv(keyFileVariable)); err != nil {
