@@ -136,7 +136,15 @@ func (p *program) readSecret(ctx context.Context, s *session) (err error) {
 		if store, err = p.store(s.kind); err == nil {
 			s.item, err = store.Get(ctx, s.ref())
 		}
-		err = p.storeError(s, err)
+		var origin *auth.OriginError
+		switch {
+		case errors.Is(err, auth.ErrNotFound):
+			err = p.notLoggedIn(s)
+		case errors.As(err, &origin):
+			err = s.otherOrigin(origin.Stored)
+		case err != nil && s.kind == config.StoreFile:
+			err = &authError{err}
+		}
 	}
 	if err == nil {
 		p.secrets = append(p.secrets, s.item.Secret)
@@ -144,24 +152,10 @@ func (p *program) readSecret(ctx context.Context, s *session) (err error) {
 	return err
 }
 
-// storeError says what an error of a store means for a person.
-func (p *program) storeError(s *session, err error) error {
-	var origin *auth.OriginError
-	switch {
-	case errors.Is(err, auth.ErrNotFound):
-		return p.notLoggedIn(s)
-	case errors.As(err, &origin):
-		return s.otherOrigin(origin.Stored)
-	case err != nil && s.kind == config.StoreFile:
-		return &authError{err}
-	}
-	return err
-}
-
 // notLoggedIn is auth.ErrNotFound in other words.
 func (p *program) notLoggedIn(s *session) error {
 	text := fmt.Sprintf("not logged in: profile %s has no token for %s", s.profile.Name, s.origin)
-	for _, name := range append(variables[:], keyFileVariable) {
+	for _, name := range variables {
 		if _, set := os.LookupEnv(name); set { // as in CI, if a secret is not there
 			text += ", and " + name + " is empty"
 			break
@@ -169,11 +163,9 @@ func (p *program) notLoggedIn(s *session) error {
 	}
 	err, login := &textError{text, auth.ErrNotFound}, p.route.command("login")
 	var names []string
-	if file, err := p.config(); err == nil {
-		for _, other := range file.Profiles() {
-			if !strings.EqualFold(other.Name, s.profile.Name) {
-				names = append(names, other.Name)
-			}
+	for _, other := range p.env.file.Profiles() {
+		if !strings.EqualFold(other.Name, s.profile.Name) {
+			names = append(names, other.Name)
 		}
 	}
 	if len(names) > 0 {
