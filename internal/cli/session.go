@@ -206,9 +206,11 @@ func (p *program) use(s *session) (err error) {
 		utho.WithBaseURL(s.baseURL),
 		utho.WithUserAgent("utho/" + p.version() + " (" + runtime.GOOS + "/" + runtime.GOARCH + ")"),
 	}
-	if s.box != nil { // what the sandbox fails with is no passing state of a network
-		options = append(options, utho.WithHTTPClient(&http.Client{Transport: s.box.Transport()}),
-			utho.WithRetry(utho.RetryPolicy{MaxAttempts: 1}))
+	if s.box != nil {
+		options = append(options, utho.WithHTTPClient(&http.Client{Transport: s.box.Transport()}))
+	}
+	if s.box != nil || p.console.silent { // what the sandbox fails with is no passing state of a network, and Tab does not wait for one
+		options = append(options, utho.WithRetry(utho.RetryPolicy{MaxAttempts: 1}))
 	}
 	if s.zone != nil {
 		options = append(options, utho.WithLocation(s.zone))

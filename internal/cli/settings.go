@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -19,7 +20,7 @@ import (
 // globals are the flags that every command has.
 type globals struct {
 	profile, output, apiURL string
-	timeout                 timeoutFlag
+	timeout                 time.Duration
 	debug                   bool
 	set                     *pflag.FlagSet // of the command that runs
 }
