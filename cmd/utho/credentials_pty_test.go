@@ -156,6 +156,27 @@ func TestLogoutAllInterrupted(t *testing.T) {
 	}
 }
 
+// logout --revoke names the token and the account before it deletes anything.
+func TestRevokeConfirmation(t *testing.T) {
+	t.Parallel()
+	m := newServed(t)
+	key := m.key
+	m = m.with("UTHO_API_KEY", "")
+	m.login(key, "login", "--own-token", "--name", "laptop", "--store", "file").want(t, 0)
+	for typed, code := range map[string]int{"n\r": 3, "\x03": 130} {
+		p := m.onTerminal(nil, "utho", "logout", "--revoke")
+		p.until(`Delete token 10004 "laptop" of asha.rao@example.com \(profile default\) and log out\? \[y/N\]: `)
+		p.types(typed)
+		p.ends(code)
+		m.utho("status").want(t, 0)
+	}
+	p := m.onTerminal(nil, "utho", "logout", "--revoke")
+	p.until(`\[y/N\]: `)
+	p.types("y\r")
+	p.ends(0)
+	m.remain(4)
+}
+
 // A credential command may ask on the terminal, and Ctrl-C reaches it too.
 func TestCommandOnTerminal(t *testing.T) {
 	t.Parallel()

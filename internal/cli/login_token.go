@@ -30,7 +30,8 @@ func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (se
 		read = func(ctx context.Context) ([]byte, error) { return p.readHidden(ctx, prompt) }
 		if !r.withToken {
 			if p.console.noInput {
-				return "", hintf(usagef("login asks for the token, and --no-input forbids it"), "pipe it: %s < FILE", p.route.command("login", "--with-token"))
+				return "", hintf(usagef("login asks for the token, and --no-input forbids it"),
+					"pipe it: %s < FILE", p.route.command("login", "--with-token"))
 			}
 			prompt = "Paste the token: "
 			p.console.note("create a token at %s; creating and deleting tokens needs Write access", consoleURL)

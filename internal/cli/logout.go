@@ -48,7 +48,8 @@ func (p *program) logout(ctx context.Context, f format, r logoutRequest) error {
 	case r.yes && !r.revoke:
 		return usagef("logout asks only with --revoke, so there is nothing for --yes to answer")
 	case r.revoke && !r.yes && !p.console.canAsk():
-		return hintf(usagef("logout --revoke deletes the token and asks first, and %s", p.console.cannotAsk()), "add --yes to do it without a question")
+		return hintf(usagef("logout --revoke deletes the token and asks first, and %s", p.console.cannotAsk()),
+			"add --yes to do it without a question")
 	case r.all:
 		return p.logoutAll(ctx, f, p.env.file.Profiles())
 	case strings.EqualFold(name, sandboxName):
@@ -187,5 +188,6 @@ func (p *program) saidStillWorks(id string) {
 	} else {
 		id = "ID"
 	}
-	p.console.note("%s itself still works until it is deleted: at %s, or with another token by utho token delete %s", which, consoleURL, quote(id))
+	p.console.note("%s itself still works until it is deleted: at %s, or with another token by utho token delete %s",
+		which, consoleURL, quote(id))
 }

@@ -111,7 +111,8 @@ func (p *program) readSecret(ctx context.Context, s *session) (err error) {
 	if s.exists && s.baseURL != addressOf(s.profile) {
 		switch stored, err := originOf(addressOf(s.profile)); {
 		case err != nil:
-			return hintf(usagef("api_url of profile %s: %w", s.profile.Name, err), "fix it in the configuration, or log in again: %s", p.route.command("login"))
+			return hintf(usagef("api_url of profile %s: %w", s.profile.Name, err),
+				"fix it in the configuration, or log in again: %s", p.route.command("login"))
 		case stored != s.origin:
 			return s.otherOrigin(stored)
 		}
