@@ -26,8 +26,7 @@ until it is deleted; --revoke deletes it too, if utho created it for this machin
 		Example: `  utho logout
   utho logout --revoke
   utho logout --all`,
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: noArgs, ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&r.all, "all", false, "every profile")
@@ -74,7 +73,8 @@ func (p *program) logout(ctx context.Context, f format, r logoutRequest) error {
 }
 
 func loggedOut(profile config.Profile) statusDoc {
-	return newStatusDoc(&session{baseURL: addressOf(profile), credential: credential{kind: storeOf(profile), profile: profile}}, false, nil)
+	c := credential{kind: storeOf(profile), profile: profile}
+	return newStatusDoc(&session{baseURL: addressOf(profile), credential: c}, false, nil)
 }
 
 // logoutAll removes the secret of every profile. Those before a failure stay done.

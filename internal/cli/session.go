@@ -47,9 +47,6 @@ func (p *program) connect(ctx context.Context) (*session, error) {
 // locate is connect without the secret: whatever is wrong with flags, environment and
 // configuration is found here.
 func (p *program) locate() (*session, error) {
-	if _, err := p.settings(); err != nil {
-		return nil, err
-	}
 	c, err := p.chooseCredential()
 	if err != nil {
 		return nil, err
