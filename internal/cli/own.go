@@ -74,14 +74,15 @@ type profileSecret struct {
 }
 
 func (p *program) newProfileSecret(s *session, name string) (d *profileSecret, err error) {
-	d = &profileSecret{p: p, ref: auth.Ref{Profile: name, Origin: s.origin}}
-	if d.profile, err = s.profileOf(name); err != nil {
+	profile, err := s.profileOf(name)
+	if err != nil {
 		return nil, err
 	}
-	return d, p.withBook(func(b *profiles.Book) error {
-		d.book = b
+	err = p.withBook(func(b *profiles.Book) error {
+		d = &profileSecret{p: p, book: b, profile: profile, ref: auth.Ref{Profile: name, Origin: s.origin}}
 		return nil
 	})
+	return d, err
 }
 
 func (d *profileSecret) String() string { return "profile:" + d.profile.Name }
