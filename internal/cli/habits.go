@@ -138,7 +138,7 @@ func insteadOf(cmd *cobra.Command, args []string) string {
 	switch hint := habit(cmd.Name()); {
 	case hint != "" || cmd.HasParent():
 		return hint
-	case slices.ContainsFunc(topics(), func(t topic) bool { return t.name == args[0] }):
+	case slices.ContainsFunc(topics(cmd.Root()), func(t topic) bool { return t.name == args[0] }):
 		return "read about it with: utho help " + args[0]
 	}
 	return habit("token")

@@ -254,7 +254,7 @@ func TestHelp(t *testing.T) {
 			}
 		})
 	}
-	for _, topic := range topics() {
+	for _, topic := range topics(root) {
 		pages = append(pages, []string{"help", topic.name})
 	}
 	for _, page := range pages {

@@ -37,8 +37,8 @@ func newProfile(p *program) *cobra.Command {
 		Use: "list", Aliases: []string{"ls"}, Short: "List the profiles",
 		Long:    "List the profiles, where each keeps its token, and whether one is there. Nothing is unlocked or asked for that.",
 		Example: "  utho profile list\n  utho profile list -o json",
-		Args:    noArgs, ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: p.runE(func(ctx context.Context, _ []string) error { return p.listProfiles(ctx) }),
+		Args:    noArgs,
+		RunE:    p.runE(func(ctx context.Context, _ []string) error { return p.listProfiles(ctx) }),
 	}
 	use := &cobra.Command{
 		Use: "use NAME", Short: "Make a profile the current one", Example: "  utho profile use work",
