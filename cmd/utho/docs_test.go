@@ -318,6 +318,33 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// The words of a message by which people look for help are words of the program.
+func TestTroubleshooting(t *testing.T) {
+	t.Parallel()
+	var source strings.Builder
+	for _, file := range sourceFiles(t) {
+		if strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") {
+			text, err := os.ReadFile(filepath.Join(repoRoot(t), file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			source.Write(text)
+		}
+	}
+	lines := regexp.MustCompile("(?m)^(?:## |\\| )`.*").FindAllString(pages(t)["docs/troubleshooting.md"], -1)
+	for _, line := range lines {
+		line, _, _ = strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+		for _, words := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(line, -1) {
+			if !strings.Contains(source.String(), words[1]) {
+				t.Errorf("no message of the program says %q", words[1])
+			}
+		}
+	}
+	if len(lines) < 15 {
+		t.Errorf("%d messages only", len(lines))
+	}
+}
+
 // A test that runs no block would pass.
 func TestBlocks(t *testing.T) {
 	got := blocks("a\n```sh\nx\ny\n```\n```text\nz\n```\n```sh login\nq\n```\n")
