@@ -318,6 +318,63 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// The reference names what the program's own help does, and tests that the pages name are there.
+func TestReference(t *testing.T) {
+	t.Parallel()
+	m, all := newMachine(t), pages(t)
+	for _, topic := range []string{"environment", "exit-codes", "options"} {
+		for _, found := range regexp.MustCompile(`(?m)^  (?:-\w, |    )?([-\w]+)`).FindAllStringSubmatch(m.utho("help", topic).want(t, 0).stdout, -1) {
+			if word := found[1]; !strings.Contains(all["docs/reference.md"], word) {
+				t.Errorf("docs/reference.md does not name %s of utho help %s", word, topic)
+			}
+		}
+	}
+	tests := ""
+	for _, file := range sourceFiles(t) {
+		if strings.HasSuffix(file, "_test.go") {
+			text, err := os.ReadFile(filepath.Join(repoRoot(t), file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			tests += string(text)
+		}
+	}
+	for page, text := range all {
+		for _, found := range regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w+)(?:/[^`]*)?`").FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(tests, "func "+found[1]+"(") {
+				t.Errorf("%s names %s, which is not there", page, found[1])
+			}
+		}
+	}
+}
+
+// The words of a message by which people look for help are words of the program.
+func TestTroubleshooting(t *testing.T) {
+	t.Parallel()
+	var source strings.Builder
+	for _, file := range sourceFiles(t) {
+		if strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") {
+			text, err := os.ReadFile(filepath.Join(repoRoot(t), file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			source.Write(text)
+		}
+	}
+	lines := regexp.MustCompile("(?m)^(?:## |\\| )`.*").FindAllString(pages(t)["docs/troubleshooting.md"], -1)
+	for _, line := range lines {
+		line, _, _ = strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+		for _, words := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(line, -1) {
+			if !strings.Contains(source.String(), words[1]) {
+				t.Errorf("no message of the program says %q", words[1])
+			}
+		}
+	}
+	if len(lines) < 15 {
+		t.Errorf("%d messages only", len(lines))
+	}
+}
+
 // A test that runs no block would pass.
 func TestBlocks(t *testing.T) {
 	got := blocks("a\n```sh\nx\ny\n```\n```text\nz\n```\n```sh login\nq\n```\n")

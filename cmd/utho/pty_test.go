@@ -22,6 +22,7 @@ import (
 // whatever ends it leaves the terminal as it was, and a stored token too.
 func TestLoginPrompt(t *testing.T) {
 	t.Parallel()
+	page := pages(t)["docs/getting-started.md"]
 	m := newServed(t)
 	key := m.key
 	m = m.with("UTHO_API_KEY", "")
@@ -46,8 +47,8 @@ func TestLoginPrompt(t *testing.T) {
 	} {
 		p := m.onTerminal(nil, "utho", "login", "--store", "file")
 		shown := p.asks("token: ")
-		if !strings.Contains(shown, "https://console.utho.com/api") || !strings.Contains(shown, "Write access") {
-			t.Errorf("before the prompt it says:\n%s", shown)
+		if doc := strings.Split(blocks(page)[1].text, "\n"); !strings.Contains(shown, doc[1]) || !strings.HasSuffix(shown, doc[2]+" ") {
+			t.Errorf("before the prompt it says\n%s\nand docs/getting-started.md shows\n%q", shown, doc)
 		}
 		if row.signal != 0 {
 			p.signal(row.signal)

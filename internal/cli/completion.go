@@ -82,13 +82,6 @@ func fixed(values ...string) cobra.CompletionFunc {
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) { return values, noFile }
 }
 
-// noFiles has flags that take anything but the name of a file.
-func noFiles(cmd *cobra.Command, flags ...string) {
-	for _, flag := range flags {
-		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions) // fails only for a flag that is not there
-	}
-}
-
 // completeFormats offers the formats that the command has.
 func completeFormats(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	formats := formatsOf(cmd.CommandPath())

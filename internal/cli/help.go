@@ -28,7 +28,7 @@ func (p *program) newHelp(root *cobra.Command) *cobra.Command {
 		}
 		rows := subcommands(found, "")
 		if found == root {
-			rows = append(rows, topicRows()...)
+			rows = append(rows, topicRows(root)...)
 		}
 		var names []string
 		for _, r := range rows {
@@ -37,9 +37,9 @@ func (p *program) newHelp(root *cobra.Command) *cobra.Command {
 		return names, noFile
 	}
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		for _, t := range topics() {
+		for _, t := range topics(root) {
 			if len(args) == 1 && strings.EqualFold(args[0], t.name) {
-				return p.writeText(t.text(root))
+				return p.writeText(t.text())
 			}
 		}
 		found, rest, err := root.Find(args)
@@ -101,7 +101,7 @@ func (p *program) writeHelp(cmd *cobra.Command) error {
 		fmt.Fprintf(&b, "\nFormats: -o %s\n", join(formats))
 	}
 	if cmd == root {
-		section(&b, "Topics, for utho help TOPIC:\n", topicRows())
+		section(&b, "Topics, for utho help TOPIC:\n", topicRows(root))
 		b.WriteString("\n" + paragraphs(`Environment: UTHO_API_KEY is the token, UTHO_PROFILE the profile, UTHO_API_URL the
 address; all are in utho help environment.`) + "\nDocs: " + docsURL + "\n")
 	} else {

@@ -44,7 +44,6 @@ utho then knows its id, and can rotate (token rotate --self) and revoke it
   utho login --with-token < token.txt
   utho -p staging login --store file
   utho login --import`,
-		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		switch {
@@ -62,11 +61,11 @@ utho then knows its id, and can rotate (token rotate --self) and revoke it
 	f.Var(nonEmptyFlag(&r.from, "PATH", "the path is empty; without =PATH it looks where the other tools keep their tokens"),
 		"import", "take the token of uthoctl or the community tool; --import=PATH names the file")
 	f.Lookup("import").NoOptDefVal = "auto"
+	_ = cmd.MarkFlagFilename("import") // fails only for a flag that is not there
 	f.BoolVar(&r.own, "own-token", false, "create a token for this machine and keep that one")
 	f.Var(nonEmptyFlag(&r.name, "NAME", "the name is empty"), "name", "with --own-token: its name (default utho-USER@HOST)")
 	f.Var(durationFlag(&r.lifetime), "expires-in", "with --own-token: write an expiry into its name: 90m, 36h, 30d, 12w")
 	_ = cmd.RegisterFlagCompletionFunc("store", fixed(stores...))
-	noFiles(cmd, "name", "expires-in")
 	cmd.RunE = p.documentE(func(ctx context.Context, f format, _ []string) error { return p.login(ctx, f, r) })
 	return cmd
 }

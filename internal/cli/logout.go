@@ -26,7 +26,7 @@ until it is deleted; --revoke deletes it too, if utho created it for this machin
 		Example: `  utho logout
   utho logout --revoke
   utho logout --all`,
-		Args: noArgs, ValidArgsFunction: cobra.NoFileCompletions,
+		Args: noArgs,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&r.all, "all", false, "every profile")

@@ -57,7 +57,7 @@ func newProfile(p *program) *cobra.Command {
 			Use: "list", Aliases: []string{"ls"}, Short: "List the profiles",
 			Long:    "List the profiles, where each keeps its token, and whether one is there. Nothing is unlocked or asked for that.",
 			Example: "  utho profile list\n  utho profile list -o json",
-			Args:    noArgs, ValidArgsFunction: cobra.NoFileCompletions, RunE: p.documentE(p.listProfiles),
+			Args:    noArgs, RunE: p.documentE(p.listProfiles),
 		},
 		about(&cobra.Command{
 			Use: "use NAME", Short: "Make a profile the current one", Example: "  utho profile use work",

@@ -31,6 +31,7 @@ func newRoot(p *program) *cobra.Command {
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
+	root.CompletionOptions.SetDefaultShellCompDirective(noFile) // unless a flag or a command says otherwise
 	version := root.Flags().Bool("version", false, "print the version")
 	root.RunE = func(cmd *cobra.Command, args []string) error {
 		if *version {

@@ -21,21 +21,18 @@ the two variables that lead utho and other clients to it. --debug shows each
 request on stderr.`,
 		Example: `  utho sandbox serve
   utho sandbox serve --addr 127.0.0.1:8080 --log 2>requests.jsonl`,
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: noArgs,
 	}
 	serve.Flags().Var(nonEmptyFlag(&addr, "HOST:PORT", "the address is empty"), "addr", "loopback address; port 0 takes a free one")
 	serve.Flags().BoolVar(&log, "log", false, "write one line of JSON a request to stderr, without secrets")
-	noFiles(serve, "addr")
 	serve.RunE = p.runE(func(ctx context.Context, _ []string) error { return p.serveSandbox(ctx, addr, log) })
 	reset := &cobra.Command{
-		Use:               "reset",
-		Short:             "Start the sandbox afresh",
-		Long:              "Delete what was done in the sandbox: it has its first tokens again.",
-		Example:           "  utho sandbox reset",
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              p.runE(func(ctx context.Context, _ []string) error { return p.resetSandbox(ctx) }),
+		Use:     "reset",
+		Short:   "Start the sandbox afresh",
+		Long:    "Delete what was done in the sandbox: it has its first tokens again.",
+		Example: "  utho sandbox reset",
+		Args:    noArgs,
+		RunE:    p.runE(func(ctx context.Context, _ []string) error { return p.resetSandbox(ctx) }),
 	}
 	return newGroup("sandbox", "A built-in look-alike of the service that needs no account",
 		`A look-alike of the service, built in, that needs no account, no login and no

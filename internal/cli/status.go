@@ -93,7 +93,7 @@ it. The exit status is 0 if it does, 4 if not, and 9 if the service cannot be re
 		Example: `  utho status
   utho status -o json
   utho status --with-token < token.txt`,
-		Args: noArgs, ValidArgsFunction: cobra.NoFileCompletions,
+		Args: noArgs,
 	}
 	cmd.Flags().BoolVar(&withToken, "with-token", false, "read the token from stdin and answer for that one")
 	cmd.RunE = p.documentE(func(ctx context.Context, f format, _ []string) error { return p.status(ctx, f, withToken) })

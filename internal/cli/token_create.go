@@ -39,8 +39,7 @@ secret cannot be delivered.
 		Example: `  TOKEN=$(utho token create ci)
   utho token create ci --scope write --expires-in 30d --to file:ci.token
   utho token create ci --to 'exec:gh secret set UTHO_API_KEY'`,
-		Args:              exactArg("one NAME"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: exactArg("one NAME"),
 	}
 	f := cmd.Flags()
 	f.Var(scopeFlag(&r.Scope), "scope", "what the token may do: read-only or write")
@@ -50,7 +49,6 @@ secret cannot be delivered.
 	f.BoolVar(&r.AllowDuplicate, "allow-duplicate", false, "create it although the name is taken")
 	f.BoolVar(&r.DryRun, "dry-run", false, "check everything, create nothing")
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
-	noFiles(cmd, "expires-in")
 	cmd.RunE = p.runE(func(ctx context.Context, args []string) error {
 		r.Name = args[0]
 		return p.createToken(ctx, r)

@@ -44,8 +44,7 @@ the command that deletes it. Selectors combine with AND.`,
   utho token list -o wide --sort age
   utho token list --scope write --older-than 90d
   utho token list --expires-within 7d --fail-if-any`,
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: noArgs,
 	}
 	r.bind(p, cmd)
 	f := cmd.Flags()

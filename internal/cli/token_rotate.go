@@ -65,7 +65,6 @@ deleted.`,
 	f.BoolVar(&r.KeepOld, "keep-old", false, "do not delete the old token")
 	f.BoolVarP(&r.yes, "yes", "y", false, "do not ask")
 	f.BoolVar(&r.dryRun, "dry-run", false, "check everything, say what would happen")
-	noFiles(cmd, "expires-in", "if-expires-within", "verify-timeout")
 	cmd.RunE = p.runE(func(ctx context.Context, args []string) error {
 		if !r.self {
 			r.Arg = args[0]
