@@ -26,6 +26,7 @@ type destinations struct {
 	targets []deliver.Target
 	set     *deliver.Set
 	own     *ownSecret // nil if the profile in use does not change
+	keepOld bool       // the old token is not to be found by a later rotation
 }
 
 // destinations are those of specs, and stdout if it gets anything. Nothing is touched.
@@ -94,7 +95,7 @@ func (d *destinations) Deliver(ctx context.Context, i lifecycle.Issued) error {
 	d.out.issued = i
 	t := deliver.Token{ID: i.Token.ID, Name: i.Token.Name, Secret: i.Secret}
 	_, t.Expires, _ = expiry.Split(i.Token.Name)
-	if i.Replaces != nil {
+	if i.Replaces != nil && !d.keepOld {
 		t.PreviousID = i.Replaces.ID
 	}
 	if err := d.set.Deliver(ctx, t); err != nil {

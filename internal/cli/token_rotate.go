@@ -109,6 +109,7 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 		return err
 	}
 	defer to.close()
+	to.keepOld = r.KeepOld
 	dir, err := p.state()
 	if err != nil {
 		return err
@@ -213,6 +214,16 @@ func (p *program) rotateError(err error) error {
 	var ambiguous *lifecycle.AmbiguousError
 	var none *lifecycle.NoExpiryError
 	switch {
+	case errors.As(err, &ambiguous) && ambiguous.Held != "":
+		var others []string
+		for _, t := range ambiguous.Tokens {
+			if t.ID != ambiguous.Held {
+				others = append(others, t.ID)
+			}
+		}
+		return hintf(&linesError{err, describeAll(ambiguous.Tokens)},
+			"the destination holds the secret of %s; if the rest is what a killed rotation left, delete it and run the same command again: %s",
+			ambiguous.Held, p.route.about(others, "token", "delete"))
 	case errors.As(err, &ambiguous):
 		newest := newestOf(ambiguous.Tokens)
 		return hintf(&linesError{err, describeAll(ambiguous.Tokens)}, "name one by its id; the newest is: %s", p.route.about([]string{newest.ID}, "token", "rotate"))

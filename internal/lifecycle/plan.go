@@ -70,15 +70,16 @@ func (s *Session) PlanRotation(ctx context.Context, r RotateRequest, records Rec
 		return nil, err
 	}
 	var kept *record // by the place itself
+	var held string  // the id of the token whose secret it holds
 	if unprepared == nil {
-		if kept, err = records.fromPlace(ctx, to, list.Tokens); err != nil {
+		if kept, held, err = records.fromPlace(ctx, to, list.Tokens); err != nil {
 			return nil, err
 		}
 	}
 	if kept != nil {
 		unfinished = append(unfinished, kept)
 	}
-	old, err := findRotated(list, r.Arg, unfinished)
+	old, err := findRotated(list, r.Arg, unfinished, held)
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +133,8 @@ func (p *Rotation) Close() {
 }
 
 // findRotated is Find for a rotation: a name means first the token whose rotation is unfinished, and expired tokens
-// do not count.
-func findRotated(list *utho.TokenList, arg string, unfinished []*record) (utho.Token, error) {
+// do not count, unless the place says that it holds one.
+func findRotated(list *utho.TokenList, arg string, unfinished []*record, held string) (utho.Token, error) {
 	found := matches(list.Tokens, arg)
 	open := map[string]bool{}
 	for _, rec := range unfinished {
@@ -152,7 +153,7 @@ func findRotated(list *utho.TokenList, arg string, unfinished []*record) (utho.T
 	}
 	if len(found) > 1 && len(open) == 0 {
 		now := Now(list)
-		if alive := filter(found, func(t utho.Token) bool { return !expiry.Expired(t.Name, now) }); len(alive) > 0 {
+		if alive := filter(found, func(t utho.Token) bool { return t.ID == held || !expiry.Expired(t.Name, now) }); len(alive) > 0 {
 			found = alive
 		}
 	}
@@ -162,7 +163,10 @@ func findRotated(list *utho.TokenList, arg string, unfinished []*record) (utho.T
 	case 1:
 		return found[0], nil
 	}
-	return utho.Token{}, &AmbiguousError{Arg: arg, Tokens: found}
+	if !contains(found, held) {
+		held = ""
+	}
+	return utho.Token{}, &AmbiguousError{Arg: arg, Tokens: found, Held: held}
 }
 
 // due reports whether the token is to be rotated now.
@@ -252,10 +256,13 @@ func (p *Rotation) readBack(ctx context.Context, to Destinations) (secret string
 		return "", nil, errors.New("its record has no fingerprint of the secret")
 	}
 	secret, holders, err = to.Holds(ctx, sum)
-	if err != nil || secret == "" {
-		if err == nil {
-			err = errors.New("not every place holds it")
-		}
+	switch {
+	case err == nil && len(holders) == 0:
+		err = errors.New("no place holds it")
+	case err == nil && secret == "":
+		err = errors.New("not every place holds it")
+	}
+	if err != nil {
 		return "", holders, err
 	}
 	if !p.rec.sameTo(to.Places()) {

@@ -176,14 +176,18 @@ func (rec *record) sameTo(places []string) bool {
 	})
 }
 
-// fromPlace is the record that a place keeps itself, for a machine whose state folder has none.
-func (r Records) fromPlace(ctx context.Context, to Destinations, tokens []utho.Token) (*record, error) {
-	rec, ok, err := to.Recorded(ctx)
-	if err != nil || !ok || !contains(tokens, rec.PreviousID) || !contains(tokens, rec.TokenID) {
-		return nil, err
+// fromPlace is the record that a place keeps itself, for a machine whose state folder has none; held is the token
+// whose secret the place holds, if it says so.
+func (r Records) fromPlace(ctx context.Context, to Destinations, tokens []utho.Token) (rec *record, held string, err error) {
+	at, ok, err := to.Recorded(ctx)
+	if err != nil || !ok || !contains(tokens, at.TokenID) {
+		return nil, "", err
+	}
+	if !contains(tokens, at.PreviousID) {
+		return nil, at.TokenID, nil
 	}
 	return &record{
-		Version: 2, Origin: r.Origin, OldID: rec.PreviousID, NewID: rec.TokenID, Stage: stageDelivering,
-		Sum: hex.EncodeToString(rec.Sum[:]), To: to.Places(),
-	}, nil
+		Version: 2, Origin: r.Origin, OldID: at.PreviousID, NewID: at.TokenID, Stage: stageDelivering,
+		Sum: hex.EncodeToString(at.Sum[:]), To: to.Places(),
+	}, at.TokenID, nil
 }

@@ -165,6 +165,24 @@ func TestRotateName(t *testing.T) {
 	}
 }
 
+// TestRotateHeld is a place that says whose secret it holds, when a killed rotation left another token and the state
+// folder has gone: the one in use counts, though it has expired, and nothing is created.
+func TestRotateHeld(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"app.expires-20000101T0030Z", "app.expires-20000101T0230Z"} {
+		synctest.Test(t, func(t *testing.T) {
+			w, old := rotating(t, name, true)
+			w.add("app.expires-20000131T0000Z", true)
+			s := onShelf(w, shelf{recorded: &lifecycle.Recorded{TokenID: old.ID, PreviousID: "9999"}})
+			_, err := w.rotate(lifecycle.RotateRequest{Arg: "app", IfExpiresWithin: 2 * time.Hour}, s)
+			var several *lifecycle.AmbiguousError
+			if !errors.As(err, &several) || several.Held != old.ID || len(several.Tokens) != 2 || len(w.named("app")) != 2 {
+				t.Errorf("%s: %+v; %v", name, several, err)
+			}
+		})
+	}
+}
+
 // TestRecovery kills a rotation at every step, changes what is there meanwhile, and runs
 // the same command again, or another one. In every row somebody holds a working secret,
 // the consumer's place works, and no third token is created.
