@@ -7,9 +7,9 @@ umask 022
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd -- "$root"
 
-# Where tools are kept between runs. Together with Go's own caches it is all
-# that these scripts use of a home folder.
-ci_cache=${XDG_CACHE_HOME:-$HOME/.cache}/utho-ci
+# Where tools are kept between runs. Together with Go's own caches it is all that these
+# scripts use of a home folder. Exported: a script that another one runs has the same.
+export ci_cache=${ci_cache:-${XDG_CACHE_HOME:-$HOME/.cache}/utho-ci}
 
 die() {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2

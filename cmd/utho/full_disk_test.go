@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A full disk is found before anything is made, and one that fills up on the way
-// is undone. The file system is a small tmpfs in a mount namespace of its own.
+// A full disk is found before anything is created, and one that fills up on the way is
+// rolled back. The file system is a small tmpfs in a mount namespace of its own.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	if out, err := exec.Command("unshare", "-rm", "mount", "-t", "tmpfs", "none", t.TempDir()).CombinedOutput(); err != nil {
@@ -25,8 +25,8 @@ func TestFullDisk(t *testing.T) {
 		{"file", `fill; utho token create full --to file:small/secret`, 1, "no space left on device.*; nothing was created", 0},
 		{"env", `fill; utho token create full --to env:small/env`, 1, "no space left on device.*; nothing was created", 0},
 		{"env that is there", `echo A=1 >small/env; fill; utho token create full --to env:small/env`, 1, "no space left on device.*; nothing was created", 0},
-		{"stdout", `fill; utho token create full >small/left`, 1, "write to stdout: no space left on device.*the new token was deleted again", 0},
-		{"on the way", `utho token create full --to env:small/env --to 'exec:sh -c "cat /dev/zero >small/fill; exit 1"'`, 1, "put back as before: env:small/env; .*the new token was deleted again", 0},
+		{"stdout", `fill; utho token create full >small/left`, 1, "the new token \"full\" was deleted again: .*no space left on device", 0},
+		{"on the way", `utho token create full --to env:small/env --to 'exec:sh -c "cat /dev/zero >small/fill; exit 1"'`, 1, "the new token .* was deleted again; exec:.* may now hold a secret that does not work", 0},
 		{"record of a rotation", `mkdir -m 700 small/state; fill; UTHO_STATE_DIR=small/state utho token rotate grafana --yes --to file:new`, 1, "no space left on device", 0},
 	} {
 		t.Run(d.name, func(t *testing.T) {

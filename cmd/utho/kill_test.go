@@ -3,12 +3,14 @@
 package main
 
 import (
+	"flag"
 	"fmt"
-	"os/exec"
+	"math/rand/v2"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -16,141 +18,220 @@ import (
 	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
-// A kill is one moment at which a command is ended by SIGKILL. There are no
-// hooks in the program: the service holds a request, or a destination kills its
-// parent, or strace does at a system call, or a timer at no chosen moment.
-type kill struct {
-	name string
-	do   func(w *machine, args ...string)
+var crash = flag.Duration("crash", 0, "TestCrash: how long to kill")
+
+// A victim is a command that is killed by SIGKILL. There are no hooks in the program:
+// the service holds a request, strace kills at a system call, or a timer at no chosen
+// moment.
+type victim struct {
+	name  string
+	setup func(w *machine)
+	args  string
+	stdin func(w *machine) string
+	// check fails the test if a secret was lost: the place that a consumer reads holds one
+	// that works, and the next command goes on or names what is left.
+	check func(w *machine)
 }
 
-// killsAt kills while the service holds a request, before and after it has taken
-// effect.
-func killsAt(ops ...sandboxtest.Op) (kills []kill) {
-	for _, op := range ops {
-		for _, at := range []moment{beforeEffect, afterEffect} {
-			name := fmt.Sprintf("%s, after its effect: %v", op, at)
-			kills = append(kills, kill{name, func(w *machine, args ...string) {
-				w.stopAt(name, op, at, 1)
-				p := w.start(args...)
-				w.awaitHeld(name)
-				p.signal(syscall.SIGKILL)
-				p.exits(-1)
-				w.Clear()
-			}})
-		}
-	}
-	return kills
-}
-
-// killByDestination has the last destination kill utho, which has delivered to the
-// others by then.
-func killByDestination() kill {
-	return kill{"exec destination", func(w *machine, args ...string) {
-		w.utho(append(args, "--to", "exec:sh -c 'kill -KILL $PPID'")...).want(w.t, -1)
-	}}
-}
-
-// killAfter kills at a moment that nothing chooses.
-func killAfter(d time.Duration) kill {
-	return kill{"after " + d.String(), func(w *machine, args ...string) {
-		p := w.start(args...)
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			_ = p.cmd.Process.Kill() // it may have ended
-		case <-p.done:
-		}
-		<-p.done
-		w.settled()
-	}}
-}
-
-// killAtCall has strace kill at the nth system call that changes the file system,
-// counted in each thread of its own.
-func killAtCall(nth int) kill {
-	return kill{fmt.Sprintf("file system call %d", nth), func(w *machine, args ...string) {
-		const calls = "?fsync,?fdatasync,?rename,?renameat,?renameat2,?link,?linkat,?unlink,?unlinkat,?mkdirat,?fchmod,?fchmodat,?ftruncate"
-		strace := append([]string{"-f", "-qq", "-o", "/dev/null", "-e", "trace=" + calls,
-			"-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", calls, nth), "utho"}, args...)
-		cmd := exec.Command("strace", strace...)
-		cmd.Dir, cmd.Env = w.home, w.environ()
-		_ = cmd.Run() // killed, or done where there were fewer calls
-		w.settled()
-	}}
-}
-
-func moments(t *testing.T, upTo time.Duration, kills ...kill) []kill {
-	steps := 24
-	if testing.Short() {
-		steps = 4
-	}
-	for i := range steps {
-		kills = append(kills, killAfter(upTo*time.Duration(i)/time.Duration(steps)))
-	}
-	if there, err := installed("strace"); err != nil {
-		t.Fatal(err)
-	} else if there && runtime.GOOS == "linux" {
-		for n := 1; n <= 14; n++ {
-			kills = append(kills, killAtCall(n))
-		}
-	}
-	return kills
-}
-
-// A create that is killed leaves each destination as it was, or with a secret
-// that works; a token whose secret is nowhere is seen by the next create.
-func TestKillCreate(t *testing.T) {
-	kills := killsAt("list", "create", "confirm")
-	for _, k := range moments(t, 40*time.Millisecond, append(kills, killByDestination())...) {
-		t.Run(k.name, func(t *testing.T) {
-			t.Parallel()
-			w := newServed(t)
-			w.utho("token", "create", "earlier", "--to", "env:.env").want(w.t, 0)
-			before := w.read(".env")
-			k.do(w, "token", "create", "killed", "--to", "env:.env", "--to", "file:secret")
-			if after := w.read(".env"); after != before && !w.Works(w.secret(".env")) {
-				t.Errorf(".env holds what does not work: %q", after)
+// rotates is a victim that rotates what .env holds. Run again, it ends well, or says what
+// to delete; a person knows whether the new secret has arrived.
+func rotates(scope string) victim {
+	const args = "token rotate killed --yes --to env:.env"
+	return victim{
+		name: "rotate " + scope, args: args,
+		setup: func(w *machine) {
+			w.utho("token", "create", "killed", "--scope", scope, "--to", "env:.env", "--expires-in", "90m").want(w.t, 0)
+			w.write(w.read(".env"), "old.env")
+		},
+		check: func(w *machine) {
+			if !w.Works(w.secret(".env")) {
+				w.t.Fatalf("the secret in .env no longer works")
 			}
-			if text := w.read("secret"); text != "" && !w.Works(strings.TrimSpace(text)) {
-				t.Errorf("the file holds what does not work: %q", text)
-			}
-			w.noLeaks()
-			switch n := w.count("killed"); n {
-			case 0:
-				if after := w.read(".env"); after != before {
-					t.Errorf("no token, but .env was changed: %q", after)
+			again := w.utho(strings.Fields(args)...)
+			if ids := deletes.FindAllStringSubmatch(again.stderr, -1); again.code == 8 && len(ids) == 2 {
+				id := ids[0][1] // the old one
+				if w.read(".env") == w.read("old.env") {
+					id = ids[1][1]
 				}
-				w.utho("token", "create", "killed").want(w.t, 0)
-			case 1:
-				w.utho("token", "create", "killed").want(t, 6).says(t, `the name "killed" is taken; nothing was created:`)
-			default:
-				t.Errorf("%d tokens", n)
+				w.utho("token", "delete", id, "--yes").want(w.t, 0)
+				again = w.utho(strings.Fields(args)...)
 			}
-		})
+			again.want(w.t, 0)
+			if n := w.count("killed"); n != 1 || !w.Works(w.secret(".env")) {
+				w.t.Errorf("%d tokens in the end; .env %q", n, w.read(".env"))
+			}
+		},
 	}
 }
 
-// A create into a profile that is killed leaves the profile usable: with a secret
-// that works, or open for another.
-func TestKillCreateProfile(t *testing.T) {
-	for _, k := range moments(t, 40*time.Millisecond, killsAt("create", "confirm")...) {
-		t.Run(k.name, func(t *testing.T) {
-			t.Parallel()
-			w := newServed(t)
-			w.logIn()
-			k.do(w, "token", "create", "killed", "--to", "profile:new")
-			w.noLeaks()
-			p := w.start("token", "create", "other", "--to", "profile:new")
-			<-p.done
-			if p.cmd.ProcessState.ExitCode() != 0 {
-				p.exits(6)
-				p.says("the profile new holds a secret already(.|\n)*hint: choose another name, or first: utho -p new logout")
+var deletes = regexp.MustCompile(`token delete (\d+)`)
+
+var victims = []victim{
+	rotates("read-only"),
+	rotates("write"),
+	{
+		name: "create", args: "token create killed --to env:.env --to file:secret",
+		setup: func(w *machine) { w.utho("token", "create", "earlier", "--to", "env:.env").want(w.t, 0) },
+		check: func(w *machine) {
+			if !w.Works(w.secret(".env")) {
+				w.t.Errorf(".env holds a secret that does not work: %q", w.read(".env"))
+			}
+			if text := strings.TrimSpace(w.read("secret")); text != "" && !w.Works(text) {
+				w.t.Errorf("the file holds a secret that does not work: %q", text)
+			}
+			taken := 6 * w.count("killed")
+			w.utho("token", "create", "killed").want(w.t, taken)
+		},
+	},
+	{
+		name: "create into a profile", args: "token create killed --to profile:new",
+		setup: (*machine).logIn,
+		check: func(w *machine) {
+			if r := w.utho("token", "create", "other", "--to", "profile:new"); r.code != 0 {
+				r.want(w.t, 1).says(w.t, "profile new")
 			}
 			w.utho("-p", "new", "token", "list").want(w.t, 0)
+		},
+	},
+	{
+		name: "rotate --self", args: "-p own token rotate --self --yes --to env:.env",
+		setup: func(w *machine) {
+			w.logIn()
+			w.utho("token", "create", "killed", "--scope", "write", "--to", "profile:own").want(w.t, 0)
+		},
+		check: func(w *machine) {
+			w.utho("-p", "own", "token", "list").want(w.t, 0)
+			if secret := w.secret(".env"); secret != "" && !w.Works(secret) {
+				w.t.Errorf(".env holds a secret that does not work")
+			}
+		},
+	},
+	{
+		name: "login --own-token", args: "login --own-token --name killed --store file",
+		stdin: func(w *machine) string { return w.key },
+		check: func(w *machine) {
+			env := w.with("UTHO_API_KEY", "")
+			if env.utho("token", "list").code != 0 {
+				env.login(w.key, "login", "--store", "file").want(w.t, 0)
+			}
+			if left, err := filepath.Glob(w.path("config", "*", ".utho-*")); err != nil || len(left) > 0 {
+				w.t.Errorf("left behind: %q, %v", left, err)
+			}
+		},
+	},
+	{
+		name: "run", args: "token run -- true",
+		check: func(w *machine) { // what it leaves is found by its expiry
+			w.SetClock(24*time.Hour+2*time.Minute, 0)
+			w.utho("token", "delete", "--expired", "--yes").want(w.t, 0)
+			w.remain(3)
+		},
+	},
+}
+
+// killAtCall has strace kill a command at the nth system call that changes the file system,
+// counted in each thread of its own.
+func (w *machine) killAtCall(nth int, stdin string, args ...string) (killed bool) {
+	const calls = "?fsync,?fdatasync,?rename,?renameat,?renameat2,?link,?linkat,?unlink,?unlinkat,?mkdirat,?fchmod,?fchmodat,?ftruncate"
+	strace := append([]string{"strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + calls,
+		"-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", calls, nth), "utho"}, args...)
+	return w.run(stdin, strace...).code == -1
+}
+
+// killAfter kills a command at a moment that nothing chooses.
+func (w *machine) killAfter(d time.Duration, stdin string, args ...string) (killed bool) {
+	cmd := w.command(append([]string{"utho"}, args...)...)
+	cmd.Stdin = strings.NewReader(stdin)
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	timer := time.AfterFunc(d, func() { _ = cmd.Process.Kill() }) // it may have ended
+	_ = cmd.Wait()
+	timer.Stop()
+	return cmd.ProcessState.ExitCode() == -1
+}
+
+// killed runs one victim on a machine of its own.
+func (v victim) killed(t *testing.T, kill func(w *machine, stdin string, args ...string) bool) (killed bool) {
+	w := newServed(t)
+	if v.setup != nil {
+		v.setup(w)
+	}
+	stdin := ""
+	if v.stdin != nil {
+		stdin = v.stdin(w)
+	}
+	killed = kill(w, stdin, strings.Fields(v.args)...)
+	w.Clear()
+	w.settled()
+	w.noLeaks()
+	v.check(w)
+	return killed
+}
+
+// A command that is killed loses no secret. The protocols are killed at each of their steps
+// in package lifecycle; here the program is, a few times.
+func TestKill(t *testing.T) {
+	for _, v := range victims {
+		t.Run(v.name+", the create answered", func(t *testing.T) {
+			t.Parallel()
+			v.killed(t, func(w *machine, stdin string, args ...string) bool {
+				w.stopAt("create", sandboxtest.Create, afterEffect, 1)
+				cmd := w.command(append([]string{"utho"}, args...)...)
+				cmd.Stdin = strings.NewReader(stdin)
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				w.awaitHeld("create")
+				_ = cmd.Process.Signal(syscall.SIGKILL)
+				return cmd.Wait() != nil
+			})
+		})
+		for _, nth := range []int{2, 5} {
+			t.Run(fmt.Sprintf("%s, file system call %d", v.name, nth), func(t *testing.T) {
+				t.Parallel()
+				requires(t, "strace")
+				v.killed(t, func(w *machine, stdin string, args ...string) bool { return w.killAtCall(nth, stdin, args...) })
+			})
+		}
+	}
+}
+
+// TestCrash kills at random for as long as -crash says, and prints one line.
+func TestCrash(t *testing.T) {
+	if *crash == 0 {
+		t.Skip("it runs with -crash=1m")
+	}
+	strace, err := installed("strace")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kills, lost atomic.Int32
+	var workers sync.WaitGroup
+	until := time.Now().Add(*crash)
+	for worker := range 4 {
+		workers.Go(func() {
+			for n := worker; time.Now().Before(until); n++ {
+				v := victims[n%len(victims)]
+				ok := t.Run(v.name, func(t *testing.T) {
+					killed := v.killed(t, func(w *machine, stdin string, args ...string) bool {
+						if strace && rand.N(2) == 0 {
+							return w.killAtCall(1+rand.N(10), stdin, args...)
+						}
+						return w.killAfter(rand.N(70*time.Millisecond), stdin, args...)
+					})
+					if killed {
+						kills.Add(1)
+					}
+				})
+				if !ok {
+					lost.Add(1)
+				}
+			}
 		})
 	}
+	workers.Wait()
+	fmt.Printf("%d kills, %d secrets lost\n", kills.Load(), lost.Load())
 }
 
 // logIn makes the operator's secret that of the profile default, and takes it out
@@ -159,107 +240,4 @@ func (m *machine) logIn() {
 	m.t.Helper()
 	delete(m.env, "UTHO_API_KEY")
 	m.login(m.key, "login", "--with-token", "--store", "file", "--api-url", m.url).want(m.t, 0)
-}
-
-// A rotation that is killed leaves a secret that works where it was, and the
-// next rotation finishes it or says exactly what stands.
-func TestKillRotate(t *testing.T) {
-	kills := killsAt("list", "create", "confirm", "verify", "delete", "recheck")
-	for _, k := range moments(t, 60*time.Millisecond, append(kills, killByDestination())...) {
-		for _, scope := range []string{"read-only", "write"} {
-			t.Run(k.name+"/"+scope, func(t *testing.T) {
-				t.Parallel()
-				w := newServed(t)
-				w.utho("token", "create", "killed", "--scope", scope, "--to", "env:.env", "--expires-in", "90m").want(w.t, 0)
-				old := w.secret(".env")
-				k.do(w, "token", "rotate", "killed", "--yes", "--to", "env:.env")
-				if !w.Works(w.secret(".env")) {
-					t.Fatalf("the secret in .env works no more: %q", w.read(".env"))
-				}
-				w.noLeaks()
-				w.settle("killed", w.secret(".env") != old)
-			})
-		}
-	}
-}
-
-// The record of a killed rotation is read by id as well, and where the profile
-// uses the token that is rotated, it goes on working.
-func TestKillRotateOwn(t *testing.T) {
-	kills := killsAt("create", "confirm", "verify", "delete")
-	for _, k := range moments(t, 60*time.Millisecond, append(kills, killByDestination())...) {
-		t.Run(k.name, func(t *testing.T) {
-			t.Parallel()
-			w := newServed(t)
-			w.logIn()
-			w.utho("token", "create", "killed", "--scope", "write", "--to", "profile:own").want(w.t, 0)
-			k.do(w, "-p", "own", "token", "rotate", "killed", "--yes", "--to", "env:.env")
-			w.utho("-p", "own", "token", "list").want(w.t, 0)
-			w.noLeaks()
-		})
-	}
-}
-
-// What a run leaves behind that was killed is found by its expiry.
-func TestKillRun(t *testing.T) {
-	kills := killsAt("list", "create", "confirm", "delete", "verify")
-	kills = append(kills, kill{"by its command", func(w *machine, args ...string) {
-		w.utho("token", "run", "--", "sh", "-c", "kill -KILL $PPID").want(w.t, -1)
-	}})
-	for _, k := range moments(t, 40*time.Millisecond, kills...) {
-		t.Run(k.name, func(t *testing.T) {
-			t.Parallel()
-			w := newServed(t)
-			k.do(w, "token", "run", "--", "true")
-			w.noLeaks()
-			w.utho("token", "delete", "--expired", "--yes").want(w.t, 0)
-			if all := w.Tokens(); len(all) > 4 {
-				t.Fatalf("%+v", all)
-			}
-			w.Fault(sandboxtest.Fault{On: sandboxtest.List, Date: time.Now().Add(24*time.Hour + 2*time.Minute)})
-			w.utho("token", "delete", "--expired", "--yes").want(t, 0)
-			w.remain(3)
-		})
-	}
-}
-
-// settle rotates as a person does who reads what utho says, until it has worked.
-// That person knows whether the new secret has arrived in .env.
-func (m *machine) settle(name string, arrived bool) {
-	m.t.Helper()
-	deletes := regexp.MustCompile(`utho token delete (\d+)`)
-	for range 3 {
-		p := m.start("token", "rotate", name, "--yes", "--to", "env:.env")
-		<-p.done
-		m.t.Logf("arrived: %v\n%s", arrived, p.said())
-		if p.cmd.ProcessState.ExitCode() == 0 {
-			if n := m.count(name); n != 1 || !m.Works(m.secret(".env")) {
-				m.t.Errorf("%d tokens in the end; .env %q\n%s", n, m.read(".env"), p.said())
-			}
-			records, err := filepath.Glob(m.path("state/rotations/*.json"))
-			if err != nil || len(records) > 0 {
-				m.t.Errorf("records in the end: %q, %v", records, err)
-			}
-			return
-		}
-		p.exits(8)
-		p.says(`an earlier rotation of \d+, begun .*, was killed (before|while)`)
-		ids := deletes.FindAllStringSubmatch(p.said(), -1)
-		var id string
-		switch {
-		case len(ids) == 1 && !arrived: // what it made, and nobody has
-			id = ids[0][1]
-		case len(ids) == 2 && arrived: // the old one
-			id = ids[0][1]
-		case len(ids) == 2: // the new one
-			id = ids[1][1]
-		default:
-			m.t.Fatalf("arrived: %v\n%s", arrived, p.said())
-		}
-		m.utho("token", "delete", id, "--yes").want(m.t, 0)
-		if !m.Works(m.secret(".env")) {
-			m.t.Fatalf("the advice was wrong:\n%s", p.said())
-		}
-	}
-	m.t.Errorf("no end of it")
 }

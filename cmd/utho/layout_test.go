@@ -2,12 +2,9 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -18,79 +15,49 @@ import (
 	"testing"
 )
 
-const modulePath = "github.com/utho/utho-cli"
-
-// A room is one package of the program. What stands in neither of its two lists, it must
-// not import.
-type room struct {
-	inside  []string // other rooms
-	outside []string // modules; the standard library is open to all
+// rooms is the house: each package, the other rooms that it may import, and the modules. No arrow goes up or
+// sideways beyond these. Imports of tests are free, and so is the standard library.
+var rooms = map[string]string{
+	"cmd/utho": "internal/cli",
+	"internal/cli": `internal/auth internal/child internal/config internal/deliver internal/expiry internal/lifecycle internal/output
+		internal/profiles internal/sandbox pkg/utho
+		github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term golang.org/x/sys`,
+	"internal/lifecycle": "internal/expiry internal/privfile pkg/utho",
+	"internal/profiles":  "internal/auth internal/config internal/privfile",
+	"internal/deliver":   "internal/child internal/privfile al.essio.dev/pkg/shellescape",
+	"internal/config":    "internal/expiry internal/privfile github.com/spf13/viper github.com/spf13/pflag go.yaml.in/yaml/v4",
+	// godbus says whether a collection is locked, which go-keyring cannot ask; YAML is uthoctl's file.
+	"internal/auth":                "internal/child internal/privfile github.com/zalando/go-keyring github.com/godbus/dbus/v5 go.yaml.in/yaml/v4",
+	"internal/child":               "",
+	"internal/output":              "github.com/olekukonko/tablewriter github.com/mattn/go-runewidth",
+	"internal/expiry":              "",
+	"internal/privfile":            "golang.org/x/sys al.essio.dev/pkg/shellescape",
+	"internal/sandbox":             "internal/privfile",
+	"internal/sandbox/sandboxtest": "internal/sandbox", // only tests import it
+	"pkg/utho":                     "",
 }
 
-// rooms is the house. There are no other packages, and no arrow goes up or sideways beyond
-// those written here. Imports of tests are free.
-var rooms = map[string]room{
-	"cmd/utho": {inside: []string{"internal/cli"}},
-	"internal/cli": {
-		inside: []string{
-			"internal/auth", "internal/config", "internal/deliver", "internal/expiry",
-			"internal/output", "internal/privfile", "internal/sandbox", "pkg/utho",
-		},
-		outside: []string{
-			"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "golang.org/x/sys",
-			"github.com/schollz/progressbar/v3",
-		},
-	},
-	"internal/config": {
-		inside:  []string{"internal/privfile"},
-		outside: []string{"github.com/spf13/viper", "go.yaml.in/yaml/v4"},
-	},
-	"internal/auth": {
-		inside: []string{"internal/privfile"},
-		outside: []string{
-			"github.com/zalando/go-keyring",
-			"github.com/godbus/dbus/v5", // whether a collection is locked, which go-keyring cannot ask
-			"go.yaml.in/yaml/v4",        // uthoctl's file
-		},
-	},
-	"internal/deliver": {
-		inside:  []string{"internal/privfile"},
-		outside: []string{"al.essio.dev/pkg/shellescape", "golang.org/x/sys"},
-	},
-	"internal/output": {
-		outside: []string{
-			"github.com/olekukonko/tablewriter", "github.com/mattn/go-runewidth",
-			"github.com/olekukonko/ll", // a renderer of tablewriter's must name its logger
-			"al.essio.dev/pkg/shellescape", "go.yaml.in/yaml/v4",
-		},
-	},
-	"internal/sandbox":             {inside: []string{"internal/privfile"}},
-	"internal/sandbox/sandboxtest": {inside: []string{"internal/sandbox"}}, // only tests import it
-	"internal/expiry":              {},
-	"internal/privfile": {
-		outside: []string{"github.com/gofrs/flock", "golang.org/x/sys", "al.essio.dev/pkg/shellescape"},
-	},
-	"pkg/utho": {},
-}
-
-// notInProgram are packages that must not be linked into the program, whoever imports them.
+// notInProgram must not be linked into the program, whoever imports it.
 var notInProgram = []string{
-	"net/http/httptest", "testing", // they are for tests
+	"testing", "net/http/httptest", "github.com/santhosh-tekuri/jsonschema/v6",
 	"github.com/cpuguy83/go-md2man/v2/md2man", // comes with cobra/doc
 	"gopkg.in/yaml.v3",                        // a third YAML library
 }
 
-type goPackage struct {
-	ImportPath string
-	Imports    []string
+func repoRoot(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
 }
 
-// goList runs go list with args as on goos; an empty one is the system this runs on.
-func goList(t *testing.T, goos string, args ...string) []goPackage {
+// goList gives a line for each package, as on a system; an empty one is this.
+func goList(t *testing.T, goos string, args ...string) string {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports"}, args...)...)
-	cmd.Dir = repoRoot(t)
-	cmd.Env = append(os.Environ(), "GOWORK=off")
+	cmd := exec.Command("go", append([]string{"list"}, args...)...)
+	cmd.Dir, cmd.Env = repoRoot(t), append(os.Environ(), "GOWORK=off")
 	if goos != "" {
 		cmd.Env = append(cmd.Env, "GOOS="+goos, "GOARCH=amd64", "CGO_ENABLED=0")
 	}
@@ -100,103 +67,83 @@ func goList(t *testing.T, goos string, args ...string) []goPackage {
 	if err != nil {
 		t.Fatalf("go list for %s: %v\n%s", goos, err, stderr.Bytes())
 	}
-	var list []goPackage
-	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
-		var p goPackage
-		err := dec.Decode(&p)
-		if errors.Is(err, io.EOF) {
-			return list
-		}
-		if err != nil {
-			t.Fatalf("go list for %s: %v", goos, err)
-		}
-		list = append(list, p)
-	}
-}
-
-func repoRoot(t *testing.T) string {
-	t.Helper()
-	root, err := filepath.Abs(filepath.Join("..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
-		t.Fatal(err)
-	}
-	return root
+	return string(out)
 }
 
 // Imports hang on the system a file is for, so each system is asked.
 func TestArrows(t *testing.T) {
+	const module = "github.com/utho/utho-cli/"
 	for _, goos := range []string{"linux", "darwin", "windows", "freebsd"} {
 		t.Run(goos, func(t *testing.T) {
 			t.Parallel()
-			seen := make(map[string]bool)
-			// With -e, a module that only another system needs and that was never
-			// fetched is no error.
-			for _, p := range goList(t, goos, "-e", "./...") {
-				name := strings.TrimPrefix(p.ImportPath, modulePath+"/")
-				seen[name] = true
-				r, ok := rooms[name]
+			seen := 0
+			// With -e, a module that only another system needs and that was never fetched is no error.
+			for line := range strings.Lines(goList(t, goos, "-e", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")) {
+				imports := strings.Fields(strings.ReplaceAll(line, module, ""))
+				allowed, ok := rooms[imports[0]]
 				if !ok {
-					t.Errorf("%s is not one of the rooms", name)
-					continue
+					t.Errorf("%s is not one of the rooms", imports[0])
 				}
-				for _, imported := range p.Imports {
-					if !r.mayImport(imported) {
-						t.Errorf("%s must not import %s", name, imported)
+				seen++
+				for _, path := range imports[1:] {
+					first, _, _ := strings.Cut(path, "/")
+					if first != "internal" && first != "pkg" && first != "cmd" && !strings.Contains(first, ".") {
+						continue // the standard library: no module's path begins without a dot
+					}
+					if !slices.ContainsFunc(strings.Fields(allowed), func(may string) bool {
+						return path == may || strings.Contains(first, ".") && strings.HasPrefix(path, may+"/")
+					}) {
+						t.Errorf("%s must not import %s", imports[0], path)
 					}
 				}
 			}
-			for name := range rooms {
-				if !seen[name] {
-					t.Errorf("the room %s is missing", name)
-				}
+			if seen != len(rooms) {
+				t.Errorf("%d packages in %d rooms", seen, len(rooms))
 			}
 		})
 	}
 }
 
-func (r room) mayImport(path string) bool {
-	first, _, _ := strings.Cut(path, "/")
-	if !strings.Contains(first, ".") {
-		return true // the standard library: no module's path begins without a dot
-	}
-	if name, ok := strings.CutPrefix(path, modulePath+"/"); ok {
-		return slices.Contains(r.inside, name)
-	}
-	return slices.ContainsFunc(r.outside, func(module string) bool {
-		return path == module || strings.HasPrefix(path, module+"/")
-	})
-}
-
 func TestNotInProgram(t *testing.T) {
-	linked := goList(t, "", "-deps", "./cmd/utho")
-	if len(linked) < len(rooms) {
-		t.Fatalf("go list knows %d packages of the program only", len(linked))
-	}
-	for _, p := range linked {
-		if slices.Contains(notInProgram, p.ImportPath) {
-			t.Errorf("the program links %s", p.ImportPath)
+	t.Parallel()
+	linked := strings.Fields(goList(t, "", "-deps", "./cmd/utho"))
+	for _, path := range notInProgram {
+		if slices.Contains(linked, path) || len(linked) < len(rooms) {
+			t.Errorf("of %d packages the program links %s", len(linked), path)
 		}
 	}
 }
 
-// Only main exits: everything else returns, so that deferred work is done and tests can
-// call it. And nothing runs before main: each init is paid for by every command.
-func TestOnlyMainExits(t *testing.T) {
-	root := repoRoot(t)
+// Only main exits: everything else returns, so that deferred work is done and tests can call it. Nothing runs
+// before main: each init is paid for by every command. A file holds one thing: none has more than 400 lines.
+// And nothing hangs on the machine it was written on: such paths come in through pasted output and goldens.
+func TestSources(t *testing.T) {
+	t.Parallel()
+	// An absolute path into somebody's home or checkout, or one that leaves the repository for a folder beside it.
+	machine := regexp.MustCompile(`(?:^|[\s"'=:(\x60])/(?:root|work|workspace|Users/\w+)/\.?\w|\.\./shar` + `ed\b`)
 	for _, file := range sourceFiles(t) {
-		if filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		fset := token.NewFileSet()
-		f, err := parser.ParseFile(fset, filepath.Join(root, file), nil, parser.SkipObjectResolution)
+		content, err := os.ReadFile(filepath.Join(repoRoot(t), file))
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		exits := strings.HasPrefix(file, "cmd/")
+		for i, line := range bytes.Split(content, []byte("\n")) {
+			if found := machine.Find(line); found != nil {
+				t.Errorf("%s:%d: a path of one machine: %q", file, i+1, found)
+			}
+		}
+		if filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		if n := bytes.Count(content, []byte("\n")); n > 400 {
+			t.Errorf("%s has %d lines", file, n)
+		}
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, file, content, parser.SkipObjectResolution)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.FuncDecl:
@@ -205,12 +152,9 @@ func TestOnlyMainExits(t *testing.T) {
 				}
 			case *ast.SelectorExpr:
 				x, ok := n.X.(*ast.Ident)
-				if !ok || exits {
-					return true
-				}
-				name := x.Name + "." + n.Sel.Name
-				if name == "os.Exit" || name == "syscall.Exit" || strings.HasPrefix(name, "log.Fatal") {
-					t.Errorf("%s: %s outside cmd/utho", fset.Position(n.Pos()), name)
+				exits := ok && (n.Sel.Name == "Exit" && (x.Name == "os" || x.Name == "syscall") || x.Name == "log" && strings.HasPrefix(n.Sel.Name, "Fatal"))
+				if exits && f.Name.Name != "main" {
+					t.Errorf("%s: %s.%s outside main", fset.Position(n.Pos()), x.Name, n.Sel.Name)
 				}
 			}
 			return true
@@ -218,29 +162,8 @@ func TestOnlyMainExits(t *testing.T) {
 	}
 }
 
-// Nothing here may hang on the machine it was written on. Such names come in through pasted
-// output, goldens and scripts that were tried in one place only.
-func TestNoMachinePaths(t *testing.T) {
-	root := repoRoot(t)
-	// An absolute path into somebody's home or checkout, or one that leaves the repository
-	// for a folder beside it.
-	machine := regexp.MustCompile(`(?:^|[\s"'=:(\x60])/(?:root|work|workspace|Users/\w+)/\.?\w|\.\./shar` + `ed\b`)
-	for _, file := range sourceFiles(t) {
-		content, err := os.ReadFile(filepath.Join(root, file))
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		for i, line := range bytes.Split(content, []byte("\n")) {
-			if m := machine.Find(line); m != nil {
-				t.Errorf("%s:%d: a path of one machine: %q", file, i+1, m)
-			}
-		}
-	}
-}
-
-// sourceFiles lists the files of the repository, with slashes: those that git knows or
-// would add, and where this is no checkout all but the build's.
+// sourceFiles lists the files of the repository, with slashes: those that git knows or would add, and if this is
+// no checkout all but the build's.
 func sourceFiles(t *testing.T) []string {
 	t.Helper()
 	root := repoRoot(t)
@@ -254,23 +177,20 @@ func sourceFiles(t *testing.T) []string {
 				files = append(files, file)
 			}
 		}
-	} else {
-		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			if d.IsDir() && (d.Name() == ".git" || d.Name() == "dist") {
-				return filepath.SkipDir
-			}
-			rel, err := filepath.Rel(root, path)
-			if d.Type().IsRegular() {
-				files = append(files, filepath.ToSlash(rel))
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
+	} else if err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && (d.Name() == ".git" || d.Name() == "dist") {
+			return filepath.SkipDir
 		}
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		if d.Type().IsRegular() {
+			files = append(files, filepath.ToSlash(rel))
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
 	}
 	if !slices.Contains(files, "cmd/utho/layout_test.go") {
 		t.Fatalf("this test is not among the %d files of the repository", len(files))

@@ -3,134 +3,90 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/creack/pty"
 
 	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
+// The prompt says where a token is created, ends in `token: `, shows nothing of what is typed, and
+// whatever ends it leaves the terminal as it was, and a stored token too.
 func TestLoginPrompt(t *testing.T) {
 	t.Parallel()
 	m := newServed(t)
 	key := m.key
 	m = m.with("UTHO_API_KEY", "")
-	login := []string{"utho", "login", "--store", "file"}
-	for _, test := range []struct {
-		name, typed string
-		code        int
-		says        string
-		stored      bool
+	for _, row := range []struct {
+		typed  string
+		signal syscall.Signal
+		code   int
+		says   string
+		stored bool
 	}{
-		{"nothing", "\r", 2, "no token was given; nothing was saved", false},
-		{"Ctrl-D", "\x04", 3, "no token was entered; nothing was changed", false},
-		{"Ctrl-C", "\x03", 130, "interrupted", false},
-		{"Ctrl-C behind a part", "live_test_half\x03", 130, "interrupted", false},
-		{"Ctrl-\\ and Ctrl-Z are no keys here", "\x1c\x1a\x03", 130, "interrupted", false},
-		{"a wrong token", "live_test_wrong\r", 4, "does not accept the token; nothing was saved", false},
-		{"two words", "live_test_two words\r", 2, "white space in its middle; nothing was saved", false},
-		{"a token", key + "\r", 0, "logged in to", true},
-		{"a token and Ctrl-D", key + "\x04\x04", 0, "logged in to", true},
-		{"a bracketed paste", "\x1b[200~" + key + "\x1b[201~\r", 0, "bracketed paste", true},
-		{"a header", "Authorization: Bearer " + key + "\r", 0, "took off", true},
-		{"an erased mistake", "x\x7f" + key + "\r", 0, "logged in to", true},
-		{"Ctrl-C keeps the old one", "\x03", 130, "interrupted", true},
-		{"Ctrl-D keeps the old one", "\x04", 3, "nothing was changed", true},
-		{"a wrong token keeps the old one", "live_test_wrong\r", 4, "nothing was saved", true},
+		{"\r", 0, 2, "nothing was saved", false},
+		{ctrlD, 0, 3, "nothing was changed", false},
+		{"live_test_half" + ctrlC, 0, 130, "interrupted", false},
+		{"", syscall.SIGTERM, 143, "TERM", false},
+		{"", syscall.SIGHUP, 129, "HUP", false},
+		{"live_test_wrong\r", 0, 4, "nothing was saved", false},
+		{"live_test_two words\r", 0, 2, "nothing was saved", false},
+		{"x\x7f" + key + "\r", 0, 0, "logged in to", true},
+		{"\x1b[200~" + key + "\x1b[201~\r", 0, 0, "logged in to", true},
+		{ctrlC, 0, 130, "interrupted", true},
+		{"live_test_wrong\r", 0, 4, "nothing was saved", true},
 	} {
-		p := m.onTerminal(nil, login...)
-		shown := p.asks("token: ")
-		for _, words := range []string{"https://console.utho.com/api", "Write access"} {
-			if !strings.Contains(shown, words) {
-				t.Errorf("%s: before the prompt it does not say %q:\n%s", test.name, words, shown)
-			}
-		}
-		p.types(test.typed)
-		shown = p.ends(test.code)
-		if !strings.Contains(shown, test.says) {
-			t.Errorf("%s: the terminal does not say %q:\n%s", test.name, test.says, shown)
-		}
-		if strings.Contains(shown, "live_") || strings.Contains(shown, "words") {
-			t.Errorf("%s: what was typed is on the terminal:\n%s", test.name, shown)
-		}
-		want := 4
-		if test.stored {
-			want = 0
-		}
-		m.utho("status").want(t, want)
-	}
-}
-
-// TERM and HUP at the prompt end it like Ctrl-C, with a status of their own.
-func TestLoginPromptSignals(t *testing.T) {
-	t.Parallel()
-	m := newServed(t)
-	for sig, code := range map[syscall.Signal]int{syscall.SIGTERM: 143, syscall.SIGHUP: 129, syscall.SIGINT: 130} {
 		p := m.onTerminal(nil, "utho", "login", "--store", "file")
-		p.until("token: ")
-		if err := p.cmd.Process.Signal(sig); err != nil {
-			t.Fatal(err)
+		shown := p.asks("token: ")
+		if !strings.Contains(shown, "https://console.utho.com/api") || !strings.Contains(shown, "Write access") {
+			t.Errorf("before the prompt it says:\n%s", shown)
 		}
-		p.ends(code)
+		if row.signal != 0 {
+			p.signal(row.signal)
+		}
+		p.types(row.typed)
+		shown = p.ends(row.code)
+		if !strings.Contains(shown, row.says) || strings.Contains(shown, "live_") || strings.Contains(shown, "words") {
+			t.Errorf("typed %q: the terminal shows:\n%s", row.typed, shown)
+		}
+		m.utho("status").want(t, map[bool]int{true: 0, false: 4}[row.stored])
 	}
-}
-
-func TestLoginNoInput(t *testing.T) {
-	t.Parallel()
-	m := newServed(t)
-	shown := m.onTerminal(nil, "utho", "login", "--store", "file", "--no-input").ends(2)
-	if !strings.Contains(shown, "--with-token") || strings.Contains(shown, "token: ") {
-		t.Errorf("the terminal shows:\n%s", shown)
-	}
-	if n := m.Count(sandboxtest.Any); n != 0 {
+	before := m.Count(sandboxtest.Any)
+	m.onTerminal(nil, "utho", "login", "--store", "file", "--no-input").ends(2)
+	if n := m.Count(sandboxtest.Any) - before; n != 0 {
 		t.Errorf("%d requests came", n)
 	}
 }
 
+// Only a yes deletes. The question names the account.
 func TestDeleteConfirmation(t *testing.T) {
 	t.Parallel()
 	m := newServed(t)
-	for _, test := range []struct {
-		typed string
-		code  int
-	}{
-		{"\r", 3},
-		{"n\r", 3},
-		{"no\r", 3},
-		{"yeah\r", 3},
-		{"\x04", 3},
-		{"\x03", 130},
-		{"y\x03", 130},
-		{"y\r", 0},
-		{"Yes\r", 0},
-		{" y \r", 0},
-	} {
-		name := "ask me"
-		m.utho("token", "create", name).want(t, 0)
-		before := m.Count(sandboxtest.Delete)
-		p := m.onTerminal(nil, "utho", "token", "delete", name)
+	for typed, code := range map[string]int{"\r": 3, "no\r": 3, "yeah\r": 3, ctrlD: 3, "y" + ctrlC: 130, " Yes \r": 0} {
+		m.utho("token", "create", "ask me").want(t, 0)
+		p := m.onTerminal(nil, "utho", "token", "delete", "ask me")
 		shown := p.asks("[y/N]: ")
-		if !strings.Contains(shown, `"ask me" (read-only, created `) {
+		if !strings.Contains(shown, `"ask me" (read-only, created `) || !strings.Contains(shown, "Delete 1 token of asha.rao@example.com (UTHO_API_KEY)?") {
 			t.Errorf("the question is:\n%s", shown)
 		}
-		p.types(test.typed)
-		shown = p.ends(test.code)
-		if got := m.Count(sandboxtest.Delete) - before; got != 0 != (test.code == 0) {
-			t.Errorf("typed %q: %d deletions came", test.typed, got)
+		p.types(typed)
+		shown = p.ends(code)
+		if strings.Contains(shown, "\ndeleted ") != (code == 0) || strings.Contains(shown, "nothing was changed") == (code == 0) {
+			t.Errorf("typed %q: the terminal shows:\n%s", typed, shown)
 		}
-		if deleted := strings.Contains(shown, "\ndeleted "); deleted != (test.code == 0) {
-			t.Errorf("typed %q: the terminal shows:\n%s", test.typed, shown)
-		}
-		if test.code == 3 && !strings.Contains(shown, "utho: \x1b[0mdeclined; nothing was changed") {
-			t.Errorf("typed %q: the terminal shows:\n%s", test.typed, shown)
-		}
-		if test.code != 0 {
-			m.utho("token", "delete", name, "--yes").want(t, 0)
+		if code != 0 {
+			m.utho("token", "delete", "ask me", "--yes").want(t, 0)
 		}
 	}
+	m.remain(4)
 }
 
 // A question needs stdin and stderr on a terminal; stdout has no part in it.
@@ -146,55 +102,97 @@ func TestTerminalMeansStdinAndStderr(t *testing.T) {
 		return f
 	}
 	p := m.onTerminal(func(c *exec.Cmd) { c.Stdout = toFile("out") }, "utho", "token", "delete", "10000")
-	p.asks("[y/N]: ")
+	p.until(`\[y/N\]: `)
 	p.types("y\r")
 	p.ends(0)
-	if got, err := os.ReadFile(m.path("out")); err != nil || string(got) != "deleted 10000 ci-deploy\n" {
-		t.Errorf("stdout is %q, %v", got, err)
+	if got := m.read("out"); got != "deleted 10000 ci-deploy\n" {
+		t.Errorf("stdout is %q", got)
 	}
 	before := m.Count(sandboxtest.Any)
 	m.onTerminal(func(c *exec.Cmd) { c.Stderr = toFile("err") }, "utho", "token", "delete", "10001").ends(2)
 	m.onTerminal(func(c *exec.Cmd) { c.Stdin, c.SysProcAttr.Ctty = nil, 2 }, "utho", "token", "delete", "10001").ends(2)
 	m.onTerminal(nil, "utho", "token", "delete", "10001", "--no-input").ends(2)
-	if n := m.Count(sandboxtest.Any) - before; n != 0 {
-		t.Errorf("%d requests came", n)
-	}
-	if got, err := os.ReadFile(m.path("err")); err != nil || !strings.Contains(string(got), "--yes") || strings.Contains(string(got), "[y/N]") {
-		t.Errorf("stderr is %q, %v", got, err)
+	if n := m.Count(sandboxtest.Any) - before; n != 0 || !strings.Contains(m.read("err"), "--yes") {
+		t.Errorf("%d requests came; stderr is %q", n, m.read("err"))
 	}
 }
 
 var escapes = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// Only colour tells a terminal from a pipe.
+// Only colour, and the short ACTION, tell a terminal from a pipe.
 func TestColourOnTerminal(t *testing.T) {
 	t.Parallel()
-	m := newServed(t)
-	m = m.with("TERM", "xterm-256color")
-	for _, args := range []string{"token list", "token list -o wide", "token list -o json", "token list -o csv", "token list -o markdown",
-		"token list -o id", "token get 10000", "status", "version", "--help", "token list --no-headers"} {
+	m := newServed(t).with("TERM", "xterm-256color")
+	for _, args := range []string{"token list", "token list -o wide", "token list -o json", "token get 10000", "version", "--help", "token list --no-headers"} {
 		words := append([]string{"utho"}, strings.Fields(args)...)
 		piped := m.utho(words[1:]...).want(t, 0).stdout
-		shown := strings.ReplaceAll(m.onTerminal(nil, words...).ends(0), "\r\n", "\n")
+		shown := strings.ReplaceAll(m.onTerminal(sized(200), words...).ends(0), "\r\n", "\n")
 		if got := escapes.ReplaceAllString(shown, ""); got != piped {
 			t.Errorf("utho %s: on a terminal it is\n%s\nand in a pipe\n%s", args, got, piped)
 		}
-		if table := args == "token list" || args == "token list -o wide"; strings.HasPrefix(shown, "\x1b[1mAPI NAME") != table || !table && shown != piped {
+		if table := args == "token list" || args == "token list -o wide"; strings.HasPrefix(shown, "\x1b[1m") != table {
 			t.Errorf("utho %s: on a terminal it is %q", args, shown)
 		}
 	}
+	failed := []string{"utho", "token", "get", "nosuch"}
+	if shown := m.onTerminal(nil, failed...).ends(5); !regexp.MustCompile(`^\x1b\[1;31mutho:\x1b\[0m no token .*\r\n\x1b\[1;36mhint:\x1b\[0m see `).MatchString(shown) {
+		t.Errorf("an error is %q", shown)
+	}
 	for _, plain := range []*machine{m.with("NO_COLOR", "1"), m.with("TERM", "dumb"), m.with("UTHO_COLOR", "never")} {
-		for code, args := range map[int]string{0: "token list", 5: "token get nosuch", 2: "token list --json"} {
-			if shown := plain.onTerminal(nil, append([]string{"utho"}, strings.Fields(args)...)...).ends(code); strings.Contains(shown, "\x1b") {
-				t.Errorf("utho %s: colour although it is turned off: %q", args, shown)
-			}
+		if shown := plain.onTerminal(nil, failed...).ends(5) + plain.onTerminal(nil, "utho", "token", "list").ends(0); strings.Contains(shown, "\x1b") {
+			t.Errorf("colour although it is turned off: %q", shown)
 		}
 	}
 	if shown := m.onTerminal(nil, "utho", "token", "list", "--color", "never").ends(0); strings.Contains(shown, "\x1b") {
 		t.Errorf("colour although it is turned off: %q", shown)
 	}
-	if shown := m.onTerminal(nil, "utho", "token", "get", "nosuch").ends(5); !strings.HasPrefix(shown, "\x1b[1mutho: \x1b[0mno token") {
-		t.Errorf("an error is %q", shown)
+}
+
+// sized has the terminal so many columns.
+func sized(columns int) func(*exec.Cmd) {
+	return func(c *exec.Cmd) {
+		if f, ok := c.Stdout.(*os.File); ok {
+			_ = pty.Setsize(f, &pty.Winsize{Rows: 24, Cols: uint16(columns)}) // what fails shows in the golden
+		}
+	}
+}
+
+// What a person sees at three widths is in testdata/screen.
+func TestScreens(t *testing.T) {
+	t.Parallel()
+	m := newServed(t)
+	filed := m.with("UTHO_API_KEY", "")
+	m.login(m.key, "login", "--store", "file").want(t, 0)
+	m.SetClock(time.Until(time.Date(2026, 11, 23, 8, 30, 5, 0, time.UTC)), 0)
+	filed.utho("token", "create", "metrics", "--expires-in", "30d", "--to", "file:metrics").want(t, 0)
+	m.Remove("10001")
+	port, second := regexp.MustCompile(`127\.0\.0\.1:\d{5}`), regexp.MustCompile(`(2026-11-23 14:00:)\d\d`)
+	clock := regexp.MustCompile(`warning: this machine's clock .*\n`)
+	for _, columns := range []int{40, 80, 120} {
+		var got strings.Builder
+		for _, args := range []string{
+			"token list", "-p sandbox token list", "token list -o wide", "token get backup", "status", "profile list", "token get nosuch", "token list --json",
+		} {
+			p := filed.with("TERM", "dumb").onTerminal(sized(columns), append([]string{"utho"}, strings.Fields(args)...)...)
+			<-p.done
+			shown := strings.ReplaceAll(p.exits(p.cmd.ProcessState.ExitCode()), "\r\n", "\n")
+			shown = clock.ReplaceAllString(second.ReplaceAllString(port.ReplaceAllString(shown, "127.0.0.1:12345"), "${1}05"), "")
+			fmt.Fprintf(&got, "$ utho %s\n%s\n", args, shown)
+		}
+		golden(t, filepath.Join("testdata", "screen", fmt.Sprint(columns)), got.String())
+	}
+}
+
+// golden compares a text with a file, or writes it with -update.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want, err := os.ReadFile(path); err != nil || got != string(want) {
+		t.Errorf("%s: %v; it shows\n%s", path, err, got)
 	}
 }
 
@@ -208,10 +206,8 @@ func TestProgress(t *testing.T) {
 	p.until("deleting")
 	close(hold)
 	shown := p.ends(0)
-	for _, line := range []string{"deleted 10000 ci-deploy\r\n", "deleted 10003 terraform\r\n"} {
-		if !strings.Contains(shown, line) {
-			t.Errorf("the terminal shows %q", shown)
-		}
+	if !strings.Contains(shown, "deleted 10000 ci-deploy\r\n") || !strings.Contains(shown, "deleted 10003 terraform\r\n") {
+		t.Errorf("the terminal shows %q", shown)
 	}
 	// What a person sees of a line is what was written after the last return.
 	for line := range strings.SplitSeq(strings.ReplaceAll(shown, "\r\n", "\n"), "\n") {
@@ -219,10 +215,7 @@ func TestProgress(t *testing.T) {
 			t.Errorf("the display stays on the terminal: %q", shown)
 		}
 	}
-
-	m.utho("sandbox", "reset").want(t, 0)
-	r := m.with("UTHO_PROFILE", "sandbox").utho("token", "delete", "10000", "10001", "10002", "10003", "--yes").want(t, 0)
-	if r.stderr != "" {
+	if r := m.with("UTHO_PROFILE", "sandbox").utho("token", "delete", "10000", "10001", "10002", "--yes").want(t, 0); r.stderr != "" {
 		t.Errorf("without a terminal stderr is %q", r.stderr)
 	}
 }

@@ -11,30 +11,22 @@ import (
 	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
-// Signals that the terminal did not send are passed on; the token lives until
-// the command has ended.
+// Signals that no terminal sent are passed on; the token lives until the command has ended.
 func TestRunPassesSignalsOn(t *testing.T) {
-	for _, sig := range []struct {
-		name string
-		sig  syscall.Signal
-	}{
-		{"TERM", syscall.SIGTERM},
-		{"INT", syscall.SIGINT},
-		{"HUP", syscall.SIGHUP},
-		{"QUIT", syscall.SIGQUIT},
-		{"USR1", syscall.SIGUSR1},
-		{"USR2", syscall.SIGUSR2},
+	for name, sig := range map[string]syscall.Signal{
+		"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT,
+		"USR1": syscall.SIGUSR1, "USR2": syscall.SIGUSR2, "ABRT": syscall.SIGABRT,
 	} {
-		t.Run(sig.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newServed(t)
 			w.fifo("gate")
 			// The command takes the signal, and ends only when it is told to.
 			p := w.start("token", "run", "--", "sh", "-c",
-				`trap 'echo got >&2; cat gate >/dev/null; utho token list >/dev/null && echo still works >&2; exit 5' `+sig.name+`
+				`trap 'echo got >&2; cat gate >/dev/null; utho token list >/dev/null && echo still works >&2; exit 5' `+name+`
 				echo ready >&2; while :; do sleep 0.05; done`)
 			p.until("ready")
-			p.signal(sig.sig)
+			p.signal(sig)
 			p.until("got")
 			if w.Count(sandboxtest.Delete) != 0 {
 				t.Error("the token was deleted before the command had ended")
@@ -48,77 +40,60 @@ func TestRunPassesSignalsOn(t *testing.T) {
 			w.remain(4)
 		})
 	}
-	t.Run("a command that they end", func(t *testing.T) {
-		t.Parallel()
-		w := newServed(t)
-		p := w.start("token", "run", "--", "sh", "-c", "echo ready >&2; exec sleep 1000")
-		p.until("ready")
-		p.signal(syscall.SIGTERM)
-		p.exits(128 + int(syscall.SIGTERM))
-		w.remain(4)
-	})
 }
 
-// A signal while the token is being made: taken back, and the command not
-// started.
+// A signal while the token is being created: rolled back, and the command not started.
 func TestRunSignalBeforeStart(t *testing.T) {
-	for op, at := range map[sandboxtest.Op]moment{
-		sandboxtest.List: beforeEffect, sandboxtest.Create: afterEffect, sandboxtest.Confirm: beforeEffect,
-	} {
-		t.Run(string(op), func(t *testing.T) {
-			t.Parallel()
-			w := newServed(t)
-			w.stopAt("here", op, at, 1)
-			p := w.start("token", "run", "--", "touch", "started")
-			w.awaitHeld("here")
-			p.signal(syscall.SIGTERM)
-			p.until("ended by TERM")
-			w.release("here")
-			p.exits(143)
-			if exists(w.path("started")) {
-				t.Error("the command was started")
-			}
-			w.remain(4)
-		})
+	t.Parallel()
+	w := newServed(t)
+	w.stopAt("here", sandboxtest.Confirm, afterEffect, 1)
+	p := w.start("token", "run", "--", "touch", "started")
+	w.awaitHeld("here")
+	p.signal(syscall.SIGTERM)
+	p.until("cleaning up")
+	w.release("here")
+	p.exits(143)
+	if _, err := os.Lstat(w.path("started")); err == nil {
+		t.Error("the command was started")
 	}
+	w.remain(4)
 }
 
-// After the command has ended, a signal leaves the deletion its time; so do
-// those that are only the command's.
+// After the command has ended, a signal leaves the deletion its time.
 func TestRunSignalDuringDeletion(t *testing.T) {
 	t.Parallel()
 	w := newServed(t)
 	w.stopAt("deletion", sandboxtest.Delete, beforeEffect, 0)
 	p := w.start("token", "run", "--", "sh", "-c", "exit 3")
 	w.awaitHeld("deletion")
-	for _, sig := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGALRM} {
-		p.signal(sig)
-	}
+	p.signal(syscall.SIGUSR1)
 	p.signal(syscall.SIGINT)
-	p.until("finding out what stands")
+	p.until("cleaning up")
 	w.release("deletion")
 	p.exits(3)
 	w.remain(4)
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
-// Ctrl-C reaches the command once, by its process group, and the token lives
-// until the command has ended.
-func TestRunCtrlC(t *testing.T) {
-	for _, key := range []struct{ name, key string }{{"INT", ctrlC}, {"QUIT", ctrlB}} {
-		t.Run(key.name, func(t *testing.T) {
+// On a terminal Ctrl-C and Ctrl-\ reach the command once, by its process group; what is sent
+// to utho alone is passed on.
+func TestRunOnTerminal(t *testing.T) {
+	for name, test := range map[string]struct {
+		trap string
+		send func(p *process)
+	}{
+		"Ctrl-C":      {"INT", func(p *process) { p.types(ctrlC) }},
+		"Ctrl-\\":     {"QUIT", func(p *process) { p.types(ctrlB) }},
+		"HUP to utho": {"HUP", func(p *process) { p.signal(syscall.SIGHUP) }},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newServed(t)
 			w.fifo("gate")
 			term := w.onTerminal(nil, "utho", "token", "run", "--", "sh", "-c",
-				`trap 'echo GOT; got=1' `+key.name+`; got=; echo UP; while test -z "$got"; do sleep 0.05; done
+				`trap 'echo GOT; got=1' `+test.trap+`; got=; echo UP; while test -z "$got"; do sleep 0.05; done
 				cat gate; utho token list >/dev/null && echo STILL WORKS; exit 6`)
 			term.until("UP")
-			term.types(key.key)
+			test.send(term)
 			term.until("GOT")
 			if w.Count(sandboxtest.Delete) != 0 {
 				t.Error("the token was deleted before the command had ended")
@@ -134,27 +109,37 @@ func TestRunCtrlC(t *testing.T) {
 	}
 }
 
-// Ctrl-Z stops both, fg goes on with both.
-func TestRunCtrlZ(t *testing.T) {
+// In the background of a shell, INT that is sent to utho alone is passed on; Ctrl-Z stops
+// both and fg goes on with both; exec leaves the job to the command.
+func TestRunJobControl(t *testing.T) {
 	t.Parallel()
 	requires(t, "bash")
 	w := newServed(t)
 	w.fifo("gate")
-	term := w.with("TERM", "xterm", "PS1", "READY$ ").onTerminal(nil, "bash", "--norc", "--noprofile", "-i")
+	w.write("trap 'echo \"G\"OT; exit 8' INT; echo \"U\"P1; while :; do sleep 0.05; done\n", "background")
+	term := w.onTerminal(nil, "bash", "--norc", "--noprofile", "-i")
 	term.until(`READY\$ `)
-	term.types("utho token run -- sh -c 'echo \"U\"P; cat gate; exit 9'\n")
-	term.until(`UP\r?\n`)
-	term.types(ctrlZ)
-	term.until(`(?i)stopped`)
-	if w.Count(sandboxtest.Delete) != 0 {
-		t.Error("the token was deleted while the command was stopped")
+	term.types("utho token run -- sh background & pid=$!\n")
+	term.until(`UP1\r?\n`)
+	term.types("kill -INT $pid; wait $pid; echo background=$?\n")
+	term.until(`GOT\r?\n(.|\n)*background=8`)
+
+	for command, status := range map[string]string{"token run": "9", "exec": "10"} {
+		term.types("utho " + command + " -- sh -c 'echo \"U\"P" + status + "; cat gate; exit " + status + "'\n")
+		term.until("UP" + status + `\r?\n`)
+		deletions := w.Count(sandboxtest.Delete)
+		term.types(ctrlZ)
+		term.until(`(?i)stopped(.|\n)*READY\$ $`)
+		if w.Count(sandboxtest.Delete) != deletions {
+			t.Error("the token was deleted while the command was stopped")
+		}
+		term.types("echo B\"AC\"K" + status + "; fg\n")
+		term.until("BACK" + status + `\r?\n`)
+		w.feed("gate", "THROUGH"+status+"\n")
+		term.until("THROUGH" + status)
+		term.types("echo status=$?\n")
+		term.until("status=" + status)
 	}
-	term.types("echo B\"AC\"K; fg\n")
-	term.until(`BACK\r?\n`)
-	w.feed("gate", "THROUGH\n")
-	term.until(`THROUGH`)
-	term.types("echo status=$?\n")
-	term.until(`status=9`)
 	w.remain(4)
 	term.types("exit\n")
 	term.exits(0)

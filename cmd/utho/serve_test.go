@@ -5,7 +5,9 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"io"
+	"net/http"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -65,32 +67,51 @@ func (p *served) ends(t *testing.T, sig syscall.Signal) {
 	}
 }
 
-// Other processes of utho and other clients use the served sandbox, which is
-// the one of the profile.
+// Other processes of utho and other clients use the served sandbox, which is the one of the profile; one line
+// of JSON a request says what came, without secrets, and a health check needs no credential.
 func TestSandboxServe(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
-	p := serveSandbox(t, m)
+	p := serveSandbox(t, m, "--log")
 	if !regexp.MustCompile(`^http://127\.0\.0\.1:[1-9][0-9]*/v2$`).MatchString(p.url) || !regexp.MustCompile(`^live_sandbox_\w+$`).MatchString(p.key) {
 		t.Fatalf("it prints %s and %s", p.url, p.key)
 	}
+	resp, err := http.Get(strings.TrimSuffix(p.url, "/v2") + "/health")
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("health: %v, %v", resp, err)
+	}
+	_ = resp.Body.Close() // its status was all
 	client := newMachine(t).with("UTHO_API_URL", p.url, "UTHO_API_KEY", p.key)
 	if got := client.utho("token", "list", "-o", "id").want(t, 0).stdout; got != "10000\n10001\n10002\n10003\n" {
 		t.Errorf("the list is %q", got)
 	}
-	secret := client.utho("token", "create", "ci").want(t, 0).stdout
+	secret := strings.TrimSpace(client.utho("token", "create", "ci").want(t, 0).stdout)
 	m.utho("-p", "sandbox", "token", "get", "ci").want(t, 0)
-	client.with("UTHO_API_KEY", strings.TrimSpace(secret)).utho("token", "list").want(t, 0)
+	client.with("UTHO_API_KEY", secret).utho("token", "list").want(t, 0)
+	client.with("UTHO_API_URL", p.url+"/"+secret).utho("token", "list").want(t, 1)
 
 	// A second server, and a change past both: one store.
 	q := serveSandbox(t, m, "--addr", "localhost:0")
 	m.utho("-p", "sandbox", "token", "delete", "ci", "--yes").want(t, 0)
 	client.with("UTHO_API_URL", q.url).utho("token", "get", "ci").want(t, 5)
 	client.utho("token", "get", "ci").want(t, 5)
-	m.utho("sandbox", "reset").want(t, 0)
-	client.utho("token", "list").want(t, 0)
-
 	q.ends(t, syscall.SIGINT)
 	p.ends(t, syscall.SIGTERM)
 	client.utho("token", "list", "--timeout", "1s").want(t, 9)
+
+	var methods []string
+	for line := range strings.Lines(p.stderr.String()) {
+		if !strings.HasPrefix(line, "{") {
+			continue // what utho itself says
+		}
+		validate(t, "request", []byte(line))
+		var request struct{ Method, Path string }
+		if err := json.Unmarshal([]byte(line), &request); err != nil {
+			t.Fatal(err)
+		}
+		methods = append(methods, request.Method)
+	}
+	if got := strings.Join(methods, " "); !strings.HasPrefix(got, "GET GET GET POST GET ") || strings.Contains(p.stderr.String(), secret) || strings.Contains(p.stderr.String(), p.key) {
+		t.Errorf("it writes\n%s", p.stderr)
+	}
 }

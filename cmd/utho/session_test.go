@@ -196,8 +196,8 @@ func (s *session) lock(t *testing.T) {
 	s.until(t, "the keyring is locked", s.locked)
 }
 
-// silentBus is the address of a socket that takes connections and says nothing.
-func silentBus(t *testing.T) string {
+// busSocket is the address of a socket that does this with each connection.
+func busSocket(t *testing.T, take func(net.Conn)) string {
 	t.Helper()
 	ln, err := net.Listen("unix", filepath.Join(socketFolder(t), "bus"))
 	if err != nil {
@@ -210,10 +210,25 @@ func silentBus(t *testing.T) string {
 			if err != nil {
 				return
 			}
-			t.Cleanup(func() { _ = c.Close() })
+			take(c)
 		}
 	}()
 	return "unix:path=" + ln.Addr().String()
+}
+
+// silentBus takes connections and says nothing.
+func silentBus(t *testing.T) string {
+	t.Helper()
+	return busSocket(t, func(c net.Conn) { t.Cleanup(func() { _ = c.Close() }) })
+}
+
+// countingBus hangs up, and tells of each connection.
+func countingBus(t *testing.T, asked chan<- struct{}) string {
+	t.Helper()
+	return busSocket(t, func(c net.Conn) {
+		asked <- struct{}{}
+		_ = c.Close()
+	})
 }
 
 // processes are those with mark in their environment: what utho started. One
@@ -232,25 +247,4 @@ func processes(t *testing.T, mark string) (found []string) {
 		}
 	}
 	return found
-}
-
-// countingBus is a socket that hangs up, and tells of each connection.
-func countingBus(t *testing.T, asked chan<- struct{}) string {
-	t.Helper()
-	ln, err := net.Listen("unix", filepath.Join(socketFolder(t), "bus"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			asked <- struct{}{}
-			_ = c.Close()
-		}
-	}()
-	return "unix:path=" + ln.Addr().String()
 }

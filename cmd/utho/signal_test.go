@@ -3,7 +3,10 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -11,219 +14,229 @@ import (
 	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
-// stop is one place where a signal meets a command: a request that the service
-// holds.
-type stop struct {
-	name  string
-	op    sandboxtest.Op
-	after bool // the request has had its effect, the answer is held
-	keep  bool // it is held for good: utho has to end by itself
-	twice bool // a second signal follows
-
-	code   int    // 0 for the signal's own status
-	ok     bool   // the status is 0: it was too late to stop
-	says   string // on stderr
-	tokens int    // of that name in the end
-	output bool   // the secret is on stdout
-	quiet  bool   // nothing is open any more that would have to be found out
-}
-
-var createStops = []stop{
-	{name: "first list", op: sandboxtest.List, keep: true, says: "interrupted|ended by"},
-	{name: "create before its effect", op: sandboxtest.Create, says: "the new token was deleted again"},
-	{name: "create after its effect", op: sandboxtest.Create, after: true, says: "the new token was deleted again"},
-	{name: "confirming list", op: sandboxtest.Confirm, says: "the new token was deleted again"},
-}
-
-var createHeld = []stop{
-	{name: "create before its effect, for good", op: sandboxtest.Create, keep: true, code: 8, says: `there is no new token named held; it may still appear`},
-	{name: "create after its effect, for good", op: sandboxtest.Create, after: true, keep: true, code: 8, says: `token \d+ exists and its secret is lost(.|\n)*hint: utho token delete \d+`, tokens: 1},
-	{name: "confirming list, for good", op: sandboxtest.Confirm, keep: true, says: "the new token was deleted again"},
-	{name: "twice, create before its effect", op: sandboxtest.Create, keep: true, twice: true, code: 8, says: "it is not known whether a token was made"},
-	{name: "twice, create after its effect", op: sandboxtest.Create, after: true, keep: true, twice: true, code: 8, says: "it is not known whether a token was made", tokens: 1},
-	{name: "twice, confirming list", op: sandboxtest.Confirm, keep: true, twice: true, code: 8, says: "a token named held may be left", tokens: 1},
-}
-
-var rotateStops = []stop{
-	{name: "first list", op: sandboxtest.List, keep: true, says: "interrupted|ended by", tokens: 1},
-	{name: "create before its effect", op: sandboxtest.Create, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
-	{name: "create after its effect", op: sandboxtest.Create, after: true, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
-	{name: "confirming list", op: sandboxtest.Confirm, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
-	{name: "proof", op: sandboxtest.Verify, keep: true, says: `the new token was deleted again; the old token \d+ still works`, tokens: 1},
-	{name: "deletion before its effect", op: sandboxtest.Delete, ok: true, says: "deleted the old token", tokens: 1, output: true},
-	{name: "deletion after its effect", op: sandboxtest.Delete, after: true, ok: true, says: "deleted the old token", tokens: 1, output: true},
-	{name: "last list", op: sandboxtest.Recheck, keep: true, quiet: true, ok: true, says: "deleted the old token", tokens: 1, output: true},
-}
-
-var rotateHeld = []stop{
-	{name: "create before its effect, for good", op: sandboxtest.Create, keep: true, code: 8, says: `it may still appear; the old token \d+ still works`, tokens: 1},
-	{name: "create after its effect, for good", op: sandboxtest.Create, after: true, keep: true, code: 8, says: `token \d+ exists and its secret is lost; the old token \d+ still works`, tokens: 2},
-	{name: "deletion before its effect, for good", op: sandboxtest.Delete, keep: true, code: 8, says: `the new token \d+ works and its secret was delivered, and the old token \d+ (still works|may still work) too`, tokens: 2, output: true},
-	{name: "deletion after its effect, for good", op: sandboxtest.Delete, after: true, keep: true, ok: true, says: "deleted the old token", tokens: 1, output: true},
-	{name: "twice, create", op: sandboxtest.Create, after: true, keep: true, twice: true, code: 8, says: `it is not known whether a token was made.*; the old token \d+ still works`, tokens: 2},
-	{name: "twice, confirming list", op: sandboxtest.Confirm, keep: true, twice: true, code: 8, says: `a token named held may be left.*; the old token \d+ still works`, tokens: 2},
-	{name: "twice, deletion", op: sandboxtest.Delete, keep: true, twice: true, code: 8, says: `the old token \d+ may still work too`, tokens: 2, output: true},
-}
-
-// The first INT, TERM or HUP only stops the waiting: utho finds out what
-// happened, then delivers or undoes. A second one ends it with 8.
+// TestSignals sends a real signal while the service holds a request. What becomes of the
+// tokens is a table of package lifecycle; here it is what the process makes of a signal.
 func TestSignals(t *testing.T) {
-	all := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
-	for _, group := range []struct {
+	for _, test := range []struct {
+		name    string
 		command string
-		stops   []stop
-		signals []syscall.Signal
+		on      sandboxtest.Op
+		at      moment
+		keep    bool // for good: utho has to end by itself
+		sig     syscall.Signal
+		twice   bool
+		code    int
+		says    string
+		tokens  int // of that name in the end
 	}{
-		{"create", createStops, all},
-		{"create", createHeld, all[:1]},
-		{"rotate", rotateStops, all},
-		{"rotate", rotateHeld, all[1:2]},
+		{"before anything was sent", "create", sandboxtest.List, beforeEffect, true, syscall.SIGINT, false, 130, "utho: interrupted", 0},
+		{"the create is answered then", "create", sandboxtest.Create, afterEffect, false, syscall.SIGINT, false, 130, "deleted again", 0},
+		{"the list is answered then", "create", sandboxtest.Confirm, beforeEffect, false, syscall.SIGTERM, false, 143, "deleted again.*ended by TERM", 0},
+		{"HUP", "create", sandboxtest.Confirm, afterEffect, false, syscall.SIGHUP, false, 129, "deleted again.*ended by HUP", 0},
+		{"a second one", "create", sandboxtest.Create, afterEffect, true, syscall.SIGINT, true, 8, "may have been created", 1},
+		{"QUIT counts as two", "create", sandboxtest.Create, afterEffect, true, syscall.SIGQUIT, false, 8, "may have been created", 1},
+		{"QUIT, nothing sent", "create", sandboxtest.List, beforeEffect, true, syscall.SIGQUIT, false, 131, "utho: ended by QUIT", 0},
+		{"ABRT", "create", sandboxtest.Confirm, beforeEffect, true, syscall.SIGABRT, false, 8, "is left, and its secret is lost.*no time was left", 1},
+		{"ABRT, nothing sent", "create", sandboxtest.List, beforeEffect, true, syscall.SIGABRT, false, 134, "utho: ended by ABRT", 0},
+		{"XCPU", "create", sandboxtest.List, beforeEffect, true, syscall.SIGXCPU, false, 128 + int(syscall.SIGXCPU), "utho: ended by XCPU", 0},
+		{"USR1 is nothing to utho", "rotate", sandboxtest.List, beforeEffect, false, syscall.SIGUSR1, false, 0, "deleted the old token", 1},
+		{"too late to stop", "rotate", sandboxtest.Delete, beforeEffect, false, syscall.SIGTERM, false, 0, "deleted the old token", 1},
+		{"the deletion is cut off", "rotate", sandboxtest.Delete, beforeEffect, true, syscall.SIGTERM, true, 8, `the old token \d+ may still work`, 2},
 	} {
-		for _, sig := range group.signals {
-			for _, s := range group.stops {
-				t.Run(fmt.Sprintf("%s/%v/%s", group.command, sig, s.name), func(t *testing.T) {
-					t.Parallel()
-					signalAt(t, group.command, sig, s)
-				})
-			}
-		}
-	}
-}
-
-func signalAt(t *testing.T, command string, sig syscall.Signal, s stop) {
-	w := newServed(t)
-	args, old := []string{"token", "create", "held"}, ""
-	if command == "rotate" {
-		old = strings.TrimSpace(w.utho(args...).want(t, 0).stdout)
-		args = []string{"token", "rotate", "held", "--yes"}
-	}
-	times := 1
-	if s.twice {
-		times = 0 // nothing is answered any more, as on a line that broke
-	}
-	w.stopAt("here", s.op, moment(s.after), times)
-	p := w.start(args...)
-	w.awaitHeld("here")
-	p.signal(sig)
-	if !s.quiet && s.op != sandboxtest.List {
-		p.until("finding out what stands first")
-	}
-	if s.twice {
-		p.signal(sig)
-	}
-	if !s.keep {
-		w.release("here")
-	}
-	want := s.code
-	if want == 0 && !s.ok {
-		want = 128 + int(sig)
-	}
-	p.exits(want)
-	p.says(s.says)
-	if s.quiet && strings.Contains(p.said(), "finding out") {
-		t.Errorf("nothing was open:\n%s", p.said())
-	}
-	if got := w.count("held"); got != s.tokens {
-		t.Errorf("%d tokens in the end, want %d\n%s", got, s.tokens, p.said())
-	}
-	if got := p.stdout.Len() > 0; got != s.output {
-		t.Errorf("stdout %q", p.stdout.String())
-	}
-	w.Clear()
-	secret := strings.TrimSpace(p.stdout.String())
-	if s.output && !w.Works(secret) {
-		t.Error("the secret that was delivered does not work")
-	}
-	if old != "" && !s.output && !w.Works(old) {
-		t.Error("nothing was delivered, and the old secret does not work")
-	}
-	w.noLeaks()
-}
-
-// A create that the service put off is not sent again after a signal.
-func TestSignalWhilePutOff(t *testing.T) {
-	t.Parallel()
-	w := newServed(t)
-	w.Fault(sandboxtest.Fault{On: sandboxtest.Create, RetryAfter: "25"})
-	p := w.start("token", "create", "held")
-	w.awaitRequests("create", func(r []sandboxtest.Request) bool { return len(r) == 2 && r[1].Status == 429 })
-	p.signal(syscall.SIGINT)
-	p.exits(130)
-	p.says(`create "held": interrupted; nothing was created`)
-	if w.count("held") != 0 || w.Count(sandboxtest.Create) != 1 {
-		t.Errorf("%d tokens, %d creates", w.count("held"), w.Count(sandboxtest.Create))
-	}
-}
-
-// A signal while the secret is being delivered lets the delivery come to its
-// end, and what follows it too.
-func TestSignalDuringDelivery(t *testing.T) {
-	t.Parallel()
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
-		t.Run(sig.String(), func(t *testing.T) {
+		t.Run(test.command+", "+test.name, func(t *testing.T) {
 			t.Parallel()
 			w := newServed(t)
-			w.utho("token", "create", "held", "--to", "env:.env").want(w.t, 0)
-			old := w.read(".env")
-			w.fifo("gate")
-			p := w.start("token", "rotate", "held", "--yes", "--to", "env:.env",
-				"--to", "exec:sh -c 'echo delivering >&2; cat gate >/dev/null'")
-			p.until("delivering")
-			p.signal(sig)
-			p.until("finding out what stands first")
-			w.feed("gate", "go on\n")
-			p.exits(0)
-			p.says("deleted the old token")
-			if w.count("held") != 1 || w.read(".env") == old {
-				t.Errorf("%d tokens; .env %q, was %q", w.count("held"), w.read(".env"), old)
+			args, old := []string{"token", "create", "held"}, ""
+			if test.command == "rotate" {
+				old = strings.TrimSpace(w.utho(args...).want(t, 0).stdout)
+				args = []string{"token", "rotate", "held", "--yes"}
+			}
+			times := 1
+			if test.twice {
+				times = 0 // nothing is answered any more
+			}
+			w.stopAt("here", test.on, test.at, times)
+			p := w.start(args...)
+			w.awaitHeld("here")
+			p.signal(test.sig)
+			if test.twice || !test.keep && test.sig != syscall.SIGUSR1 {
+				p.until("cleaning up")
+			}
+			if test.twice {
+				p.signal(test.sig)
+			}
+			if !test.keep {
+				w.release("here")
+			}
+			p.exits(test.code)
+			p.says(test.says)
+			if got := w.count("held"); got != test.tokens {
+				t.Errorf("%d tokens in the end, want %d\n%s", got, test.tokens, p.said())
+			}
+			w.Clear()
+			switch secret := strings.TrimSpace(p.stdout.String()); {
+			case secret != "" && !w.Works(secret):
+				t.Error("the secret that was delivered does not work")
+			case secret == "" && old != "" && !w.Works(old):
+				t.Error("nothing was delivered, and the old secret does not work")
 			}
 			w.noLeaks()
 		})
 	}
-	// On a terminal the command gets Ctrl-C too, and ends with it.
-	t.Run("on a terminal", func(t *testing.T) {
-		t.Parallel()
-		w := newServed(t)
-		term := w.onTerminal(nil, "utho", "token", "create", "held", "--to", "env:.env",
-			"--to", "exec:sh -c 'echo DELIVERING >&2; while :; do sleep 0.05; done'")
-		term.until(`DELIVERING\r?\n`)
-		term.types(ctrlC)
-		term.exits(130)
-		term.says("put back as before: env:.env; cannot be taken back: exec:.*the new token was deleted again")
-		if w.count("held") != 0 || w.read(".env") != "" {
-			t.Errorf("%d tokens; .env %q", w.count("held"), w.read(".env"))
+}
+
+// A command of --to and --verify that runs when the signal comes may end: the delivery is
+// part of what a first signal does not cut short.
+func TestSignalDuringCommand(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		args    string
+		signals int
+		goOn    bool
+		code    int
+		says    string
+		tokens  int
+	}{
+		{"exec: ends well", "token rotate held --yes --to env:.env --to exec:./hook", 1, true, 0, "deleted the old token", 1},
+		{"exec: twice", "token create other --to file:other --to exec:./hook", 2, false, 8, `hint: delete it`, 1},
+		{"--verify", "token rotate held --yes --to env:.env --verify ./hook", 1, false, 143, "both tokens work.*ended by TERM", 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newServed(t)
+			w.utho("token", "create", "held", "--to", "env:.env").want(t, 0)
+			w.fifo("gate")
+			hook := w.write("#!/bin/sh\necho running >&2\ncat gate >/dev/null\n", "hook")
+			if err := os.Chmod(hook, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			p := w.start(strings.Fields(test.args)...)
+			p.until("running")
+			p.signal(syscall.SIGTERM)
+			if test.signals == 2 {
+				p.until("cleaning up")
+				p.signal(syscall.SIGTERM)
+			}
+			if test.goOn {
+				p.until("cleaning up")
+				w.feed("gate", "go on\n")
+			}
+			p.exits(test.code)
+			p.says(test.says)
+			if !w.Works(w.secret(".env")) {
+				t.Errorf(".env: %q", w.read(".env"))
+			}
+			if n := w.count("held") + w.count("other"); n != test.tokens+strings.Count(test.args, "other")/2 {
+				t.Errorf("%d tokens: %s", n, p.said())
+			}
+		})
+	}
+}
+
+// A signal ends a command that only reads, or has not begun to change anything, at once:
+// here the service never answers.
+func TestInterruptedWhileReading(t *testing.T) {
+	for _, args := range []string{
+		"token list", "token get 10000 -o json", "status", "status -o json", "login --store file",
+		"token delete 10000 --yes", "token rotate grafana --yes", "token run -- true",
+	} {
+		t.Run(args, func(t *testing.T) {
+			t.Parallel()
+			m := newServed(t)
+			m.stopAt("for good", sandboxtest.Any, beforeEffect, 0)
+			cmd := m.command(append([]string{"utho"}, strings.Fields(args)...)...)
+			var stdout, stderr bytes.Buffer
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(m.key), &stdout, &stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			m.awaitHeld("for good")
+			err := errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait())
+			want := "utho: ended by TERM\n"
+			if strings.Contains(args, "json") {
+				want = `{"error":{"code":"interrupted","message":"ended by TERM","hint":"","exit_code":143}}` + "\n"
+			}
+			if cmd.ProcessState.ExitCode() != 143 || stdout.Len() > 0 || stderr.String() != want || m.Count(sandboxtest.Any) != 1 {
+				t.Errorf("%v; stdout %q; stderr %q; %d requests", err, &stdout, &stderr, m.Count(sandboxtest.Any))
+			}
+		})
+	}
+}
+
+// What the parent ignores stays ignored, as nohup has it.
+func TestNohup(t *testing.T) {
+	t.Parallel()
+	m := newServed(t)
+	m.stopAt("a while", sandboxtest.Any, beforeEffect, 1)
+	cmd := m.command("sh", "-c", `trap "" HUP; exec utho token list -o id`)
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	m.awaitHeld("a while")
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	m.release("a while")
+	if err := cmd.Wait(); err != nil || stdout.String() != "10000\n10001\n10002\n10003\n" {
+		t.Errorf("%v; stdout: %s", err, &stdout)
+	}
+}
+
+// A logout that a signal stops says so, and what is still stored.
+func TestLogoutInterrupted(t *testing.T) {
+	t.Parallel()
+	m := newServed(t)
+	m.logIn()
+	lock, err := os.OpenFile(m.path("config", ".lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX) // as another login does that waits for its keyring
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := m.start("logout")
+	p.until("waiting")
+	p.signal(syscall.SIGINT)
+	p.exits(130)
+	p.says("log out of profile default: interrupted")
+	_ = lock.Close()
+	m.utho("status").want(t, 0)
+}
+
+// A stderr that is full and that nobody reads does not stop the protocol.
+func TestFullStderr(t *testing.T) {
+	t.Parallel()
+	m := newServed(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close() //nolint:errcheck // nothing is read
+	cmd := m.command("utho", "token", "create", strings.Repeat("x", 200), "--to", "file:secret", "--debug")
+	cmd.Stderr = w
+	if err := errors.Join(fill(w), cmd.Run(), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if !m.Works(strings.TrimSpace(m.read("secret"))) {
+		t.Error("it was not delivered")
+	}
+}
+
+// fill writes to a pipe until it takes no more.
+func fill(w *os.File) error {
+	fd := int(w.Fd()) // Fd makes it blocking for the program too
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		return err
+	}
+	for {
+		_, err := syscall.Write(fd, make([]byte, 4096))
+		if errors.Is(err, syscall.EAGAIN) {
+			return syscall.SetNonblock(fd, false)
 		}
-	})
-	// A second signal ends it, and what may be left is named.
-	t.Run("twice", func(t *testing.T) {
-		t.Parallel()
-		w := newServed(t)
-		w.fifo("gate")
-		p := w.start("token", "create", "held", "--to", "env:.env",
-			"--to", "exec:sh -c 'echo delivering >&2; cat gate >/dev/null'")
-		p.until("delivering")
-		p.signal(syscall.SIGTERM)
-		p.until("finding out what stands first")
-		p.signal(syscall.SIGTERM)
-		p.exits(8)
-		p.says(`put back as before: env:.env; cannot be taken back: exec:.*; token \d+ may still exist(.|\n)*hint: utho token delete \d+`)
-		if w.count("held") != 1 || w.read(".env") != "" {
-			t.Errorf("%d tokens; .env %q", w.count("held"), w.read(".env"))
+		if err != nil {
+			return fmt.Errorf("fill: %w", err)
 		}
-	})
-	// A command that does not come to its end is ended, and the secret taken back.
-	t.Run("for good", func(t *testing.T) {
-		t.Parallel()
-		w := newServed(t)
-		w.fifo("gate")
-		p := w.start("token", "create", "held", "--to", "env:.env",
-			"--to", "exec:sh -c 'echo delivering >&2; cat gate >/dev/null'")
-		p.until("delivering")
-		p.signal(syscall.SIGTERM)
-		p.exits(143)
-		p.says("put back as before: env:.env; cannot be taken back: exec:.*the new token was deleted again")
-		if w.count("held") != 0 || w.read(".env") != "" {
-			t.Errorf("%d tokens; .env %q", w.count("held"), w.read(".env"))
-		}
-	})
+	}
 }

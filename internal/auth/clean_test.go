@@ -93,7 +93,8 @@ func TestCleanRefuses(t *testing.T) {
 }
 
 func FuzzClean(f *testing.F) {
-	for _, s := range []string{secret, `"Bearer ` + secret + `"`, "\x1b[200~export UTHO_API_KEY=x\x1b[201~", "\xff\xfea\x00", "\ufeff«x»\r\n", "'\"`'\"`"} {
+	for _, s := range []string{secret, `"Bearer ` + secret + `"`, "\x1b[200~export UTHO_API_KEY=x\x1b[201~",
+		"\xff\xfea\x00", "\ufeff«x»\r\n", "'\"`'\"`"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {

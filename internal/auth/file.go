@@ -127,7 +127,8 @@ func (s *FileStore) Delete(_ context.Context, ref Ref) error {
 	path := s.path(ref)
 	// Without the link the secret would still stand in the file it leads to.
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		return fmt.Errorf("remove token: %w; remove the file that it leads to by hand", &fs.PathError{Op: "remove", Path: path, Err: privfile.ErrLink})
+		err := &fs.PathError{Op: "remove", Path: path, Err: privfile.ErrLink}
+		return fmt.Errorf("remove token: %w; remove the file that it leads to by hand", err)
 	}
 	switch err := os.Remove(path); {
 	case errors.Is(err, fs.ErrNotExist):

@@ -73,7 +73,8 @@ func TestFileStoreOrigin(t *testing.T) {
 	if err := s.Set(t.Context(), api("work"), item); err != nil {
 		t.Fatal(err)
 	}
-	for _, origin := range []string{"http://api.utho.com", "https://api.utho.com:8443", "https://evil.example", "https://api.utho.com.evil.example", "https://api.utho.com/"} {
+	for _, origin := range []string{"http://api.utho.com", "https://api.utho.com:8443", "https://evil.example",
+		"https://api.utho.com.evil.example", "https://api.utho.com/"} {
 		got, err := s.Get(t.Context(), Ref{"work", origin})
 		var other *OriginError
 		if !errors.As(err, &other) || got != (Item{}) || *other != (OriginError{"work", "https://api.utho.com", origin}) {
@@ -103,13 +104,19 @@ func TestFileStoreRefuses(t *testing.T) {
 		says string
 	}{
 		"others can read": {func(t *testing.T, path string) { writeFile(t, path, good, 0o644) }, "chmod 600 "},
-		"folder is open":  {func(t *testing.T, path string) { writeFile(t, path, good, 0o600); chmod(t, filepath.Dir(path), 0o755) }, "chmod 700 "},
-		"link":            {func(t *testing.T, path string) { writeFile(t, path+".real", good, 0o600); link(t, path+".real", path) }, "symbolic link"},
-		"dangling link":   {func(t *testing.T, path string) { link(t, "nowhere", path) }, "symbolic link"},
-		"folder":          {func(t *testing.T, path string) { mkdir(t, path) }, "regular"},
-		"no JSON":         {func(t *testing.T, path string) { writeFile(t, path, secret, 0o600) }, "damaged"},
-		"empty":           {func(t *testing.T, path string) { writeFile(t, path, "", 0o600) }, "damaged"},
-		"no origin":       {func(t *testing.T, path string) { writeFile(t, path, `{"token":"`+secret+`"}`, 0o600) }, "damaged"},
+		"folder is open": {func(t *testing.T, path string) {
+			writeFile(t, path, good, 0o600)
+			chmod(t, filepath.Dir(path), 0o755)
+		}, "chmod 700 "},
+		"link": {func(t *testing.T, path string) {
+			writeFile(t, path+".real", good, 0o600)
+			link(t, path+".real", path)
+		}, "symbolic link"},
+		"dangling link": {func(t *testing.T, path string) { link(t, "nowhere", path) }, "symbolic link"},
+		"folder":        {func(t *testing.T, path string) { mkdir(t, path) }, "regular"},
+		"no JSON":       {func(t *testing.T, path string) { writeFile(t, path, secret, 0o600) }, "damaged"},
+		"empty":         {func(t *testing.T, path string) { writeFile(t, path, "", 0o600) }, "damaged"},
+		"no origin":     {func(t *testing.T, path string) { writeFile(t, path, `{"token":"`+secret+`"}`, 0o600) }, "damaged"},
 		"token that is big": {func(t *testing.T, path string) {
 			writeFile(t, path, `{"origin":"https://api.utho.com","token":"`+strings.Repeat("x", MaxSecret+1)+`"}`, 0o600)
 		}, "damaged"},
@@ -162,7 +169,9 @@ func TestFileStoreSetRefuses(t *testing.T) {
 		t.Errorf("the link was followed: %q", data)
 	}
 	chmod(t, dir, 0o750)
-	for name, err := range map[string]error{"set": s.Set(t.Context(), api("work"), item), "probe": s.CheckSet(t.Context(), api("work"))} {
+	for name, err := range map[string]error{
+		"set": s.Set(t.Context(), api("work"), item), "probe": s.CheckSet(t.Context(), api("work")),
+	} {
 		var mode *privfile.ModeError
 		if !errors.As(err, &mode) {
 			t.Errorf("%s in an open folder: %v", name, err)
@@ -203,7 +212,10 @@ func TestFileStoreProbe(t *testing.T) {
 func TestFileStoreDevices(t *testing.T) {
 	t.Parallel()
 	s, dir := newFile(t)
-	for name, file := range map[string]string{"con": "_con.json", "NUL": "_nul.json", "aux.eu": "_aux.eu.json", "com1": "_com1.json", "LPT9.x": "_lpt9.x.json", "console": "console.json", "com": "com.json", "com10": "com10.json"} {
+	for name, file := range map[string]string{
+		"con": "_con.json", "NUL": "_nul.json", "aux.eu": "_aux.eu.json", "com1": "_com1.json", "LPT9.x": "_lpt9.x.json",
+		"console": "console.json", "com": "com.json", "com10": "com10.json",
+	} {
 		if got := s.path(api(name)); got != filepath.Join(dir, file) {
 			t.Errorf("%s is kept in %s", name, got)
 		}

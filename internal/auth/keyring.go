@@ -219,7 +219,8 @@ func (k *KeyringStore) limit() time.Duration {
 
 // bounded runs use on a goroutine of its own and waits for it as long as is right. Its error is ErrNotFound,
 // *KeyringError, or the cause of ctx if that was cancelled. secret is what no error may repeat.
-func (k *KeyringStore) bounded(ctx context.Context, op, secret string, limit time.Duration, use func(context.Context) (Item, error)) (Item, error) {
+func (k *KeyringStore) bounded(ctx context.Context, op, secret string, limit time.Duration,
+	use func(context.Context) (Item, error)) (Item, error) {
 	if err := reachable(); err != nil {
 		return Item{}, &KeyringError{Op: op, Err: err}
 	}

@@ -131,7 +131,8 @@ func TestKeyringErrors(t *testing.T) {
 	}
 	keyring.MockInitWithError(keyring.ErrUnsupportedPlatform)
 	var ke *KeyringError
-	if err := k.Set(t.Context(), api("work"), item); !errors.As(err, &ke) || !errors.Is(err, errUnsupported) || errors.As(err, new(*NotKnownError)) {
+	err := k.Set(t.Context(), api("work"), item)
+	if !errors.As(err, &ke) || !errors.Is(err, errUnsupported) || errors.As(err, new(*NotKnownError)) {
 		t.Errorf("%v", err)
 	}
 }

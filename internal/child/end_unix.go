@@ -22,7 +22,7 @@ func end(cmd *exec.Cmd, group bool, done <-chan error) {
 	send(syscall.SIGTERM)
 	until := time.Now().Add(grace)
 	late := time.AfterFunc(grace, func() { send(syscall.SIGKILL) })
-	<-done
+	_ = <-done
 	late.Stop()
 	for send(0) { // what it started goes on; where nobody reaps, zombies do too
 		if time.Now().After(until) {

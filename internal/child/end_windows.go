@@ -6,7 +6,7 @@ func ownGroup(*exec.Cmd) {}
 
 func end(cmd *exec.Cmd, _ bool, done <-chan error) {
 	_ = cmd.Process.Kill() // it may have ended meanwhile
-	<-done
+	_ = <-done
 }
 
 // Terminal is false: no process group here keeps a program from asking.

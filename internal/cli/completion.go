@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
@@ -59,6 +60,9 @@ powershell, in the file that $PROFILE names:
 	}
 	cmd.RunE = p.runE(func(_ context.Context, args []string) error {
 		p.pipe = true
+		if p.flags.output != "" {
+			return hintf(usagef("-o %s: a completion script has one form", p.flags.output), "leave -o out")
+		}
 		root := cmd.Root()
 		switch args[0] {
 		case "bash":
@@ -95,9 +99,8 @@ func completeFormats(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.
 }
 
 // completeColumns offers the columns that the list does not have yet.
-func completeColumns(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+func completeColumns(_ *cobra.Command, _ []string, typed string) (offers []string, _ cobra.ShellCompDirective) {
 	before := typed[:strings.LastIndex(typed, ",")+1]
-	var offers []string
 	for _, key := range columnKeys {
 		if !slices.Contains(strings.Split(before, ","), key) {
 			offers = append(offers, before+key)
@@ -106,15 +109,12 @@ func completeColumns(_ *cobra.Command, _ []string, typed string) ([]string, cobr
 	return offers, noFile | cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveKeepOrder
 }
 
-func (p *program) completeProfiles(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+func (p *program) completeProfiles(_ *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
 	p.console.silent = true
-	file, err := p.config()
-	if err != nil || len(args) > 0 {
-		return nil, noFile
-	}
-	var names []string
-	for _, profile := range file.Profiles() {
-		names = append(names, profile.Name)
+	if file, err := p.config(); err == nil && len(args) == 0 {
+		for _, profile := range file.Profiles() {
+			names = append(names, profile.Name)
+		}
 	}
 	return names, noFile
 }
@@ -167,26 +167,22 @@ func (p *program) completeTokens(n int) cobra.CompletionFunc {
 // anybody: it runs no credential command and raises no dialog.
 func (p *program) peekList(ctx context.Context) (*utho.TokenList, error) {
 	s, err := p.locate()
-	if err != nil {
-		return nil, err
-	}
-	switch s.kind {
-	case kindCommand:
+	switch {
+	case err != nil:
+	case s.kind == kindCommand:
 		return &utho.TokenList{}, nil
-	case config.StoreKeyring, config.StoreFile:
-		store, err := p.store(s.kind)
-		if err != nil {
-			return nil, err
-		}
-		if s.item, err = store.Peek(ctx, s.ref()); err != nil {
-			return nil, err
+	case s.kind == config.StoreKeyring || s.kind == config.StoreFile:
+		var store auth.Store
+		if store, err = p.store(s.kind); err == nil {
+			s.item, err = store.Peek(ctx, s.ref())
 		}
 	default:
-		if err := p.readSecret(ctx, s); err != nil {
-			return nil, err
-		}
+		err = p.readSecret(ctx, s)
 	}
-	if err := p.use(s); err != nil {
+	if err == nil {
+		err = p.use(s)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return s.Client.ListTokens(ctx)
@@ -202,19 +198,21 @@ func offers(list *utho.TokenList, args []string, typed string) []string {
 	}
 	var all []string
 	for _, t := range list.Tokens {
-		if slices.Contains(args, t.ID) || count[t.Name] == 1 && slices.Contains(args, t.Name) {
-			continue // it is on the line already
-		}
-		about := t.Scope.Label()
+		about := ""
 		if !t.CreatedAt.IsZero() {
-			about += ", " + expiry.Age(now.Sub(t.CreatedAt))
+			about = ", " + expiry.Age(now.Sub(t.CreatedAt))
 		}
-		named := plainWord(t.Name) && !lifecycle.IsID(t.Name) && count[t.Name] == 1
-		switch {
-		case named && strings.HasPrefix(t.Name, typed):
-			all = append(all, t.Name+"\t"+output.Safe(t.ID)+" ("+about+")")
-		case plainWord(t.ID) && strings.HasPrefix(t.ID, typed):
-			all = append(all, t.ID+"\t"+output.Safe(t.Name)+" ("+about+")")
+		word, other := t.ID, t.Name
+		if count[t.Name] == 1 {
+			if slices.Contains(args, t.Name) {
+				continue // it is on the line already
+			}
+			if plainWord(t.Name) && !lifecycle.IsID(t.Name) && strings.HasPrefix(t.Name, typed) {
+				word, other = t.Name, t.ID
+			}
+		}
+		if plainWord(word) && strings.HasPrefix(word, typed) && !slices.Contains(args, t.ID) {
+			all = append(all, word+"\t"+output.Safe(other)+" ("+t.Scope.Label()+about+")")
 		}
 	}
 	return all
@@ -223,11 +221,7 @@ func offers(list *utho.TokenList, args []string, typed string) []string {
 // plainWord reports whether every shell takes s as one word without quotes, and utho
 // not as a flag.
 func plainWord(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if c != '.' && c != '_' && c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
-			return false
-		}
-	}
-	return s != "" && s[0] != '-'
+	return s != "" && s[0] != '-' && !strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune(".-_", r) && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -45,11 +46,11 @@ type console struct {
 	silent  bool   // completion: a note in the middle of a command line helps nobody
 
 	mu      sync.Mutex
-	stuck   bool
-	warned  map[string]bool
+	stuck   bool // nobody reads stderr
+	warned  []string
 	waits   int
 	waiting *time.Timer
-	shown   bool // a line that says what is waited for is on the terminal
+	shown   bool // a line that passes is on the terminal
 }
 
 // note says one thing.
@@ -59,11 +60,8 @@ func (c *console) note(format string, args ...any) { c.plain(fmt.Sprintf(format,
 func (c *console) warn(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	c.mu.Lock()
-	known := c.warned[text]
-	if c.warned == nil {
-		c.warned = map[string]bool{}
-	}
-	c.warned[text] = true
+	known := slices.Contains(c.warned, text)
+	c.warned = append(c.warned, text)
 	c.mu.Unlock()
 	if !known {
 		c.line("warning:", yellow, text)
@@ -80,15 +78,26 @@ func (c *console) line(word, color, text string) {
 
 func (c *console) plain(text string) { c.write(output.Safe(c.redact(text)) + "\n") }
 
-// write writes to stderr, within writeWithin. A broken stderr never stops a command.
+// write writes to stderr, behind what passes. A broken stderr never stops a command.
 func (c *console) write(text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.erase()
+	c.pass("")
 	c.send(text)
 }
 
-// send needs the lock.
+// pass shows a line in the place of the last one that passes; empty is none. Like send it
+// needs the lock.
+func (c *console) pass(line string) {
+	if c.shown {
+		c.send("\r\x1b[K")
+	}
+	if c.shown = line != ""; c.shown {
+		c.send(line)
+	}
+}
+
+// send writes within writeWithin.
 func (c *console) send(text string) {
 	if c.stuck || c.silent {
 		return
@@ -110,7 +119,7 @@ func (c *console) send(text string) {
 // wait says on a terminal what is waited for, if that takes longer than a second,
 // until the function that it returns is called.
 func (c *console) wait(what string) (done func()) {
-	if c.silent || !term.IsTerminal(int(c.f.Fd())) {
+	if c.silent || !isTerminal(c.f) {
 		return func() {}
 	}
 	c.mu.Lock()
@@ -120,8 +129,7 @@ func (c *console) wait(what string) (done func()) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			if c.waits > 0 && !c.shown {
-				c.send(what + " …")
-				c.shown = true
+				c.pass(what + " …")
 			}
 		})
 	}
@@ -130,51 +138,37 @@ func (c *console) wait(what string) (done func()) {
 		defer c.mu.Unlock()
 		if c.waits--; c.waits == 0 {
 			c.waiting.Stop()
-			c.erase()
+			c.pass("")
 		}
 	}
 }
 
+// endWaiting takes away what passes: the command is at its end.
 func (c *console) endWaiting() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waits = 0
-	c.erase()
+	c.pass("")
 }
 
-// erase takes the line that says what is waited for away. It needs the lock.
-func (c *console) erase() {
-	if c.shown {
-		c.send("\r\x1b[K")
-		c.shown = false
-	}
-}
-
-// count shows on a terminal how many of total are done.
-func (c *console) count(total int, what string) (step, done func()) {
-	if total < 3 || !term.IsTerminal(int(c.f.Fd())) {
-		return func() {}, func() {}
+// count shows on a terminal how many of total are done, at each step.
+func (c *console) count(total int, what string) (step func()) {
+	if total < 3 || !isTerminal(c.f) {
+		return func() {}
 	}
 	n := 0
-	show := func() { c.send(fmt.Sprintf("\r%s %d/%d", what, n, total)) }
-	step = func() {
+	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		n++
-		c.shown = false
-		show()
-	}
-	return step, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.send("\r\x1b[K")
+		c.pass(fmt.Sprintf("%s %d/%d", what, n, total))
 	}
 }
 
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
 // terminal reports whether a person can be talked to: stdin and stderr both.
-func (c *console) terminal() bool {
-	return term.IsTerminal(int(c.in.Fd())) && term.IsTerminal(int(c.f.Fd()))
-}
+func (c *console) terminal() bool { return isTerminal(c.in) && isTerminal(c.f) }
 
 // canAsk reports whether a question may be asked.
 func (c *console) canAsk() bool { return !c.noInput && c.terminal() }
@@ -238,7 +232,7 @@ func (c *console) colored(f *os.File) bool {
 		return false
 	}
 	t := os.Getenv("TERM")
-	return os.Getenv("NO_COLOR") == "" && t != "" && t != "dumb" && os.PathSeparator == '/' && term.IsTerminal(int(f.Fd()))
+	return os.Getenv("NO_COLOR") == "" && t != "" && t != "dumb" && os.PathSeparator == '/' && isTerminal(f)
 }
 
 // quote is s as one word of a POSIX shell.

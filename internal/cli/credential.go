@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/utho/utho-cli/internal/auth"
@@ -18,17 +19,16 @@ const (
 	kindCommand     = "command"
 )
 
-// variables are the names of the environment that can hold a credential, the strongest
-// first, and the one that names a file with it.
+// variables can hold a credential, the strongest first; keyFileVariable names a file with one.
 var variables = [...]string{"UTHO_API_KEY", "UTHO_TOKEN"}
 
 const keyFileVariable = "UTHO_API_KEY_FILE"
 
 // credential is which credential is used, before anything secret is read.
 type credential struct {
-	kind    string         // environment, keyring, file, command or sandbox
-	source  string         // the variable's name, or the kind
-	profile config.Profile // without a name for a credential from the environment
+	kind    string         // environment, keyring, file, command or sandbox; "" for one from stdin
+	source  string         // the variable's name, stdin, or the kind; "" if there is none
+	profile config.Profile // without a name for a credential of no profile
 	exists  bool           // the configuration has the profile
 	typed   string         // the profile that --profile or UTHO_PROFILE named
 	shadows []string       // what would have been used otherwise
@@ -54,10 +54,8 @@ func environmentSecrets() []string {
 	return secrets
 }
 
-// environmentCredential is the variable that supplies a credential, "" if none does, and
-// the weaker ones that are set too.
-func environmentCredential() (variable string, others []string) {
-	var set []string
+// environmentCredentials are the variables that supply different credentials, the strongest first.
+func environmentCredentials() (set []string) {
 	for _, name := range variables {
 		if value := fromVariable(name); value != "" && (len(set) == 0 || value != fromVariable(set[0])) {
 			set = append(set, name)
@@ -66,10 +64,7 @@ func environmentCredential() (variable string, others []string) {
 	if os.Getenv(keyFileVariable) != "" {
 		set = append(set, keyFileVariable)
 	}
-	if len(set) == 0 {
-		return "", nil
-	}
-	return set[0], set[1:]
+	return set
 }
 
 // named are the profiles that --profile and UTHO_PROFILE name; "" for neither.
@@ -77,37 +72,65 @@ func (p *program) named() (flag, variable string) {
 	return strings.TrimSpace(p.flags.profile), strings.TrimSpace(os.Getenv("UTHO_PROFILE"))
 }
 
-// chooseCredential finds which credential is used. It reads the configuration only if
-// neither a flag nor a variable decides.
-func (p *program) chooseCredential() (credential, error) {
-	flag, fromEnv := p.named()
-	variable, others := environmentCredential()
-	all := others
-	if variable != "" {
-		all = append([]string{variable}, others...)
-	}
-	switch {
-	case strings.EqualFold(flag, sandboxName), flag == "" && strings.EqualFold(fromEnv, sandboxName):
-		return credential{kind: sandboxName, source: sandboxName, profile: config.Profile{Name: sandboxName}, typed: sandboxName, shadows: all}, nil
-	case flag != "":
-		return p.profileCredential(flag, flag, all)
-	case variable != "":
-		if len(others) > 0 && others[0] == "UTHO_TOKEN" {
-			p.console.warn("UTHO_API_KEY and UTHO_TOKEN hold different values; UTHO_API_KEY is used")
-		}
-		if fromEnv != "" {
-			p.console.warn("%s is used; UTHO_PROFILE=%s has no effect beside it", variable, fromEnv)
-			others = append(others, "profile "+fromEnv)
-		}
-		return credential{kind: kindEnvironment, source: variable, shadows: others}, nil
-	case fromEnv != "":
-		return p.profileCredential(fromEnv, fromEnv, nil)
-	}
+// chosenProfile is the profile that stands for itself, whatever the environment supplies:
+// the one that login and logout are about.
+func (p *program) chosenProfile() (name, typed string, err error) {
+	flag, variable := p.named()
 	file, err := p.profiles()
+	if err != nil {
+		return "", "", err
+	}
+	typed = firstOf(flag, variable)
+	return firstOf(typed, file.Current(), config.DefaultProfile), typed, nil
+}
+
+// chooseCredential finds which credential is used, and what it shadows.
+func (p *program) chooseCredential() (credential, error) {
+	file, err := p.config()
 	if err != nil {
 		return credential{}, err
 	}
-	return p.profileCredential(firstOf(file.Current(), config.DefaultProfile), "", nil)
+	flag, fromEnv := p.named()
+	set := environmentCredentials()
+	var order []string
+	add := func(profile string) {
+		if profile != "" {
+			order = append(order, "profile "+profile)
+		}
+	}
+	add(flag)
+	if strings.EqualFold(fromEnv, sandboxName) {
+		add(sandboxName)
+	}
+	order = append(order, set...)
+	add(fromEnv)
+	add(file.Current())
+	if len(order) == 0 {
+		add(config.DefaultProfile)
+	}
+	var shadows []string
+	for _, weaker := range order[1:] {
+		same := func(s string) bool { return strings.EqualFold(s, weaker) }
+		if !same(order[0]) && !slices.ContainsFunc(shadows, same) {
+			shadows = append(shadows, weaker)
+		}
+	}
+	name, isProfile := strings.CutPrefix(order[0], "profile ")
+	switch {
+	case isProfile && strings.EqualFold(name, sandboxName):
+		return credential{
+			kind: sandboxName, source: sandboxName, profile: config.Profile{Name: sandboxName}, typed: sandboxName, shadows: shadows,
+		}, nil
+	case isProfile:
+		return p.profileCredential(name, firstOf(flag, fromEnv), shadows)
+	}
+	if len(set) > 1 && set[1] == "UTHO_TOKEN" {
+		p.console.warn("UTHO_API_KEY and UTHO_TOKEN hold different values; UTHO_API_KEY is used")
+	}
+	if fromEnv != "" {
+		p.console.warn("%s is used; UTHO_PROFILE=%s has no effect beside it", set[0], fromEnv)
+	}
+	return credential{kind: kindEnvironment, source: set[0], shadows: shadows}, nil
 }
 
 // profileCredential is the credential of a profile. One that was named must be there.
@@ -118,12 +141,12 @@ func (p *program) profileCredential(name, typed string, shadows []string) (crede
 	}
 	profile, ok := file.Profile(name)
 	if !ok {
-		profile = config.Profile{Name: name}
-	}
-	if !ok && typed != "" {
 		if err := config.ValidName(name); err != nil {
 			return credential{}, &usageError{err}
 		}
+		profile = config.Profile{Name: name}
+	}
+	if !ok && typed != "" {
 		return credential{}, hintf(&missingError{name}, "log in to create it: %s", route{profile: name, apiURL: p.flags.apiURL}.command("login"))
 	}
 	kind := storeOf(profile)
@@ -145,18 +168,18 @@ func addressOf(p config.Profile) string { return firstOf(p.APIURL, utho.DefaultB
 func originOf(base string) (string, error) {
 	u, err := utho.ParseBaseURL(base)
 	if err != nil {
-		return "", err
+		return "", hintf(err, "the default is %s", utho.DefaultBaseURL)
 	}
 	return auth.Origin(u), nil
 }
 
 // warnShadowed says what the environment has that will be used instead of a profile.
 func (p *program) warnShadowed(profile string) {
-	variable, _ := environmentCredential()
+	set := environmentCredentials()
 	_, other := p.named()
 	switch {
-	case variable != "" && !strings.EqualFold(other, sandboxName):
-		p.console.warn("%s is set and is used instead of this profile", variable)
+	case len(set) > 0 && !strings.EqualFold(other, sandboxName):
+		p.console.warn("%s is set and is used instead of this profile", set[0])
 	case other != "" && !strings.EqualFold(other, profile):
 		p.console.warn("UTHO_PROFILE=%s is set and is used instead of this profile", other)
 	}
@@ -186,11 +209,8 @@ func (r route) command(words ...string) string {
 // about is command with ids behind the words, and -- before them if one would pass for
 // a flag.
 func (r route) about(ids []string, words ...string) string {
-	for _, id := range ids {
-		if strings.HasPrefix(id, "-") {
-			words = append(words, "--")
-			break
-		}
+	if slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, "-") }) {
+		words = append(words, "--")
 	}
 	return r.command(append(words, ids...)...)
 }

@@ -227,7 +227,7 @@ func completeDestinations(_ *cobra.Command, _ []string, typed string) ([]string,
 
 // destinationFlag binds --to.
 func destinationFlag(cmd *cobra.Command, to *[]string) {
-	cmd.Flags().Var(listFlag{to, "DEST"}, "to", "send the secret there (repeatable); see utho help destinations")
+	cmd.Flags().Var(listFlag(to, "DEST"), "to", "send the secret there (repeatable); see utho help destinations")
 	_ = cmd.RegisterFlagCompletionFunc("to", completeDestinations)
 }
 

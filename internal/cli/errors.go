@@ -33,10 +33,9 @@ const (
 )
 
 // usageError is something wrong with flags, arguments or settings.
-type usageError struct{ err error }
+type usageError struct{ error }
 
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
+func (e *usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
 
@@ -54,10 +53,9 @@ func hintf(err error, format string, args ...any) error {
 }
 
 // authError is a credential that is missing or cannot be used.
-type authError struct{ err error }
+type authError struct{ error }
 
-func (e *authError) Error() string { return e.err.Error() }
-func (e *authError) Unwrap() error { return e.err }
+func (e *authError) Unwrap() error { return e.error }
 
 func authf(format string, args ...any) error { return &authError{fmt.Errorf(format, args...)} }
 
@@ -72,10 +70,9 @@ type declinedError struct{ text string }
 func (e *declinedError) Error() string { return e.text }
 
 // partialError is a failure of some of several.
-type partialError struct{ err error }
+type partialError struct{ error }
 
-func (e *partialError) Error() string { return e.err.Error() }
-func (e *partialError) Unwrap() error { return e.err }
+func (e *partialError) Unwrap() error { return e.error }
 
 // matchedError is --fail-if-any.
 type matchedError struct{ n int }
@@ -83,10 +80,9 @@ type matchedError struct{ n int }
 func (e *matchedError) Error() string { return plural(e.n, "token") + " matched" }
 
 // runError is a failure of utho around a command that it runs.
-type runError struct{ err error }
+type runError struct{ error }
 
-func (e *runError) Error() string { return e.err.Error() }
-func (e *runError) Unwrap() error { return e.err }
+func (e *runError) Unwrap() error { return e.error }
 
 // childStatus is the command's own exit status, about which utho has nothing to say.
 type childStatus int
@@ -111,10 +107,12 @@ type outcome struct {
 func exitOf(err error) outcome {
 	var in interrupted
 	var start *child.StartError
+	var run *runError
 	is := func(target error) bool { return errors.Is(err, target) }
+	around := errors.As(err, &run)
 	switch {
 	case errors.As(err, new(*lifecycle.OutcomeError)), errors.As(err, new(*auth.NotKnownError)):
-		if errors.As(err, new(*runError)) {
+		if around {
 			return outcome{exitRunFailed, "unknown_outcome"}
 		}
 		return outcome{exitUnknown, "unknown_outcome"}
@@ -124,13 +122,12 @@ func exitOf(err error) outcome {
 		return outcome{in.status(), "interrupted"}
 	case errors.As(err, new(*usageError)), isUsage(err):
 		return outcome{exitUsage, "usage"}
-	case errors.As(err, &start) && errors.As(err, new(*runError)):
-		if start.NotFound {
-			return outcome{127, "not_found"}
-		}
+	case around && errors.As(err, &start) && start.NotFound:
+		return outcome{127, "not_found"}
+	case around && start != nil:
 		return outcome{126, "error"}
-	case errors.As(err, new(*runError)):
-		return outcome{exitRunFailed, exitOf(errors.Unwrap(runCause(err))).code}
+	case around:
+		return outcome{exitRunFailed, exitOf(run.error).code}
 	case errors.As(err, new(*matchedError)):
 		return outcome{exitMatched, "matched"}
 	case errors.As(err, new(*declinedError)):
@@ -151,13 +148,6 @@ func exitOf(err error) outcome {
 		return outcome{exitUnknown, "unknown_outcome"}
 	}
 	return outcome{exitError, "error"}
-}
-
-// runCause is the runError in a chain.
-func runCause(err error) error {
-	var r *runError
-	errors.As(err, &r)
-	return r
 }
 
 // isUsage reports whether a typed error of another room says that something was
@@ -187,33 +177,26 @@ func cutShort(err error) bool {
 // as one object on one line.
 func (p *program) report(err error) {
 	text, hint := err.Error(), p.hint(err)
-	var lines *linesError
-	errors.As(err, &lines)
+	more := &linesError{}
+	errors.As(err, &more)
 	c := p.console
 	if c.json {
-		var doc struct {
-			Error struct {
-				Code    string `json:"code"`
-				Message string `json:"message"`
-				Hint    string `json:"hint"`
-				Exit    int    `json:"exit_code"`
-			} `json:"error"`
-		}
-		if lines != nil {
-			text += "\n" + strings.Join(lines.lines, "\n")
+		type account struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+			Hint    string `json:"hint"`
+			Exit    int    `json:"exit_code"`
 		}
 		o := exitOf(err)
-		doc.Error.Code, doc.Error.Message, doc.Error.Hint, doc.Error.Exit = o.code, p.redact(text), p.redact(hint), o.status
+		text = strings.Join(append([]string{text}, more.lines...), "\n")
 		var b strings.Builder
-		_ = output.JSONLine(&b, doc) // to memory: it cannot fail
+		_ = output.JSONLine(&b, map[string]account{"error": {o.code, p.redact(text), p.redact(hint), o.status}}) // to memory: it cannot fail
 		c.write(b.String())
 		return
 	}
 	c.line("utho:", red, text)
-	if lines != nil {
-		for _, l := range lines.lines {
-			c.plain("  " + l)
-		}
+	for _, l := range more.lines {
+		c.plain("  " + l)
 	}
 	if hint != "" {
 		c.line("hint:", cyan, hint)

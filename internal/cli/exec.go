@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 
@@ -43,8 +42,9 @@ func (p *program) exec(ctx context.Context, env, argv []string) error {
 		return &runError{err}
 	}
 	s, err := p.locate()
-	if err == nil && s.kind == sandboxName {
-		return hintf(usagef("exec has no credential to give in the sandbox"), "create a token for the command: %s", "utho -p sandbox token run -- "+quote(argv[0]))
+	if err == nil && s.box != nil {
+		return hintf(usagef("exec has no credential to give in the sandbox"),
+			"create a token for the command: %s -- %s", p.route.command("token", "run"), quote(argv[0]))
 	}
 	if err == nil {
 		err = p.readSecret(ctx, s)
@@ -52,16 +52,44 @@ func (p *program) exec(ctx context.Context, env, argv []string) error {
 	if err == nil {
 		err = p.use(s) // which refuses what must not leave this machine
 	}
+	if err == nil {
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		return &runError{err}
 	}
 	p.mask(s.item.Secret)
-	cmd := &exec.Cmd{Path: path, Args: argv, Env: commandEnv(names, s.item.Secret, s.baseURL), Stdin: p.in, Stdout: p.out.f, Stderr: p.console.f}
-	var status childStatus
-	if err := become(cmd); !errors.As(err, &status) && err != nil {
-		return &runError{&child.StartError{Name: argv[0], NotFound: errors.Is(err, os.ErrNotExist), Err: fmt.Errorf("%w", err)}}
-	} else if err != nil {
-		return status
+	status, err := p.signals.become(p.command(path, argv, names, s.item.Secret, s.baseURL))
+	return ended(argv[0], status, err)
+}
+
+// command is a command of the user that gets a secret and the service's address, and none
+// of utho's own credentials.
+func (p *program) command(path string, argv, names []string, secret, apiURL string) *exec.Cmd {
+	set := []string{"UTHO_API_URL=" + apiURL}
+	for _, name := range names {
+		set = append(set, name+"="+secret)
+	}
+	return &exec.Cmd{
+		Path: path, Args: argv, Env: child.WithoutCredentials(os.Environ(), set...),
+		Stdin: p.in, Stdout: p.out.f, Stderr: p.console.f,
+	}
+}
+
+// ended turns how a command ended into the end of utho: its status, or why it was not
+// started.
+func ended(name string, status int, err error) error {
+	var path *os.PathError
+	switch {
+	case errors.As(err, new(interrupted)):
+		return &runError{err}
+	case errors.As(err, &path):
+		err = path.Err
+		fallthrough
+	case err != nil:
+		return &runError{&child.StartError{Name: name, NotFound: errors.Is(err, os.ErrNotExist), Err: err}}
+	case status != 0:
+		return childStatus(status)
 	}
 	return nil
 }

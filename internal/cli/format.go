@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"path"
 	"slices"
@@ -50,7 +51,7 @@ func (f format) hasColumns() bool {
 }
 
 // isDocument reports whether the format is a document that can carry a secret.
-func (f format) isDocument() bool { return f == formatJSON || f == formatYAML }
+func (f format) isDocument() bool { return slices.Contains(secretFormats, f) }
 
 // format is the one in force for a command that has those allowed. A default that the
 // command does not have counts as table; one that is typed is refused.
@@ -77,8 +78,7 @@ func (p *program) format(allowed []format) (format, error) {
 
 func join(formats []format) string { return strings.Join(words(formats), ", ") }
 
-func words(formats []format) []string {
-	all := make([]string, 0, len(formats))
+func words(formats []format) (all []string) {
 	for _, f := range formats {
 		all = append(all, string(f))
 	}
@@ -93,7 +93,8 @@ func (p *program) document(f format, v any) error {
 	return output.JSON(p.out, v)
 }
 
-// boldFirstLine is stdout for a table, whose first line is bold on a terminal.
+// boldFirstLine is stdout for a table, which is written at once and whose first line is
+// bold on a terminal.
 func (p *program) boldFirstLine(header bool) io.Writer {
 	if header && p.console.colored(p.out.f) {
 		return boldWriter{p.out}
@@ -101,15 +102,12 @@ func (p *program) boldFirstLine(header bool) io.Writer {
 	return p.out
 }
 
-// boldWriter takes a table, which is written at once.
 type boldWriter struct{ w io.Writer }
 
 func (b boldWriter) Write(text []byte) (int, error) {
 	first, rest, _ := bytes.Cut(text, []byte("\n"))
-	if _, err := b.w.Write(slices.Concat([]byte("\x1b[1m"), first, []byte(plain+"\n"), rest)); err != nil {
-		return 0, err
-	}
-	return len(text), nil
+	_, err := fmt.Fprintf(b.w, "\x1b[1m%s%s\n%s", first, plain, rest)
+	return len(text), err
 }
 
 // glob reports whether a pattern matches a whole name. The slash, at which the * of

@@ -22,11 +22,13 @@ func (p *program) newHelp(root *cobra.Command) *cobra.Command {
 		GroupID: groupTools,
 	}
 	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		rows := topicRows()
-		if found, _, err := root.Find(args); err == nil && len(args) > 0 {
-			rows = subcommands(found, "")
-		} else if err == nil {
-			rows = append(subcommands(root, ""), rows...)
+		found, _, err := root.Find(args)
+		if err != nil {
+			return nil, noFile
+		}
+		rows := subcommands(found, "")
+		if found == root {
+			rows = append(rows, topicRows()...)
 		}
 		var names []string
 		for _, r := range rows {
@@ -41,10 +43,10 @@ func (p *program) newHelp(root *cobra.Command) *cobra.Command {
 			}
 		}
 		found, rest, err := root.Find(args)
-		if err != nil {
+		switch {
+		case err != nil:
 			return &usageError{err}
-		}
-		if len(rest) > 0 {
+		case len(rest) > 0:
 			return noSuchCommand(found, rest)
 		}
 		return found.Help()
@@ -61,7 +63,7 @@ func (p *program) help(cmd *cobra.Command, _ []string) {
 	if err == nil {
 		err = p.writeHelp(cmd)
 	}
-	if err != nil && p.out.err == nil {
+	if p.out.err == nil {
 		p.out.err = err // a HelpFunc returns nothing; Main looks here
 	}
 }
@@ -74,25 +76,25 @@ func (p *program) writeText(text string) error {
 
 func (p *program) writeHelp(cmd *cobra.Command) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\nUsage:\n  %s\n", paragraphs(firstOf(cmd.Long, cmd.Short+".")), useLine(cmd))
+	use, root := cmd.UseLine(), cmd.Root()
+	if cmd.HasSubCommands() {
+		use = cmd.CommandPath() + " COMMAND"
+	}
+	fmt.Fprintf(&b, "%s\nUsage:\n  %s\n", paragraphs(firstOf(cmd.Long, cmd.Short+".")), use)
 	if len(cmd.Aliases) > 0 {
 		fmt.Fprintf(&b, "\nAliases: %s\n", strings.Join(cmd.Aliases, ", "))
 	}
-	root := cmd.Root()
-	switch {
-	case cmd == root:
+	flags := flagRows(cmd.LocalNonPersistentFlags())
+	if cmd == root {
 		for _, g := range root.Groups() {
 			section(&b, g.Title+"\n", subcommands(root, g.ID))
 		}
-	case cmd.HasSubCommands():
+		flags = append(flagRows(root.PersistentFlags()), flags...)
+	} else {
 		section(&b, "Commands:\n", subcommands(cmd, ""))
 	}
 	if cmd.Example != "" {
 		fmt.Fprintf(&b, "\nExamples:\n%s\n", cmd.Example)
-	}
-	flags := flagRows(cmd.LocalNonPersistentFlags())
-	if cmd == root {
-		flags = append(flagRows(root.PersistentFlags()), flags...)
 	}
 	section(&b, "Flags:\n", flags)
 	if formats := formatsOf(cmd.CommandPath()); formats != nil {
@@ -103,22 +105,9 @@ func (p *program) writeHelp(cmd *cobra.Command) error {
 		b.WriteString("\n" + paragraphs(`Environment: UTHO_API_KEY is the token, UTHO_PROFILE the profile, UTHO_API_URL the
 address; all are in utho help environment.`) + "\nDocs: " + docsURL + "\n")
 	} else {
-		b.WriteString("\nGlobal flags (-p, -o, --api-url, --timeout, --no-input, --color, --debug):\n  utho help options\n")
+		b.WriteString("\nGlobal flags (-p, -o, --api-url, --timeout, --color, --no-input, --debug):\n  utho help options\n")
 	}
 	return p.writeText(b.String())
-}
-
-// useLine is how a command is called.
-func useLine(cmd *cobra.Command) string {
-	path, use := cmd.CommandPath(), cmd.Use
-	_, args, _ := strings.Cut(use, " ")
-	switch {
-	case cmd.HasSubCommands():
-		args = "COMMAND"
-	case !strings.Contains(args, "[flags]"):
-		args += " [flags]"
-	}
-	return path + " " + strings.TrimSpace(args)
 }
 
 // subcommands are the commands of a group, or all of them. Those of token are listed
@@ -126,15 +115,14 @@ func useLine(cmd *cobra.Command) string {
 func subcommands(cmd *cobra.Command, groupID string) [][2]string {
 	var rows [][2]string
 	for _, c := range cmd.Commands() {
-		if !c.IsAvailableCommand() || groupID != "" && c.GroupID != groupID {
-			continue
-		}
-		if groupID != groupTokens {
+		switch {
+		case !c.IsAvailableCommand() || groupID != "" && c.GroupID != groupID:
+		case groupID == groupTokens:
+			for _, sub := range subcommands(c, "") {
+				rows = append(rows, [2]string{c.Name() + " " + sub[0], sub[1]})
+			}
+		default:
 			rows = append(rows, [2]string{c.Name(), c.Short})
-			continue
-		}
-		for _, sub := range subcommands(c, "") {
-			rows = append(rows, [2]string{c.Name() + " " + sub[0], sub[1]})
 		}
 	}
 	return rows
@@ -155,8 +143,8 @@ func flagRows(flags *pflag.FlagSet) [][2]string {
 		case name != "":
 			left += " " + name
 		}
-		if d := f.DefValue; d != "" && d != "false" && d != "[]" {
-			usage += " (default " + d + ")"
+		if f.DefValue != "" && f.DefValue != "false" {
+			usage += " (default " + f.DefValue + ")"
 		}
 		rows = append(rows, [2]string{left, usage})
 	})
@@ -183,17 +171,15 @@ func wrap(text string, indent int) string {
 	var b strings.Builder
 	at := indent
 	for i, word := range strings.Fields(text) {
-		switch {
-		case i == 0:
-		case at+1+len(word) > helpWidth:
-			b.WriteString("\n" + strings.Repeat(" ", indent))
-			at = indent
-		default:
-			b.WriteByte(' ')
-			at++
+		if at += len(word); i > 0 {
+			if at++; at > helpWidth {
+				b.WriteString("\n" + strings.Repeat(" ", indent))
+				at = indent + len(word)
+			} else {
+				b.WriteByte(' ')
+			}
 		}
 		b.WriteString(word)
-		at += len(word)
 	}
 	return b.String()
 }
@@ -201,12 +187,11 @@ func wrap(text string, indent int) string {
 // paragraphs wraps the paragraphs of a text, but those of lines that are to be pasted,
 // which start with a blank.
 func paragraphs(text string) string {
-	var b strings.Builder
-	for p := range strings.SplitSeq(text, "\n\n") {
+	all := strings.Split(strings.Trim(text, "\n"), "\n\n")
+	for i, p := range all {
 		if !strings.HasPrefix(p, " ") && !strings.Contains(p, "\n ") {
-			p = wrap(p, 0)
+			all[i] = wrap(p, 0)
 		}
-		b.WriteString(p + "\n\n")
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return strings.Join(all, "\n\n") + "\n"
 }

@@ -78,19 +78,24 @@ func (p *program) notFoundHint(e *lifecycle.NotFoundError) string {
 
 // rejectedHint is the next step if the service rejects the credential.
 func (p *program) rejectedHint() string {
-	c := p.session
-	if c == nil {
-		return "log in with a token that works: " + p.route.command("login")
+	login := "log in with a token that works: " + p.route.command("login")
+	if p.session == nil {
+		return login
 	}
-	switch c.kind {
+	switch c := p.session.credential; c.kind {
 	case kindEnvironment:
+		if c.source == keyFileVariable {
+			return "put a token that works in the file that " + c.source + " names; you create one at " + consoleURL
+		}
 		return "set " + c.source + " to a token that works; you create one at " + consoleURL
 	case kindCommand:
 		return "the token comes from the credential_command of profile " + c.profile.Name + "; have it print one that works"
 	case sandboxName:
 		return "start the sandbox afresh: utho sandbox reset"
+	case "":
+		return "create one that works at " + consoleURL
 	}
-	return "log in with a token that works: " + p.route.loginTo(c.profile.Name)
+	return login
 }
 
 func (p *program) replaceHint() string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
-	"github.com/utho/utho-cli/pkg/utho"
+	"github.com/utho/utho-cli/internal/profiles"
 )
 
 // loginRequest is what `login` was asked for.
@@ -57,25 +56,22 @@ utho then knows its id, and can rotate (token rotate --self) and revoke it
 		}
 		return noArgs(cmd, args)
 	}
-	f := cmd.Flags()
+	f, stores := cmd.Flags(), []string{config.StoreKeyring, config.StoreFile}
 	f.BoolVar(&r.withToken, "with-token", false, "read the token from stdin, without a question")
-	f.Var(enumFlag{&r.store, "STORE", []string{config.StoreKeyring, config.StoreFile}}, "store", "where to keep it: keyring or file (default what the profile has, else keyring)")
-	f.Var(nonEmptyFlag{&r.from, "PATH", "the path is empty; without =PATH it looks where the other tools keep their tokens"}, "import", "take the token of uthoctl or the community tool; --import=PATH names the file")
+	f.Var(enumFlag(&r.store, "STORE", stores), "store", "where to keep it: keyring or file (default what the profile has, else keyring)")
+	f.Var(nonEmptyFlag(&r.from, "PATH", "the path is empty; without =PATH it looks where the other tools keep their tokens"),
+		"import", "take the token of uthoctl or the community tool; --import=PATH names the file")
 	f.Lookup("import").NoOptDefVal = "auto"
 	f.BoolVar(&r.own, "own-token", false, "create a token for this machine and keep that one")
-	f.Var(nonEmptyFlag{&r.name, "NAME", "the name is empty"}, "name", "with --own-token: its name (default utho-USER@HOST)")
-	f.Var((*durationFlag)(&r.lifetime), "expires-in", "with --own-token: write an expiry into its name: 90m, 36h, 30d, 12w")
-	_ = cmd.RegisterFlagCompletionFunc("store", fixed(config.StoreKeyring, config.StoreFile))
+	f.Var(nonEmptyFlag(&r.name, "NAME", "the name is empty"), "name", "with --own-token: its name (default utho-USER@HOST)")
+	f.Var(durationFlag(&r.lifetime), "expires-in", "with --own-token: write an expiry into its name: 90m, 36h, 30d, 12w")
+	_ = cmd.RegisterFlagCompletionFunc("store", fixed(stores...))
 	noFiles(cmd, "name", "expires-in")
-	cmd.RunE = p.runE(func(ctx context.Context, _ []string) error { return p.login(ctx, r) })
+	cmd.RunE = p.documentE(func(ctx context.Context, f format, _ []string) error { return p.login(ctx, f, r) })
 	return cmd
 }
 
-func (p *program) login(ctx context.Context, r loginRequest) error {
-	format, err := p.format(documentFormats)
-	if err != nil {
-		return err
-	}
+func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	switch {
 	case r.withToken && r.from != "":
 		return usagef("login takes the token from --with-token or from --import, not both")
@@ -90,164 +86,135 @@ func (p *program) login(ctx context.Context, r loginRequest) error {
 	if err != nil {
 		return err
 	}
-	book, err := p.book()
-	if err != nil {
+	// A token that is shown once is not to be pasted in vain.
+	if err := p.checkPlace(ctx, s, r); err != nil {
 		return err
 	}
-	// The store and the configuration are tried first, so that a token shown once is not
-	// pasted in vain.
-	if err := book.Check(ctx, s.profile, s.ref()); err != nil {
-		if err = p.offerFileStore(ctx, s, r, err); err != nil {
-			return err
-		}
-		if err := book.Check(ctx, s.profile, s.ref()); err != nil {
-			return err
-		}
-	}
-	if s.item.Secret, err = p.readToken(ctx, s, r); err != nil {
-		return err
-	}
-	p.secrets = append(p.secrets, s.item.Secret)
-	if err := p.use(s); err != nil {
-		return err
-	}
-	if err := p.verifyLogin(ctx, s); err != nil {
-		return err
-	}
-	if r.own {
-		err = p.loginOwn(ctx, s, r)
-	} else {
-		err = p.keepLogin(ctx, s)
+	if s.item.Secret, err = p.readToken(ctx, s, r); err == nil {
+		err = p.use(s)
 	}
 	if err != nil {
 		return err
 	}
-	account := p.account(ctx, s)
-	p.console.note("logged in to %s%s; the token is kept in %s for profile %s", s.origin, asWhom(account), placeOf(s.kind), s.profile.Name)
-	p.warnShadowed(s.profile.Name)
-	if format == formatTable {
-		return nil
-	}
-	return p.document(format, newStatusDoc(s, true, account))
-}
-
-// verifyLogin has the service accept the token, before anything is saved.
-func (p *program) verifyLogin(ctx context.Context, s *session) error {
-	_, err := s.List(ctx)
+	// The service accepts it before anything is saved.
+	list, err := s.List(ctx)
 	switch {
 	case err == nil:
-		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case rejected(err):
 		return hintf(fmt.Errorf("%s does not accept the token; nothing was saved: %w", s.origin, err), "create a token at %s and try again", consoleURL)
+	default:
+		return fmt.Errorf("the token could not be verified; nothing was saved: %w", err)
 	}
-	return fmt.Errorf("the token could not be verified; nothing was saved: %w", err)
-}
-
-// keepLogin saves the token that was pasted. A signal does not cut it in half.
-func (p *program) keepLogin(ctx context.Context, s *session) error {
-	book, err := p.book()
+	if r.own {
+		err = p.loginOwn(ctx, s, r, list.Tokens)
+	} else {
+		err = p.change(func(b *profiles.Book) error {
+			said, err := p.save(ctx, b, s, s.item)
+			said()
+			return err
+		})
+	}
 	if err != nil {
 		return err
 	}
-	end, err := p.signals.protect()
-	if err != nil {
-		return err
+	where, place := s.origin, map[string]string{config.StoreFile: "a file that only you can read", config.StoreKeyring: "the keyring"}[s.kind]
+	account := p.account(ctx, s)
+	if who := account.who(); who != "" {
+		where += " as " + who
 	}
-	defer end()
-	before, err := book.Save(ctx, s.profile, s.ref(), s.item, true)
-	if err != nil {
-		return err
+	p.console.note("logged in to %s; the token is kept in %s for profile %s", where, place, s.profile.Name)
+	p.warnShadowed(s.profile.Name)
+	if f == formatTable {
+		return nil
 	}
-	p.saidCurrent(before, s.profile.Name)
-	return nil
+	return p.document(f, newStatusDoc(s, true, account))
 }
 
-// saidCurrent names the profile that was current before.
-func (p *program) saidCurrent(before, now string) {
-	if before != "" && !strings.EqualFold(before, now) {
-		p.console.note("profile %s is now the current one; before it was %s", now, before)
+// save stores the secret of a login over what the profile had. said says what that was.
+func (p *program) save(ctx context.Context, b *profiles.Book, s *session, item auth.Item) (said func(), err error) {
+	was, _ := p.env.file.Profile(s.profile.Name)
+	id := p.peekID(ctx, was)
+	before, err := b.Save(ctx, s.profile, s.ref(), item, true)
+	if err != nil {
+		return func() {}, err
 	}
+	p.route = route{profile: s.typed} // the profile knows its address now
+	return func() {
+		if before != "" && !strings.EqualFold(before, s.profile.Name) {
+			p.console.note("profile %s is now the current one; before it was %s", s.profile.Name, before)
+		}
+		where, _ := originOf(addressOf(was))
+		switch {
+		case id == "" || id == item.TokenID:
+		case where == s.origin:
+			p.console.note("it replaces token %s, which utho created and which still works; delete it with: %s",
+				id, p.route.about([]string{id}, "token", "delete"))
+		default:
+			p.console.note("it replaces token %s of %s, which utho created and which still works", id, where)
+		}
+	}, nil
 }
 
-func asWhom(a *accountDoc) string {
+// who is the account in a sentence; "" if it is not known.
+func (a *accountDoc) who() string {
 	if a == nil {
 		return ""
 	}
-	if who := firstOf(a.Email, a.Name, a.ID); who != "" {
-		return " as " + who
-	}
-	return ""
-}
-
-func placeOf(kind string) string {
-	if kind == config.StoreFile {
-		return "a file that only you can read"
-	}
-	return "the keyring"
+	return firstOf(a.Email, a.Name, a.ID)
 }
 
 // loginTarget is the profile to log in to, and the place its token is for. The secret is
 // empty.
 func (p *program) loginTarget(r loginRequest) (*session, error) {
-	st, err := p.settings()
+	name, typed, err := p.chosenProfile()
 	if err != nil {
 		return nil, err
 	}
-	file, err := p.profiles()
-	if err != nil {
-		return nil, err
-	}
-	flag, variable := p.named()
-	name := firstOf(flag, variable, file.Current(), config.DefaultProfile)
 	if strings.EqualFold(name, sandboxName) {
 		return nil, hintf(usagef("the sandbox needs no login"), "try it: utho -p sandbox token list")
 	}
 	if err := config.ValidName(name); err != nil {
 		return nil, &usageError{err}
 	}
-	profile, ok := file.Profile(name)
+	profile, ok := p.env.file.Profile(name)
 	if !ok {
 		profile = config.Profile{Name: name}
 	}
-	switch {
-	case r.store != "":
-		profile.Store, profile.CredentialCommand = r.store, nil
-	case len(profile.CredentialCommand) > 0:
-		return nil, hintf(usagef("profile %s takes its token from its credential_command, so there is nothing to log in", profile.Name),
-			"to keep a token instead: %s --store keyring", p.route.loginTo(profile.Name))
-	}
-	profile.Store = storeOf(profile)
-	s := &session{credential: credential{kind: profile.Store, source: profile.Store, exists: ok, typed: firstOf(flag, variable)}}
-	s.baseURL = firstOf(p.flags.apiURL, os.Getenv("UTHO_API_URL"), addressOf(profile))
-	if s.origin, err = originOf(s.baseURL); err != nil {
-		return nil, hintf(err, "the default is %s", utho.DefaultBaseURL)
-	}
-	if s.zone, err = profile.Location(); err != nil {
+	s, err := p.newSession(credential{profile: profile, exists: ok, typed: typed})
+	if err != nil {
 		return nil, err
 	}
-	profile.APIURL = s.baseURL
-	s.profile = profile
-	p.session = s
-	s.Timeout, s.Warn, s.Waiting = st.Timeout, p.console.warn, p.console.wait
-	p.route = route{profile: s.typed, apiURL: p.flags.apiURL}
+	switch {
+	case r.store != "":
+		s.profile.Store, s.profile.CredentialCommand = r.store, nil
+	case len(profile.CredentialCommand) > 0:
+		return nil, hintf(usagef("profile %s takes its token from its credential_command, so there is nothing to log in", profile.Name),
+			"to keep a token instead: %s", p.route.command("login", "--store", "keyring"))
+	}
+	s.profile.Store, s.profile.APIURL = storeOf(s.profile), s.baseURL
+	s.kind, s.source = s.profile.Store, s.profile.Store
 	return s, nil
 }
 
-// offerFileStore asks whether a file may take the place of a keyring that cannot be used.
-// Without a terminal, or if a store was named, there is never a silent fallback.
-func (p *program) offerFileStore(ctx context.Context, s *session, r loginRequest, cause error) error {
-	var unusable *auth.KeyringError
-	if !errors.As(cause, &unusable) || r.store != "" || !p.console.canAsk() {
-		return cause
+// checkPlace tries the store and the configuration. If the keyring cannot be used it asks
+// whether a file may take its place; without a terminal, or if a store was named, there is
+// no fallback.
+func (p *program) checkPlace(ctx context.Context, s *session, r loginRequest) error {
+	check := func() error {
+		return p.withBook(func(b *profiles.Book) error { return b.Check(ctx, s.profile, s.ref()) })
 	}
-	p.console.note("%v", cause)
+	err := check()
+	if !errors.As(err, new(*auth.KeyringError)) || r.store != "" || !p.console.canAsk() {
+		return err
+	}
+	p.console.note("%v", err)
 	if err := p.console.ask(ctx, "Keep the token in a file that only you can read instead?"); err != nil {
 		return err
 	}
 	s.profile.Store, s.kind, s.source = config.StoreFile, config.StoreFile, config.StoreFile
-	return nil
+	return check()
 }
 
 // account is who is logged in, if the service says so soon.
@@ -267,10 +234,5 @@ func (p *program) whose(ctx context.Context, s *session) string {
 	if s.box != nil {
 		return "the sandbox"
 	}
-	if a := p.account(ctx, s); a != nil {
-		if who := firstOf(a.Email, a.Name, a.ID); who != "" {
-			return who + " (" + s.from() + ")"
-		}
-	}
-	return s.from()
+	return strings.TrimPrefix(p.account(ctx, s).who()+" ("+s.from()+")", " ")
 }

@@ -43,10 +43,6 @@ func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (st
 	if err != nil {
 		return "", err
 	}
-	return p.cleanToken(raw)
-}
-
-func (p *program) cleanToken(raw []byte) (string, error) {
 	secret, notes, err := auth.Clean(raw)
 	switch {
 	case errors.Is(err, auth.ErrEmpty):
@@ -57,6 +53,7 @@ func (p *program) cleanToken(raw []byte) (string, error) {
 	for _, n := range notes {
 		p.console.note("%s", n)
 	}
+	p.secrets = append(p.secrets, secret)
 	return secret, nil
 }
 
@@ -104,6 +101,7 @@ func (p *program) importToken(from string) (string, error) {
 	if found.Open {
 		p.console.warn("others can read %s; fix it with: chmod 600 %s", found.Path, quote(found.Path))
 	}
+	p.secrets = append(p.secrets, found.Secret)
 	return found.Secret, nil
 }
 

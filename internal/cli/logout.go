@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/internal/profiles"
 )
 
 // logoutRequest is what `logout` was asked for.
@@ -31,47 +32,41 @@ until it is deleted; --revoke deletes it too, if utho created it for this machin
 	f.BoolVar(&r.all, "all", false, "every profile")
 	f.BoolVar(&r.revoke, "revoke", false, "delete the token at the service first")
 	f.BoolVarP(&r.yes, "yes", "y", false, "with --revoke: do not ask")
-	cmd.RunE = p.runE(func(ctx context.Context, _ []string) error { return p.logout(ctx, r) })
+	cmd.RunE = p.documentE(func(ctx context.Context, f format, _ []string) error { return p.logout(ctx, f, r) })
 	return cmd
 }
 
-func (p *program) logout(ctx context.Context, r logoutRequest) error {
-	format, err := p.format(documentFormats)
-	if err != nil {
-		return err
-	}
-	flag, variable := p.named()
-	file, err := p.profiles()
+func (p *program) logout(ctx context.Context, f format, r logoutRequest) error {
+	name, typed, err := p.chosenProfile()
 	if err != nil {
 		return err
 	}
 	switch {
-	case r.all && (flag != "" || r.revoke):
+	case r.all && (p.flags.profile != "" || r.revoke):
 		return usagef("logout takes --all alone, without --profile and --revoke")
 	case r.yes && !r.revoke:
 		return usagef("logout asks only with --revoke, so there is nothing for --yes to answer")
+	case r.revoke && !r.yes && !p.console.canAsk():
+		return hintf(usagef("logout --revoke deletes the token and asks first, and %s", p.console.cannotAsk()), "add --yes to do it without a question")
 	case r.all:
-		return p.logoutAll(ctx, format, file.Profiles())
-	}
-	name := firstOf(flag, variable, file.Current(), config.DefaultProfile)
-	if strings.EqualFold(name, sandboxName) {
+		return p.logoutAll(ctx, f, p.env.file.Profiles())
+	case strings.EqualFold(name, sandboxName):
 		return hintf(usagef("the sandbox has no login, so there is nothing to log out of"), "utho sandbox reset starts it afresh")
 	}
-	profile, ok := file.Profile(name)
+	profile, ok := p.env.file.Profile(name)
 	switch {
-	case !ok && (flag != "" || variable != ""):
+	case !ok && typed != "":
 		return noProfile(name)
 	case !ok:
 		p.console.note("not logged in: there is no profile %s", name)
 		profile = config.Profile{Name: name}
 	case r.revoke:
-		err = p.revoke(ctx, r)
-	}
-	if err == nil && ok {
+		err = p.revoke(ctx, profile, r)
+	default:
 		err = p.forget(ctx, profile)
 	}
-	if err == nil && format != formatTable {
-		return p.document(format, loggedOut(profile))
+	if err == nil && f != formatTable {
+		return p.document(f, loggedOut(profile))
 	}
 	return err
 }
@@ -89,11 +84,7 @@ func (p *program) logoutAll(ctx context.Context, f format, all []config.Profile)
 	var kept []string
 	var failed error
 	for _, profile := range all {
-		err := context.Cause(ctx)
-		if err == nil {
-			err = p.forget(ctx, profile)
-		}
-		if err != nil {
+		if err := p.forget(ctx, profile); err != nil {
 			kept, failed = append(kept, profile.Name+": "+err.Error()), errors.Join(failed, err)
 			continue
 		}
@@ -114,45 +105,35 @@ func (p *program) logoutAll(ctx context.Context, f format, all []config.Profile)
 	return &linesError{err, kept}
 }
 
-// revoke deletes the profile's own token at the service.
-func (p *program) revoke(ctx context.Context, r logoutRequest) error {
-	if !r.yes && !p.console.canAsk() {
-		return hintf(usagef("logout --revoke deletes the token and asks first, and %s", p.console.cannotAsk()), "add --yes to do it without a question")
-	}
-	p.flags.profile = firstOf(p.flags.profile, p.currentProfile()) // never a credential from the environment
+// revoke deletes the profile's own token at the service, then removes its secret.
+func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRequest) error {
+	p.flags.profile = profile.Name // never a credential from the environment
 	s, err := p.connect(ctx)
 	if err != nil {
 		return err
 	}
-	if s.item.TokenID == "" {
-		return hintf(usagef("utho does not know which token profile %s holds, because it was pasted; nothing was removed", s.profile.Name),
+	id := s.item.TokenID
+	if id == "" {
+		return hintf(usagef("utho does not know which token profile %s holds; nothing was removed", profile.Name),
 			"log out with %s, then delete the token with another one, or at %s", p.route.command("logout"), consoleURL)
 	}
 	if !r.yes {
-		if err := p.console.ask(ctx, "Delete token "+s.item.TokenID+" "+quoteText(s.item.TokenName)+" of "+p.whose(ctx, s)+" and log out?"); err != nil {
+		question := "Delete token " + id + " " + quoteText(s.item.TokenName) + " of " + p.whose(ctx, s) + " and log out?"
+		if err := p.console.ask(ctx, question); err != nil {
 			return err
 		}
 	}
-	end, err := p.signals.protect()
-	if err != nil {
-		return err
-	}
-	defer end()
-	if err := s.Revoke(ctx, p.signals.grace, s.item.TokenID); err != nil {
-		return fmt.Errorf("token %s was not deleted, and profile %s keeps it: %w", s.item.TokenID, s.profile.Name, err)
-	}
-	p.revoked = true
-	p.console.note("deleted token %s", s.item.TokenID)
-	return nil
-}
-
-func (p *program) currentProfile() string {
-	_, variable := p.named()
-	file, err := p.config()
-	if err != nil {
-		return variable
-	}
-	return firstOf(variable, file.Current(), config.DefaultProfile)
+	return p.change(func(b *profiles.Book) error {
+		if err := s.Revoke(ctx, p.signals.grace, id); err != nil {
+			return fmt.Errorf("token %s was not deleted, and profile %s keeps it: %w", id, profile.Name, err)
+		}
+		p.console.note("deleted token %s", id)
+		if _, err := b.Forget(p.signals.grace, profile.Name, false); err != nil {
+			return fmt.Errorf("log out of profile %s: %w", profile.Name, err)
+		}
+		p.saidLoggedOut(profile)
+		return nil
+	})
 }
 
 // forget removes the secret of one profile. The profile itself stays.
@@ -161,50 +142,36 @@ func (p *program) forget(ctx context.Context, profile config.Profile) error {
 		p.console.note("profile %s keeps no token: its credential_command supplies it", profile.Name)
 		return nil
 	}
-	book, err := p.book()
-	if err != nil {
-		return err
-	}
 	id := p.peekID(ctx, profile)
-	end, err := p.signals.protect()
-	if err != nil {
-		return fmt.Errorf("%w; profile %s keeps its token", err, profile.Name)
-	}
-	defer end()
-	had, err := book.Forget(ctx, profile.Name, false)
-	switch {
-	case err != nil:
-		return fmt.Errorf("log out of profile %s: %w", profile.Name, err)
-	case !had:
-		p.console.note("profile %s held no token", profile.Name)
+	return p.change(func(b *profiles.Book) error {
+		had, err := b.Forget(ctx, profile.Name, false)
+		switch {
+		case err != nil:
+			return fmt.Errorf("log out of profile %s: %w", profile.Name, err)
+		case !had:
+			p.console.note("profile %s held no token", profile.Name)
+			return nil
+		}
+		p.saidLoggedOut(profile)
+		p.saidStillWorks(id)
 		return nil
-	}
+	})
+}
+
+func (p *program) saidLoggedOut(profile config.Profile) {
 	p.console.note("logged out: the token of profile %s was removed from this machine", profile.Name)
-	p.saidStillWorks(id)
-	if variable, _ := environmentCredential(); variable != "" {
-		p.console.note("%s is still set in the environment and supplies a credential", variable)
+	if set := environmentCredentials(); len(set) > 0 {
+		p.console.note("%s is still set in the environment and supplies a credential", set[0])
 	}
-	return nil
 }
 
-// saidStillWorks says how to delete a token that is no longer stored; after --revoke it
-// is gone, and nothing is said.
+// saidStillWorks says how to delete a token that is no longer stored.
 func (p *program) saidStillWorks(id string) {
-	switch {
-	case p.revoked:
-	case id != "":
-		p.console.note("token %s itself still works until it is deleted: at %s, or with another token by utho token delete %s", id, consoleURL, quote(id))
-	default:
-		p.console.note("the token itself still works until it is deleted: at %s, or with another token by utho token delete ID", consoleURL)
+	which := "the token"
+	if id != "" {
+		which += " " + id
+	} else {
+		id = "ID"
 	}
-}
-
-// peekID is the id of the token that a profile holds, if it can be known without asking
-// anybody.
-func (p *program) peekID(ctx context.Context, profile config.Profile) string {
-	item, err := p.peek(ctx, profile)
-	if err != nil {
-		return ""
-	}
-	return item.TokenID
+	p.console.note("%s itself still works until it is deleted: at %s, or with another token by utho token delete %s", which, consoleURL, quote(id))
 }

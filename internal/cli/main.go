@@ -26,6 +26,7 @@ type Build struct{ Version, Commit, Date string }
 // program is one run of utho: its streams and what every command may need.
 type program struct {
 	build   Build
+	args    []string
 	in      *os.File
 	out     *answer
 	console *console
@@ -36,7 +37,6 @@ type program struct {
 	session *session // once a credential was chosen, for hints
 	secrets []string
 	started bool // a command's body ran: what fails before is a usage error
-	revoked bool // the token that is removed was deleted at the service
 	pipe    bool // a closed stdout is silent: list, get, help
 }
 
@@ -77,6 +77,7 @@ func (e *stdoutError) Unwrap() error { return e.err }
 func Main(build Build, args []string, in, out, errFile *os.File) int {
 	log.SetOutput(io.Discard) // net/http logs what a hostile service sends unasked
 	p := newProgram(build, in, out, errFile)
+	p.args = args
 	root := newRoot(p)
 	root.SetArgs(args)
 	root.SetOut(p.out)

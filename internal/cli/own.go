@@ -19,22 +19,21 @@ import (
 )
 
 // itemOf is what a store keeps of a token that utho created.
-func itemOf(id, name, secret string) auth.Item {
-	return auth.Item{Secret: secret, TokenID: id, TokenName: name}
+func itemOf(i lifecycle.Issued) auth.Item {
+	return auth.Item{Secret: i.Secret, TokenID: i.Token.ID, TokenName: i.Token.Name}
 }
 
-// heldIn returns the secret of a store's item if its SHA-256 is sum.
-func heldIn(ctx context.Context, store auth.Store, ref auth.Ref, sum [32]byte) (string, error) {
-	item, err := store.Get(ctx, ref)
-	switch {
-	case errors.Is(err, auth.ErrNotFound):
-		return "", nil
-	case err != nil:
+// held returns the secret that a store holds if its SHA-256 is sum.
+func (p *program) held(ctx context.Context, kind string, ref auth.Ref, sum [32]byte) (string, error) {
+	store, err := p.store(kind)
+	if err != nil {
 		return "", err
-	case sha256.Sum256([]byte(item.Secret)) != sum:
+	}
+	item, err := store.Get(ctx, ref)
+	if errors.Is(err, auth.ErrNotFound) || err == nil && sha256.Sum256([]byte(item.Secret)) != sum {
 		return "", nil
 	}
-	return item.Secret, nil
+	return item.Secret, err
 }
 
 // ownSecret is the secret of the profile in use, in a rotation of the very token that it
@@ -47,28 +46,16 @@ type ownSecret struct {
 func (o *ownSecret) place() string { return "profile:" + o.s.profile.Name }
 
 func (o *ownSecret) prepare(ctx context.Context) error {
-	book, err := o.p.book()
-	if err != nil {
-		return err
-	}
-	return book.Check(ctx, o.s.profile, o.s.ref())
+	return o.p.withBook(func(b *profiles.Book) error { return b.CheckSwap(ctx, o.s.ref(), o.s.kind, o.s.item) })
 }
 
 // deliver leaves alone what a login has stored meanwhile.
 func (o *ownSecret) deliver(ctx context.Context, i lifecycle.Issued) error {
-	book, err := o.p.book()
-	if err != nil {
-		return err
-	}
-	return book.Swap(ctx, o.s.ref(), o.s.kind, o.s.item, itemOf(i.Token.ID, i.Token.Name, i.Secret))
+	return o.p.withBook(func(b *profiles.Book) error { return b.Swap(ctx, o.s.ref(), o.s.kind, o.s.item, itemOf(i)) })
 }
 
 func (o *ownSecret) holds(ctx context.Context, sum [32]byte) (string, error) {
-	store, err := o.p.store(o.s.kind)
-	if err != nil {
-		return "", err
-	}
-	return heldIn(ctx, store, o.s.ref(), sum)
+	return o.p.held(ctx, o.s.kind, o.s.ref(), sum)
 }
 
 // profileSecret is --to profile:NAME: a new profile with the address and store of the
@@ -82,16 +69,15 @@ type profileSecret struct {
 	failed  error
 }
 
-func (p *program) newProfileSecret(s *session, name string) (*profileSecret, error) {
-	profile, err := s.profileOf(name)
-	if err != nil {
+func (p *program) newProfileSecret(s *session, name string) (d *profileSecret, err error) {
+	d = &profileSecret{p: p, ref: auth.Ref{Profile: name, Origin: s.origin}}
+	if d.profile, err = s.profileOf(name); err != nil {
 		return nil, err
 	}
-	book, err := p.book()
-	if err != nil {
-		return nil, err
-	}
-	return &profileSecret{p: p, book: book, profile: profile, ref: auth.Ref{Profile: name, Origin: s.origin}}, nil
+	return d, p.withBook(func(b *profiles.Book) error {
+		d.book = b
+		return nil
+	})
 }
 
 func (d *profileSecret) String() string { return "profile:" + d.profile.Name }
@@ -107,7 +93,7 @@ func (d *profileSecret) Prepare(ctx context.Context) error {
 }
 
 func (d *profileSecret) Deliver(ctx context.Context, t deliver.Token) error {
-	d.added, d.failed = d.book.Add(ctx, d.profile, d.ref, itemOf(t.ID, t.Name, t.Secret))
+	d.added, d.failed = d.book.Add(ctx, d.profile, d.ref, auth.Item{Secret: t.Secret, TokenID: t.ID, TokenName: t.Name})
 	return d.failed
 }
 
@@ -134,115 +120,94 @@ func holdsNew(err error) bool {
 }
 
 func (d *profileSecret) Holds(ctx context.Context, sum [32]byte) (string, error) {
-	store, err := d.p.store(d.profile.Store)
-	if err != nil {
-		return "", err
-	}
-	return heldIn(ctx, store, d.ref, sum)
+	return d.p.held(ctx, d.profile.Store, d.ref, sum)
 }
 
 // loginOwn creates a token for this machine with the one that was pasted, verifies it and
 // keeps it: create's protocol with the profile as its destination.
-func (p *program) loginOwn(ctx context.Context, s *session, r loginRequest) error {
-	list, err := s.List(ctx)
+func (p *program) loginOwn(ctx context.Context, s *session, r loginRequest, tokens []utho.Token) error {
+	name, err := ownName(tokens, r.name)
 	if err != nil {
 		return err
 	}
-	name, err := ownName(list.Tokens, r.name)
-	if err != nil {
+	return p.change(func(b *profiles.Book) error {
+		to := &loginSecret{p: p, s: s, book: b}
+		issued, err := s.Create(ctx, p.signals.grace, lifecycle.CreateRequest{
+			Name: name, Scope: utho.ScopeWrite, Lifetime: r.lifetime, Verify: true,
+		}, to)
+		if err != nil {
+			return p.withLogin(err)
+		}
+		s.item = itemOf(issued)
+		p.console.note("created %s (write, id %s) for this machine", quoteText(s.item.TokenName), firstOf(s.item.TokenID, "not known"))
+		to.said()
+		p.console.note("the token that was pasted still works and is not kept; find it with: %s, and delete it with: %s",
+			p.route.command("token", "list", "-o", "wide"), p.route.command("token", "delete", "ID"))
+		return p.use(s)
+	})
+}
+
+// withLogin adds to an error of a login that left a token at the service how to delete it:
+// the profile may hold nothing to do that with.
+func (p *program) withLogin(err error) error {
+	var left *lifecycle.OutcomeError
+	if !errors.As(err, &left) {
 		return err
 	}
-	to := &loginSecret{p: p, s: s}
-	end, err := p.signals.protect()
-	if err != nil {
-		return err
+	if left.Next == lifecycle.NextDeleteAgain {
+		left.Next = lifecycle.NextDelete
 	}
-	defer end()
-	issued, err := s.Create(ctx, p.signals.grace, lifecycle.CreateRequest{
-		Name: name, Scope: utho.ScopeWrite, Lifetime: r.lifetime, Verify: true,
-	}, to)
-	if err != nil {
-		return err
-	}
-	s.item = itemOf(issued.Token.ID, issued.Token.Name, issued.Secret)
-	p.saidCurrent(to.before, s.profile.Name)
-	p.console.note("created %s (write, id %s) for this machine", quoteText(issued.Token.Name), issued.Token.ID)
-	if to.replaced != "" {
-		p.console.note("it replaces token %s, which still works; delete it with: %s", to.replaced, p.route.about([]string{to.replaced}, "token", "delete"))
-	}
-	p.console.note("the token that was pasted still works and is not kept; find it with: %s, and delete it with: %s",
-		p.route.command("token", "list", "-o", "wide"), p.route.command("token", "delete", "ID"))
-	return p.use(s)
+	return hintf(err, "log in, then %s", p.outcomeHint(left))
 }
 
 // ownName is the name of a token for this machine: one that is free.
 func ownName(tokens []utho.Token, asked string) (string, error) {
-	name := asked
-	if name == "" {
-		who, host := "unknown", "unknown"
-		if u, err := user.Current(); err == nil {
-			who = u.Username[strings.LastIndexByte(u.Username, '\\')+1:]
-		}
-		if h, err := os.Hostname(); err == nil {
-			host = h
-		}
-		name = "utho-" + who + "@" + host
+	if asked != "" {
+		return asked, checkName(asked)
 	}
-	free := func(name string) bool {
-		return !slices.ContainsFunc(tokens, func(t utho.Token) bool { return lifecycle.BaseName(t.Name) == name })
+	who, host := "unknown", "unknown"
+	if u, err := user.Current(); err == nil {
+		who = u.Username[strings.LastIndexByte(u.Username, '\\')+1:]
 	}
-	if asked != "" || free(name) {
-		return name, checkName(name)
+	if h, err := os.Hostname(); err == nil {
+		host = h
 	}
-	for n := 2; ; n++ {
-		if next := fmt.Sprintf("%s-%d", name, n); free(next) {
-			return next, checkName(next)
-		}
+	base := "utho-" + who + "@" + host
+	name := base
+	for n := 2; slices.ContainsFunc(tokens, func(t utho.Token) bool { return lifecycle.BaseName(t.Name) == name }); n++ {
+		name = fmt.Sprintf("%s-%d", base, n)
 	}
+	return name, checkName(name)
 }
 
-// loginSecret is the profile that logs in, as the one destination of its own token.
+// loginSecret is the profile that logs in, as the one destination of its own token. A
+// create asks for no more than these three.
 type loginSecret struct {
-	p        *program
-	s        *session
-	before   string // the profile that was current
-	replaced string // the id of the own token that the profile had
-	failed   error  // how a delivery failed
+	lifecycle.Destinations
+	p      *program
+	s      *session
+	book   *profiles.Book
+	said   func() // what was there before
+	failed error  // how a delivery failed
 }
 
-func (l *loginSecret) Prepare(context.Context) error             { return nil } // login did
-func (l *loginSecret) Rotates(context.Context, utho.Token) error { return nil }
-func (l *loginSecret) Places() []string                          { return []string{"profile:" + l.s.profile.Name} }
-func (l *loginSecret) Holds(context.Context, [32]byte) (string, []string, error) {
-	return "", nil, deliver.ErrUnreadable
-}
-func (l *loginSecret) Recorded(context.Context) (r lifecycle.Recorded, ok bool, err error) {
-	return r, false, nil
-}
+func (l *loginSecret) Prepare(context.Context) error { return nil } // login did
 
 func (l *loginSecret) Deliver(ctx context.Context, i lifecycle.Issued) error {
 	l.p.secrets = append(l.p.secrets, i.Secret)
-	book, err := l.p.book()
-	if err != nil {
-		return err
-	}
-	if store, err := l.p.store(l.s.kind); err == nil {
-		if old, err := store.Get(ctx, l.s.ref()); err == nil {
-			l.replaced = old.TokenID
-		}
-	}
-	l.before, l.failed = book.Save(ctx, l.s.profile, l.s.ref(), itemOf(i.Token.ID, i.Token.Name, i.Secret), true)
-	if l.failed != nil {
-		return &lifecycle.DeliveryError{Place: l.Places()[0], Err: l.failed}
+	if l.said, l.failed = l.p.save(ctx, l.book, l.s, itemOf(i)); l.failed != nil {
+		return &lifecycle.DeliveryError{Place: "profile:" + l.s.profile.Name, Err: l.failed}
 	}
 	return nil
 }
 
 // Undo has nothing to do: a save that failed has restored the profile, or says that it is
 // not known to have.
-func (l *loginSecret) Undo(context.Context) lifecycle.Undone {
-	if holdsNew(l.failed) {
-		return lifecycle.Undone{Unknown: []lifecycle.PlaceError{{Place: l.Places()[0], Err: l.failed}}}
+func (l *loginSecret) Undo(context.Context) (u lifecycle.Undone) {
+	if place := "profile:" + l.s.profile.Name; holdsNew(l.failed) {
+		u.Unknown = []lifecycle.PlaceError{{Place: place, Err: l.failed}}
+	} else {
+		u.Restored = []string{place}
 	}
-	return lifecycle.Undone{Restored: l.Places()}
+	return u
 }

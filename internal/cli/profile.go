@@ -5,14 +5,14 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
-	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/profiles"
 )
 
 // profileDoc is a profile in JSON and YAML.
@@ -24,51 +24,59 @@ type profileDoc struct {
 	Secret    string  `json:"secret"` // yes, no, locked or unknown
 	TokenID   *string `json:"token_id"`
 	ExpiresAt *string `json:"expires_at"`
+	expires   string  // in the profile's zone
 }
 
 func newProfile(p *program) *cobra.Command {
-	one := func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return p.completeProfiles(cmd, args, typed)
-	}
-	list := &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List the profiles",
-		Long:    "List the profiles, where each keeps its token, and whether one is there. Nothing is unlocked or asked for that.",
-		Example: "  utho profile list\n  utho profile list -o json",
-		Args:    noArgs, ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: p.runE(func(ctx context.Context, _ []string) error { return p.listProfiles(ctx) }),
-	}
-	use := &cobra.Command{
-		Use: "use NAME", Short: "Make a profile the current one", Example: "  utho profile use work",
-		Args: exactArg("one NAME"), ValidArgsFunction: one,
-		RunE: p.runE(func(ctx context.Context, args []string) error { return p.useProfile(ctx, args[0]) }),
-	}
-	remove := &cobra.Command{
-		Use: "remove NAME", Aliases: []string{"rm"}, Short: "Remove a profile and its stored token from this machine",
-		Example: "  utho profile remove work",
-		Args:    exactArg("one NAME"), ValidArgsFunction: one,
-		RunE: p.runE(func(ctx context.Context, args []string) error { return p.removeProfile(ctx, args[0]) }),
-	}
-	rename := &cobra.Command{
-		Use: "rename OLD NEW", Short: "Rename a profile; its token moves with it", Example: "  utho profile rename default work",
-		Args: cobra.MatchAll(func(cmd *cobra.Command, args []string) error {
-			if len(args) != 2 {
-				return hintf(usagef("profile rename needs the old and the new name"), "for example: utho profile rename default work")
+	// about is a command about one profile, which is there.
+	about := func(cmd *cobra.Command, run func(context.Context, config.Profile, []string) error) *cobra.Command {
+		cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			return nil
-		}), ValidArgsFunction: one,
-		RunE: p.runE(func(ctx context.Context, args []string) error { return p.renameProfile(ctx, args[0], args[1]) }),
+			return p.completeProfiles(cmd, args, typed)
+		}
+		if cmd.Args == nil {
+			cmd.Args = exactArg("one NAME")
+		}
+		cmd.RunE = p.documentE(func(ctx context.Context, _ format, args []string) error {
+			profile, err := p.existing(args[0])
+			if err == nil {
+				err = run(ctx, profile, args)
+			}
+			if errors.Is(err, config.ErrNoProfile) { // removed meanwhile
+				err = noProfile(args[0])
+			}
+			return err
+		})
+		return cmd
 	}
-	return newGroup("profile", "List, choose, rename and remove profiles", "", list, use, rename, remove)
+	return newGroup("profile", "List, choose, rename and remove profiles", "",
+		&cobra.Command{
+			Use: "list", Aliases: []string{"ls"}, Short: "List the profiles",
+			Long:    "List the profiles, where each keeps its token, and whether one is there. Nothing is unlocked or asked for that.",
+			Example: "  utho profile list\n  utho profile list -o json",
+			Args:    noArgs, ValidArgsFunction: cobra.NoFileCompletions, RunE: p.documentE(p.listProfiles),
+		},
+		about(&cobra.Command{
+			Use: "use NAME", Short: "Make a profile the current one", Example: "  utho profile use work",
+		}, p.useProfile),
+		about(&cobra.Command{
+			Use: "remove NAME", Aliases: []string{"rm"}, Short: "Remove a profile and its stored token from this machine",
+			Example: "  utho profile remove work",
+		}, p.removeProfile),
+		about(&cobra.Command{
+			Use: "rename OLD NEW", Short: "Rename a profile; its token moves with it", Example: "  utho profile rename default work",
+			Args: func(_ *cobra.Command, args []string) error {
+				if len(args) != 2 {
+					return hintf(usagef("profile rename needs the old and the new name"), "for example: utho profile rename default work")
+				}
+				return nil
+			},
+		}, p.renameProfile))
 }
 
-func (p *program) listProfiles(ctx context.Context) error {
-	format, err := p.format(documentFormats)
-	if err != nil {
-		return err
-	}
+func (p *program) listProfiles(ctx context.Context, f format, _ []string) error {
 	file, err := p.profiles()
 	if err != nil {
 		return err
@@ -77,26 +85,28 @@ func (p *program) listProfiles(ctx context.Context) error {
 	for _, profile := range file.Profiles() {
 		docs = append(docs, p.profileDoc(ctx, profile, file.Current()))
 	}
-	switch format {
+	switch f {
 	case formatJSON:
 		return output.JSONList(p.out, slices.Values(docs))
 	case formatYAML:
 		return output.YAMLList(p.out, slices.Values(docs))
 	}
-	text := func(s *string) string {
-		if s == nil {
-			return ""
-		}
-		return *s
+	column := func(header string, text func(profileDoc) string) output.Column[profileDoc] {
+		return output.Column[profileDoc]{Header: header, Text: text}
 	}
 	return output.Table(p.boldFirstLine(true), []output.Column[profileDoc]{
-		{Key: "name", Header: "NAME", Text: func(d profileDoc) string { return d.Name }},
-		{Key: "api_url", Header: "API URL", Text: func(d profileDoc) string { return d.APIURL }},
-		{Key: "store", Header: "STORE", Text: func(d profileDoc) string { return d.Store }},
-		{Key: "secret", Header: "TOKEN", Text: func(d profileDoc) string { return d.Secret }},
-		{Key: "token_id", Header: "ID", Text: func(d profileDoc) string { return text(d.TokenID) }},
-		{Key: "expires_at", Header: "EXPIRES", Text: func(d profileDoc) string { return text(d.ExpiresAt) }},
-		{Key: "current", Header: "CURRENT", Text: func(d profileDoc) string { return map[bool]string{true: "yes"}[d.Current] }},
+		column("NAME", func(d profileDoc) string { return d.Name }),
+		column("API URL", func(d profileDoc) string { return d.APIURL }),
+		column("STORE", func(d profileDoc) string { return d.Store }),
+		column("TOKEN", func(d profileDoc) string { return d.Secret }),
+		column("ID", func(d profileDoc) string {
+			if d.TokenID == nil {
+				return ""
+			}
+			return *d.TokenID
+		}),
+		column("EXPIRES", func(d profileDoc) string { return d.expires }),
+		column("CURRENT", func(d profileDoc) string { return map[bool]string{true: "yes"}[d.Current] }),
 	}, docs, output.TableOptions{})
 }
 
@@ -113,10 +123,9 @@ func (p *program) profileDoc(ctx context.Context, profile config.Profile, curren
 	case errors.Is(err, auth.ErrNotFound):
 		doc.Secret = "no"
 	case err == nil:
+		zone, _ := profile.Location() // checked with the configuration
 		doc.Secret, doc.TokenID = "yes", orNull(item.TokenID)
-		if _, at, ok := expiry.Split(item.TokenName); ok {
-			doc.ExpiresAt = orNull(at.Format(time.RFC3339))
-		}
+		doc.ExpiresAt, doc.expires = orNull(expiryOf(item, nil)), expiryOf(item, zoneOr(zone))
 	}
 	return doc
 }
@@ -124,7 +133,7 @@ func (p *program) profileDoc(ctx context.Context, profile config.Profile, curren
 // peek is what a profile's store holds, if it can be known without asking anybody.
 func (p *program) peek(ctx context.Context, profile config.Profile) (auth.Item, error) {
 	kind := storeOf(profile)
-	if kind == kindCommand {
+	if kind == kindCommand || profile.Name == "" {
 		return auth.Item{}, auth.ErrNotFound
 	}
 	origin, err := originOf(addressOf(profile))
@@ -138,20 +147,10 @@ func (p *program) peek(ctx context.Context, profile config.Profile) (auth.Item, 
 	return store.Peek(ctx, auth.Ref{Profile: profile.Name, Origin: origin})
 }
 
-// shownURL is an address without the name and password that somebody may have written
-// into it. utho does not use such a one, but has to show it, also if it cannot be parsed.
-func shownURL(s string) string {
-	at := strings.LastIndexByte(s, '@')
-	if at < 0 {
-		return s
-	}
-	scheme := ""
-	for _, known := range []string{"https://", "http://"} {
-		if strings.HasPrefix(s[:at], known) {
-			scheme = known
-		}
-	}
-	return scheme + "xxxxx" + s[at:]
+// peekID is the id of the token that a profile holds, "" if that is not known.
+func (p *program) peekID(ctx context.Context, profile config.Profile) string {
+	item, _ := p.peek(ctx, profile) // empty after an error
+	return item.TokenID
 }
 
 func noProfile(name string) error {
@@ -161,7 +160,8 @@ func noProfile(name string) error {
 // existing is a profile that must be there.
 func (p *program) existing(name string) (config.Profile, error) {
 	if strings.EqualFold(name, sandboxName) {
-		return config.Profile{}, hintf(usagef("the sandbox is built in: it cannot be the current profile, renamed or removed"), "use it with -p sandbox or UTHO_PROFILE=sandbox")
+		return config.Profile{}, hintf(usagef("the sandbox is built in: it cannot be the current profile, renamed or removed"),
+			"use it with -p sandbox or UTHO_PROFILE=sandbox")
 	}
 	file, err := p.profiles()
 	if err != nil {
@@ -174,23 +174,12 @@ func (p *program) existing(name string) (config.Profile, error) {
 	return profile, nil
 }
 
-func (p *program) useProfile(ctx context.Context, name string) error {
-	if _, err := p.format(documentFormats); err != nil {
-		return err
-	}
-	profile, err := p.existing(name)
-	if err != nil {
-		return err
-	}
+func (p *program) useProfile(ctx context.Context, profile config.Profile, _ []string) error {
 	paths, err := p.paths()
 	if err != nil {
 		return err
 	}
-	err = config.Update(ctx, paths, func(e *config.Edit) error { return e.SetCurrent(profile.Name) })
-	if errors.Is(err, config.ErrNoProfile) { // removed meanwhile
-		return noProfile(name)
-	}
-	if err != nil {
+	if err := config.Update(ctx, paths, func(e *config.Edit) error { return e.SetCurrent(profile.Name) }); err != nil {
 		return err
 	}
 	p.console.note("profile %s is now the current one", profile.Name)
@@ -198,29 +187,14 @@ func (p *program) useProfile(ctx context.Context, name string) error {
 	return nil
 }
 
-func (p *program) removeProfile(ctx context.Context, name string) error {
-	if _, err := p.format(documentFormats); err != nil {
-		return err
-	}
-	profile, err := p.existing(name)
-	if err != nil {
-		return err
-	}
-	book, err := p.book()
-	if err != nil {
-		return err
-	}
+func (p *program) removeProfile(ctx context.Context, profile config.Profile, _ []string) error {
 	id := p.peekID(ctx, profile)
-	current := p.env.file != nil && strings.EqualFold(p.env.file.Current(), profile.Name)
-	end, err := p.signals.protect()
-	if err != nil {
+	had := false
+	err := p.change(func(b *profiles.Book) (err error) {
+		had, err = b.Forget(ctx, profile.Name, true)
 		return err
-	}
-	defer end()
-	had, err := book.Forget(ctx, profile.Name, true)
+	})
 	switch {
-	case errors.Is(err, config.ErrNoProfile):
-		return noProfile(name)
 	case err != nil:
 		return err
 	case had:
@@ -229,33 +203,22 @@ func (p *program) removeProfile(ctx context.Context, name string) error {
 	default:
 		p.console.note("removed profile %s; it held no token on this machine", profile.Name)
 	}
-	if current {
+	if strings.EqualFold(p.env.file.Current(), profile.Name) {
 		p.console.note("it was the current profile; choose another with: utho profile use NAME")
 	}
 	return nil
 }
 
-func (p *program) renameProfile(ctx context.Context, from, to string) error {
-	if _, err := p.format(documentFormats); err != nil {
-		return err
-	}
-	profile, err := p.existing(from)
-	if err != nil {
-		return err
-	}
+func (p *program) renameProfile(ctx context.Context, profile config.Profile, args []string) error {
+	to := args[1]
 	if err := config.ValidName(to); err != nil {
 		return &usageError{err}
 	}
-	book, err := p.book()
-	if err != nil {
-		return err
+	err := p.change(func(b *profiles.Book) error { return b.Rename(ctx, profile.Name, to) })
+	if errors.As(err, new(*profiles.TakenError)) {
+		return &textError{"the name " + quoteText(to) + " is taken; nothing was changed", &lifecycle.TakenError{Name: to}}
 	}
-	end, err := p.signals.protect()
 	if err != nil {
-		return err
-	}
-	defer end()
-	if err := book.Rename(ctx, profile.Name, to); err != nil {
 		return err
 	}
 	p.console.note("profile %s is now called %s", profile.Name, to)

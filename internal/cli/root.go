@@ -11,13 +11,10 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// The groups of the root's help, in their order.
+// The groups of the root's help that something else names.
 const (
-	groupStart   = "start"
-	groupTokens  = "tokens"
-	groupAccount = "account"
-	groupTrying  = "trying"
-	groupTools   = "tools"
+	groupTokens = "Tokens:"
+	groupTools  = "More, tools:"
 )
 
 // newRoot is the whole tree of commands.
@@ -44,27 +41,25 @@ func newRoot(p *program) *cobra.Command {
 	p.bindGlobals(root)
 	root.SetFlagErrorFunc(p.flagError)
 	root.SetHelpFunc(p.help)
-	root.SetUsageFunc(func(cmd *cobra.Command) error { return p.writeHelp(cmd) })
+	root.SetUsageFunc(p.writeHelp)
 	root.SetHelpCommand(p.newHelp(root))
 
-	root.AddGroup(
-		&cobra.Group{ID: groupStart, Title: "Log in:"},
-		&cobra.Group{ID: groupTokens, Title: "Tokens:"},
-		&cobra.Group{ID: groupAccount, Title: "More, account:"},
-		&cobra.Group{ID: groupTrying, Title: "More, trying it:"},
-		&cobra.Group{ID: groupTools, Title: "More, tools:"},
-	)
-	add := func(group string, commands ...*cobra.Command) {
-		for _, cmd := range commands {
-			cmd.GroupID = group
+	for _, g := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"Log in:", []*cobra.Command{newLogin(p), newStatus(p)}},
+		{groupTokens, []*cobra.Command{newToken(p)}},
+		{"More, account:", []*cobra.Command{newLogout(p), newProfile(p)}},
+		{"More, trying it:", []*cobra.Command{newSandbox(p)}},
+		{groupTools, []*cobra.Command{newExec(p), newCompletion(p), newVersion(p)}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+		for _, cmd := range g.commands {
+			cmd.GroupID = g.title
+			root.AddCommand(cmd)
 		}
-		root.AddCommand(commands...)
 	}
-	add(groupStart, newLogin(p), newStatus(p))
-	add(groupTokens, newToken(p))
-	add(groupAccount, newLogout(p), newProfile(p))
-	add(groupTrying, newSandbox(p))
-	add(groupTools, newExec(p), newCompletion(p), newVersion(p))
 	// For the habits of people who come from other tools.
 	auth := newGroup("auth", "Log in, log out, status", "", newLogin(p), newLogout(p), newStatus(p))
 	auth.Hidden = true
@@ -83,44 +78,39 @@ func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Comman
 	return cmd
 }
 
-// outputFlag is -o. Errors are JSON from the moment that it is read.
-type outputFlag struct {
-	enumFlag
-	json *bool
-}
-
-func (f outputFlag) Set(text string) error {
-	err := f.enumFlag.Set(text)
-	if err == nil {
-		*f.json = *f.to == string(formatJSON)
-	}
-	return err
-}
-
 // bindGlobals binds the flags that every command has.
 func (p *program) bindGlobals(root *cobra.Command) {
 	f := root.PersistentFlags()
 	f.SortFlags = false
 	p.flags.set = f // its flags are those of the command that runs
-	p.flags.timeout = timeoutFlag(30 * time.Second)
+	p.flags.timeout = 30 * time.Second
 	p.console.json = strings.EqualFold(strings.TrimSpace(os.Getenv("UTHO_OUTPUT")), string(formatJSON))
 	colors := []string{"auto", "always", "never"}
-	f.VarP(nonEmptyFlag{&p.flags.profile, "NAME", "the name is empty"}, "profile", "p", "profile to use; sandbox needs no account")
-	format := outputFlag{enumFlag{&p.flags.output, "FORMAT", words(allFormats)}, &p.console.json}
-	f.VarP(format, "output", "o", "format of the answer; see utho help formats")
-	f.Var(nonEmptyFlag{&p.flags.apiURL, "URL", "the address is empty"}, "api-url", "base URL of the service (default "+utho.DefaultBaseURL+")")
-	f.Var(&p.flags.timeout, "timeout", "limit for one exchange with the service, its retries included")
+	format := enumFlag(&p.flags.output, "FORMAT", words(allFormats))
+	choose := format.set
+	format.set = func(text string) error { // errors are JSON from here on
+		if err := choose(text); err != nil {
+			return err
+		}
+		p.console.json = p.flags.output == string(formatJSON)
+		return nil
+	}
+	for _, g := range []struct {
+		name, short string
+		value       flagValue
+		usage       string
+		complete    cobra.CompletionFunc
+	}{
+		{"profile", "p", nonEmptyFlag(&p.flags.profile, "NAME", "the name is empty"), "profile to use; sandbox needs no account", p.completeProfilesAndSandbox},
+		{"output", "o", format, "format of the answer; see utho help formats", completeFormats},
+		{"api-url", "", nonEmptyFlag(&p.flags.apiURL, "URL", "the address is empty"), "base URL of the service (default " + utho.DefaultBaseURL + ")", fixed(utho.DefaultBaseURL)},
+		{"timeout", "", timeoutFlag(&p.flags.timeout), "limit for one exchange with the service, its retries included", fixed("10s", "30s", "1m")},
+		{"color", "", enumFlag(&p.console.color, "WHEN", colors), "auto, always or never; auto is a terminal without NO_COLOR", fixed(colors...)},
+	} {
+		f.VarP(g.value, g.name, g.short, g.usage)
+		_ = root.RegisterFlagCompletionFunc(g.name, g.complete) // fails only for a flag that is not there
+	}
 	f.BoolVar(&p.console.noInput, "no-input", false, "never ask")
-	f.Var(enumFlag{&p.console.color, "WHEN", colors}, "color", "auto, always or never; auto is a terminal without NO_COLOR")
 	f.BoolVar(&p.flags.debug, "debug", false, "show requests and answers on stderr, without secrets")
 	f.BoolP("help", "h", false, "help for the command")
-	for flag, complete := range map[string]cobra.CompletionFunc{
-		"output":  completeFormats,
-		"color":   fixed(colors...),
-		"profile": p.completeProfilesAndSandbox,
-		"api-url": fixed(utho.DefaultBaseURL),
-		"timeout": fixed("10s", "30s", "1m"),
-	} {
-		_ = root.RegisterFlagCompletionFunc(flag, complete) // fails only for a flag that is not there
-	}
 }

@@ -24,7 +24,7 @@ request on stderr.`,
 		Args:              noArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	serve.Flags().Var(nonEmptyFlag{&addr, "HOST:PORT", "the address is empty"}, "addr", "loopback address; port 0 takes a free one")
+	serve.Flags().Var(nonEmptyFlag(&addr, "HOST:PORT", "the address is empty"), "addr", "loopback address; port 0 takes a free one")
 	serve.Flags().BoolVar(&log, "log", false, "write one line of JSON a request to stderr, without secrets")
 	noFiles(serve, "addr")
 	serve.RunE = p.runE(func(ctx context.Context, _ []string) error { return p.serveSandbox(ctx, addr, log) })

@@ -21,32 +21,30 @@ type selectors struct {
 	older, newer, within   time.Duration
 	expired, withoutExpiry bool
 	except                 []string
-
-	set bool // at least one was given, besides except
 }
 
 func (s *selectors) bind(p *program, cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.Var(&onceFlag{Value: (*globFlag)(&s.name)}, "name", "only names that match this pattern: * ? [a-z], such as 'ci-*'")
-	f.Var(&onceFlag{Value: scopeFlag(&s.scope)}, "scope", "only read-only or only write tokens")
-	f.Var(&onceFlag{Value: (*durationFlag)(&s.older)}, "older-than", "only tokens older than this: 90m, 36h, 30d, 12w")
-	f.Var(&onceFlag{Value: (*durationFlag)(&s.newer)}, "newer-than", "only tokens newer than this")
+	f.Var(once(globFlag(&s.name)), "name", "only names that match this pattern: * ? [a-z], such as 'ci-*'")
+	f.Var(once(scopeFlag(&s.scope)), "scope", "only read-only or only write tokens")
+	f.Var(once(durationFlag(&s.older)), "older-than", "only tokens older than this: 90m, 36h, 30d, 12w")
+	f.Var(once(durationFlag(&s.newer)), "newer-than", "only tokens newer than this")
 	f.BoolVar(&s.expired, "expired", false, "only tokens whose expiry has passed")
-	f.Var(&onceFlag{Value: (*durationFlag)(&s.within)}, "expires-within", "only tokens that have not expired yet, but will within this")
+	f.Var(once(durationFlag(&s.within)), "expires-within", "only tokens that have not expired yet, but will within this")
 	f.BoolVar(&s.withoutExpiry, "without-expiry", false, "only tokens without an expiry")
-	f.Var(listFlag{&s.except, "ID|NAME"}, "except", "with selectors: not this token (repeatable)")
+	f.Var(listFlag(&s.except, "ID|NAME"), "except", "with selectors: not this token (repeatable)")
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
 	_ = cmd.RegisterFlagCompletionFunc("except", p.completeTokens(-1))
 	for _, flag := range []string{"older-than", "newer-than", "expires-within"} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, fixed("36h", "7d", "30d", "12w"))
 	}
 	noFiles(cmd, "name")
-	cmd.PreRun = func(*cobra.Command, []string) {
-		s.set = s.expired || s.withoutExpiry // =false chooses nothing; alone it must not mean all
-		for _, name := range []string{"name", "scope", "older-than", "newer-than", "expires-within"} {
-			s.set = s.set || f.Changed(name)
-		}
-	}
+}
+
+// set reports whether one was given besides except. --expired=false chooses nothing: alone
+// it must not mean all.
+func (s *selectors) set() bool {
+	return s.name != "" || s.scope != 0 || s.withoutExpiry || s.usesClock()
 }
 
 // usesClock reports whether the choice depends on what time it is.

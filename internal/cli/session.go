@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,9 +29,6 @@ type session struct {
 	zone    *time.Location
 	item    auth.Item
 	box     *sandbox.Sandbox // of the profile sandbox
-
-	transport *http.Client
-	newClient func(secret string) (*utho.Client, error)
 }
 
 // connect finds settings, credential and client for a command that talks to the
@@ -51,60 +47,63 @@ func (p *program) connect(ctx context.Context) (*session, error) {
 // locate is connect without the secret: whatever is wrong with flags, environment and
 // configuration is found here.
 func (p *program) locate() (*session, error) {
-	st, err := p.settings()
-	if err != nil {
+	if _, err := p.settings(); err != nil {
 		return nil, err
 	}
 	c, err := p.chooseCredential()
 	if err != nil {
 		return nil, err
 	}
-	s := &session{credential: c}
-	p.session = s
-	s.Timeout, s.Warn, s.Waiting = st.Timeout, p.console.warn, p.console.wait
-	typed := firstOf(p.flags.apiURL, os.Getenv("UTHO_API_URL"))
-	switch c.kind {
-	case sandboxName:
-		if p.flags.apiURL != "" {
-			return nil, hintf(usagef("--api-url has no place beside the sandbox, which is built in"), "leave --api-url out, or use another profile")
-		}
-		s.baseURL = sandbox.BaseURL
-		if s.box, err = p.sandbox(); err != nil {
-			return nil, err
-		}
-	case kindEnvironment:
-		s.baseURL = firstOf(typed, utho.DefaultBaseURL)
-	default:
-		s.baseURL = firstOf(typed, addressOf(c.profile))
-		if s.zone, err = c.profile.Location(); err != nil {
-			return nil, err
-		}
+	s, err := p.newSession(c)
+	if err != nil || !c.exists || s.baseURL == addressOf(c.profile) {
+		return s, err
 	}
-	if s.origin, err = originOf(s.baseURL); err != nil {
-		return nil, hintf(err, "the default is %s", utho.DefaultBaseURL)
-	}
-	p.route = p.routeTo(s)
-	if c.exists && typed != "" {
-		stored, err := originOf(addressOf(c.profile))
-		if err != nil {
-			return nil, hintf(usagef("api_url of profile %s: %w", c.profile.Name, err), "fix it in the configuration, or log in again: %s", p.route.loginTo(c.profile.Name))
-		}
-		if stored != s.origin {
-			return nil, s.otherOrigin(stored)
-		}
+	stored, err := originOf(addressOf(c.profile))
+	switch {
+	case err != nil:
+		return nil, hintf(usagef("api_url of profile %s: %w", c.profile.Name, err),
+			"fix it in the configuration, or log in again: %s", p.route.command("login"))
+	case stored != s.origin:
+		return nil, s.otherOrigin(stored)
 	}
 	return s, nil
 }
 
+// newSession is a session for a credential, at the address that flags, environment and
+// profile agree on.
+func (p *program) newSession(c credential) (*session, error) {
+	st, err := p.settings()
+	if err != nil {
+		return nil, err
+	}
+	s := &session{credential: c}
+	p.session = s
+	s.Timeout, s.Warn, s.Waiting = st.Timeout, p.console.warn, p.console.wait
+	if c.kind == sandboxName {
+		if p.flags.apiURL != "" {
+			return nil, hintf(usagef("--api-url has no place beside the sandbox, which is built in"), "leave --api-url out, or use another profile")
+		}
+		s.baseURL = sandbox.BaseURL
+		s.box, err = p.sandbox()
+	} else {
+		s.baseURL = firstOf(p.flags.apiURL, os.Getenv("UTHO_API_URL"), addressOf(c.profile))
+		s.zone, err = c.profile.Location()
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.route = routeTo(s)
+	s.origin, err = originOf(s.baseURL)
+	return s, err
+}
+
 // routeTo is what repeats the way to a session in a command that is pasted elsewhere:
-// the profile if it is not the current one, the address if it is not the profile's.
-func (p *program) routeTo(s *session) route {
-	var r route
-	file := p.env.file
-	if s.typed != "" && (file == nil || !strings.EqualFold(file.Current(), s.profile.Name)) {
+// the profile if one was named, the address if it is not the profile's.
+func routeTo(s *session) (r route) {
+	if s.typed != "" {
 		r.profile = s.profile.Name
 	}
-	if s.kind != sandboxName && s.baseURL != addressOf(s.profile) {
+	if s.box == nil && s.baseURL != addressOf(s.profile) {
 		r.apiURL = s.baseURL
 	}
 	return r
@@ -135,7 +134,7 @@ func (p *program) readSecret(ctx context.Context, s *session) (err error) {
 	case s.kind == kindCommand:
 		s.item.Secret, err = p.runCredentialCommand(ctx, s)
 	case !s.exists:
-		return p.notLoggedIn(s)
+		err = p.notLoggedIn(s)
 	default:
 		var store auth.Store
 		if store, err = p.store(s.kind); err == nil {
@@ -163,21 +162,27 @@ func (p *program) storeError(s *session, err error) error {
 	return err
 }
 
+// notLoggedIn is auth.ErrNotFound in other words.
 func (p *program) notLoggedIn(s *session) error {
-	err := fmt.Errorf("not logged in: profile %s has no token for %s: %w", s.profile.Name, s.origin, auth.ErrNotFound)
-	file, fileErr := p.config()
-	if fileErr == nil {
-		var names []string
+	text := fmt.Sprintf("not logged in: profile %s has no token for %s", s.profile.Name, s.origin)
+	for _, name := range append(variables[:], keyFileVariable) {
+		if _, set := os.LookupEnv(name); set { // as in CI, if a secret is not there
+			text += ", and " + name + " is empty"
+			break
+		}
+	}
+	err, login := &textError{text, auth.ErrNotFound}, p.route.command("login")
+	var names []string
+	if file, err := p.config(); err == nil {
 		for _, other := range file.Profiles() {
 			if !strings.EqualFold(other.Name, s.profile.Name) {
 				names = append(names, other.Name)
 			}
 		}
-		if len(names) > 0 {
-			return hintf(err, "log in with: %s; or choose another profile (%s) with: utho profile use NAME", p.route.loginTo(s.profile.Name), strings.Join(names, ", "))
-		}
 	}
-	login := p.route.command("login")
+	if len(names) > 0 {
+		return hintf(err, "log in with: %s; or choose another profile (%s) with: utho profile use NAME", login, strings.Join(names, ", "))
+	}
 	return hintf(err, "log in with: %s; or set UTHO_API_KEY; or try it without an account: utho -p sandbox token list", login)
 }
 
@@ -205,7 +210,7 @@ func (p *program) runCredentialCommand(ctx context.Context, s *session) (string,
 
 // use connects the session: nothing is sent yet.
 func (p *program) use(s *session) (err error) {
-	if strings.HasPrefix(s.item.Secret, sandbox.SecretPrefix) && !isLoopback(s.baseURL) {
+	if strings.HasPrefix(s.item.Secret, sandbox.SecretPrefix) && !isLoopback(s.origin) {
 		return hintf(authf("this is a token of the sandbox, which is only sent to this machine, not to %s; nothing was sent", s.origin),
 			"use the sandbox with: utho -p sandbox token list")
 	}
@@ -213,12 +218,11 @@ func (p *program) use(s *session) (err error) {
 		utho.WithBaseURL(s.baseURL),
 		utho.WithUserAgent("utho/" + p.version() + " (" + runtime.GOOS + "/" + runtime.GOARCH + ")"),
 	}
-	if s.box != nil { // what the sandbox fails with is no passing state of a network
-		s.transport = &http.Client{Transport: s.box.Transport()}
-		options = append(options, utho.WithRetry(utho.RetryPolicy{MaxAttempts: 1}))
+	if s.box != nil {
+		options = append(options, utho.WithHTTPClient(&http.Client{Transport: s.box.Transport()}))
 	}
-	if s.transport != nil {
-		options = append(options, utho.WithHTTPClient(s.transport))
+	if s.box != nil || p.console.silent { // what the sandbox fails with is no passing state of a network, and Tab does not wait for one
+		options = append(options, utho.WithRetry(utho.RetryPolicy{MaxAttempts: 1}))
 	}
 	if s.zone != nil {
 		options = append(options, utho.WithLocation(s.zone))
@@ -226,42 +230,36 @@ func (p *program) use(s *session) (err error) {
 	if p.debugging() {
 		options = append(options, utho.WithRequestHook(p.trace))
 	}
-	first, err := utho.New(s.item.Secret, options...)
-	if err != nil {
+	if s.Client, err = utho.New(s.item.Secret, options...); err != nil {
 		if errors.Is(err, utho.ErrInvalidSecret) {
 			err = authf("the token from %s cannot be used: %w", s.from(), err)
 		}
 		return err
 	}
-	s.Client = first
-	s.As = first.WithSecret
+	s.As = s.Client.WithSecret
 	return nil
 }
 
 // from names the source of the credential in a sentence.
 func (s *session) from() string {
-	if s.kind == kindEnvironment {
+	if s.profile.Name == "" {
 		return s.source
 	}
 	return "profile " + s.profile.Name
 }
 
-// isLoopback reports whether a base URL names this machine literally.
-func isLoopback(base string) bool {
-	u, err := url.Parse(base)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	return strings.EqualFold(u.Hostname(), "localhost") || err == nil && ip.IsLoopback()
+// isLoopback reports whether an origin is this machine's literally: http may go there.
+func isLoopback(origin string) bool {
+	_, host, _ := strings.Cut(origin, "://")
+	_, err := utho.ParseBaseURL("http://" + host)
+	return err == nil
 }
 
 func (p *program) debugging() bool {
 	if p.flags.debug || p.flags.set != nil && p.flags.set.Changed("debug") {
 		return p.flags.debug
 	}
-	on := os.Getenv("UTHO_DEBUG")
-	return on != "" && on != "0" && on != "false"
+	return !slices.Contains([]string{"", "0", "false"}, os.Getenv("UTHO_DEBUG"))
 }
 
 // trace shows one exchange on stderr. The client has taken the secrets out.

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -18,13 +20,12 @@ import (
 // globals are the flags that every command has.
 type globals struct {
 	profile, output, apiURL string
-	timeout                 timeoutFlag
+	timeout                 time.Duration
 	debug                   bool
 	set                     *pflag.FlagSet // of the command that runs
 }
 
-// environment is what utho keeps on this machine, read once and only by commands
-// that need it.
+// environment is what utho keeps on this machine, read once and only if it is needed.
 type environment struct {
 	file     *config.File
 	settings *config.Settings
@@ -51,16 +52,12 @@ func (p *program) config() (*config.File, error) {
 	if p.env.file != nil {
 		return p.env.file, nil
 	}
+	file := &config.File{}
 	paths, err := p.paths()
-	if errors.Is(err, config.ErrNoHome) {
-		p.env.file = &config.File{}
-		return p.env.file, nil
+	if err == nil {
+		file, err = config.Load(paths.File())
 	}
-	if err != nil {
-		return nil, err
-	}
-	file, err := config.Load(paths.File())
-	if err != nil {
+	if err != nil && !errors.Is(err, config.ErrNoHome) {
 		return nil, err
 	}
 	for _, w := range file.Warnings() {
@@ -89,13 +86,11 @@ func (p *program) settings() (*config.Settings, error) {
 		return nil, err
 	}
 	st, err := config.Resolve(file, p.flags.set)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		p.env.settings, p.console.color = &st, st.Color
+		p.console.json = p.console.json || st.Output == string(formatJSON)
 	}
-	p.env.settings = &st
-	p.console.color = st.Color
-	p.console.json = p.console.json || st.Output == string(formatJSON)
-	return p.env.settings, nil
+	return &st, err
 }
 
 // store is the store of a kind, keyring or file.
@@ -107,28 +102,38 @@ func (p *program) store(kind string) (auth.Store, error) {
 		}), nil
 	}
 	paths, err := p.paths()
-	if err != nil {
-		return nil, err
-	}
-	return auth.NewFile(paths.Credentials()), nil
+	return auth.NewFile(paths.Credentials()), err
 }
 
-// book changes profiles together with their secrets.
-func (p *program) book() (*profiles.Book, error) {
+// withBook is for what changes profiles together with their secrets.
+func (p *program) withBook(f func(*profiles.Book) error) error {
 	paths, err := p.paths()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &profiles.Book{
+	return f(&profiles.Book{
 		Paths:      paths,
 		DefaultURL: utho.DefaultBaseURL,
 		Warn:       func(text string) { p.console.warn("%s", text) },
+		Waiting:    func() { p.console.note("waiting for another login or logout of yours to end") },
 		Store: func(kind string) auth.Store {
 			s, _ := p.store(kind) // fails only without paths
 			return s
 		},
-		Waiting: func() { p.console.note("waiting for another login or logout of yours to end") },
-	}, nil
+	})
+}
+
+// change changes profiles and their secrets. A signal that came before stops it; one that
+// comes later only ends what it waits for.
+func (p *program) change(f func(*profiles.Book) error) error {
+	return p.withBook(func(b *profiles.Book) error {
+		end, err := p.signals.protect()
+		if err != nil {
+			return fmt.Errorf("%w; nothing was changed", err)
+		}
+		defer end()
+		return f(b)
+	})
 }
 
 // sandbox is the built-in service.

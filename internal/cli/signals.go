@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"os"
+	"os/exec"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -17,15 +19,10 @@ const graceTime = 10 * time.Second
 type interrupted struct{ sig os.Signal }
 
 func (e interrupted) Error() string {
-	switch e.sig {
-	case syscall.SIGTERM:
-		return "ended by TERM"
-	case syscall.SIGHUP:
-		return "ended by HUP"
-	case os.Interrupt:
+	if e.sig == os.Interrupt {
 		return "interrupted"
 	}
-	return "ended by signal: " + e.sig.String()
+	return "ended by " + signalName(e.sig)
 }
 
 // status is the status a shell gives to a command that the signal ended.
@@ -36,9 +33,9 @@ func (e interrupted) status() int {
 	return 130
 }
 
-// signals turns INT, TERM, HUP, QUIT and ABRT into two contexts: ctx ends with the
-// first, grace with the second, or with graceTime after the first if a protocol runs,
-// else at once. QUIT and ABRT count as two.
+// signals turns INT, TERM, HUP and those that would crash the program into two contexts:
+// ctx ends with the first, grace with the second, or with graceTime after the first if a
+// protocol runs, else at once. Those that would crash it count as two.
 type signals struct {
 	ctx, grace       context.Context
 	endCtx, endGrace context.CancelCauseFunc
@@ -47,36 +44,26 @@ type signals struct {
 	mu        sync.Mutex
 	count     int
 	protected bool
-	forward   func(os.Signal) // a command of the user runs, which gets them instead
+	command   *os.Process // of the user, which gets the signals instead
 }
 
 // watch begins to take signals. Those that the parent ignored stay ignored (nohup,
-// background jobs). SIGPIPE is taken too, so that a write to a broken stdout or stderr
-// is an error and not the end in the middle of a protocol.
+// background jobs).
 func watch(cleaning func()) *signals {
 	s := &signals{cleaning: cleaning}
 	s.ctx, s.endCtx = context.WithCancelCause(context.Background())
 	s.grace, s.endGrace = context.WithCancelCause(context.Background())
-	var take []os.Signal
-	for _, sig := range append([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}, fatalSignals...) {
-		if !signal.Ignored(sig) {
-			take = append(take, sig)
-		}
-	}
+	ignorePipe()
+	take := slices.Concat([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}, fatalSignals, passedSignals)
+	take = slices.DeleteFunc(take, signal.Ignored)
 	if len(take) == 0 { // Notify without signals takes all of them
 		return s
 	}
-	ch := make(chan os.Signal, 8)
+	ch := make(chan os.Signal, 16)
 	signal.Notify(ch, take...)
-	pipe := make(chan os.Signal, 1)
-	notifyPipe(pipe)
 	go func() {
-		for {
-			select {
-			case sig := <-ch:
-				s.handle(sig)
-			case <-pipe:
-			}
+		for sig := range ch {
+			s.handle(sig)
 		}
 	}()
 	return s
@@ -85,14 +72,23 @@ func watch(cleaning func()) *signals {
 func (s *signals) handle(sig os.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.forward != nil {
-		s.forward(sig)
+	switch {
+	case s.command != nil && !fromTerminal(sig):
+		_ = s.command.Signal(sig) // it may have ended meanwhile
+		return
+	case s.command != nil, slices.Contains(passedSignals, sig):
 		return
 	}
 	s.count++
 	cause := interrupted{sig}
 	s.endCtx(cause)
-	if s.protected && s.count == 1 && !isFatal(sig) {
+	switch {
+	case !s.protected:
+		s.endGrace(cause)
+		signal.Reset(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // the next one ends the process at once
+	case s.count > 1 || slices.Contains(fatalSignals, sig):
+		s.endGrace(cause)
+	default:
 		time.AfterFunc(300*time.Millisecond, func() { // most protocols end sooner
 			s.mu.Lock()
 			say := s.protected && s.count == 1
@@ -102,11 +98,6 @@ func (s *signals) handle(sig os.Signal) {
 			}
 		})
 		time.AfterFunc(graceTime, func() { s.endGrace(cause) })
-		return
-	}
-	s.endGrace(cause)
-	if !s.protected {
-		signal.Reset(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // the next one ends the process at once
 	}
 }
 
@@ -126,14 +117,22 @@ func (s *signals) protect() (end func(), err error) {
 	}, nil
 }
 
-// passTo sends every signal to f until the function that it returns is called.
-func (s *signals) passTo(f func(os.Signal)) (end func()) {
+// run starts a command and waits for it, whatever comes; signals are passed on to it. It
+// fails if the command was not started.
+func (s *signals) run(cmd *exec.Cmd) (status int, err error) {
+	s.mu.Lock() // a signal that comes meanwhile waits for the command
+	err = context.Cause(s.ctx)
+	if err == nil {
+		err = cmd.Start()
+		s.command = cmd.Process
+	}
+	s.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	_ = cmd.Wait() // its state is looked at
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.forward = f
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.forward = nil
-	}
+	s.command = nil
+	return exitStatus(cmd.ProcessState), nil
 }

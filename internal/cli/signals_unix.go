@@ -4,20 +4,59 @@ package cli
 
 import (
 	"os"
+	"os/exec"
 	"os/signal"
-	"slices"
+	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // fatalSignals would end the program with a dump of its goroutines, and with a status
-// that means something else here.
-var fatalSignals = []os.Signal{syscall.SIGQUIT, syscall.SIGABRT}
+// that means something else here. passedSignals only matter to a command that runs.
+var (
+	fatalSignals  = []os.Signal{syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGTRAP, syscall.SIGSYS, syscall.SIGXCPU}
+	passedSignals = []os.Signal{syscall.SIGUSR1, syscall.SIGUSR2}
+)
 
-func isFatal(sig os.Signal) bool { return slices.Contains(fatalSignals, sig) }
+func signalName(sig os.Signal) string {
+	s, _ := sig.(syscall.Signal)
+	return strings.TrimPrefix(unix.SignalName(s), "SIG")
+}
 
-// notifyPipe takes SIGPIPE, and SIGXFSZ, which a limit on file sizes sends: both end a
-// Go program otherwise. Notify and not Ignore: a child inherits what is ignored.
-func notifyPipe(ch chan<- os.Signal) { signal.Notify(ch, syscall.SIGPIPE, syscall.SIGXFSZ) }
+// ignorePipe has a write to a broken stdout or stderr, or beyond a limit on file sizes, be
+// an error and not the end in the middle of a protocol. Not signal.Ignore: a child inherits
+// what is ignored.
+func ignorePipe() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE, syscall.SIGXFSZ) }
+
+// fromTerminal reports whether the command got the signal itself: a terminal sends INT
+// and QUIT to its whole foreground group, of which both are a part.
+func fromTerminal(sig os.Signal) bool {
+	if sig != syscall.SIGINT && sig != syscall.SIGQUIT {
+		return false
+	}
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer tty.Close() //nolint:errcheck // nothing was written
+	group, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
+	return err == nil && group == unix.Getpgrp()
+}
+
+// exitStatus is the command's status as a shell gives it: 128+n for a signal.
+func exitStatus(state *os.ProcessState) int {
+	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		return 128 + int(ws.Signal())
+	}
+	return state.ExitCode()
+}
+
+// become replaces utho with the command, whose signals, job control and status are its
+// own then. It returns only if that fails.
+func (*signals) become(cmd *exec.Cmd) (int, error) {
+	return 0, syscall.Exec(cmd.Path, cmd.Args, cmd.Env) //nolint:gosec // starting it is the feature
+}
 
 // isNull reports whether f is /dev/null, which is also what the Go runtime opens in the
 // place of a descriptor that the parent closed.

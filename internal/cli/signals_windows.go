@@ -1,16 +1,47 @@
 package cli
 
-import "os"
+import (
+	"os"
+	"os/exec"
 
-var fatalSignals []os.Signal
+	"golang.org/x/sys/windows"
+)
 
-func isFatal(os.Signal) bool { return false }
+var fatalSignals, passedSignals []os.Signal
 
-func notifyPipe(chan<- os.Signal) {}
+// signalName names the only other signal there is: the console closes.
+func signalName(os.Signal) string { return "TERM" }
+
+func ignorePipe() {}
+
+// fromTerminal is always true: a console sends Ctrl-C to every program on it.
+func fromTerminal(os.Signal) bool { return true }
+
+func exitStatus(state *os.ProcessState) int { return state.ExitCode() }
+
+// become runs the command and waits: Windows cannot replace a program.
+func (s *signals) become(cmd *exec.Cmd) (int, error) { return s.run(cmd) }
 
 // isNull reports whether f cannot take anything: Windows hands a program whose stdout
 // was closed a handle that does not answer.
 func isNull(f *os.File) bool {
 	_, err := f.Stat()
 	return err != nil
+}
+
+// hide has a console not show what is typed, line by line, until the returned
+// function is called, which also drops what was typed and not read.
+func hide(fd int) (restore func(), err error) {
+	var was uint32
+	if err := windows.GetConsoleMode(windows.Handle(fd), &was); err != nil {
+		return nil, err
+	}
+	hidden := was&^windows.ENABLE_ECHO_INPUT | windows.ENABLE_LINE_INPUT | windows.ENABLE_PROCESSED_INPUT
+	if err := windows.SetConsoleMode(windows.Handle(fd), hidden); err != nil {
+		return nil, err
+	}
+	return func() {
+		_ = windows.FlushConsoleInputBuffer(windows.Handle(fd))
+		_ = windows.SetConsoleMode(windows.Handle(fd), was)
+	}, nil
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -37,14 +37,10 @@ type accountDoc struct {
 }
 
 func newStatusDoc(s *session, authenticated bool, a *accountDoc) statusDoc {
-	doc := statusDoc{
+	return statusDoc{
 		Profile: orNull(s.profile.Name), APIURL: shownURL(s.baseURL), Source: orNull(s.source), Store: orNull(s.kind),
-		Authenticated: authenticated, Account: a, TokenID: orNull(s.item.TokenID),
+		Authenticated: authenticated, Account: a, TokenID: orNull(s.item.TokenID), ExpiresAt: orNull(expiryOf(s.item, nil)),
 	}
-	if _, at, ok := expiry.Split(s.item.TokenName); ok {
-		doc.ExpiresAt = orNull(at.Format(time.RFC3339))
-	}
-	return doc
 }
 
 func orNull(s string) *string {
@@ -52,6 +48,38 @@ func orNull(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+// expiryOf is the moment in the name of a stored token: as a table shows it in a zone,
+// else as RFC 3339; "" if there is none.
+func expiryOf(item auth.Item, zone *time.Location) string {
+	_, at, ok := expiry.Split(item.TokenName)
+	switch {
+	case !ok:
+		return ""
+	case zone == nil:
+		return at.Format(time.RFC3339)
+	}
+	return at.In(zone).Format(time.DateTime)
+}
+
+// zoneOr is the zone of the service's time stamps: a profile's, or the service's own.
+func zoneOr(zone *time.Location) *time.Location {
+	if zone == nil {
+		zone = time.FixedZone("IST", 5*60*60+30*60)
+	}
+	return zone
+}
+
+// documentE is runE for a command whose answer, if it has one, is a document.
+func (p *program) documentE(f func(ctx context.Context, f format, args []string) error) func(*cobra.Command, []string) error {
+	return p.runE(func(ctx context.Context, args []string) error {
+		format, err := p.format(documentFormats)
+		if err != nil {
+			return err
+		}
+		return f(ctx, format, args)
+	})
 }
 
 func newStatus(p *program) *cobra.Command {
@@ -70,25 +98,24 @@ it. The exit status is 0 if it does, 4 if not, and 9 if the service cannot be re
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	cmd.Flags().BoolVar(&withToken, "with-token", false, "read the token from stdin and answer for that one")
-	cmd.RunE = p.runE(func(ctx context.Context, _ []string) error { return p.status(ctx, withToken) })
+	cmd.RunE = p.documentE(func(ctx context.Context, f format, _ []string) error { return p.status(ctx, f, withToken) })
 	return cmd
 }
 
-func (p *program) status(ctx context.Context, withToken bool) error {
-	format, err := p.format(documentFormats)
-	if err != nil {
-		return err
-	}
-	var s *session
+func (p *program) status(ctx context.Context, f format, withToken bool) error {
+	find := p.locate
 	if withToken {
-		s, err = p.piped(ctx)
-	} else {
-		s, err = p.locate()
+		find = p.locatePiped
 	}
+	s, err := find()
 	if err != nil {
 		return err
 	}
-	if !withToken {
+	if withToken {
+		if s.item.Secret, err = p.readToken(ctx, s, loginRequest{withToken: true}); err != nil {
+			return err
+		}
+	} else {
 		err = p.readSecret(ctx, s)
 	}
 	if errors.Is(err, auth.ErrNotFound) {
@@ -107,7 +134,7 @@ func (p *program) status(ctx context.Context, withToken bool) error {
 	} else if ctx.Err() != nil {
 		return err
 	}
-	if writeErr := p.writeStatus(format, s, list, account); writeErr != nil {
+	if writeErr := p.writeStatus(f, s, list, account); writeErr != nil {
 		return writeErr
 	}
 	if err != nil && exitOf(err).status == exitError && !errors.Is(err, utho.ErrWrongAddress) {
@@ -116,29 +143,20 @@ func (p *program) status(ctx context.Context, withToken bool) error {
 	return err
 }
 
-// piped is a session with a secret from stdin, at the address that one from the
-// environment would go to, or a profile's.
-func (p *program) piped(ctx context.Context) (*session, error) {
-	st, err := p.settings()
-	if err != nil {
-		return nil, err
-	}
-	s := &session{credential: credential{kind: kindEnvironment, source: "stdin"}}
-	p.session = s
-	s.Timeout, s.Warn, s.Waiting = st.Timeout, p.console.warn, p.console.wait
-	s.baseURL = firstOf(p.flags.apiURL, os.Getenv("UTHO_API_URL"), utho.DefaultBaseURL)
-	if p.flags.profile != "" {
-		c, err := p.profileCredential(p.flags.profile, p.flags.profile, nil)
-		if err != nil {
+// locatePiped is a session for a secret from stdin, at the address that one from the
+// environment would go to, or that of the profile that --profile names.
+func (p *program) locatePiped() (*session, error) {
+	var c credential
+	var err error
+	if flag, variable := p.named(); flag != "" || strings.EqualFold(variable, sandboxName) {
+		if c, err = p.chooseCredential(); err != nil {
 			return nil, err
 		}
-		s.baseURL = firstOf(p.flags.apiURL, addressOf(c.profile))
 	}
-	if s.origin, err = originOf(s.baseURL); err != nil {
-		return nil, hintf(err, "the default is %s", utho.DefaultBaseURL)
+	s, err := p.newSession(c)
+	if err == nil {
+		s.credential = credential{source: "stdin"}
 	}
-	s.item.Secret, err = p.readToken(ctx, s, loginRequest{withToken: true})
-	p.secrets = append(p.secrets, s.item.Secret)
 	return s, err
 }
 
@@ -146,41 +164,32 @@ func (p *program) writeStatus(f format, s *session, list *utho.TokenList, a *acc
 	if list != nil {
 		p.warnEnd(s, list)
 	}
-	shadows := s.shadows
-	if file, err := p.config(); err == nil && s.kind == kindEnvironment && s.source != "stdin" && file.Current() != "" {
-		if current := "profile " + file.Current(); !slices.Contains(shadows, current) {
-			shadows = append(shadows, current)
-		}
-	}
 	if f != formatTable {
-		if len(shadows) > 0 {
-			p.console.note("not used: %s", strings.Join(shadows, ", "))
+		if len(s.shadows) > 0 {
+			p.console.note("not used: %s", strings.Join(s.shadows, ", "))
 		}
 		return p.document(f, newStatusDoc(s, list != nil, a))
 	}
-	var pairs []output.Pair
-	add := func(name, value string) {
-		if value != "" {
-			pairs = append(pairs, output.Pair{Name: name, Value: value})
-		}
-	}
-	add("PROFILE", s.profile.Name)
-	add("API URL", shownURL(s.baseURL))
-	add("CREDENTIAL", s.source)
-	add("STORE", s.kind)
-	add("NOT USED", strings.Join(shadows, ", "))
-	add("AUTHENTICATED", map[bool]string{true: "yes", false: "no"}[list != nil])
+	var account, health string
 	if a != nil {
-		add("ACCOUNT", joinNonEmpty(a.Name, a.Email, a.ID))
-	}
-	add("TOKEN ID", s.item.TokenID)
-	if _, at, ok := expiry.Split(s.item.TokenName); ok {
-		add("EXPIRES", p.shownTime(s, at))
+		account = joinNonEmpty(a.Name, a.Email, a.ID)
 	}
 	if list != nil {
-		add("TOKENS", p.health(list))
+		health = p.health(list)
 	}
-	return output.Pairs(p.out, pairs)
+	pairs := []output.Pair{
+		{Name: "PROFILE", Value: s.profile.Name},
+		{Name: "API URL", Value: shownURL(s.baseURL)},
+		{Name: "CREDENTIAL", Value: s.source},
+		{Name: "STORE", Value: s.kind},
+		{Name: "NOT USED", Value: strings.Join(s.shadows, ", ")},
+		{Name: "AUTHENTICATED", Value: map[bool]string{true: "yes", false: "no"}[list != nil]},
+		{Name: "ACCOUNT", Value: account},
+		{Name: "TOKEN ID", Value: s.item.TokenID},
+		{Name: "EXPIRES", Value: expiryOf(s.item, zoneOr(s.zone))},
+		{Name: "TOKENS", Value: health},
+	}
+	return output.Pairs(p.out, slices.DeleteFunc(pairs, func(pair output.Pair) bool { return pair.Value == "" }))
 }
 
 func joinNonEmpty(words ...string) string {
@@ -190,15 +199,15 @@ func joinNonEmpty(words ...string) string {
 // warnEnd warns if the token in use ends within a week.
 func (p *program) warnEnd(s *session, list *utho.TokenList) {
 	_, at, ok := expiry.Split(s.item.TokenName)
-	if !ok {
+	rest := at.Sub(lifecycle.Now(list))
+	if !ok || rest > 7*24*time.Hour {
 		return
 	}
-	switch left := at.Sub(lifecycle.Now(list)); {
-	case left <= 0:
-		p.console.warn("the token in use expired %s ago; rotate it: %s", expiry.Human(-left), p.route.command("token", "rotate", "--self"))
-	case left <= 7*24*time.Hour:
-		p.console.warn("the token in use ends in %s; rotate it: %s", expiry.Human(left), p.route.command("token", "rotate", "--self"))
+	when := "ends in " + expiry.Human(rest)
+	if rest <= 0 {
+		when = "expired " + expiry.Human(-rest) + " ago"
 	}
+	p.console.warn("the token in use %s; rotate it: %s", when, p.route.command("token", "rotate", "--self"))
 }
 
 // health is one line on the tokens of the account, with the command that lists what
@@ -219,32 +228,29 @@ func (p *program) health(list *utho.TokenList) string {
 	}
 	var parts []string
 	look := ""
-	note := func(n int, one, many string, words ...string) {
-		if n == 0 {
-			return
+	for _, c := range []struct {
+		n         int
+		one, many string
+		selectors string
+	}{
+		{forever, "never expires", "never expire", "--without-expiry"},
+		{expired, "has expired", "have expired", "--expired"},
+		{old, "with write access is older than 90 days", "with write access are older than 90 days", "--scope write --older-than 90d"},
+	} {
+		text := c.many
+		if c.n == 1 {
+			text = c.one
 		}
-		text := many
-		if n == 1 {
-			text = one
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, text))
+			look = "; see " + p.route.command("token", "list") + " " + c.selectors
 		}
-		parts = append(parts, fmt.Sprintf("%d %s", n, text))
-		look = p.route.command(append([]string{"token", "list"}, words...)...)
 	}
-	note(forever, "never expires", "never expire", "--without-expiry")
-	note(expired, "has expired", "have expired", "--expired")
-	note(old, "with write access is older than 90 days", "with write access are older than 90 days", "--scope", "write", "--older-than", "90d")
-	text := plural(len(list.Tokens), "token")
-	if len(parts) > 0 {
-		text += ": " + strings.Join(parts, ", ") + "; see " + look
-	}
-	return text
+	return strings.TrimSuffix(plural(len(list.Tokens), "token")+": "+strings.Join(parts, ", "), ": ") + look
 }
 
-// shownTime is a moment in the zone of the service's time stamps.
-func (p *program) shownTime(s *session, at time.Time) string {
-	zone := s.zone
-	if zone == nil {
-		zone = time.FixedZone("IST", int((5*time.Hour + 30*time.Minute).Seconds()))
-	}
-	return at.In(zone).Format("2006-01-02 15:04:05")
+// shownURL is an address without the name and password that somebody may have written
+// into it. utho does not use such a one, but has to show it, also if it cannot be parsed.
+func shownURL(s string) string {
+	return regexp.MustCompile(`^(?s)(https?://)?.*@`).ReplaceAllString(s, "${1}xxxxx@")
 }

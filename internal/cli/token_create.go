@@ -44,7 +44,7 @@ secret cannot be delivered.
 	}
 	f := cmd.Flags()
 	f.Var(scopeFlag(&r.Scope), "scope", "what the token may do: read-only or write")
-	f.Var((*durationFlag)(&r.Lifetime), "expires-in", "write an expiry into the name: 90m, 36h, 30d, 12w")
+	f.Var(durationFlag(&r.Lifetime), "expires-in", "write an expiry into the name: 90m, 36h, 30d, 12w")
 	f.BoolVar(&r.noExpiry, "no-expiry", false, "no expiry, whatever the configuration says")
 	destinationFlag(cmd, &r.to)
 	f.BoolVar(&r.AllowDuplicate, "allow-duplicate", false, "create it although the name is taken")

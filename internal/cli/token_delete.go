@@ -1,10 +1,11 @@
 package cli
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -52,9 +53,9 @@ func (r *deleteRequest) check(p *program) error {
 	switch {
 	case slices.Contains(r.args, ""):
 		return emptyArgument()
-	case len(r.args) > 0 && r.set:
+	case len(r.args) > 0 && r.set():
 		return hintf(usagef("token delete takes ids and names, or selectors, not both"), "utho token delete --help shows both")
-	case len(r.args) == 0 && !r.set:
+	case len(r.args) == 0 && !r.set():
 		return hintf(usagef("token delete needs an ID or NAME, or a selector such as --expired"), "utho token delete --help shows the selectors")
 	case len(r.args) > 0 && len(r.except) > 0:
 		return usagef("--except goes with selectors, not with ids and names")
@@ -88,12 +89,20 @@ func (p *program) deleteTokens(ctx context.Context, r deleteRequest) error {
 	if r.usesClock() {
 		p.warnClock(list)
 	}
-	chosen, err := p.choose(s, list, r)
+	choose := p.findAll
+	if r.set() {
+		choose = p.selectAll
+	}
+	chosen, err := choose(s, list, r)
 	if err != nil {
 		return err
 	}
 	if r.dryRun {
-		return p.writeDeletions(format, planned(chosen), true)
+		var all []*lifecycle.Deletion
+		for _, t := range chosen {
+			all = append(all, &lifecycle.Deletion{Token: t})
+		}
+		return p.writeDeletions(format, all, true)
 	}
 	if len(chosen) == 0 {
 		if p.console.terminal() { // cron mails every word
@@ -102,7 +111,13 @@ func (p *program) deleteTokens(ctx context.Context, r deleteRequest) error {
 		return p.writeDeletions(format, nil, false)
 	}
 	if !r.yes {
-		if err := p.askToDelete(ctx, s, chosen); err != nil {
+		for _, line := range describeAll(chosen) {
+			p.console.plain("  " + line)
+		}
+		if s.item.TokenID == "" && s.box == nil {
+			p.console.note("utho does not know which token %s holds: it may be among these", s.from())
+		}
+		if err := p.console.ask(ctx, "Delete "+plural(len(chosen), "token")+" of "+p.whose(ctx, s)+"?"); err != nil {
 			return err
 		}
 	}
@@ -111,39 +126,51 @@ func (p *program) deleteTokens(ctx context.Context, r deleteRequest) error {
 		return err
 	}
 	defer end()
-	step, done := p.console.count(len(chosen), "deleting")
-	all, stopped := s.Delete(ctx, p.signals.grace, chosen, s.item.TokenID, step)
-	done()
-	p.afterDelete(ctx, s, all)
-	unwritten := p.writeDeletions(format, all, false)
-	err = p.deletionError(s, r, all, stopped)
-	switch {
-	case unwritten == nil:
-		return err
-	case err != nil:
-		return &linesError{err, []string{unwritten.Error()}}
+	all, stopped := s.Delete(ctx, p.signals.grace, chosen, s.item.TokenID, p.console.count(len(chosen), "deleting"))
+	p.console.endWaiting()
+	var gone []string
+	for _, d := range all {
+		if d.Deleted {
+			gone = append(gone, d.Token.ID)
+		}
 	}
-	if gone := deleted(all); len(gone) > 0 {
+	if s.item.TokenID != "" && slices.Contains(gone, s.item.TokenID) {
+		p.console.note("profile %s used token %s; log in again: %s", s.profile.Name, s.item.TokenID, p.route.loginTo(s.profile.Name))
+	}
+	unwritten := p.writeDeletions(format, all, false)
+	err = p.deletionError(s, r, all, gone, stopped)
+	switch {
+	case err != nil && unwritten != nil:
+		return &linesError{err, []string{unwritten.Error()}}
+	case unwritten != nil && len(gone) > 0:
 		return fmt.Errorf("deleted %s: %w", strings.Join(gone, ", "), unwritten)
 	}
-	return unwritten
+	return cmp.Or(err, unwritten)
 }
 
-// choose resolves every argument, or the selectors, before the first change.
-func (p *program) choose(s *session, list *utho.TokenList, r deleteRequest) ([]utho.Token, error) {
-	if len(r.args) > 0 {
-		chosen, err := p.findAll(list, r)
-		if err != nil {
+// findAll finds what each argument means, each token once. The credential's own token
+// goes only by its id.
+func (p *program) findAll(s *session, list *utho.TokenList, r deleteRequest) ([]utho.Token, error) {
+	var found []utho.Token
+	for _, arg := range r.args {
+		t, err := lifecycle.Find(list.Tokens, arg)
+		switch {
+		case errors.As(err, new(*lifecycle.NotFoundError)) && r.ignoreMissing:
+			p.console.note("%v; that is ignored", err)
+		case err != nil:
 			return nil, err
+		case t.ID == s.item.TokenID && (!r.yes || !slices.Contains(r.args, t.ID)):
+			return nil, hintf(usagef("token %s %s is the one that profile %s uses; nothing was deleted", t.ID, quoteText(t.Name), s.profile.Name),
+				"deleting it needs its id and --yes: %s", p.route.about([]string{t.ID}, "token", "delete", "--yes"))
+		case !slices.ContainsFunc(found, func(f utho.Token) bool { return f.ID == t.ID }):
+			found = append(found, t)
 		}
-		for _, t := range chosen {
-			if t.ID == s.item.TokenID && t.ID != "" && (!r.yes || !slices.Contains(r.args, t.ID)) {
-				return nil, hintf(usagef("token %s %s is the one that profile %s uses; nothing was deleted", t.ID, quoteText(t.Name), s.profile.Name),
-					"deleting it needs its id and --yes: %s", p.route.about([]string{t.ID}, "token", "delete", "--yes"))
-			}
-		}
-		return chosen, nil
 	}
+	return found, nil
+}
+
+// selectAll are the tokens that the selectors choose, but for those that are in use.
+func (p *program) selectAll(s *session, list *utho.TokenList, r deleteRequest) ([]utho.Token, error) {
 	chosen, err := r.choose(list)
 	if err != nil {
 		return nil, err
@@ -154,62 +181,16 @@ func (p *program) choose(s *session, list *utho.TokenList, r deleteRequest) ([]u
 	}
 	return slices.DeleteFunc(chosen, func(t utho.Token) bool {
 		switch {
-		case t.ID == s.item.TokenID && t.ID != "":
+		case t.ID == s.item.TokenID:
 			p.console.warn("token %s %s is left out: profile %s uses it", t.ID, quoteText(t.Name), s.profile.Name)
 		case slices.Contains(unfinished, t.ID):
-			p.console.warn("token %s %s is left out: its rotation is unfinished; go on with %s", t.ID, quoteText(t.Name), p.route.about([]string{t.ID}, "token", "rotate"))
+			p.console.warn("token %s %s is left out: its rotation is unfinished; go on with: %s", t.ID, quoteText(t.Name),
+				p.route.about([]string{t.ID}, "token", "rotate"))
 		default:
 			return false
 		}
 		return true
 	}), nil
-}
-
-// findAll finds what each argument means, each token once.
-func (p *program) findAll(list *utho.TokenList, r deleteRequest) ([]utho.Token, error) {
-	var found []utho.Token
-	for _, arg := range r.args {
-		t, err := lifecycle.Find(list.Tokens, arg)
-		if errors.As(err, new(*lifecycle.NotFoundError)) && r.ignoreMissing {
-			p.console.note("%v; that is ignored", err)
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if !slices.ContainsFunc(found, func(f utho.Token) bool { return f.ID == t.ID }) {
-			found = append(found, t)
-		}
-	}
-	return found, nil
-}
-
-func (p *program) askToDelete(ctx context.Context, s *session, chosen []utho.Token) error {
-	for _, t := range chosen {
-		p.console.plain("  " + describe(t))
-	}
-	if s.item.TokenID == "" && s.box == nil {
-		p.console.note("utho does not know which token %s holds: it may be among these", s.from())
-	}
-	return p.console.ask(ctx, "Delete "+plural(len(chosen), "token")+" of "+p.whose(ctx, s)+"?")
-}
-
-func planned(tokens []utho.Token) []*lifecycle.Deletion {
-	var all []*lifecycle.Deletion
-	for _, t := range tokens {
-		all = append(all, &lifecycle.Deletion{Token: t})
-	}
-	return all
-}
-
-func deleted(all []*lifecycle.Deletion) []string {
-	var ids []string
-	for _, d := range all {
-		if d.Deleted {
-			ids = append(ids, d.Token.ID)
-		}
-	}
-	return ids
 }
 
 // deletionDoc is a deletion in JSON and YAML.
@@ -220,26 +201,29 @@ type deletionDoc struct {
 	Error   *string `json:"error"`
 }
 
+// reasonOf is why a token was not deleted, behind its id.
+func reasonOf(d *lifecycle.Deletion) string {
+	if d.Err == nil {
+		return "not attempted"
+	}
+	return strings.TrimPrefix(d.Err.Error(), "delete token "+d.Token.ID+": ")
+}
+
 func (p *program) writeDeletions(f format, all []*lifecycle.Deletion, dry bool) error {
-	var text bytes.Buffer
-	docs := []deletionDoc{}
+	var text strings.Builder
+	word, docs := "deleted ", []deletionDoc{}
+	if dry {
+		word = "would delete "
+	}
 	for _, d := range all {
 		doc := deletionDoc{ID: d.Token.ID, Name: d.Token.Name, Deleted: d.Deleted}
-		if !d.Deleted && !dry {
-			reason := "not attempted"
-			if d.Err != nil {
-				reason = p.redact(d.Err.Error())
-			}
+		if dry || d.Deleted {
+			text.WriteString(word + output.Safe(d.Token.ID+" "+d.Token.Name) + "\n")
+		} else {
+			reason := p.redact(reasonOf(d))
 			doc.Error = &reason
 		}
 		docs = append(docs, doc)
-		if dry || d.Deleted {
-			word := "deleted "
-			if dry {
-				word = "would delete "
-			}
-			text.WriteString(word + output.Safe(d.Token.ID+" "+d.Token.Name) + "\n")
-		}
 	}
 	switch f {
 	case formatJSON:
@@ -247,50 +231,8 @@ func (p *program) writeDeletions(f format, all []*lifecycle.Deletion, dry bool) 
 	case formatYAML:
 		return output.YAMLList(p.out, slices.Values(docs))
 	}
-	_, err := p.out.Write(text.Bytes())
+	_, err := io.WriteString(p.out, text.String())
 	return err
-}
-
-// deletionError is the end of a delete: nil if all went, the one error if all failed the
-// same way, else a partial failure that names each.
-func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.Deletion, stopped error) error {
-	var failed, remaining []*lifecycle.Deletion
-	for _, d := range all {
-		if !d.Deleted {
-			remaining = append(remaining, d)
-		}
-		if !d.Deleted && d.Err != nil {
-			failed = append(failed, d)
-		}
-	}
-	gone := deleted(all)
-	switch {
-	case len(remaining) == 0:
-		return nil
-	case errors.Is(stopped, utho.ErrUnauthorized):
-		return p.rejectedMidway(s, all, remaining, gone, stopped)
-	case len(all) == 1 && len(failed) == 1:
-		return failed[0].Err
-	case len(failed) == 0: // a signal stopped them
-		return &linesError{fmt.Errorf("%w; %s not attempted", stopped, plural(len(remaining), "deletion")), remainingLines(remaining)}
-	}
-	same := len(gone) == 0
-	for _, d := range failed[1:] {
-		same = same && exitOf(d.Err) == exitOf(failed[0].Err)
-	}
-	var ids []string
-	for _, d := range remaining {
-		ids = append(ids, d.Token.ID)
-	}
-	err := error(&textError{fmt.Sprintf("%d of %s not deleted", len(remaining), plural(len(all), "token")), failed[0].Err})
-	if !same {
-		err = &partialError{errors.New(err.Error())}
-	}
-	err = &linesError{err, remainingLines(remaining)}
-	if len(r.args) > 0 { // the same command would miss those that are gone
-		return hintf(err, "try the rest again: %s", p.route.about(ids, "token", "delete"))
-	}
-	return hintf(err, "run the same command again to try the rest")
 }
 
 // textError is a cause in other words.
@@ -302,43 +244,48 @@ type textError struct {
 func (e *textError) Error() string { return e.text }
 func (e *textError) Unwrap() error { return e.err }
 
-func remainingLines(remaining []*lifecycle.Deletion) []string {
-	var lines []string
-	for _, d := range remaining {
-		reason := "not attempted"
-		if d.Err != nil {
-			reason = d.Err.Error()
+// deletionError is the end of a delete: nil if all went, the one error if all failed the
+// same way, else a partial failure that names each.
+func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.Deletion, gone []string, stopped error) error {
+	var first error // why one was not deleted
+	mixed, suspects := len(gone) > 0, gone
+	var ids, lines []string
+	for _, d := range all {
+		if d.Deleted {
+			continue
 		}
-		lines = append(lines, d.Token.ID+" "+quoteText(d.Token.Name)+": "+reason)
-	}
-	return lines
-}
-
-// rejectedMidway is a credential that was rejected after a deletion: one of the tokens
-// may have been the credential itself.
-func (p *program) rejectedMidway(s *session, all, remaining []*lifecycle.Deletion, gone []string, stopped error) error {
-	if len(all) == 1 || len(gone) == 0 && s.item.TokenID != "" {
-		return stopped
-	}
-	suspects := gone
-	for _, d := range remaining {
+		ids, lines = append(ids, d.Token.ID), append(lines, d.Token.ID+" "+quoteText(d.Token.Name)+": "+reasonOf(d))
 		if d.Tried {
 			suspects = append(suspects, d.Token.ID)
 		}
+		first = cmp.Or(first, d.Err)
+		mixed = mixed || d.Err != nil && exitOf(d.Err) != exitOf(first)
 	}
-	err := error(&textError{fmt.Sprintf("the credential of %s was rejected, and the rest was not attempted; it may have been one of the tokens that were just deleted: %s",
-		s.from(), strings.Join(suspects, ", ")), stopped})
-	if len(gone) > 0 {
+	rejected := errors.Is(stopped, utho.ErrUnauthorized)
+	var err error
+	var hint string
+	switch {
+	case len(ids) == 0:
+		return nil
+	case rejected && (len(all) == 1 || len(gone) == 0 && s.item.TokenID != ""):
+		return stopped
+	case rejected: // one of the tokens may have been the credential itself
+		err = &textError{fmt.Sprintf("the credential of %s was rejected, and the rest was not attempted; it may have been one of the tokens that were just deleted: %s",
+			s.from(), strings.Join(suspects, ", ")), stopped}
+		hint, mixed = "use another token, then try the rest again: "+s.replaceCredential(p.route), len(gone) > 0
+	case len(all) == 1:
+		return cmp.Or(first, stopped)
+	case first == nil: // a signal stopped them
+		return &linesError{fmt.Errorf("%w; %s not attempted", stopped, plural(len(ids), "deletion")), lines}
+	default:
+		err = &textError{fmt.Sprintf("%d of %s not deleted", len(ids), plural(len(all), "token")), first}
+		hint = "run the same command again to try the rest"
+		if len(r.args) > 0 { // the same command would miss those that are gone
+			hint = "try the rest again: " + p.route.about(ids, "token", "delete")
+		}
+	}
+	if mixed {
 		err = &partialError{errors.New(err.Error())}
 	}
-	return hintf(&linesError{err, remainingLines(remaining)}, "use another token, then try the rest again: %s", s.replaceCredential(p.route))
-}
-
-// afterDelete says what follows if a token that this machine uses has gone.
-func (p *program) afterDelete(ctx context.Context, s *session, all []*lifecycle.Deletion) {
-	gone := deleted(all)
-	if s.item.TokenID != "" && slices.Contains(gone, s.item.TokenID) {
-		p.console.note("profile %s used token %s; log in again: %s", s.profile.Name, s.item.TokenID, p.route.loginTo(s.profile.Name))
-	}
-	p.warnUsers(ctx, s, gone...)
+	return hintf(&linesError{err, lines}, "%s", hint)
 }

@@ -58,25 +58,19 @@ func (p *program) getToken(ctx context.Context, arg string) error {
 		p.warnClock(list)
 	}
 	v := p.views(lifecycle.Now(list), s.zone)
-	switch format {
-	case formatJSON, formatYAML:
+	if format.isDocument() {
 		return p.document(format, v.doc(t))
-	case formatTable, formatWide:
-		columns, err := pick(v, formatWide, "")
-		if err != nil {
-			return err
-		}
-		var pairs []output.Pair
-		for _, c := range columns {
-			if text := c.Text(t); text != "" {
-				pairs = append(pairs, output.Pair{Name: c.Header, Value: text})
-			}
-		}
-		return output.Pairs(p.out, pairs)
 	}
-	columns, err := pick(v, format, "")
-	if err != nil {
-		return err
+	if format != formatTable && format != formatWide {
+		columns, _ := pick(v, format, "") // fails only for keys
+		return p.writeTokens(format, columns, []utho.Token{t}, v, false)
 	}
-	return p.writeTokens(format, columns, []utho.Token{t}, v, false)
+	columns, _ := pick(v, formatWide, "")
+	var pairs []output.Pair
+	for _, c := range columns {
+		if text := c.Text(t); text != "" {
+			pairs = append(pairs, output.Pair{Name: c.Header, Value: text})
+		}
+	}
+	return output.Pairs(p.out, pairs)
 }

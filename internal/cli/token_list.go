@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -20,9 +21,8 @@ import (
 // listRequest is what `token list` was asked for.
 type listRequest struct {
 	selectors
-	sort, columns string
-	noHeaders     bool
-	failIfAny     bool
+	sort, columns        string
+	noHeaders, failIfAny bool
 }
 
 // The words of --columns and --sort.
@@ -49,8 +49,8 @@ the command that deletes it. Selectors combine with AND.`,
 	}
 	r.bind(p, cmd)
 	f := cmd.Flags()
-	f.Var(nonEmptyFlag{&r.sort, "KEY", "no key is named"}, "sort", "order by "+strings.Join(sortKeys, ", ")+"; -KEY reverses")
-	f.Var(nonEmptyFlag{&r.columns, "KEYS", "no column is named"}, "columns", "columns to show: "+strings.Join(columnKeys, ","))
+	f.Var(nonEmptyFlag(&r.sort, "KEY", "no key is named"), "sort", "order by "+strings.Join(sortKeys, ", ")+"; -KEY reverses")
+	f.Var(nonEmptyFlag(&r.columns, "KEYS", "no column is named"), "columns", "columns to show: "+strings.Join(columnKeys, ","))
 	f.BoolVar(&r.noHeaders, "no-headers", false, "leave out the header line")
 	f.BoolVar(&r.failIfAny, "fail-if-any", false, "exit with 10 if a token is listed, as a gate for pipelines")
 	_ = cmd.RegisterFlagCompletionFunc("sort", fixed(sortKeys...))
@@ -71,19 +71,19 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 		err := usagef("--columns and --no-headers do not go with -o %s, which has no columns", format)
 		return hintf(err, "use -o csv for columns that programs read")
 	}
-	if _, err := pick(views{}, format, r.columns); err != nil {
-		return err
-	}
-	compare, err := order(r.sort)
-	if err != nil {
-		return err
-	}
 	st, err := p.settings()
 	if err != nil {
 		return err
 	}
 	if r.columns == "" && (format == formatTable || format == formatMarkdown) {
 		r.columns = st.Columns
+	}
+	compare, err := order(r.sort)
+	if err == nil {
+		_, err = pick(views{}, format, r.columns)
+	}
+	if err != nil {
+		return err
 	}
 	s, err := p.connect(ctx)
 	if err != nil {
@@ -97,14 +97,9 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 	if err != nil {
 		return err
 	}
-	if compare != nil {
-		slices.SortStableFunc(tokens, compare)
-	}
+	slices.SortStableFunc(tokens, compare)
 	v := p.views(lifecycle.Now(list), s.zone)
-	columns, err := pick(v, format, r.columns)
-	if err != nil {
-		return err
-	}
+	columns, _ := pick(v, format, r.columns) // it was tried
 	if r.usesClock() || format.hasColumns() && usesClock(columns) {
 		p.warnClock(list)
 	}
@@ -143,21 +138,19 @@ func (p *program) writeTokens(f format, columns []column, tokens []utho.Token, v
 // pick chooses the columns of a format: those asked for, else all for wide and csv, else
 // the four of the console.
 func pick(v views, f format, keys string) ([]column, error) {
-	all := v.columns()
+	all, names := v.columns(), wideKeys
 	if f == formatCSV {
 		all = v.csvColumns()
 	}
-	var names []string
 	switch {
 	case keys != "":
+		names = nil
 		for key := range strings.SplitSeq(keys, ",") {
 			names = append(names, plainKey(key, f == formatCSV))
 		}
-	case f == formatWide:
-		names = wideKeys
 	case f == formatCSV:
 		return all, nil
-	default:
+	case f != formatWide:
 		return output.Narrow(all), nil
 	}
 	picked, err := output.Select(all, names)
@@ -183,63 +176,52 @@ func plainKey(word string, csv bool) string {
 	return key
 }
 
-// order is the comparison for --sort. What has no value comes last.
+// order is the comparison for --sort. A minus reverses it; what has no value comes last
+// either way.
 func order(word string) (func(x, y utho.Token) int, error) {
-	if word == "" {
-		return nil, nil
-	}
 	key, reverse := strings.CutPrefix(plainKey(word, false), "-")
-	key = plainKey(key, false)
-	var compare func(x, y utho.Token) int
-	switch key {
+	compare, when := strings.Compare, func(t utho.Token) time.Time { return t.CreatedAt }
+	of := func(t utho.Token) string { return t.Name }
+	switch key = plainKey(key, false); key {
+	case "":
+		return func(_, _ utho.Token) int { return 0 }, nil
 	case "name":
-		compare = func(x, y utho.Token) int { return strings.Compare(x.Name, y.Name) }
+		when = nil
 	case "scope":
-		compare = func(x, y utho.Token) int { return int(x.Scope) - int(y.Scope) }
+		when, of = nil, func(t utho.Token) string { return t.Scope.String() }
 	case "id":
-		compare = func(x, y utho.Token) int { return compareIDs(x.ID, y.ID) }
-	case "created", "age":
-		reverse = reverse != (key == "age")
-		return byTime(reverse, func(t utho.Token) time.Time { return t.CreatedAt }), nil
+		when, of, compare = nil, func(t utho.Token) string { return t.ID }, compareIDs
+	case "created":
+	case "age":
+		reverse = !reverse
 	case "expires":
-		return byTime(reverse, func(t utho.Token) time.Time {
+		when = func(t utho.Token) time.Time {
 			_, at, _ := expiry.Split(t.Name)
 			return at
-		}), nil
+		}
 	default:
 		return nil, hintf(usagef("--sort: there is no order by %s", quoteText(word)), "order by %s; -KEY reverses", strings.Join(sortKeys, ", "))
 	}
-	if !reverse {
-		return compare, nil
-	}
-	return func(x, y utho.Token) int { return compare(y, x) }, nil
-}
-
-// byTime orders by a time, and puts what has none last, whichever way the order runs.
-func byTime(reverse bool, of func(utho.Token) time.Time) func(x, y utho.Token) int {
 	return func(x, y utho.Token) int {
-		a, b := of(x), of(y)
-		switch {
-		case a.IsZero() && b.IsZero():
-			return 0
-		case a.IsZero():
-			return 1
-		case b.IsZero():
-			return -1
-		case reverse:
-			a, b = b, a
+		a, b := x, y
+		if reverse {
+			a, b = y, x
 		}
-		return a.Compare(b)
-	}
+		if when == nil {
+			return compare(of(a), of(b))
+		}
+		if none := when(x).IsZero(); none != when(y).IsZero() {
+			return map[bool]int{true: 1, false: -1}[none]
+		}
+		return when(a).Compare(when(b))
+	}, nil
 }
 
 // compareIDs orders numbers as numbers, of any length.
 func compareIDs(x, y string) int {
 	if lifecycle.IsID(x) && lifecycle.IsID(y) {
 		x, y = strings.TrimLeft(x, "0"), strings.TrimLeft(y, "0")
-		if len(x) != len(y) {
-			return len(x) - len(y)
-		}
+		return cmp.Or(len(x)-len(y), strings.Compare(x, y))
 	}
 	return strings.Compare(x, y)
 }

@@ -3,15 +3,16 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/child"
+	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/deliver"
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
@@ -46,22 +47,22 @@ deleted.`,
 		ValidArgsFunction: p.completeTokens(1),
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if r.self && len(args) > 0 {
+		switch {
+		case !r.self:
+			return exactArg("one ID or NAME, or --self")(cmd, args)
+		case len(args) > 0:
 			return usagef("token rotate takes an ID or NAME, or --self, not both")
 		}
-		if r.self {
-			return nil
-		}
-		return exactArg("one ID or NAME, or --self")(cmd, args)
+		return nil
 	}
 	f := cmd.Flags()
 	f.BoolVar(&r.self, "self", false, "the token that the profile in use holds")
 	destinationFlag(cmd, &r.to)
-	f.Var((*durationFlag)(&r.Lifetime), "expires-in", "another length of life: 90m, 36h, 30d, 12w")
-	f.Var((*durationFlag)(&r.IfExpiresWithin), "if-expires-within", "only if it ends this soon: 90m, 36h, 30d, 12w")
-	f.Var(listFlag{&r.verify, "COMMAND"}, "verify", "run it before the old token is deleted; it must succeed (repeatable)")
+	f.Var(durationFlag(&r.Lifetime), "expires-in", "another length of life: 90m, 36h, 30d, 12w")
+	f.Var(durationFlag(&r.IfExpiresWithin), "if-expires-within", "only if it ends this soon: 90m, 36h, 30d, 12w")
+	f.Var(listFlag(&r.verify, "COMMAND"), "verify", "run it before the old token is deleted; it must succeed (repeatable)")
 	r.verifyTimeout = 10 * time.Minute
-	f.Var((*timeoutFlag)(&r.verifyTimeout), "verify-timeout", "limit for all --verify commands together")
+	f.Var(timeoutFlag(&r.verifyTimeout), "verify-timeout", "limit for all --verify commands together")
 	f.BoolVar(&r.KeepOld, "keep-old", false, "do not delete the old token")
 	f.BoolVarP(&r.yes, "yes", "y", false, "do not ask")
 	f.BoolVar(&r.dryRun, "dry-run", false, "check everything, say what would happen")
@@ -127,10 +128,18 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 		return nil
 	}
 	if r.dryRun {
-		return p.showRotation(plan, to, out, r)
+		return p.showRotation(plan, to, r)
 	}
 	if asks {
-		if err := p.askToRotate(ctx, s, plan); err != nil {
+		p.console.plain("  " + describe(plan.Old))
+		if s.item.TokenID == "" && s.box == nil {
+			p.console.note("utho does not know which token %s holds: if it is this one, the new secret has to go there too", s.from())
+		}
+		question := "Rotate it, and delete the old token of "
+		if plan.Resumes != nil {
+			question = "Token " + plan.Resumes.ID + " has taken its place. Delete the old token of "
+		}
+		if err := p.console.ask(ctx, question+p.whose(ctx, s)+"?"); err != nil {
 			return err
 		}
 	}
@@ -150,63 +159,54 @@ func (p *program) runRotation(ctx context.Context, s *session, plan *lifecycle.R
 		p.console.note("an earlier rotation of %s was cut short before it delivered the secret of %s; deleting that token first", plan.Old.ID, plan.Drops.ID)
 	}
 	issued, err := plan.Run(ctx, p.signals.grace, to)
-	if err != nil {
+	switch {
+	case err != nil:
 		return p.rotateError(err)
-	}
-	if plan.Resumes != nil {
-		if err := to.out.show(issued); err != nil {
-			return err
-		}
-	} else {
+	case plan.Resumes == nil:
 		p.created(s, issued, to)
+	default:
+		err = to.out.show(issued)
 	}
 	if r.KeepOld {
 		p.console.note("the old token %s is kept; delete it with: %s", plan.Old.ID, p.route.about([]string{plan.Old.ID}, "token", "delete"))
-		return nil
+		return err
 	}
 	p.console.note("deleted the old token %s", plan.Old.ID)
 	end()
 	p.warnOwn(ctx, s, to)
-	p.warnUsers(ctx, s, plan.Old.ID)
-	return nil
+	return err
 }
 
 // ownToken is the id of the token that the profile in use holds, if utho knows it.
 func (p *program) ownToken(s *session) (string, error) {
-	switch {
-	case s.kind == kindEnvironment || s.kind == kindCommand || s.kind == sandboxName:
-		return "", hintf(usagef("--self rotates a token that a profile of utho stores, and this one comes from %s", s.from()),
-			"rotate it by its id, and send the secret to where it is kept: %s --to DEST", p.route.command("token", "rotate", "ID"))
-	case s.item.TokenID == "":
-		return "", hintf(usagef("utho does not know which token profile %s holds, because it was pasted", s.profile.Name),
-			"rotate it by its id: %s --to DEST; or let utho create one of its own: %s", p.route.command("token", "rotate", "ID"), p.route.command("login", "--own-token"))
+	if s.item.TokenID != "" {
+		return s.item.TokenID, nil
 	}
-	return s.item.TokenID, nil
-}
-
-func (p *program) askToRotate(ctx context.Context, s *session, plan *lifecycle.Rotation) error {
-	p.console.plain("  " + describe(plan.Old))
-	if s.item.TokenID == "" && s.box == nil {
-		p.console.note("utho does not know which token %s holds: it may be this one, and its secret would have to be replaced there", s.from())
+	err := usagef("utho does not know which token %s holds, because it was pasted", s.from())
+	if s.kind != config.StoreKeyring && s.kind != config.StoreFile {
+		err = usagef("--self rotates a token that a profile of utho stores, and this one comes from %s", s.from())
 	}
-	question := "Rotate it: create a new token and delete this one"
-	if plan.Resumes != nil {
-		question = "Delete it, since token " + plan.Resumes.ID + " has taken its place"
-	}
-	return p.console.ask(ctx, question+" ("+p.whose(ctx, s)+")?")
+	return "", hintf(err, "rotate it by its id: %s --to DEST; or let utho create one of its own: %s", p.route.command("token", "rotate", "ID"),
+		p.route.command("login", "--own-token"))
 }
 
 // showRotation is the end of a --dry-run.
-func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, out *stdoutDestination, r rotateRequest) error {
+func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, r rotateRequest) error {
+	old := " and delete the old token"
+	if r.KeepOld {
+		old = " and keep the old token"
+	}
 	switch {
 	case plan.Resumes != nil:
-		p.console.note("would go on with an earlier rotation of %s, which delivered the secret of %s: verify it and delete %s; nothing was changed", plan.Old.ID, plan.Resumes.ID, plan.Old.ID)
-	case r.KeepOld:
-		p.console.note("would rotate %s to %s and keep the old token%s; nothing was changed", describe(plan.Old), quoteText(plan.Name), arrows(to.names()))
+		p.console.note("would go on with an earlier rotation of %s, which delivered the secret of %s: verify it%s; nothing was changed",
+			plan.Old.ID, plan.Resumes.ID, old)
+	case plan.Drops != nil:
+		p.console.note("would first delete token %s, which an earlier rotation of %s never delivered", plan.Drops.ID, plan.Old.ID)
+		fallthrough
 	default:
-		p.console.note("would rotate %s to %s and delete the old token%s; nothing was changed", describe(plan.Old), quoteText(plan.Name), arrows(to.names()))
+		p.console.note("would rotate %s to %s%s%s; nothing was changed", describe(plan.Old), quoteText(plan.Name), old, arrows(to.names()))
 	}
-	return out.show(lifecycle.Issued{Token: utho.Token{Name: plan.Name, Scope: plan.Old.Scope}, Replaces: &plan.Old, Now: time.Now()})
+	return to.out.show(lifecycle.Issued{Token: utho.Token{Name: plan.Name, Scope: plan.Old.Scope}, Replaces: &plan.Old, Now: time.Now()})
 }
 
 // rotateError adds the next step to what only a rotation says.
@@ -225,12 +225,31 @@ func (p *program) rotateError(err error) error {
 			"the destination holds the secret of %s; if the rest is what a killed rotation left, delete it and run the same command again: %s",
 			ambiguous.Held, p.route.about(others, "token", "delete"))
 	case errors.As(err, &ambiguous):
-		newest := newestOf(ambiguous.Tokens)
-		return hintf(&linesError{err, describeAll(ambiguous.Tokens)}, "name one by its id; the newest is: %s", p.route.about([]string{newest.ID}, "token", "rotate"))
+		return hintf(&linesError{err, describeAll(ambiguous.Tokens)}, "name one by its id; with the newest it is: %s",
+			p.again(ambiguous.Arg, newestOf(ambiguous.Tokens).ID))
 	case errors.As(err, &none):
 		return hintf(err, "say how long the new one is to live: --expires-in 90d")
 	}
 	return err
+}
+
+// again is the command that was typed, with another argument behind the last word of
+// its path.
+func (p *program) again(arg, other string) string {
+	words, way := slices.Clone(p.args), p.route
+	for n := slices.Index(words, "rotate"); n < len(words); n++ {
+		if words[n] == arg {
+			words[n] = other
+			break
+		}
+	}
+	if p.flags.profile != "" {
+		way.profile = ""
+	}
+	if p.flags.apiURL != "" {
+		way.apiURL = ""
+	}
+	return way.command(words...)
 }
 
 // warnOwn says so if the credential in use has stopped working: then it was the token
@@ -241,11 +260,10 @@ func (p *program) warnOwn(ctx context.Context, s *session, to *destinations) {
 	}
 	limited, cancel := context.WithTimeout(ctx, min(2*time.Second, s.Timeout))
 	defer cancel()
-	if _, err := s.Client.ListTokens(limited); !errors.Is(err, utho.ErrUnauthorized) {
-		return
+	if _, err := s.Client.ListTokens(limited); errors.Is(err, utho.ErrUnauthorized) {
+		p.console.warn("the credential of %s was the token that was rotated, and no longer works; the new secret, which was delivered, is the one to use: %s",
+			s.from(), s.replaceCredential(p.route))
 	}
-	p.console.warn("the credential of %s was the token that was rotated, and no longer works; the new secret, which was delivered, is the one to use: %s",
-		s.from(), s.replaceCredential(p.route))
 }
 
 // replaceCredential is how another token takes the credential's place.
@@ -283,44 +301,24 @@ func (p *program) verifier(commands []string, limit time.Duration) (func(context
 		return nil, nil
 	}
 	return func(ctx context.Context, i lifecycle.Issued) error {
-		limited, cancel := context.WithTimeoutCause(ctx, limit, context.DeadlineExceeded)
+		limited, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
+		env := child.WithoutCredentials(os.Environ(), "UTHO_TOKEN_ID="+i.Token.ID, "UTHO_TOKEN_NAME="+i.Token.Name)
 		for n, argv := range all {
 			p.console.note("running --verify %s", quoteText(commands[n]))
-			c := child.Command{
-				Argv: argv, Stdout: p.console.f, Stderr: p.console.f,
-				Env: child.WithoutCredentials(os.Environ(), "UTHO_TOKEN_ID="+i.Token.ID, "UTHO_TOKEN_NAME="+i.Token.Name),
-			}
-			if err := c.Run(limited); err != nil {
-				return &verifyError{command: commands[n], limit: limit, err: err}
+			err := child.Command{Argv: argv, Env: env, Stdout: p.console.f, Stderr: p.console.f}.Run(limited)
+			switch { // only a signal's kind shows: the service has not failed to answer
+			case err == nil:
+			case ctx.Err() != nil:
+				return fmt.Errorf("--verify %s: %w", quoteText(commands[n]), context.Cause(ctx))
+			case limited.Err() != nil:
+				return fmt.Errorf("--verify %s did not end within %v", quoteText(commands[n]), limit)
+			default:
+				return fmt.Errorf("--verify %s failed: %s", quoteText(commands[n]), err)
 			}
 		}
 		return nil
 	}, nil
-}
-
-// verifyError is a --verify command that failed. Its deadline is no answer that the
-// service did not give, so it hides that; a signal shows.
-type verifyError struct {
-	command string
-	limit   time.Duration
-	err     error
-}
-
-func (e *verifyError) Error() string {
-	text := e.err.Error()
-	if errors.Is(e.err, context.DeadlineExceeded) {
-		text = "no end within " + e.limit.String()
-	}
-	return "--verify " + quoteText(e.command) + " failed: " + text
-}
-
-func (e *verifyError) Unwrap() error {
-	var in interrupted
-	if errors.As(e.err, &in) {
-		return in
-	}
-	return nil
 }
 
 // newestOf is the token with the latest time stamp; of equal ones the last.
@@ -340,22 +338,4 @@ func (p *program) unfinished(s *session, tokens []utho.Token) ([]string, error) 
 		return nil, nil //nolint:nilerr // without a folder there is no record
 	}
 	return lifecycle.Records{Dir: filepath.Join(dir, "rotations"), Origin: s.origin}.Unfinished(tokens)
-}
-
-// warnUsers names the other profiles of this machine that are known to use tokens that
-// have gone.
-func (p *program) warnUsers(ctx context.Context, s *session, gone ...string) {
-	file, err := p.config()
-	if err != nil || s.box != nil || len(gone) == 0 {
-		return // the tokens have gone whatever the file is like
-	}
-	for _, profile := range file.Profiles() {
-		origin, err := originOf(addressOf(profile))
-		if err != nil || origin != s.origin || strings.EqualFold(profile.Name, s.profile.Name) {
-			continue
-		}
-		if id := p.peekID(ctx, profile); id != "" && slices.Contains(gone, id) {
-			p.console.warn("profile %s used token %s, which has gone; log in again: %s", profile.Name, id, route{profile: profile.Name}.command("login"))
-		}
-	}
 }

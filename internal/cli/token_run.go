@@ -2,11 +2,8 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,15 +15,9 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// runRequest is what `token run` was asked for.
-type runRequest struct {
-	lifecycle.LendRequest
-	env  []string
-	argv []string
-}
-
 func newRun(p *program) *cobra.Command {
-	r := runRequest{LendRequest: lifecycle.LendRequest{Scope: utho.ScopeReadOnly, Lifetime: 24 * time.Hour}}
+	r := lifecycle.LendRequest{Prefix: "utho-run", Scope: utho.ScopeReadOnly, Lifetime: 24 * time.Hour}
+	var env []string
 	cmd := &cobra.Command{
 		Use:   "run [flags] -- COMMAND [ARG...]",
 		Short: "Run a command with a token that lives as long as it does",
@@ -45,34 +36,31 @@ token stays; its name has an expiry, and utho token delete --expired finds it.`,
 	}
 	f := cmd.Flags()
 	f.Var(scopeFlag(&r.Scope), "scope", "what the token may do: read-only or write")
-	r.Prefix = "utho-run"
-	f.Var(nonEmptyFlag{&r.Prefix, "PREFIX", "the prefix is empty"}, "name", "beginning of the token's name")
-	f.Var((*durationFlag)(&r.Lifetime), "ttl", "expiry in the token's name: 90m, 36h, 30d, 12w")
+	f.Var(nonEmptyFlag(&r.Prefix, "PREFIX", "the prefix is empty"), "name", "beginning of the token's name")
+	f.Var(durationFlag(&r.Lifetime), "ttl", "expiry in the token's name: 90m, 36h, 30d, 12w")
 	f.Lookup("ttl").DefValue = "24h"
-	envFlag(cmd, &r.env)
+	envFlag(cmd, &env)
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
 	noFiles(cmd, "name", "ttl")
-	cmd.RunE = p.runE(func(ctx context.Context, args []string) error {
-		r.argv = args
-		return p.runWithToken(ctx, r)
-	})
+	cmd.RunE = p.runE(func(ctx context.Context, args []string) error { return p.runWithToken(ctx, r, env, args) })
 	return cmd
 }
 
 // commandArgs takes a command behind --.
 func commandArgs(cmd *cobra.Command, args []string) error {
+	needs := "a command"
 	switch {
-	case len(args) == 0:
-		return hintf(usagef("%s needs a command", cmd.CommandPath()), "for example: %s -- COMMAND [ARG...]", cmd.CommandPath())
-	case cmd.ArgsLenAtDash() != 0:
-		return hintf(usagef("%s needs -- before the command", cmd.CommandPath()), "for example: %s -- COMMAND [ARG...]", cmd.CommandPath())
+	case len(args) > 0 && cmd.ArgsLenAtDash() == 0:
+		return nil
+	case len(args) > 0:
+		needs = "-- before the command"
 	}
-	return nil
+	return hintf(usagef("%s needs %s", cmd.CommandPath(), needs), "for example: %s -- COMMAND [ARG...]", cmd.CommandPath())
 }
 
 // envFlag binds --env, the names of the variables that get the secret.
 func envFlag(cmd *cobra.Command, env *[]string) {
-	cmd.Flags().Var(listFlag{env, "NAME"}, "env", "variable that gets the secret (repeatable; default UTHO_API_KEY and UTHO_TOKEN)")
+	cmd.Flags().Var(listFlag(env, "NAME"), "env", "variable that gets the secret (repeatable; default UTHO_API_KEY and UTHO_TOKEN)")
 	noFiles(cmd, "env")
 }
 
@@ -102,16 +90,7 @@ func isVariable(name string) bool {
 	return name != ""
 }
 
-// commandEnv is the environment of a command that gets a secret.
-func commandEnv(names []string, secret, apiURL string) []string {
-	set := make([]string, 0, len(names)+1)
-	for _, name := range names {
-		set = append(set, name+"="+secret)
-	}
-	return child.WithoutCredentials(os.Environ(), append(set, "UTHO_API_URL="+apiURL)...)
-}
-
-func (p *program) runWithToken(ctx context.Context, r runRequest) error {
+func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env, argv []string) error {
 	if _, err := p.format(documentFormats); err != nil {
 		return err
 	}
@@ -121,11 +100,11 @@ func (p *program) runWithToken(ctx context.Context, r runRequest) error {
 	if _, err := expiry.Append(r.Prefix+"-0123456789", time.Now().Add(r.Lifetime)); err != nil {
 		return usagef("--name: %w", err)
 	}
-	names, err := checkEnv(r.env)
+	names, err := checkEnv(env)
 	if err != nil {
 		return err
 	}
-	path, err := child.LookPath(r.argv[0])
+	path, err := child.LookPath(argv[0])
 	if err != nil {
 		return &runError{fmt.Errorf("%w; nothing was created", err)}
 	}
@@ -147,86 +126,22 @@ func (p *program) runWithToken(ctx context.Context, r runRequest) error {
 		return err
 	}
 	defer end()
-	relay := newRelay()
 	var status int
 	var failed error
-	used, err := s.Lend(ctx, p.signals.grace, r.LendRequest, func(i lifecycle.Issued) {
+	used, err := s.Lend(ctx, p.signals.grace, r, func(i lifecycle.Issued) {
 		p.secrets = append(p.secrets, i.Secret)
 		p.mask(i.Secret)
-		cmd := exec.Command(path, r.argv[1:]...) //nolint:noctx // nothing of utho's may end the command
-		cmd.Args[0] = r.argv[0]
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = p.in, p.out.f, p.console.f
-		cmd.Env = commandEnv(names, i.Secret, apiURL)
-		stop := p.signals.passTo(relay.pass)
-		defer stop()
-		status, failed = relay.run(cmd)
+		status, failed = p.signals.run(p.command(path, argv, names, i.Secret, apiURL))
 	})
-	return runOutcome(p, used, status, failed, err)
-}
-
-// runOutcome is the end of `token run`: what became of the command, and of its token.
-func runOutcome(p *program, used bool, status int, failed, err error) error {
-	switch {
-	case !used && err != nil:
-		return &runError{err}
-	case err != nil && (status != 0 || failed != nil):
-		p.report(&runError{err}) // the command's own status counts
-	case err != nil:
-		return &runError{err}
+	if err != nil {
+		err = &runError{err}
 	}
-	if failed != nil {
-		return &runError{failed}
-	}
-	if status != 0 {
-		return childStatus(status)
-	}
-	return nil
-}
-
-// relay passes the signals that utho gets on to a command.
-type relay struct{ sent chan os.Signal }
-
-// newRelay takes signals from now on, so that none is lost before the command starts.
-func newRelay() *relay {
-	r := &relay{make(chan os.Signal, 16)}
-	notifyPassed(r.sent)
-	return r
-}
-
-func (r *relay) pass(sig os.Signal) {
-	select {
-	case r.sent <- sig:
-	default: // a command that is sent sixteen signals at once needs no more
-	}
-}
-
-// run starts the command and waits for it, whatever comes. failed is why it was never
-// started.
-func (r *relay) run(cmd *exec.Cmd) (status int, failed error) {
-	if err := cmd.Start(); err != nil {
-		return 0, &child.StartError{Name: cmd.Args[0], NotFound: errors.Is(err, os.ErrNotExist), Err: err}
-	}
-	quit := make(chan struct{})
-	defer close(quit)
-	go func() {
-		for {
-			select {
-			case sig := <-r.sent:
-				if !fromTerminal(sig) {
-					_ = cmd.Process.Signal(sig) // it may have ended meanwhile
-				}
-			case <-quit:
-				return
-			}
-		}
-	}()
-	var exit *exec.ExitError
-	if err := cmd.Wait(); errors.As(err, &exit) {
-		return exitStatus(exit.ProcessState), nil
+	if used && err != nil && (status != 0 || failed != nil) { // the command's own end counts
+		p.report(err)
 	} else if err != nil {
-		return exitRunFailed, nil //nolint:nilerr // how the command ended cannot be told
+		return err
 	}
-	return 0, nil
+	return ended(argv[0], status, failed)
 }
 
 // serveSandbox offers the sandbox on loopback while a command runs.

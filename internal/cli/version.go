@@ -12,43 +12,39 @@ import (
 
 // versionDoc is what is known of this program, in JSON and YAML.
 type versionDoc struct {
-	Version string `json:"version"`
-	Commit  string `json:"commit"`
-	Date    string `json:"date"` // of the commit, RFC 3339
-	Go      string `json:"go"`
-	OS      string `json:"os"`
-	Arch    string `json:"arch"`
+	Version string  `json:"version"`
+	Commit  *string `json:"commit"`
+	Date    *string `json:"date"` // of the commit, RFC 3339
+	Go      string  `json:"go"`
+	OS      string  `json:"os"`
+	Arch    string  `json:"arch"`
 }
 
 // version is the release, or what the Go toolchain knows of another build.
 func (p *program) version() string { return p.versionDoc().Version }
 
 func (p *program) versionDoc() versionDoc {
-	d := versionDoc{p.build.Version, p.build.Commit, p.build.Date, runtime.Version(), runtime.GOOS, runtime.GOARCH}
-	info, _ := debug.ReadBuildInfo()
-	if d.Version != "" || info == nil {
-		d.Version = firstOf(d.Version, "devel")
-		return d
-	}
-	d.Version = strings.Trim(firstOf(info.Main.Version, "devel"), "()")
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			d.Commit = firstOf(d.Commit, s.Value)
-		case "vcs.time":
-			d.Date = firstOf(d.Date, s.Value)
+	version, commit, date := p.build.Version, p.build.Commit, p.build.Date
+	if info, ok := debug.ReadBuildInfo(); ok && version == "" {
+		version = strings.Trim(info.Main.Version, "()")
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				commit = firstOf(commit, s.Value)
+			case "vcs.time":
+				date = firstOf(date, s.Value)
+			}
 		}
 	}
-	return d
+	return versionDoc{firstOf(version, "devel"), orNull(commit), orNull(date), runtime.Version(), runtime.GOOS, runtime.GOARCH}
 }
 
 func newVersion(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Long:  "Print the version of utho, its commit and date, Go's version and the platform.",
-		Example: `  utho version
-  utho version -o json`,
+		Use:               "version",
+		Short:             "Print the version",
+		Long:              "Print the version of utho, its commit and date, Go's version and the platform.",
+		Example:           "  utho version\n  utho version -o json",
 		Args:              noArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              p.runE(func(context.Context, []string) error { return p.printVersion() }),
@@ -67,10 +63,10 @@ func (p *program) printVersion() error {
 		return p.document(f, d)
 	}
 	about := ""
-	if len(d.Commit) >= 12 {
-		about = " (" + d.Commit[:12]
-		if len(d.Date) >= 10 {
-			about += ", " + d.Date[:10]
+	if d.Commit != nil {
+		about = " (" + (*d.Commit)[:min(12, len(*d.Commit))]
+		if d.Date != nil {
+			about += ", " + (*d.Date)[:min(10, len(*d.Date))]
 		}
 		about += ")"
 	}

@@ -56,18 +56,19 @@ func (v views) action(id string) string {
 func (v views) doc(t utho.Token) tokenDoc {
 	d := tokenDoc{Name: t.Name, Scope: t.Scope.String(), CreatedRaw: t.CreatedRaw}
 	if t.ID != "" {
-		id, action := t.ID, v.action(t.ID)
-		d.ID, d.Action = &id, &action
+		d.ID, d.Action = &t.ID, orNull(v.action(t.ID))
 	}
-	if !t.CreatedAt.IsZero() {
-		at := t.CreatedAt.Format(time.RFC3339)
-		d.CreatedAt = &at
-	}
-	if _, at, ok := expiry.Split(t.Name); ok {
-		text := at.Format(time.RFC3339)
-		d.ExpiresAt = &text
-	}
+	_, ends, _ := expiry.Split(t.Name)
+	d.CreatedAt, d.ExpiresAt = orNull(rfc3339(t.CreatedAt)), orNull(rfc3339(ends))
 	return d
+}
+
+// rfc3339 is empty for a time that is not known.
+func rfc3339(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.Format(time.RFC3339)
 }
 
 // docs creates the documents one by one: 100,000 at once would be 12 MB.
@@ -104,21 +105,12 @@ func (v views) columns() []column {
 func (v views) csvColumns() []column {
 	all := v.columns()
 	all[len(all)-1].Text = func(t utho.Token) string {
-		if _, at, ok := expiry.Split(t.Name); ok {
-			return at.Format(time.RFC3339)
-		}
-		return ""
+		_, ends, _ := expiry.Split(t.Name)
+		return rfc3339(ends)
 	}
 	return append(all,
-		column{Key: "created_at", Header: "CREATED AT", Text: func(t utho.Token) string {
-			if t.CreatedAt.IsZero() {
-				return ""
-			}
-			return t.CreatedAt.Format(time.RFC3339)
-		}},
-		column{Key: "expired", Header: "EXPIRED", Text: func(t utho.Token) string {
-			return strconv.FormatBool(expiry.Expired(t.Name, v.now))
-		}})
+		column{Key: "created_at", Text: func(t utho.Token) string { return rfc3339(t.CreatedAt) }},
+		column{Key: "expired", Text: func(t utho.Token) string { return strconv.FormatBool(expiry.Expired(t.Name, v.now)) }})
 }
 
 // usesClock reports whether one of the columns depends on what time it is.

@@ -96,7 +96,8 @@ func TestLoad(t *testing.T) {
 
 func TestLoadEmpty(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "\n", "# only words\n", "---\n", "{}\n", "~\n", "profiles:\ndefaults: ~\ncurrent_profile:\n", "profiles: {}\n", "\ufeff", "a: 1"} {
+	for _, text := range []string{"", "\n", "# only words\n", "---\n", "{}\n", "~\n",
+		"profiles:\ndefaults: ~\ncurrent_profile:\n", "profiles: {}\n", "\ufeff", "a: 1"} {
 		f, err := Load(write(t, text))
 		if err != nil || len(f.Profiles()) > 0 || f.Current() != "" {
 			t.Errorf("%q: %+v, %v", text, f, err)

@@ -21,7 +21,8 @@ func ValidName(name string) error {
 		}
 	}
 	if !valid {
-		return fmt.Errorf("profile name %q: must be 1 to 64 letters, digits, dots, underscores or hyphens, and begin with a letter or a digit", name)
+		return fmt.Errorf("profile name %q: must be 1 to 64 letters, digits, dots, underscores or hyphens, "+
+			"and begin with a letter or a digit", name)
 	}
 	if strings.EqualFold(name, Sandbox) {
 		return fmt.Errorf("profile name %q: is reserved for the built-in sandbox", name)

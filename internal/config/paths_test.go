@@ -14,28 +14,33 @@ func TestLocate(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct {
-		env           map[string]string
+		env           string // NAME=value …
 		goos          string
 		config, state string
 		err           error
 	}{
-		"home":             {map[string]string{"HOME": "/h"}, "linux", "/h/.config/utho", "/h/.local/state/utho", nil},
-		"macOS":            {map[string]string{"HOME": "/h"}, "darwin", "/h/.config/utho", "/h/.local/state/utho", nil},
-		"xdg":              {map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s"}, "linux", "/c/utho", "/s/utho", nil},
-		"relative xdg":     {map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "c", "XDG_STATE_HOME": "./s"}, "linux", "/h/.config/utho", "/h/.local/state/utho", nil},
-		"own over xdg":     {map[string]string{"HOME": "/h", "UTHO_CONFIG_DIR": "/uc", "UTHO_STATE_DIR": "/us", "XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s"}, "linux", "/uc", "/us", nil},
-		"own relative":     {map[string]string{"UTHO_CONFIG_DIR": "rel", "UTHO_STATE_DIR": "rel"}, "linux", here, here, nil},
-		"own without home": {map[string]string{"UTHO_CONFIG_DIR": "/uc"}, "linux", "/uc", "/uc/state", nil},
-		"state only":       {map[string]string{"UTHO_STATE_DIR": "/us"}, "linux", "", "/us", ErrNoHome},
-		"nothing":          {nil, "linux", "", "", ErrNoHome},
-		"relative home":    {map[string]string{"HOME": "h"}, "linux", "", "", errAny},
-		"windows":          {map[string]string{"AppData": "/r", "LocalAppData": "/l", "HOME": "/h"}, "windows", "/r/utho", "/l/utho", nil},
-		"windows, nothing": {map[string]string{"HOME": "/h"}, "windows", "", "", ErrNoHome},
+		"home":             {"HOME=/h", "linux", "/h/.config/utho", "/h/.local/state/utho", nil},
+		"macOS":            {"HOME=/h", "darwin", "/h/.config/utho", "/h/.local/state/utho", nil},
+		"xdg":              {"HOME=/h XDG_CONFIG_HOME=/c XDG_STATE_HOME=/s", "linux", "/c/utho", "/s/utho", nil},
+		"relative xdg":     {"HOME=/h XDG_CONFIG_HOME=c XDG_STATE_HOME=./s", "linux", "/h/.config/utho", "/h/.local/state/utho", nil},
+		"own over xdg":     {"HOME=/h UTHO_CONFIG_DIR=/uc UTHO_STATE_DIR=/us XDG_CONFIG_HOME=/c XDG_STATE_HOME=/s", "linux", "/uc", "/us", nil},
+		"own relative":     {"UTHO_CONFIG_DIR=rel UTHO_STATE_DIR=rel", "linux", here, here, nil},
+		"own without home": {"UTHO_CONFIG_DIR=/uc", "linux", "/uc", "/uc/state", nil},
+		"state only":       {"UTHO_STATE_DIR=/us", "linux", "", "/us", ErrNoHome},
+		"nothing":          {"", "linux", "", "", ErrNoHome},
+		"relative home":    {"HOME=h", "linux", "", "", errAny},
+		"windows":          {"AppData=/r LocalAppData=/l HOME=/h", "windows", "/r/utho", "/l/utho", nil},
+		"windows, nothing": {"HOME=/h", "windows", "", "", ErrNoHome},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, err := Locate(func(k string) string { return tc.env[k] }, tc.goos)
-			if !errors.Is(err, tc.err) && (tc.err != errAny || err == nil || errors.Is(err, ErrNoHome)) || p.Config != tc.config || p.State != tc.state {
+			p, err := Locate(func(k string) string {
+				_, value, _ := strings.Cut(" "+tc.env, " "+k+"=")
+				value, _, _ = strings.Cut(value, " ")
+				return value
+			}, tc.goos)
+			anyErr := tc.err == errAny && err != nil && !errors.Is(err, ErrNoHome)
+			if !anyErr && !errors.Is(err, tc.err) || p.Config != tc.config || p.State != tc.state {
 				t.Errorf("got %+v, %v", p, err)
 			}
 			if err != nil && !strings.Contains(err.Error(), "UTHO_CONFIG_DIR") {
@@ -57,7 +62,8 @@ func TestValidName(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	for _, name := range []string{"", ".", "..", ".a", "-a", "_a", "a b", "a/b", `a\b`, "a:b", "ä", "a\n", "a\x00", "sandbox", "SandBox", long + "a", "../x", "~"} {
+	for _, name := range []string{"", ".", "..", ".a", "-a", "_a", "a b", "a/b", `a\b`, "a:b",
+		"ä", "a\n", "a\x00", "sandbox", "SandBox", long + "a", "../x", "~"} {
 		if err := ValidName(name); err == nil {
 			t.Errorf("%q was taken", name)
 		}

@@ -93,6 +93,7 @@ func (h *Held) Update(edit func(*Edit) error) (undo func() error, err error) {
 		return nil, err
 	}
 	if err := privfile.Replace(h.paths.File(), after, privfile.FollowLink); err != nil {
+		_ = h.restore(before, after) // if only the sync of the folder failed
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}
 	return func() error { return h.restore(before, after) }, nil

@@ -21,6 +21,7 @@ const bom = "\xef\xbb\xbf"
 
 // An edit replaces the bytes old at offset at by before, line and after.
 type edit struct {
+	unmark        bool // and removes the byte-order mark
 	at            int
 	old           string
 	before, after string // line ends
@@ -28,7 +29,11 @@ type edit struct {
 }
 
 func (e edit) apply(content []byte) []byte {
-	return fmt.Appendf(nil, "%s%s%s%s%s", content[:e.at], e.before, e.line, e.after, content[e.at+len(e.old):])
+	head := content[:e.at]
+	if e.unmark {
+		head = head[len(bom):]
+	}
+	return fmt.Appendf(nil, "%s%s%s%s%s", head, e.before, e.line, e.after, content[e.at+len(e.old):])
 }
 
 // undo takes the edit back in content that has been edited elsewhere since; ok is false if the
@@ -53,13 +58,23 @@ func setVariable(content []byte, name, secret string, export bool) (edit, error)
 	if err != nil {
 		return edit{}, err
 	}
-	found, exports, err := findVariable(content, name)
+	found, all, err := findVariable(content, name)
 	if err != nil {
 		return edit{}, err
 	}
 	e := edit{line: name + "=" + value}
+	// Behind the mark shells and systemd see no variable, and a comment is a command to them.
+	other := len(all) > 0 && all[0].start == len(bom) && all[0].name != name
+	e.unmark = bytes.HasPrefix(content, []byte(bom)) && !other
 	if found == nil {
-		return appended(content, e, exports > 0 || exports == 0 && export)
+		exports := 0
+		for _, a := range all {
+			exports--
+			if a.exported {
+				exports += 2
+			}
+		}
+		return appended(content, e, exports > 0 || len(all) == 0 && export)
 	}
 	eol := "\n"
 	if bytes.HasPrefix(content[found.end:], []byte("\r\n")) {
@@ -74,9 +89,6 @@ func setVariable(content []byte, name, secret string, export bool) (edit, error)
 		e.line = found.indent + e.line
 	}
 	e.at = found.start
-	if e.at == len(bom) && bytes.HasPrefix(content, []byte(bom)) {
-		e.at = 0 // behind the mark shells and systemd do not see the variable
-	}
 	e.old = string(content[e.at:found.end])
 	blank, err := joined(content[:e.at])
 	if blank {
@@ -94,12 +106,8 @@ func appended(content []byte, e edit, export bool) (edit, error) {
 	if export {
 		e.line = "export " + e.line
 	}
-	if string(content) == bom {
-		e.old = bom
-		return e, nil
-	}
 	e.at = len(content)
-	if e.at > 0 && content[e.at-1] != '\n' {
+	if rest := bytes.TrimPrefix(content, []byte(bom)); len(rest) > 0 && rest[len(rest)-1] != '\n' {
 		e.before = e.after
 	}
 	blank, err := joined(content)
@@ -122,7 +130,8 @@ func joined(content []byte) (blank bool, err error) {
 	case line[0] == '#':
 		return true, nil
 	}
-	return false, fmt.Errorf("line %d: a backslash at its end may join it with the next", 1+bytes.Count(content[:start], []byte("\n")))
+	number := 1 + bytes.Count(content[:start], []byte("\n"))
+	return false, fmt.Errorf("line %d: a backslash at its end may join it with the next", number)
 }
 
 // quoteValue writes a value so that a shell and the usual dotenv readers read it back: bare if
@@ -143,43 +152,38 @@ func quoteValue(value string) (string, error) {
 	return "'" + value + "'", nil
 }
 
-// findVariable finds the one assignment of name, nil if there is none. exports is the number of
-// assignments in the file with an export less that of those without. It is an error if the file
-// is not text, if name is assigned more than once (readers differ in which one counts), or if
-// the line is more than one plain assignment.
-func findVariable(content []byte, name string) (found *assignment, exports int, err error) {
+// findVariable finds the one assignment of name, nil if there is none, among all in the file. It
+// is an error if the file is not text, if name is assigned more than once (readers differ in which
+// one counts), or if the line is more than one plain assignment.
+func findVariable(content []byte, name string) (found *assignment, all []assignment, err error) {
 	switch {
 	case len(content) > maxDotenv:
-		return nil, 0, fmt.Errorf("it is larger than %d bytes, which no dotenv file is", maxDotenv)
+		return nil, nil, fmt.Errorf("it is larger than %d bytes, which no dotenv file is", maxDotenv)
 	case bytes.IndexByte(content, 0) >= 0:
-		return nil, 0, errors.New("it has NUL bytes and is not a dotenv file in UTF-8")
+		return nil, nil, errors.New("it has NUL bytes and is not a dotenv file in UTF-8")
 	case bytes.Count(content, []byte("\r")) != bytes.Count(content, []byte("\r\n")):
-		return nil, 0, errors.New("it has carriage returns that end no line")
+		return nil, nil, errors.New("it has carriage returns that end no line")
 	}
-	all, err := scanDotenv(content)
+	all, err = scanDotenv(content)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	var lines []string
 	for _, a := range all {
-		exports--
-		if a.exported {
-			exports += 2
-		}
 		if a.name == name {
 			found = &a
 			lines = append(lines, fmt.Sprint(a.line))
 		}
 	}
 	if len(lines) > 1 {
-		return nil, 0, fmt.Errorf("%s is set more than once, on lines %s; leave one of them", name, strings.Join(lines, ", "))
+		return nil, nil, fmt.Errorf("%s is set more than once, on lines %s; leave one of them", name, strings.Join(lines, ", "))
 	}
 	if found != nil {
 		if why := found.split(); why != "" {
-			return nil, 0, fmt.Errorf("line %d: %s", found.line, why)
+			return nil, nil, fmt.Errorf("line %d: %s", found.line, why)
 		}
 	}
-	return found, exports, nil
+	return found, all, nil
 }
 
 // An assignment is one NAME=value of a dotenv file.
@@ -284,10 +288,10 @@ func closing(content []byte, v int) int {
 		return a
 	case cleanB:
 		return b
-	case a < 0 || a > end || !balanced(content[a:end]): // not as in 'a'"b", which shells allow
+	case a < 0 || a > end || bytes.ContainsAny(content[a:end], "'\"`"):
 		return -1
 	}
-	return a
+	return a // and more follows, as in 'a'b
 }
 
 func closingQuote(content []byte, v int, escapes bool) int {
@@ -310,22 +314,6 @@ func endsClean(content []byte, i int) bool {
 	line := content[i:lineEnd(content, i)]
 	rest := bytes.TrimLeft(line, " \t")
 	return len(rest) == 0 || len(rest) < len(line) && rest[0] == '#'
-}
-
-// balanced reports whether the quotes in one line's text are closed as a shell sees it.
-func balanced(text []byte) bool {
-	var open byte
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '\\' && open != '\'':
-			i++
-		case open != 0 && c == open:
-			open = 0
-		case open == 0 && (c == '\'' || c == '"' || c == '`'):
-			open = c
-		}
-	}
-	return open == 0
 }
 
 // lineEnd finds the end of the line that i is on, before its CR and LF.

@@ -43,7 +43,7 @@ func (d *envFile) Prepare(ctx context.Context) error {
 	if err := privfile.CheckReplace(d.path, privfile.Keep); err != nil {
 		return err
 	}
-	f, content, err := d.open(ctx)
+	f, content, err := d.open(ctx, false)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -64,19 +64,15 @@ func (d *envFile) Prepare(ctx context.Context) error {
 
 func (d *envFile) Deliver(ctx context.Context, t Token) error {
 	privfile.Sweep(filepath.Dir(d.path))
-	f, content, err := d.open(ctx)
-	for errors.Is(err, fs.ErrNotExist) {
-		// Whoever creates it has no lock yet: it is empty until then, and read again.
-		if d.created, err = createEmpty(d.path); err != nil {
-			return err
-		}
-		f, content, err = d.open(ctx)
+	f, content, err := d.open(ctx, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		f, content, err = d.open(ctx, true)
+		d.created = len(content) == 0 // otherwise others were faster
 	}
 	if err != nil {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	d.created = d.created && len(content) == 0
 	e, err := d.change(content, t.Secret)
 	if err != nil {
 		if d.created {
@@ -93,7 +89,7 @@ func (d *envFile) Undo(ctx context.Context) error {
 	if d.after == nil {
 		return nil
 	}
-	f, now, err := d.open(ctx)
+	f, now, err := d.open(ctx, false)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && d.created:
 		return nil // somebody else removed it
@@ -129,15 +125,14 @@ func (d *envFile) write(f *os.File, content []byte) error {
 	return privfile.SyncDir(filepath.Dir(d.path))
 }
 
-func (d *envFile) Holds(ctx context.Context, sum [32]byte) (string, error) {
-	f, content, err := d.open(ctx)
+func (d *envFile) Holds(_ context.Context, sum [32]byte) (string, error) {
+	content, _, err := privfile.ReadForeign(d.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
 	if err != nil {
 		return "", err
 	}
-	_ = f.Close() // read only
 	found, _, err := findVariable(content, d.name)
 	if err != nil || found == nil {
 		return "", err
@@ -147,11 +142,11 @@ func (d *envFile) Holds(ctx context.Context, sum [32]byte) (string, error) {
 
 func (d *envFile) Close() error { return nil }
 
-// open opens, locks and reads the file. fs.ErrNotExist if there is none.
-func (d *envFile) open(ctx context.Context) (*os.File, []byte, error) {
+// open opens, locks and reads the file. fs.ErrNotExist if there is none and create is not set.
+func (d *envFile) open(ctx context.Context, create bool) (*os.File, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, lockTime)
 	defer cancel()
-	f, err := privfile.OpenLocked(ctx, d.path)
+	f, err := privfile.OpenLocked(ctx, d.path, create)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -176,17 +171,4 @@ func (d *envFile) change(content []byte, secret string) (edit, error) {
 		return edit{}, fmt.Errorf("edit %s: %w", d.path, err)
 	}
 	return e, nil
-}
-
-// createEmpty creates an empty file, 0600 whatever the umask; false if there is one already.
-func createEmpty(path string) (bool, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	_ = f.Chmod(0o600) // on a file system without modes it is as private as any other there
-	return true, f.Close()
 }

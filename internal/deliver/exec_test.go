@@ -34,7 +34,8 @@ func TestExec(t *testing.T) {
 	env.Stderr = &stderr
 	env.Environ = append(os.Environ(), "UTHO_API_KEY=live_test_old", "UTHO_TOKEN=live_test_old", "KEEP=1")
 	dir := t.TempDir()
-	d := prepared(t, env, `exec:`+script(t, `cd "$1" || exit; cat >stdin; env >env; printf '%s\n' "$@" >args; echo out; echo err >&2`)+` `+dir+` 'two words' \|`)
+	put := script(t, `cd "$1" || exit; cat >stdin; env >env; printf '%s\n' "$@" >args; echo out; echo err >&2`)
+	d := prepared(t, env, `exec:`+put+` `+dir+` 'two words' \|`)
 	if entries, _ := os.ReadDir(dir); len(entries) > 0 {
 		t.Error("prepare ran the command")
 	}

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 )
@@ -89,7 +88,8 @@ func TestFilePrepareRefuses(t *testing.T) {
 	env, _ := testEnv(t)
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "taken"), "x", 0o644)
-	if err := errors.Join(os.Mkdir(filepath.Join(dir, "folder"), 0o700), os.Symlink("taken", dir+"/link"), syscall.Mkfifo(dir+"/pipe", 0o600)); err != nil {
+	err := errors.Join(os.Mkdir(filepath.Join(dir, "folder"), 0o700), os.Symlink("taken", dir+"/link"), syscall.Mkfifo(dir+"/pipe", 0o600))
+	if err != nil {
 		t.Fatal(err)
 	}
 	before := tree(t, dir)
@@ -192,37 +192,6 @@ func TestFileUndoLooks(t *testing.T) {
 			t.Errorf("%s: undo: %v", name, err)
 		}
 		unchanged(t, dir, before)
-	}
-}
-
-// Of many that want the same name at once one gets it, whole.
-func TestFileRace(t *testing.T) {
-	t.Parallel()
-	env, _ := testEnv(t)
-	dir := t.TempDir()
-	path := filepath.Join(dir, "token")
-	won := make(chan string, 16)
-	var group sync.WaitGroup
-	var all []Destination
-	for range 16 {
-		all = append(all, prepared(t, env, "file:"+path))
-	}
-	for i, d := range all {
-		group.Go(func() {
-			secret := testSecret + string(rune('a'+i))
-			if err := d.Deliver(t.Context(), Token{Secret: secret}); err == nil {
-				won <- secret
-			} else if !errors.Is(err, fs.ErrExist) || d.Undo(t.Context()) != nil {
-				t.Error(err)
-			}
-		})
-	}
-	group.Wait()
-	if len(won) != 1 {
-		t.Fatalf("%d got the file", len(won))
-	}
-	if got := read(t, path); got != <-won+"\n" {
-		t.Errorf("the file holds %q", got)
 	}
 }
 

@@ -145,31 +145,6 @@ func systemdRead(content string) vars {
 	return got
 }
 
-// systemdReal reads with a program of systemd's that has the same parser, if it is there.
-func systemdReal(t *testing.T, content string) (vars, bool) {
-	const program = "/usr/lib/systemd/user-environment-generators/30-systemd-environment-d-generator"
-	if _, err := os.Stat(program); err != nil || strings.Contains(content, "$") { // which only that one expands
-		return nil, false
-	}
-	dir := t.TempDir()
-	if err := os.Mkdir(dir+"/environment.d", 0o700); err != nil {
-		t.Fatal(err)
-	}
-	write(t, dir+"/environment.d/a.conf", content, 0o600)
-	cmd := exec.Command(program)
-	cmd.Env = []string{"XDG_CONFIG_HOME=" + dir, "HOME=" + dir}
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, false
-	}
-	got := vars{}
-	for line := range strings.Lines(string(out)) {
-		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
-		got[name] = strings.TrimSuffix(strings.TrimPrefix(value, `$'`), `'`)
-	}
-	return got, true
-}
-
 // nodeRead has node read many files at once, with the parser of --env-file.
 func nodeRead(t *testing.T, contents []string) []vars {
 	t.Helper()

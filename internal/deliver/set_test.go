@@ -114,7 +114,7 @@ func TestSetFails(t *testing.T) {
 	}
 	err = s.Deliver(t.Context(), Token{Secret: testSecret})
 	var f *Failure
-	if !errors.As(err, &f) || f.Destination != "stdout" || f.Kind != KindStdout || err.Error() != "deliver to stdout: no room" || len(log) != 6 {
+	if !errors.As(err, &f) || f.Destination+err.Error() != "stdoutdeliver to stdout: no room" || f.Kind != KindStdout || len(log) != 6 {
 		t.Fatalf("%v, %q", err, log)
 	}
 	u := s.Undo(t.Context())

@@ -87,10 +87,12 @@ func ParseSpec(text string) (Spec, error) {
 		}
 	}
 	switch {
-	case s.Kind == 0 && !colon && strings.Contains(text, ".env"):
-		return bad("it does not say what kind of place that is", "write --to "+shellescape.Quote("env:"+text))
 	case s.Kind == 0 && !colon && strings.ContainsAny(text, "./"):
-		return bad("it does not say what kind of place that is", "write --to "+shellescape.Quote("file:"+text))
+		kind := "file:"
+		if strings.Contains(text, ".env") {
+			kind = "env:"
+		}
+		return bad("it does not say what kind of place that is", "write --to "+shellescape.Quote(kind+text))
 	case s.Kind == 0:
 		return bad("it is none of the known kinds",
 			"write stdout, file:PATH, env:PATH#NAME, profile:NAME, k8s:[NAMESPACE/]SECRET#KEY or exec:COMMAND")

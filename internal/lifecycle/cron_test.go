@@ -126,7 +126,8 @@ func (w *world) expire(rnd *rand.Rand) {
 func TestDelete(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		fault   fault
+		faults  []fault
+		signal  bool // comes while the deletion of 10005 is under way, and nothing more is answered
 		own     bool
 		deleted int
 		unknown int
@@ -134,12 +135,15 @@ func TestDelete(t *testing.T) {
 	}{
 		"all go":                    {deleted: 3},
 		"the own one last":          {own: true, deleted: 3},
-		"one refused":               {fault: fault{On: "delete", ID: "10005", Body: `{"status":"error","message":"no"}`}, deleted: 2},
-		"an answer lost":            {fault: fault{On: "delete", ID: "10005", DropAfter: true}, deleted: 3},
-		"gone meanwhile":            {fault: fault{On: "delete", ID: "10005", Effect: true, Status: 404}, deleted: 3},
-		"not deleted, says so":      {fault: fault{On: "delete", ID: "10005", Status: 404}, deleted: 2},
-		"answers lost, list too":    {fault: fault{DropAfter: true, On: "recheck"}, deleted: 3},
-		"the credential is refused": {fault: fault{On: "delete", ID: "10004", Status: 401, Body: `{"status":"error","message":"Unauthorized access"}`}, stopped: utho.ErrUnauthorized, deleted: -1},
+		"one refused":               {faults: []fault{{On: "delete", ID: "10005", Body: `{"status":"error","message":"no"}`}}, deleted: 2},
+		"an answer lost":            {faults: []fault{{On: "delete", ID: "10005", DropAfter: true}}, deleted: 3},
+		"gone meanwhile":            {faults: []fault{{On: "delete", ID: "10005", Effect: true, Status: 404}}, deleted: 3},
+		"not deleted, says so":      {faults: []fault{{On: "delete", ID: "10005", Status: 404}}, deleted: 2},
+		"a signal, before":          {signal: true, faults: []fault{{On: "delete", ID: "10005", DropBefore: true}}, deleted: 2, stopped: errSignal},
+		"a signal, after":           {signal: true, faults: []fault{{On: "delete", ID: "10005", DropAfter: true}}, deleted: 3, stopped: errSignal},
+		"a signal, and no list":     {signal: true, faults: []fault{{On: "delete", ID: "10005", DropAfter: true}, {On: "recheck", DropAfter: true}}, deleted: 2, unknown: 1, stopped: errSignal},
+		"no answer, and no list":    {faults: []fault{{On: "delete", ID: "10005", DropAfter: true}, {On: "recheck", DropAfter: true}}, deleted: 2, unknown: 1},
+		"the credential is refused": {faults: []fault{{On: "delete", ID: "10004", Status: 401, Body: `{"status":"error","message":"Unauthorized access"}`}}, stopped: utho.ErrUnauthorized, deleted: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -148,24 +152,29 @@ func TestDelete(t *testing.T) {
 				for range 3 {
 					w.add("ci", false)
 				}
-				w.srv.Fault(c.fault)
 				s := w.session()
 				list, err := s.List(w.ctx)
 				if err != nil {
 					t.Fatal(err)
 				}
+				if c.signal {
+					c.faults[0].Before = w.signal
+				}
+				w.srv.Fault(c.faults...)
 				own, last := "", ""
 				if c.own {
 					own = "10004"
 				}
 				tokens := slices.DeleteFunc(list.Tokens, func(t utho.Token) bool { return t.Name != "ci" })
 				all, stopped := s.Delete(w.ctx, w.grace, tokens, own, func() {})
-				gone := 0
+				gone, unknown := 0, 0
 				for _, d := range all {
 					if d.Deleted {
 						gone++
 					}
-					if d.Deleted != (w.token(d.Token.ID) == nil) {
+					if d.Unknown {
+						unknown++
+					} else if d.Deleted != (w.token(d.Token.ID) == nil) {
 						t.Errorf("%s: deleted is %v (%v)", d.Token.ID, d.Deleted, d.Err)
 					}
 				}
@@ -174,8 +183,8 @@ func TestDelete(t *testing.T) {
 						last = r.Path
 					}
 				}
-				if !errors.Is(stopped, c.stopped) || c.deleted >= 0 && gone != c.deleted || c.own && last != "/v2/api/10004/delete" {
-					t.Errorf("%d deleted, the last %s, stopped by %v", gone, last, stopped)
+				if !errors.Is(stopped, c.stopped) || c.deleted >= 0 && gone != c.deleted || c.own && last != "/v2/api/10004/delete" || unknown != c.unknown {
+					t.Errorf("%d deleted, %d unknown, the last %s, stopped by %v", gone, unknown, last, stopped)
 				}
 			})
 		})

@@ -93,9 +93,9 @@ func (s *Session) settle(ctx, grace context.Context, all []*Deletion) {
 		case listErr == nil && !contains(list.Tokens, d.Token.ID):
 			d.Deleted, d.Err = true, nil
 		case listErr == nil && cut:
-			d.Err = fmt.Errorf("%w before an answer came; the list still shows it", cause)
+			d.Err = fmt.Errorf("delete token %s: %w before an answer came; the list still shows it", d.Token.ID, cause)
 		case listErr == nil && errors.Is(d.Err, utho.ErrNotFound):
-			d.Err = fmt.Errorf("the list still shows it, although the service says: %s", opless(d.Err))
+			d.Err = fmt.Errorf("delete token %s: the list still shows it, although %s", d.Token.ID, opless(d.Err))
 		case listErr != nil && !errors.Is(d.Err, utho.ErrUnauthorized) && !errors.Is(d.Err, utho.ErrForbidden):
 			d.Unknown = true
 			d.Err = &OutcomeError{

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/utho/utho-cli/internal/expiry"
@@ -45,11 +46,14 @@ func (s *Session) Lend(ctx, grace context.Context, r LendRequest, use func(Issue
 		return false, i.rollback(ctx, grace, nil, errors.New("its id cannot be told, so it could not be deleted later"))
 	}
 	use(i.issued)
-	err = i.rollback(context.WithoutCancel(ctx), grace, nil, errors.New("the command has ended"))
-	if errors.As(err, new(*RolledBackError)) {
-		err = nil // as intended
+	id := i.issued.Token.ID
+	if err := i.remove(context.WithoutCancel(ctx), grace, i.Client, id, deleteWithin); err != nil {
+		return true, &OutcomeError{
+			Left: fmt.Sprintf("the command has ended, but its token %s may still work: deleting it failed", named(id, name)),
+			Next: NextDelete, IDs: []string{id}, Err: err,
+		}
 	}
-	return true, err
+	return true, i.revoked(grace, id)
 }
 
 // randomWord is 40 random bits, for a name that nobody else makes up.

@@ -75,6 +75,9 @@ func named(id, name string) string {
 // identify finds the one added token of the name.
 func (i *issuance) identify(grace context.Context) (string, error) {
 	list, err := i.look(grace, grace, func(added []utho.Token) bool { return len(added) > 0 })
+	if list == nil && grace.Err() != nil {
+		err = errors.New("no time was left to list the tokens")
+	}
 	if list == nil {
 		return "", err
 	}

@@ -262,3 +262,26 @@ func TestRecovery(t *testing.T) {
 	}
 	t.Logf("%d rows", rows)
 }
+
+// TestRotateSignals sends a signal, or two, around every request of a rotation.
+func TestRotateSignals(t *testing.T) {
+	t.Parallel()
+	for _, on := range []sandboxtest.Op{"list", "create", "confirm", "verify", "delete", "recheck"} {
+		signalsAround(t, on, func(t *testing.T, second bool, faultOf func(end func()) fault) {
+			w, old := rotating(t, "app", true)
+			f := faultOf(func() { w.interrupt(second) })
+			f.On, f.Times = on, 1
+			w.srv.Fault(held([]fault{f})...)
+			begun := time.Now()
+			_, err := w.rotate(lifecycle.RotateRequest{Arg: "app"}, onShelf(w, shelf{}))
+			if took := time.Since(begun); took > 11*time.Second || second && took > time.Second {
+				t.Errorf("it took %v", took)
+			}
+			w.checkRotation(old, err)
+			var left *lifecycle.OutcomeError
+			if n := len(w.named("app")); n > 1 && !errors.As(err, &left) || n == 2 && err == nil {
+				t.Errorf("%d tokens after %v", n, err)
+			}
+		})
+	}
+}

@@ -22,11 +22,11 @@ func TryLock(path string) (unlock func(), ok bool, err error) {
 	return func() { _ = f.Close() }, f != nil, err
 }
 
-// OpenLocked opens a regular file that exists and takes its exclusive lock, waiting for it
-// until ctx ends. It is the file of that name then, whatever replaced what meanwhile. Closing
-// it releases the lock. fs.ErrNotExist if there is none.
-func OpenLocked(ctx context.Context, path string) (*os.File, error) {
-	return open(ctx, path, false, true)
+// OpenLocked opens a regular file, an empty new one if there is none and create is set, and takes
+// its exclusive lock, waiting for it until ctx ends. It is the file of that name then, whatever
+// replaced what meanwhile. Closing it releases the lock.
+func OpenLocked(ctx context.Context, path string, create bool) (*os.File, error) {
+	return open(ctx, path, create, true)
 }
 
 // open is nil without an error if the lock is held and is not to be waited for.
@@ -35,7 +35,7 @@ func open(ctx context.Context, path string, create, wait bool) (f *os.File, err 
 		if create { // 0600 whatever the umask, else nobody could open it again
 			f, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 			if err == nil {
-				err = errors.Join(fill(f, nil), f.Close())
+				err = errors.Join(fill(f, nil, false), f.Close())
 			} else if errors.Is(err, fs.ErrExist) {
 				err = nil
 			}

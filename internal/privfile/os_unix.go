@@ -134,7 +134,8 @@ func replaceable(path string, info fs.FileInfo) error {
 	foreign := ok && ok2 && uid != 0 && int(st.Uid) != uid
 	switch {
 	case mounted(path):
-		return fmt.Errorf("%s is mounted alone, as containers do with single files, and cannot be replaced; mount its folder instead", path)
+		return fmt.Errorf("%s is mounted alone, as containers do with single files, and cannot be replaced; "+
+			"mount its folder instead", path)
 	case foreign && dir.Mode()&fs.ModeSticky != 0 && int(d.Uid) != uid:
 		return fmt.Errorf("%s belongs to another user, in a folder where only owners replace files", path)
 	}

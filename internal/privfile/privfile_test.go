@@ -188,7 +188,7 @@ func TestLinksAndOtherThings(t *testing.T) {
 		"CheckReplace": func(p string) error { return CheckReplace(p) },
 		"Create":       func(p string) error { return Create(p, []byte("new")) },
 		"Lock":         func(p string) error { _, err := Lock(t.Context(), p); return err },
-		"OpenLocked":   func(p string) error { _, err := OpenLocked(t.Context(), p); return err },
+		"OpenLocked":   func(p string) error { _, err := OpenLocked(t.Context(), p, false); return err },
 	} {
 		for _, path := range []string{link, dir + "/dangling", pipe, dir} {
 			if err := step(path); err == nil {
@@ -225,8 +225,8 @@ func TestLinksAndOtherThings(t *testing.T) {
 	if err := Create(target, nil); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("Create over a file: %v", err)
 	}
-	for _, step := range []func(string) error{func(p string) error { return Replace(p, nil) }, func(p string) error { return CheckReplace(p) }} {
-		if err := step(dir + "/no/such"); !errors.Is(err, fs.ErrNotExist) {
+	for _, err := range []error{Replace(dir+"/no/such", nil), CheckReplace(dir + "/no/such")} {
+		if !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("missing folder: %v", err)
 		}
 	}
@@ -280,7 +280,7 @@ func TestSweep(t *testing.T) {
 	dir := private(t)
 	dead, live := put(t, dir+"/.utho-1.tmp", "live_secret", 0o600), put(t, dir+"/.utho-2.tmp", "", 0o600)
 	put(t, dir+"/.utho-x", "", 0o600)
-	f, err := OpenLocked(t.Context(), live)
+	f, err := OpenLocked(t.Context(), live, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +310,7 @@ func TestLock(t *testing.T) {
 	}
 	got := make(chan error, 1)
 	go func() { // waits, and gets the file that has the name by then
-		f, err := OpenLocked(t.Context(), path)
+		f, err := OpenLocked(t.Context(), path, false)
 		if err == nil {
 			var data [3]byte
 			if n, _ := f.Read(data[:]); string(data[:n]) != "new" {
@@ -332,7 +332,7 @@ func TestLock(t *testing.T) {
 		t.Fatalf("lock without waiting, after unlock: %v, %v", ok, err)
 	}
 	third()
-	if _, err := OpenLocked(t.Context(), path+".no"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := OpenLocked(t.Context(), path+".no", false); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing: %v", err)
 	}
 }

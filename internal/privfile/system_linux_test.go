@@ -70,20 +70,24 @@ func TestInjectedErrors(t *testing.T) {
 	if err != nil {
 		missing(t, "no strace here")
 	}
-	for _, c := range [][2]string{
-		{"lock", "flock:error=EINTR:when=1..2"},
-		{"replace", "fsync:error=EINVAL:when=2"},
-		{"replace", "flock:error=EOPNOTSUPP"},
-		{"replace EIO", "fsync:error=EIO:when=2"},
-		{"create EIO", "fsync:error=EIO:when=2"},
-		{"create EIO", "fsync:error=EIO:when=1"},
+	for _, c := range [][3]string{
+		{"lock", "flock:error=EINTR:when=1..2", ""},
+		{"replace", "fsync:error=EINVAL", ""},
+		{"replace", "flock:error=EOPNOTSUPP", ""},
+		{"replace EIO", "fsync:error=EIO", ""},
+		{"create EIO", "fsync:error=EIO", ""},
+		{"create EIO", "fsync:error=EIO", "/file"},
 	} {
 		child, _, fails := strings.Cut(c[0], " ")
 		dir := private(t)
 		if fails {
 			put(t, dir+"/fails", "", 0o600)
 		}
-		run(t, child, dir, nil, strace, "-f", "-o", os.DevNull, "-e", "inject="+c[1])
+		argv := []string{strace, "-f", "-o", os.DevNull, "-e", "inject=" + c[1]}
+		if strings.HasPrefix(c[1], "fsync") { // of this file or folder only
+			argv = append(argv, "-P", dir+c[2])
+		}
+		run(t, child, dir, nil, argv...)
 	}
 }
 
@@ -133,7 +137,8 @@ func TestRootInAUsersHome(t *testing.T) {
 	}
 	_, secret := ReadSecret(file)
 	_, config := ReadConfig(file)
-	for path, err := range map[string]error{"secret": secret, "config": config, "folder": CheckPrivateDir(home), "new": MkdirAll(home + "/a/b")} {
+	folder, created := CheckPrivateDir(home), MkdirAll(home+"/a/b")
+	for path, err := range map[string]error{"secret": secret, "config": config, "folder": folder, "new": created} {
 		var m *ModeError
 		if !errors.As(err, &m) || strings.Contains(m.Fix, "chown") {
 			t.Errorf("%s: %v", path, err)
@@ -265,7 +270,8 @@ func childMounts(dir string) error {
 		return err
 	}
 	full := os.WriteFile(disk+"/fill", bytes.Repeat([]byte("x"), 1<<17), 0o600)
-	for _, err := range []error{full, CheckReplace(disk + "/config"), Replace(disk+"/config", []byte("new")), Create(disk+"/n", []byte("new"))} {
+	replaced, created := Replace(disk+"/config", []byte("new")), Create(disk+"/n", []byte("new"))
+	for _, err := range []error{full, CheckReplace(disk + "/config"), replaced, created} {
 		if !errors.Is(err, syscall.ENOSPC) {
 			return fmt.Errorf("on a full disk: %w", err)
 		}

@@ -29,7 +29,7 @@ func Create(path string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if err = fill(f, data); err == nil {
+	if err = fill(f, data, true); err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
@@ -129,8 +129,9 @@ func temp(dir string, was fs.FileInfo, data []byte, options []Option) (*os.File,
 		_ = f.Close() // swept between its creation and its lock
 		return temp(dir, was, data, options)
 	}
-	err = fill(f, data)
-	if err == nil && was != nil && slices.Contains(options, Keep) {
+	replaces := was != nil && slices.Contains(options, Keep)
+	err = fill(f, data, !replaces)
+	if err == nil && replaces {
 		err = keep(f, was)
 	}
 	if err != nil {
@@ -140,11 +141,11 @@ func temp(dir string, was fs.FileInfo, data []byte, options []Option) (*os.File,
 }
 
 // fill closes f to others and writes data to it. Some file systems have one mode for all files
-// and take any change of it, or refuse it: the outcome counts.
-func fill(f *os.File, data []byte) error {
+// and take any change of it, or refuse it: the outcome counts, if it has to be private.
+func fill(f *os.File, data []byte, private bool) error {
 	_ = f.Chmod(0o600)
 	info, err := f.Stat()
-	if err == nil && OthersCanRead(info) {
+	if err == nil && private && OthersCanRead(info) {
 		err = fmt.Errorf("the file system of %s cannot keep a file from being read by others", filepath.Dir(f.Name()))
 	}
 	if err == nil {

@@ -124,8 +124,8 @@ func (b *Book) set(ctx context.Context, at place, old, item auth.Item) error {
 		return err
 	}
 	switch holds := b.look(ctx, at, item, old); {
-	case holds == HoldsNew:
-		return nil
+	case holds == HoldsNew && at.kind == config.StoreKeyring:
+		return nil // a file may be there and not yet be durable
 	case late(ctx, err):
 		return &StateError{at.ref.Profile, HoldsUnknown, err}
 	case holds == holdsBefore(old):
