@@ -214,6 +214,16 @@ func (p *program) rotateError(err error) error {
 	switch {
 	case errors.As(err, &rolledBack) && len(rolledBack.Doubtful) > 0:
 		return hintf(err, "fix what failed, then run the same command again: it delivers a secret that works")
+	case errors.As(err, &ambiguous) && ambiguous.Held != "":
+		var others []string
+		for _, t := range ambiguous.Tokens {
+			if t.ID != ambiguous.Held {
+				others = append(others, t.ID)
+			}
+		}
+		return hintf(&linesError{err, describeAll(ambiguous.Tokens)},
+			"the destination holds the secret of %s; if the rest is what a killed rotation left, delete it and run the same command again: %s",
+			ambiguous.Held, p.route.about(others, "token", "delete"))
 	case errors.As(err, &ambiguous):
 		return hintf(&linesError{err, describeAll(ambiguous.Tokens)}, "name one by its id; with the newest it is: %s",
 			p.again(ambiguous.Arg, newestOf(ambiguous.Tokens).ID))

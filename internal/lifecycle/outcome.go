@@ -113,6 +113,7 @@ func (e *NotFoundError) Error() string {
 type AmbiguousError struct {
 	Arg    string
 	Tokens []utho.Token
+	Held   string // the id of the one whose secret the place of a rotation holds; empty if it does not say
 }
 
 func (e *AmbiguousError) Error() string { return "several tokens are named " + quote(e.Arg) }

@@ -68,12 +68,13 @@ func (s *Session) PlanRotation(ctx context.Context, r RotateRequest, records Rec
 		return nil, err
 	}
 	var kept []*record // by the place itself
+	var held string    // the id of the token whose secret the place says it holds
 	if unprepared == nil {
-		if kept, err = records.fromPlace(ctx, to, list.Tokens); err != nil {
+		if kept, held, err = records.fromPlace(ctx, to, list.Tokens); err != nil {
 			return nil, err
 		}
 	}
-	old, err := findRotated(list, r.Arg, append(unfinished, kept...))
+	old, err := findRotated(list, r.Arg, append(unfinished, kept...), held)
 	if err != nil {
 		return nil, err
 	}
@@ -126,8 +127,8 @@ func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept []*recor
 }
 
 // findRotated is Find for a rotation: a name means first the token whose rotation is unfinished, and expired tokens
-// do not count.
-func findRotated(list *utho.TokenList, arg string, unfinished []*record) (utho.Token, error) {
+// do not count, unless the place says that it holds one.
+func findRotated(list *utho.TokenList, arg string, unfinished []*record, held string) (utho.Token, error) {
 	found := matches(list.Tokens, arg)
 	open := filter(list.Tokens, func(old utho.Token) bool {
 		return slices.ContainsFunc(unfinished, func(rec *record) bool {
@@ -139,11 +140,16 @@ func findRotated(list *utho.TokenList, arg string, unfinished []*record) (utho.T
 	}
 	if len(found) > 1 && len(open) == 0 {
 		now := Now(list)
-		if alive := filter(found, func(t utho.Token) bool { return !expiry.Expired(t.Name, now) }); len(alive) > 0 {
+		if alive := filter(found, func(t utho.Token) bool { return t.ID == held || !expiry.Expired(t.Name, now) }); len(alive) > 0 {
 			found = alive
 		}
 	}
-	return only(list.Tokens, found, arg)
+	old, err := only(list.Tokens, found, arg)
+	var ambiguous *AmbiguousError
+	if errors.As(err, &ambiguous) && contains(found, held) {
+		ambiguous.Held = held
+	}
+	return old, err
 }
 
 // due reports whether the token is to be rotated now.

@@ -151,17 +151,21 @@ func (rec *record) sameTo(places []string) bool {
 	})
 }
 
-// fromPlace is the record that a place keeps itself, for a machine whose state folder has none. Others may have
-// written it: a token of another name is none that this rotation replaced.
-func (r Records) fromPlace(ctx context.Context, to Destinations, tokens []utho.Token) ([]*record, error) {
+// fromPlace is the record that a place keeps itself, for a machine whose state folder has none; held is the token
+// whose secret the place says it holds. Others may have written it: a token of another name is none that this
+// rotation replaced.
+func (r Records) fromPlace(ctx context.Context, to Destinations, tokens []utho.Token) (kept []*record, held string, err error) {
 	rec, ok, err := to.Recorded(ctx)
 	byID := func(id string) []utho.Token { return filter(tokens, func(t utho.Token) bool { return t.ID == id }) }
 	old, added := byID(rec.PreviousID), byID(rec.TokenID)
-	if err != nil || !ok || len(old) != 1 || len(added) != 1 || BaseName(old[0].Name) != BaseName(added[0].Name) {
-		return nil, err
+	switch {
+	case err != nil || !ok || len(added) != 1:
+		return nil, "", err
+	case len(old) != 1 || BaseName(old[0].Name) != BaseName(added[0].Name):
+		return nil, rec.TokenID, nil
 	}
 	return []*record{{
 		Version: 2, Origin: r.Origin, OldID: rec.PreviousID, NewID: rec.TokenID, Stage: stageDelivering,
 		Sum: hex.EncodeToString(rec.Sum[:]), To: to.Places(),
-	}}, nil
+	}}, rec.TokenID, nil
 }

@@ -2,6 +2,7 @@ package lifecycle_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -161,6 +162,26 @@ func TestRotateName(t *testing.T) {
 					t.Errorf("%s, want %s (%v)", got, c.want, err)
 				}
 			})
+		})
+	}
+}
+
+// TestRotateHeld is a place that says whose secret it holds, when a killed rotation left another token and the state
+// folder has gone: the one in use counts, though it has expired, and nothing is created.
+func TestRotateHeld(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"app.expires-20000101T0030Z", "app.expires-20000101T0230Z"} {
+		synctest.Test(t, func(t *testing.T) {
+			w, old := rotating(t, name, true)
+			w.add("app.expires-20000131T0000Z", true)
+			w.places["k8s:x"] = old.Secret
+			w.notes["k8s:x"] = lifecycle.Recorded{TokenID: old.ID, PreviousID: "9999", Sum: sha256.Sum256([]byte(old.Secret))}
+			s := onShelf(w, shelf{names: []string{"k8s:x"}})
+			_, err := w.rotate(lifecycle.RotateRequest{Arg: "app", IfExpiresWithin: 2 * time.Hour}, s)
+			var several *lifecycle.AmbiguousError
+			if !errors.As(err, &several) || several.Held != old.ID || len(several.Tokens) != 2 || len(w.named("app")) != 2 {
+				t.Errorf("%s: %+v; %v", name, several, err)
+			}
 		})
 	}
 }
