@@ -17,10 +17,11 @@ type Client struct {
 	options
 	secret    string
 	base      *url.URL
-	at        endpoints
+	tokens    string // the addresses of the tokens and of the account
+	account   string
 	transport http.RoundTripper
 	timeout   time.Duration // of one exchange; 0: the context's deadline only
-	proxy     *proxySetting // of the package's own transport; nil for another
+	proxy     ProxyError    // names the proxy of the package's own transport; empty if there is none
 	hooked    bool          // the transport is known to report connections to httptrace
 }
 
@@ -40,13 +41,11 @@ type options struct {
 // it ends in /api. See ParseBaseURL for what is refused.
 func WithBaseURL(base string) Option { return func(o *options) { o.baseURL = base } }
 
-// WithHTTPClient takes the transport and the timeout of c, which itself stays as it is. Its rule for redirects and
-// its cookies are not used. The transport must not send a request twice by itself; that of net/http does not if it
-// matters.
+// WithHTTPClient takes the transport and the timeout of c, and nothing else of it. The transport must not send a
+// create twice by itself; that of net/http does not.
 //
-// Without this option, or with a nil Transport, the client has a transport of its own, with what
-// http.DefaultTransport has, that keeps a few connections open for 30 s, connects localhost to nothing but the
-// loopback addresses, and explains what a proxy refuses. See Client.WithSecret for a second client that shares it.
+// Without this option, or with a nil Transport, the client has a transport of its own: it keeps a few connections
+// open for 30 s, connects localhost to nothing but the loopback addresses, and explains what a proxy refuses.
 func WithHTTPClient(c *http.Client) Option { return func(o *options) { o.http = c } }
 
 // WithUserAgent sets the User-Agent header, instead of this package's name and version.
@@ -83,7 +82,8 @@ func New(secret string, opts ...Option) (*Client, error) {
 		o.loc = time.FixedZone("IST", 5*60*60+30*60)
 	}
 	o.retry = o.retry.withDefaults()
-	c := &Client{options: o, base: base, at: endpointsOf(base)}
+	c := &Client{options: o, base: base}
+	c.tokens, c.account = endpoints(base)
 	if o.http != nil {
 		c.transport, c.timeout = o.http.Transport, o.http.Timeout
 	}
@@ -132,11 +132,8 @@ func defaultAgent() string {
 	return "utho-go/" + version + " (" + runtime.GOOS + "/" + runtime.GOARCH + ")"
 }
 
-// String says where the client sends its secret, and not the secret.
-func (c Client) String() string { return "utho.Client(" + c.base.String() + ")" }
-
-// GoString is String, for %#v.
-func (c Client) GoString() string { return c.String() }
-
-// LogValue is String, for log/slog.
+// String says where the client sends its secret, and not the secret, and so do GoString (for %#v) and LogValue (for
+// log/slog).
+func (c Client) String() string       { return "utho.Client(" + c.base.String() + ")" }
+func (c Client) GoString() string     { return c.String() }
 func (c Client) LogValue() slog.Value { return slog.StringValue(c.String()) }

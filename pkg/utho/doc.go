@@ -32,8 +32,7 @@
 // # Secrets
 //
 // No error, no [Exchange] and no String, LogValue or JSON of this package carries the client's secret or one that it
-// received. A secret goes only to the scheme, host and port of the base URL: over https, or over http to the machine
-// itself, and a redirect never takes it to another.
+// received. A secret goes only to the base URL: over https, or over http to the machine itself. No redirect is followed.
 //
 // The texts of errors hold what the service said. They are as trustworthy as the service: make control characters
 // harmless before showing them on a terminal.

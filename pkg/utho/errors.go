@@ -37,27 +37,15 @@ var ErrInvalidSecret = errors.New("invalid secret")
 // Error is the error of every method of Client that talks to the service. errors.Is matches its Kind and its cause, a
 // context's too.
 type Error struct {
-	// Op is what was being done to what: "list tokens", "delete token 10000".
-	Op string
-	// StatusCode is the HTTP status of the last answer, 0 if there was none. The service reports most failures with
-	// 200.
-	StatusCode int
-	// Code is the service's own code for the failure, if it gave one: "NONODEFOUND".
-	Code string
-	// Message is what the service said, if anything: its words, with secrets taken out and cut to 2 KiB.
-	Message string
-	// Kind is one of ErrUnauthorized, ErrForbidden, ErrNotFound, ErrUnavailable, ErrOutcomeUnknown and
-	// ErrWrongAddress, or nil for any other failure.
-	Kind error
-	// Sent reports whether any request may have reached the service. If it is false, nothing has happened there.
-	Sent bool
-	// Attempts is how often it was tried; 0 if it was refused before.
-	Attempts int
-	// RetryAfter is how long the service asked to wait, 0 if it did not.
-	RetryAfter time.Duration
-	// Err is the cause if it is not the service's word: a *ProxyError, a context's error, a system's error number and
-	// others. May be nil.
-	Err error
+	Op         string        // what was being done to what: "list tokens", "delete token 10000"
+	StatusCode int           // of the last answer, 0 if there was none; the service reports most failures with 200
+	Code       string        // the service's own code for the failure, if it gave one: "NONODEFOUND"
+	Message    string        // what the service said, if anything: its words without secrets, cut to 2 KiB
+	Kind       error         // one of the kinds of failure above, nil for any other
+	Sent       bool          // whether a request may have reached the service; if not, nothing has happened there
+	Attempts   int           // how often it was tried; 0 if it was refused before
+	RetryAfter time.Duration // how long the service asked to wait, 0 if it did not
+	Err        error         // the cause if it is not the service's word: a *ProxyError, a context's error; may be nil
 }
 
 // Error gives one line: the operation, the HTTP status if it is a failure, the service's words and code, the cause.

@@ -1,13 +1,13 @@
 package utho
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -24,16 +24,11 @@ type RetryPolicy struct {
 }
 
 func (p RetryPolicy) withDefaults() RetryPolicy {
-	if p.MaxAttempts <= 0 {
-		p.MaxAttempts = 4
+	return RetryPolicy{
+		MaxAttempts: cmp.Or(max(p.MaxAttempts, 0), 4),
+		MinDelay:    cmp.Or(max(p.MinDelay, 0), 200*time.Millisecond),
+		MaxDelay:    cmp.Or(max(p.MaxDelay, 0), 5*time.Second),
 	}
-	if p.MinDelay <= 0 {
-		p.MinDelay = 200 * time.Millisecond
-	}
-	if p.MaxDelay <= 0 {
-		p.MaxDelay = 5 * time.Second
-	}
-	return p
 }
 
 // delay is the pause after the given attempt, counted from 1: half of it fixed, half by chance, so that clients which
@@ -76,15 +71,8 @@ func (p RetryPolicy) pause(ctx context.Context, attempt int, asked time.Duration
 // retryAfter reads the Retry-After header: seconds, or a date, which counts from the service's own clock if it gives
 // it. 0 if there is none that can be read.
 func retryAfter(h http.Header, now time.Time) time.Duration {
-	v := strings.TrimSpace(h.Get("Retry-After"))
-	if v == "" {
-		return 0
-	}
-	if strings.Trim(v, "0123456789") == "" {
-		n, err := strconv.ParseInt(v, 10, 32)
-		if err != nil { // more digits than anybody waits for
-			n = 1<<31 - 1
-		}
+	v := h.Get("Retry-After")
+	if n, _ := strconv.ParseInt(v, 10, 32); n > 0 { // the largest there is if it does not fit
 		return time.Duration(n) * time.Second
 	}
 	at, err := http.ParseTime(v)

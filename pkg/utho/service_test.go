@@ -153,7 +153,7 @@ func through(t testing.TB, transport http.RoundTripper, opts ...Option) *Client 
 // newClient gives a client of the service at base.
 func newClient(t testing.TB, base string, opts ...Option) *Client {
 	t.Helper()
-	return through(t, newTransport(&proxySetting{}), append([]Option{WithBaseURL(base)}, opts...)...)
+	return through(t, newTransport(ProxyError{}), append([]Option{WithBaseURL(base)}, opts...)...)
 }
 
 // against starts a service that always answers with raw, and gives a client for it.
