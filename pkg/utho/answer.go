@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -27,15 +28,17 @@ var (
 
 // answer is what came back.
 type answer struct {
-	status int
-	header http.Header
-	body   []byte // what could be read of it
-	err    error  // why that is not all; nil if it is
+	status   int
+	header   http.Header
+	location *url.URL // where a redirect leads; nil if that cannot be read
+	body     []byte   // what could be read of it
+	err      error    // why that is not all; nil if it is
 }
 
 // readAnswer reads a whole answer. The end of ctx closes what is read: not every body ends with its request.
 func readAnswer(ctx context.Context, resp *http.Response) *answer {
 	a := &answer{status: resp.StatusCode, header: resp.Header}
+	a.location, _ = resp.Location()
 	closeBody := func() { _ = resp.Body.Close() } // the answer has been read, or given up
 	defer closeBody()
 	if a.status == http.StatusSwitchingProtocols { // what follows is no body and has no end
@@ -75,9 +78,8 @@ func (o *object) rank(key string) int {
 // find looks for the object in an answer that has the member key, or, without one, that says how it went. It is empty
 // if there is an error, or JSON but nothing that answers have.
 //
-// Warnings of PHP may stand before the JSON, braces and brackets among them, and anything may follow it. Several
-// objects that could be the answer are an error, since one of them is not. An object that breaks off is no answer,
-// and neither is anything in it.
+// Warnings of PHP may stand before the JSON, braces among them, and anything may follow it. Several objects that could
+// be the answer are an error, since one is not. An object that breaks off is no answer, nor is anything in it.
 func (a *answer) find(key string) (*object, error) {
 	body := bytes.TrimLeft(bytes.TrimPrefix(a.body, []byte("\ufeff")), " \t\r\n")
 	start := strings.ToLower(string(body[:min(len(body), len("<!doctype"))]))

@@ -1,6 +1,7 @@
 package utho
 
 import (
+	"cmp"
 	"crypto/x509"
 	"fmt"
 	"log/slog"
@@ -68,19 +69,11 @@ func New(secret string, opts ...Option) (*Client, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	if o.agent == "" {
-		o.agent = defaultAgent()
-	}
-	if !headerSafe(strings.ReplaceAll(o.agent, " ", "")) {
-		return nil, fmt.Errorf("user agent %q: only printable ASCII can stand in a header", o.agent)
-	}
 	base, err := ParseBaseURL(o.baseURL)
 	if err != nil {
 		return nil, err
 	}
-	if o.loc == nil {
-		o.loc = time.FixedZone("IST", 5*60*60+30*60)
-	}
+	o.agent, o.loc = cmp.Or(o.agent, defaultAgent()), cmp.Or(o.loc, time.FixedZone("IST", 5*60*60+30*60))
 	o.retry = o.retry.withDefaults()
 	c := &Client{options: o, base: base}
 	c.tokens, c.account = endpoints(base)
@@ -132,8 +125,11 @@ func defaultAgent() string {
 	return "utho-go/" + version + " (" + runtime.GOOS + "/" + runtime.GOARCH + ")"
 }
 
-// String says where the client sends its secret, and not the secret, and so do GoString (for %#v) and LogValue (for
-// log/slog).
-func (c Client) String() string       { return "utho.Client(" + c.base.String() + ")" }
-func (c Client) GoString() string     { return c.String() }
+// String says where the client sends its secret, and not the secret.
+func (c Client) String() string { return "utho.Client(" + c.base.String() + ")" }
+
+// GoString is String, for %#v.
+func (c Client) GoString() string { return c.String() }
+
+// LogValue is String, for log/slog.
 func (c Client) LogValue() slog.Value { return slog.StringValue(c.String()) }

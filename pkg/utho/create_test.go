@@ -16,9 +16,9 @@ import (
 func TestCreateToken(t *testing.T) {
 	t.Parallel()
 	for body, r := range map[string]CreateTokenRequest{
-		`{"name":"ci","write":"on"}`:                       {"ci", ScopeWrite},
-		`{"name":"ci","write":"off"}`:                      {"ci", ScopeReadOnly},
-		`{"name":"<a&b> \"q\" \\ é\u2028\n","write":"on"}`: {`<a&b> "q" \ é` + "\u2028\n", ScopeWrite},
+		`{"name":"ci","write":"on"}`:                                      {"ci", ScopeWrite},
+		`{"name":"ci","write":"off"}`:                                     {"ci", ScopeReadOnly},
+		`{"name":"\u003ca\u0026b\u003e \"q\" \\ é\u2028\n","write":"on"}`: {`<a&b> "q" \ é` + "\u2028\n", ScopeWrite},
 	} {
 		s, base := listen(t, answering(reply(200, created, "Content-Type: text/html")))
 		got, err := newClient(t, base+"/v2").CreateToken(t.Context(), r)

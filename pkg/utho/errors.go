@@ -59,11 +59,8 @@ func (e *Error) Error() string {
 	if e.StatusCode != 0 && e.StatusCode/100 != 2 && e.Kind != ErrWrongAddress {
 		parts = append(parts, strings.TrimSpace(fmt.Sprintf("HTTP %d %s", e.StatusCode, http.StatusText(e.StatusCode))))
 	}
-	switch {
-	case e.Message != "" && e.Code != "":
-		parts = append(parts, "the service says", e.Message+" ("+e.Code+")")
-	case e.Message != "" || e.Code != "":
-		parts = append(parts, "the service says", e.Message+e.Code)
+	if words := strings.TrimSuffix(e.Message+" ("+e.Code+")", " ()"); words != "" {
+		parts = append(parts, "the service says", strings.TrimPrefix(words, " "))
 	}
 	if e.Err != nil {
 		parts = append(parts, e.Err.Error())
@@ -103,10 +100,10 @@ func (k *call) kindOf(status int, message string) error {
 		return ErrForbidden
 	case status == http.StatusNotFound:
 		return ErrNotFound
-	case kind == ErrNotFound && !k.byID:
-		return nil
+	case kind != ErrNotFound || k.byID:
+		return kind
 	}
-	return kind
+	return nil
 }
 
 // kindOfMessage reads the kind of failure from the service's words, nil if they say none. The service sends failures
@@ -116,26 +113,23 @@ func kindOfMessage(message string) error {
 	m := " " + strings.Join(strings.FieldsFunc(strings.ToLower(message), func(r rune) bool {
 		return r < 0x80 && (r < '0' || r > '9') && (r < 'a' || r > 'z') && r != '\''
 	}), " ") + " "
-	has := func(phrases ...string) bool {
-		for _, p := range phrases {
-			if strings.Contains(m, " "+p+" ") {
-				return true
+	for _, known := range []struct {
+		kind    error
+		phrases []string
+	}{
+		{nil, []string{"name", "names"}},
+		{ErrUnauthorized, []string{"unauthorized access", "unauthorised access", "unauthenticated", "valid api key",
+			"invalid api key"}},
+		{ErrForbidden, []string{"forbidden", "permission denied", "not have permission", "don't have permission",
+			"read only", "write access", "access denied"}},
+		{ErrUnauthorized, []string{"unauthorized", "unauthorised", "invalid token"}},
+		{ErrNotFound, []string{"not found", "does not exist", "doesn't exist", "no such"}},
+	} {
+		for _, phrase := range known.phrases {
+			if strings.Contains(m, " "+phrase+" ") {
+				return known.kind
 			}
 		}
-		return false
-	}
-	switch {
-	case has("name", "names"):
-		return nil
-	case has("unauthorized access", "unauthorised access", "unauthenticated", "valid api key", "invalid api key"):
-		return ErrUnauthorized
-	case has("forbidden", "permission denied", "not have permission", "don't have permission", "read only",
-		"write access", "access denied"):
-		return ErrForbidden
-	case has("unauthorized", "unauthorised", "invalid token"):
-		return ErrUnauthorized
-	case has("not found", "does not exist", "doesn't exist", "no such"):
-		return ErrNotFound
 	}
 	return nil
 }

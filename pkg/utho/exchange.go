@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"sync/atomic"
 	"time"
 )
@@ -134,19 +133,13 @@ func (c *Client) lost(ctx context.Context, k *call, status int, sent bool, err e
 
 // redirected says where an answer leads. No redirect is followed: the secret is for one place, and a request that
 // changes something must not become another.
-func (c *Client) redirected(k *call, a *answer) error {
-	location := a.header.Get("Location")
-	base, err := url.Parse(k.url)
-	if err == nil && location != "" {
-		base, err = base.Parse(location)
-	}
-	if err != nil || location == "" {
+func (c *Client) redirected(a *answer) error {
+	if a.location == nil {
 		return errors.New("redirected to nowhere")
 	}
-	return fmt.Errorf("redirected to %s, and redirects are not followed", clip(c.redact(base.Scheme+"://"+base.Host), 200))
+	place := a.location.Scheme + "://" + a.location.Host
+	return fmt.Errorf("redirected to %s, and redirects are not followed", clip(c.redact(place), 200))
 }
-
-func isRedirect(status int) bool { return status/100 == 3 && status != http.StatusNotModified }
 
 // sending watches how far a transport gets with a request. Its hooks run on goroutines of net/http.
 type sending struct {

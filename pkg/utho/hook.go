@@ -23,9 +23,6 @@ type Exchange struct {
 // be called by several goroutines at once if the client is used so.
 func WithRequestHook(f func(Exchange)) Option { return func(o *options) { o.hook = f } }
 
-// maxHookBody bounds Exchange.Body, in bytes.
-const maxHookBody = 4 << 10
-
 // report hands one exchange to the hook. a is nil if there was no answer.
 func (c *Client) report(k *call, attempt int, start time.Time, a *answer, e *Error) {
 	x := Exchange{Method: k.method, URL: c.redact(k.url), Duration: time.Since(start), Attempt: attempt}
@@ -36,7 +33,7 @@ func (c *Client) report(k *call, attempt int, start time.Time, a *answer, e *Err
 		x.Err, message = &shown, e.Message
 	}
 	if a != nil {
-		x.StatusCode, x.Body = a.status, clip(c.redact(string(a.body)), maxHookBody)
+		x.StatusCode, x.Body = a.status, clip(c.redact(string(a.body)), 4<<10)
 		if k.created != nil {
 			x.Body = fmt.Sprintf("%d bytes, message %q", len(a.body), cmp.Or(message, k.created.Message))
 		}

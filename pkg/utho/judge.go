@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 )
 
 // judge says what the answer to a list, an account read or a delete means, and whether it may be better the next
@@ -19,13 +18,13 @@ func (c *Client) judge(ctx context.Context, k *call, a *answer) (e *Error, again
 	switch {
 	case a.err == errNotHTTP:
 		return c.lost(ctx, k, a.status, true, a.err)
-	case isRedirect(a.status):
-		e = &Error{Err: c.redirected(k, a)}
+	case a.status/100 == 3:
+		e = &Error{Err: c.redirected(a)}
 	case a.status/100 != 2:
 		if e = o.said(c.redact); err == errWebPage {
 			e.Err = err
 		}
-		e.RetryAfter, again = retryAfter(a.header, time.Now()), retryStatus(a.status)
+		e.RetryAfter, again = retryAfter(a.header), retryStatus(a.status)
 	case err != nil:
 		e = &Error{Err: err}
 	default:
@@ -90,16 +89,14 @@ func (c *Client) judgeCreate(ctx context.Context, k *call, a *answer) (e *Error,
 		k.created.Secret, k.created.Message = secret, e.Message
 		return nil, false
 	case a.err != nil:
-		lost, _ := c.lost(ctx, k, a.status, true, a.err)
-		lost.Message, lost.Code = e.Message, e.Code
-		return lost, false
+		return c.lost(ctx, k, a.status, true, a.err)
 	case a.status == http.StatusTooManyRequests && whole && blank:
-		e.RetryAfter = retryAfter(a.header, time.Now())
+		e.RetryAfter = retryAfter(a.header)
 		return c.answered(k, a, e), true
 	case status == "error" && o.twice == "" && blank && a.status < 500:
 		return c.answered(k, a, e), false
-	case isRedirect(a.status):
-		e.Err = c.redirected(k, a)
+	case a.status/100 == 3:
+		e.Err = c.redirected(a)
 	case a.status/100 != 2 && whole && blank: // the status says enough
 	case err == errWebPage:
 		e.Err = c.wrongAddress(k, err)

@@ -51,11 +51,10 @@ func (e *ProxyError) Unwrap() error { return e.Err }
 // another host. http goes to this machine only, and never through a proxy. The result names the proxy, if there is
 // one, for errors.
 func proxyFromEnvironment(base *url.URL) (proxy ProxyError, err error) {
-	name := "HTTPS_PROXY"
-	if os.Getenv(name) == "" {
-		name = "https_proxy"
+	name, value := "HTTPS_PROXY", os.Getenv("HTTPS_PROXY")
+	if value == "" {
+		name, value = "https_proxy", os.Getenv("https_proxy")
 	}
-	value := os.Getenv(name)
 	if _, loopback, _ := canonicalHost(base); value == "" || base.Scheme != "https" || loopback {
 		return proxy, nil
 	}
@@ -94,12 +93,7 @@ func checkRoots() error {
 func newTransport(proxy ProxyError) *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
-		Proxy: func(r *http.Request) (*url.URL, error) {
-			if r.URL.Scheme != "https" {
-				return nil, nil
-			}
-			return http.ProxyFromEnvironment(r)
-		},
+		Proxy: http.ProxyFromEnvironment, // never for this machine
 		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 			if resp.StatusCode == http.StatusOK {
 				return nil
@@ -120,11 +114,10 @@ func newTransport(proxy ProxyError) *http.Transport {
 			}
 			return conn, err
 		},
-		ForceAttemptHTTP2:      true,
-		TLSHandshakeTimeout:    10 * time.Second,
-		MaxIdleConnsPerHost:    8, // as many deletes as a program may run at once keep theirs
-		IdleConnTimeout:        30 * time.Second,
-		MaxResponseHeaderBytes: 1 << 20,
+		ForceAttemptHTTP2:   true,
+		TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConnsPerHost: 8, // as many deletes as a program may run at once keep theirs
+		IdleConnTimeout:     30 * time.Second,
 	}
 }
 

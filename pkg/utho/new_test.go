@@ -24,8 +24,9 @@ func TestNew(t *testing.T) {
 			t.Errorf("%q: %v", secret, err)
 		}
 	}
-	if _, err := New(testSecret, WithUserAgent("a\r\nX: y")); err == nil {
-		t.Error("a user agent with a newline")
+	bad, _ := New(testSecret, WithUserAgent("a\r\nX: y"), WithRetry(quick), WithBaseURL("http://127.0.0.1:1"))
+	if _, err := bad.ListTokens(t.Context()); !strings.Contains(err.Error(), "invalid header") {
+		t.Errorf("a user agent with a newline: %v", err)
 	}
 	if _, err := New(testSecret, WithBaseURL("http://api.utho.com/v2")); !errors.As(err, new(*URLError)) {
 		t.Error(err)

@@ -2,6 +2,7 @@ package utho
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -69,7 +70,7 @@ func (c *Client) CreateToken(ctx context.Context, r CreateTokenRequest) (*Create
 	case write == "":
 		return nil, &Error{Op: k.op, Err: errors.New("the scope must be read-only or write")}
 	}
-	k.body = []byte(`{"name":"` + inJSON(r.Name, false) + `","write":"` + write + `"}`)
+	k.body, _ = json.Marshal(map[string]string{"name": r.Name, "write": write}) // strings always have a spelling
 	if err := c.do(ctx, k); err != nil {
 		return nil, err
 	}

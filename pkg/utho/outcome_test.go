@@ -156,7 +156,7 @@ func TestErrorText(t *testing.T) {
 		`delete token 1: the service says: a\nb (E1)`:           {Op: "delete token 1", StatusCode: 200, Message: "a\nb", Code: "E1"},
 		"create token: outcome unknown: HTTP 502 Bad Gateway: x": {Op: "create token", StatusCode: 502,
 			Kind: ErrOutcomeUnknown, Err: errors.New("x")},
-		"list tokens: the service says: E1: there": {Op: "list tokens", StatusCode: 401, Code: "E1",
+		"list tokens: the service says: (E1): there": {Op: "list tokens", StatusCode: 401, Code: "E1",
 			Kind: ErrWrongAddress, Err: errors.New("there")},
 	} {
 		if got := e.Error(); got != want {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,7 +21,10 @@ const (
 func Redact(text string, secrets ...string) string {
 	var spellings []string
 	for _, s := range slices.DeleteFunc(slices.Clone(secrets), func(s string) bool { return s == "" }) {
-		for _, s := range []string{s, inJSON(s, false), inJSON(s, true), url.QueryEscape(s), url.PathEscape(s)} {
+		quoted := strconv.Quote(s)
+		html, _ := json.Marshal(s) // a string always has a spelling
+		quoted, inHTML := quoted[1:len(quoted)-1], string(html[1:len(html)-1])
+		for _, s := range []string{s, quoted, inHTML, url.QueryEscape(s), url.PathEscape(s)} {
 			spellings = append(spellings, s, strings.ReplaceAll(s, "/", `\/`))
 		}
 	}
@@ -44,15 +48,6 @@ func Redact(text string, secrets ...string) string {
 			clean.WriteString(redacted)
 		}
 	}
-}
-
-// inJSON is a text as it stands between the quotes of a JSON string.
-func inJSON(text string, escapeHTML bool) string {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(escapeHTML)
-	_ = enc.Encode(text) // a string always has a spelling
-	return strings.TrimSuffix(strings.TrimPrefix(b.String(), `"`), "\"\n")
 }
 
 // redact is Redact with the client's own secret.

@@ -47,10 +47,7 @@ const maxUnasked = 5 * time.Minute
 
 // pause waits before the next attempt. An error says why there will be none.
 func (p RetryPolicy) pause(ctx context.Context, attempt int, asked time.Duration) error {
-	wait, left := asked, maxUnasked
-	if wait <= 0 {
-		wait = p.delay(attempt)
-	}
+	wait, left := cmp.Or(asked, p.delay(attempt)), maxUnasked
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
 	}
@@ -70,7 +67,7 @@ func (p RetryPolicy) pause(ctx context.Context, attempt int, asked time.Duration
 
 // retryAfter reads the Retry-After header: seconds, or a date, which counts from the service's own clock if it gives
 // it. 0 if there is none that can be read.
-func retryAfter(h http.Header, now time.Time) time.Duration {
+func retryAfter(h http.Header) time.Duration {
 	v := h.Get("Retry-After")
 	if n, _ := strconv.ParseInt(v, 10, 32); n > 0 { // the largest there is if it does not fit
 		return time.Duration(n) * time.Second
@@ -79,8 +76,9 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	if err != nil {
 		return 0
 	}
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = date
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		now = time.Now()
 	}
 	return max(at.Sub(now), 0)
 }

@@ -49,7 +49,11 @@ type CreatedToken struct {
 	Message string `json:"message"` // what the service said with it, without the secret
 }
 
-// String shows the message only, and so do GoString (for %#v) and LogValue (for log/slog).
-func (t CreatedToken) String() string       { return "utho.CreatedToken(" + t.Message + ")" }
-func (t CreatedToken) GoString() string     { return t.String() }
+// String shows the message only.
+func (t CreatedToken) String() string { return "utho.CreatedToken(" + t.Message + ")" }
+
+// GoString is String, for %#v.
+func (t CreatedToken) GoString() string { return t.String() }
+
+// LogValue is String, for log/slog.
 func (t CreatedToken) LogValue() slog.Value { return slog.StringValue(t.String()) }
