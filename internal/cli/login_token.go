@@ -112,10 +112,11 @@ func (p *program) importToken(from string) (string, error) {
 		find = func() (auth.Import, error) { return auth.ReadImport(from) }
 	}
 	found, err := find()
+	var not *auth.ImportError
 	switch {
-	case errors.As(err, new(*auth.BothError)):
+	case errors.As(err, &not) && not.Both:
 		return "", hintf(&usageError{err}, "choose one with --import=PATH")
-	case errors.As(err, new(*auth.NoImportError)):
+	case errors.As(err, &not):
 		return "", hintf(fmt.Errorf("import: %w", err), "name another file with --import=PATH, or leave --import out to paste the token")
 	case err != nil:
 		return "", err
