@@ -28,21 +28,8 @@ const (
 
 // String gives the word that a destination begins with.
 func (k Kind) String() string {
-	switch k {
-	case KindFile:
-		return "file"
-	case KindEnv:
-		return "env"
-	case KindProfile, KindOwn:
-		return "profile"
-	case KindKubernetes:
-		return "k8s"
-	case KindExec:
-		return "exec"
-	case KindStdout:
-		return "stdout"
-	}
-	return "unknown"
+	words := [...]string{"unknown", "file", "env", "profile", "k8s", "exec", "stdout", "profile"}
+	return words[int(k)%len(words)]
 }
 
 // DefaultVariable is the variable that env:PATH sets if no name is given.
