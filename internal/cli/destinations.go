@@ -98,14 +98,6 @@ func (p *program) destinations(s *session, specs []deliver.Spec, out *stdoutDest
 	return d, nil
 }
 
-func (d *destinations) close() {
-	if d.set != nil {
-		if err := d.set.Close(); err != nil {
-			d.p.console.warn("%v", err)
-		}
-	}
-}
-
 func (d *destinations) Prepare(ctx context.Context) (err error) {
 	if d.set, err = deliver.NewSet(d.targets); err == nil {
 		err = d.set.Prepare(ctx)

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/utho/utho-cli/internal/auth"
+	"github.com/utho/utho-cli/internal/child"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -20,6 +21,7 @@ func (p *program) hint(err error) string {
 	var taken *lifecycle.NotFoundError
 	var several *lifecycle.AmbiguousError
 	var verify *lifecycle.VerifyError
+	var words *child.WordsError
 	switch {
 	case errors.As(err, &hinted):
 		return hinted.hint
@@ -40,6 +42,8 @@ func (p *program) hint(err error) string {
 		return p.addressHint()
 	case errors.Is(err, utho.ErrUnavailable):
 		return unavailableHint(err)
+	case errors.As(err, &words):
+		return words.Hint
 	case errors.As(err, &unusable):
 		return unusable.Hint()
 	}

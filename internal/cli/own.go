@@ -43,10 +43,8 @@ type ownSecret struct {
 	s *session
 }
 
-func (o *ownSecret) String() string             { return "profile:" + o.s.profile.Name }
-func (o *ownSecret) Place() string              { return o.String() }
+func (o *ownSecret) Place() string              { return "profile:" + o.s.profile.Name }
 func (o *ownSecret) Undo(context.Context) error { return nil }
-func (o *ownSecret) Close() error               { return nil }
 
 func (o *ownSecret) Prepare(ctx context.Context) error {
 	return o.p.withBook(func(b *profiles.Book) error { return b.CheckSwap(ctx, o.s.ref(), o.s.kind, o.s.item) })
@@ -85,9 +83,7 @@ func (p *program) newProfileSecret(s *session, name string) (d *profileSecret, e
 	return d, err
 }
 
-func (d *profileSecret) String() string { return "profile:" + d.profile.Name }
-func (d *profileSecret) Place() string  { return d.String() }
-func (d *profileSecret) Close() error   { return nil }
+func (d *profileSecret) Place() string { return "profile:" + d.profile.Name }
 
 func (d *profileSecret) Prepare(ctx context.Context) error {
 	err := d.book.CheckAdd(ctx, d.profile, d.ref)

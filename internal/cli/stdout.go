@@ -15,15 +15,14 @@ type stdoutDestination struct {
 	p       *program
 	secret  bool   // the secret goes to stdout
 	format  format // of -o; empty for the bare secret, or nothing
-	views   func(lifecycle.Issued) views
 	issued  lifecycle.Issued
 	written bool // something of the secret may have been read
 }
 
 // newStdout checks -o against the destinations. UTHO_OUTPUT and the configuration do not count here: a script that
 // captures the secret must get the secret.
-func (p *program) newStdout(secret bool, v func(lifecycle.Issued) views) (*stdoutDestination, error) {
-	o := &stdoutDestination{p: p, secret: secret, format: format(p.flags.output), views: v}
+func (p *program) newStdout(secret bool) (*stdoutDestination, error) {
+	o := &stdoutDestination{p: p, secret: secret, format: format(p.flags.output)}
 	if o.format != "" && !o.format.isDocument() {
 		err := usagef("-o %s: this command has json and yaml only; nothing was created", o.format)
 		return nil, hintf(err, "use -o json or -o yaml, leave -o out for the bare secret, or send the secret elsewhere with --to")
@@ -38,10 +37,8 @@ func (p *program) newStdout(secret bool, v func(lifecycle.Issued) views) (*stdou
 // wanted reports whether stdout gets anything: the secret, or a document about a token whose secret goes elsewhere.
 func (o *stdoutDestination) wanted() bool { return o.secret || o.format != "" }
 
-func (o *stdoutDestination) String() string                { return "stdout" }
 func (o *stdoutDestination) Place() string                 { return "stdout" }
 func (o *stdoutDestination) Prepare(context.Context) error { return nil }
-func (o *stdoutDestination) Close() error                  { return nil }
 
 // Deliver writes the secret, alone or in its document, or the document alone.
 func (o *stdoutDestination) Deliver(_ context.Context, t deliver.Token) error {
@@ -64,7 +61,7 @@ func (o *stdoutDestination) show(i lifecycle.Issued) error {
 func (o *stdoutDestination) write(secret string) (n int, err error) {
 	text := bytes.NewBufferString(secret + "\n")
 	if o.format != "" {
-		v := o.views(o.issued)
+		v := o.p.views(o.issued.Now, nil)
 		doc := v.doc(o.issued.Token)
 		if o.secret {
 			doc.Token = secret

@@ -79,7 +79,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	if err != nil {
 		return err
 	}
-	out, err := p.newStdout(len(specs) == 0 || hasStdout(specs), p.issuedViews)
+	out, err := p.newStdout(len(specs) == 0 || hasStdout(specs))
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,6 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	if err != nil {
 		return err
 	}
-	defer to.close()
 	end, err := p.signals.protect()
 	if err != nil {
 		return err

@@ -82,7 +82,7 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 	if err != nil {
 		return err
 	}
-	out, err := p.newStdout(len(specs) == 0 && !r.self || hasStdout(specs), p.issuedViews)
+	out, err := p.newStdout(len(specs) == 0 && !r.self || hasStdout(specs))
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,6 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 	if err != nil {
 		return err
 	}
-	defer to.close()
 	dir, err := p.state()
 	if err != nil {
 		return err

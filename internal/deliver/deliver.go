@@ -31,8 +31,6 @@ type Token struct {
 
 // A Destination is one place that a secret can go to.
 type Destination interface {
-	// String is the destination as it was typed, for messages.
-	String() string
 	// Place names the place itself, the same from every folder: file:/abs, env:/abs#NAME, profile:NAME,
 	// k8s:SERVER/NAMESPACE/NAME/UID#KEY, exec:PROGRAM or stdout. It is valid after Prepare.
 	Place() string
@@ -48,8 +46,6 @@ type Destination interface {
 	// Holds returns the secret that the place holds if its SHA-256 is sum, and "" if it holds
 	// another or none. ErrUnreadable if it cannot be read back.
 	Holds(ctx context.Context, sum [32]byte) (secret string, err error)
-	// Close releases what Prepare and Deliver hold. After it there is no Undo.
-	Close() error
 }
 
 var (

@@ -135,18 +135,13 @@ func joined(content []byte) (blank bool, err error) {
 // it can be, else in single quotes, which all of them but docker take off. What readers do not
 // agree on is an error that does not quote it.
 func quoteValue(value string) (string, error) {
-	bare := true
-	for _, c := range []byte(value) {
-		if c < ' ' || c > '~' || c == '\'' || c == '\\' {
-			return "", errors.New("the secret has a character that readers of dotenv files do not agree on")
-		}
-		alnum := '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
-		bare = bare && (alnum || strings.IndexByte("_-./:@%+=,", c) >= 0)
-	}
-	if bare {
+	switch {
+	case regexp.MustCompile(`^[\w./:@%+=,-]*$`).MatchString(value):
 		return value, nil
+	case regexp.MustCompile(`^[ -&(-\[\]-~]*$`).MatchString(value): // neither ' nor \
+		return "'" + value + "'", nil
 	}
-	return "'" + value + "'", nil
+	return "", errors.New("the secret has a character that readers of dotenv files do not agree on")
 }
 
 // findVariable finds the one assignment of name, nil if there is none, among all in the file. It

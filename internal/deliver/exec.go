@@ -23,14 +23,9 @@ type command struct {
 	undo  error // what Undo has to say
 }
 
-func (d *command) String() string { return d.spec.String() }
-
 func (d *command) Place() string { return "exec:" + d.argv[0] }
 
 func (d *command) Prepare(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	_, err := child.LookPath(d.argv[0])
 	if err != nil && strings.HasPrefix(d.argv[0], "~") {
 		return fmt.Errorf("%w; nothing is expanded in a command: write the whole path", err)
@@ -39,9 +34,6 @@ func (d *command) Prepare(ctx context.Context) error {
 }
 
 func (d *command) Deliver(ctx context.Context, t Token) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	ctx, cancel := context.WithTimeoutCause(ctx, d.limit, fmt.Errorf("it did not end within %s", d.limit))
 	defer cancel()
 	c := child.Command{
@@ -74,8 +66,6 @@ func (d *command) Deliver(ctx context.Context, t Token) error {
 func (d *command) Undo(context.Context) error { return d.undo }
 
 func (d *command) Holds(context.Context, [32]byte) (string, error) { return "", ErrUnreadable }
-
-func (d *command) Close() error { return nil }
 
 // lenient never fails: a stderr that nobody can write to is no fault of the command.
 type lenient struct{ w io.Writer }

@@ -26,14 +26,9 @@ type file struct {
 	created bool
 }
 
-func (d *file) String() string { return d.spec.String() }
-
 func (d *file) Place() string { return "file:" + d.path }
 
 func (d *file) Prepare(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	if err := checkFolder(d.path); err != nil {
 		return err
 	}
@@ -49,9 +44,6 @@ func (d *file) Prepare(ctx context.Context) error {
 }
 
 func (d *file) Deliver(ctx context.Context, t Token) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	privfile.Sweep(filepath.Dir(d.path))
 	secret := []byte(t.Secret + "\n")
 	if d.env.Rotate {
@@ -114,5 +106,3 @@ func ifSum(secret string, sum [32]byte) string {
 	}
 	return ""
 }
-
-func (d *file) Close() error { return nil }

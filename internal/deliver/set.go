@@ -17,8 +17,8 @@ type Target struct {
 // String is what was typed.
 func (t Target) String() string { return t.Spec.String() }
 
-// A Set is all the destinations of one secret. The order of calls is Prepare, Deliver, Undo if
-// something failed, and always Close. It is not for concurrent use.
+// A Set is all the destinations of one secret. The order of calls is Prepare, Deliver, and Undo if something failed. It
+// is not for concurrent use.
 type Set struct {
 	targets []Target // in the order of delivery
 	begun   int      // how many of them Deliver has been called on
@@ -66,7 +66,11 @@ func (s *Set) Prepare(ctx context.Context) error {
 }
 
 func (s *Set) prepare(ctx context.Context, t Target) error {
-	if err := t.Prepare(ctx); err != nil {
+	err := context.Cause(ctx)
+	if err == nil {
+		err = t.Prepare(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("destination %s: %w", t, err)
 	}
 	return nil
@@ -80,8 +84,6 @@ type Failure struct {
 }
 
 func (f *Failure) Error() string { return fmt.Sprintf("deliver to %s: %v", f.Destination, f.Err) }
-
-// Unwrap gives the reason.
 func (f *Failure) Unwrap() error { return f.Err }
 
 // Deliver takes the token's secret to every destination and stops at the first that fails: a
@@ -92,7 +94,11 @@ func (s *Set) Deliver(ctx context.Context, t Token) error {
 	}
 	for _, target := range s.targets {
 		s.begun++
-		if err := target.Deliver(ctx, t); err != nil {
+		err := context.Cause(ctx)
+		if err == nil {
+			err = target.Deliver(ctx, t)
+		}
+		if err != nil {
 			s.failed = true
 			return &Failure{Destination: target.String(), Kind: target.Spec.Kind, Err: err}
 		}
@@ -153,15 +159,4 @@ func (s *Set) Recorded(ctx context.Context) (r Recorded, ok bool, err error) {
 		}
 	}
 	return Recorded{}, false, nil
-}
-
-// Close releases what the destinations hold.
-func (s *Set) Close() error {
-	var errs []error
-	for _, t := range s.targets {
-		if err := t.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("close %s: %w", t, err))
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -36,8 +36,6 @@ func (f *fake) Recorded(context.Context) (Recorded, bool, error) {
 	return *f.held, true, nil
 }
 
-func (f *fake) Close() error { f.note("close"); return nil }
-
 func fakes(log *[]string, texts ...string) []Target {
 	var all []Target
 	for _, text := range texts {
@@ -64,12 +62,9 @@ func TestSetOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	u := s.Undo(t.Context())
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
 	order := []string{"file:f", "env:e", "profile:p", "k8s:k", "exec:b", "exec:a", "exec:b", "stdout", "profile:"}
 	var want []string
-	for _, what := range []string{"prepare", "deliver", "undo", "close"} {
+	for _, what := range []string{"prepare", "deliver", "undo"} {
 		for i := range order {
 			if what == "undo" {
 				i = len(order) - 1 - i

@@ -134,11 +134,11 @@ func (rec *record) candidates(tokens []utho.Token) []utho.Token {
 	return addedTo(rec.Before, tokens, rec.NewName)
 }
 
-// stampedThen reports whether a token was created when the rotation sent its create, by what the service itself
-// says of both.
+// stampedThen reports whether a token was created when the rotation sent its create, by what the service itself says of
+// both: its clock at the list just before, and the stamp.
 func (rec *record) stampedThen(t utho.Token) bool {
 	since := t.CreatedAt.Sub(rec.At)
-	return !t.CreatedAt.IsZero() && !rec.At.IsZero() && since > -5*time.Second && since < 2*time.Minute
+	return !t.CreatedAt.IsZero() && !rec.At.IsZero() && since > -5*time.Second && since < 40*time.Second
 }
 
 // sameTo reports whether a command delivers to the places of the record. A Secret that was not there before the

@@ -381,3 +381,58 @@ func TestRotateSignals(t *testing.T) {
 		})
 	}
 }
+
+// TestTwoMachines rotates one token from two machines, which share no records: the second one runs whole at any moment
+// of the first. Who succeeds has a secret that works; who fails says so, and the other's token is not touched.
+func TestTwoMachines(t *testing.T) {
+	t.Parallel()
+	for _, on := range []sandboxtest.Op{"list", "create", "confirm", "verify", "delete"} {
+		for _, after := range []bool{false, true} {
+			for _, fails := range []string{"", "a", "x"} {
+				for _, arg := range []string{"app", "10004"} {
+					if on == "list" && !after && arg == "app" {
+						continue // the second has ended before, and the name means its token
+					}
+					t.Run(fmt.Sprintf("%s after %v, %q fails, %s", on, after, fails, arg), func(t *testing.T) {
+						t.Parallel()
+						synctest.Test(t, func(t *testing.T) {
+							w, old := rotating(t, "app", true)
+							w.places["x"] = old.Secret
+							other := lifecycle.Records{Dir: t.TempDir(), Origin: w.records().Origin}
+							var theirs error
+							second := func() {
+								theirs = w.run(func() error {
+									to := onShelf(w, shelf{names: []string{"x"}, failAt: fails})
+									p, err := w.session().PlanRotation(w.ctx, lifecycle.RotateRequest{Arg: "10004"}, other, to)
+									if err != nil {
+										return err
+									}
+									defer p.Close()
+									_, err = p.Run(w.ctx, w.grace, to)
+									return err
+								})
+							}
+							f := fault{On: on, Times: 1, Before: second}
+							if after {
+								f.Before, f.After = nil, second
+							}
+							w.srv.Fault(f)
+							_, ours := w.rotate(lifecycle.RotateRequest{Arg: arg}, onShelf(w, shelf{names: []string{"a"}, failAt: fails}))
+							for place, err := range map[string]error{"a": ours, "x": theirs} {
+								if err == nil && !w.srv.Works(w.places[place]) {
+									t.Errorf("done, and %s does not work (ours %v; theirs %v)", place, ours, theirs)
+								}
+							}
+							if !w.srv.Works(w.places["a"]) && !w.srv.Works(w.places["x"]) {
+								t.Errorf("no place works (ours %v; theirs %v)", ours, theirs)
+							}
+							if w.srv.Works(old.Secret) && ours == nil && theirs == nil {
+								t.Errorf("both are done, and the old token works")
+							}
+						})
+					})
+				}
+			}
+		}
+	}
+}
