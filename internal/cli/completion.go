@@ -141,7 +141,7 @@ func completeCommand(_ *cobra.Command, args []string, typed string) ([]string, c
 // completeTokens offers ids and names from a live list, with scope and age. It takes at
 // most n arguments; -1 takes any number. Whatever fails, it is silent.
 func (p *program) completeTokens(n int) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	return func(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if n >= 0 && len(args) >= n {
 			return nil, noFile
 		}
