@@ -31,8 +31,7 @@ const (
 func newCompletion(p *program) *cobra.Command {
 	shells := []string{"bash", "zsh", "fish", "powershell"}
 	cmd := &cobra.Command{
-		Use:   "completion bash|zsh|fish|powershell",
-		Short: "Print the completion script of a shell",
+		Use: "completion bash|zsh|fish|powershell", Short: "Print the completion script of a shell",
 		Long: `Print the completion script of a shell. For good, in new shells:
 
 bash (needs the bash-completion package):
