@@ -47,20 +47,28 @@ func rotates(scope string) victim {
 			if !w.Works(w.secret(".env")) {
 				w.t.Fatalf("the secret in .env no longer works")
 			}
-			again := w.utho(strings.Fields(args)...)
-			if ids := deletes.FindAllStringSubmatch(again.stderr, -1); again.code == 8 && len(ids) == 2 {
-				id := ids[0][1] // the old one
-				if w.read(".env") == w.read("old.env") {
-					id = ids[1][1]
-				}
-				w.utho("token", "delete", id, "--yes").want(w.t, 0)
-				again = w.utho(strings.Fields(args)...)
+			drop := 0 // the old one
+			if w.read(".env") == w.read("old.env") {
+				drop = 1
 			}
-			again.want(w.t, 0)
-			if n := w.count("killed"); n != 1 || !w.Works(w.secret(".env")) {
-				w.t.Errorf("%d tokens in the end; .env %q", n, w.read(".env"))
-			}
+			w.rotateAgain(args, drop)
 		},
+	}
+}
+
+// rotateAgain does what was killed again. If a person has to decide, they delete one of
+// the two tokens that the hint names.
+func (m *machine) rotateAgain(args string, drop int) {
+	m.t.Helper()
+	again := m.utho(strings.Fields(args)...)
+	if ids := deletes.FindAllStringSubmatch(again.stderr, -1); again.code == 8 && len(ids) == 2 {
+		before, _, _ := strings.Cut(args, "rotate")
+		m.utho(append(strings.Fields(before), "delete", ids[drop][1], "--yes")...).want(m.t, 0)
+		again = m.utho(strings.Fields(args)...)
+	}
+	again.want(m.t, 0)
+	if n := m.count("killed"); n != 1 || !m.Works(m.secret(".env")) {
+		m.t.Errorf("%d tokens in the end; .env %q", n, m.read(".env"))
 	}
 }
 
@@ -101,9 +109,8 @@ var victims = []victim{
 		},
 		check: func(w *machine) {
 			w.utho("-p", "own", "token", "list").want(w.t, 0)
-			if secret := w.secret(".env"); secret != "" && !w.Works(secret) {
-				w.t.Errorf(".env holds a secret that does not work")
-			}
+			w.rotateAgain("-p own token rotate --self --yes --to env:.env", 1)
+			w.utho("-p", "own", "token", "list").want(w.t, 0)
 		},
 	},
 	{

@@ -26,7 +26,8 @@ func (p *program) hint(err error) string {
 	case errors.As(err, &left):
 		return p.outcomeHint(left)
 	case errors.As(err, &verify):
-		return "fix what failed, then run the same command again; or keep the old one and delete the new: " + p.route.about([]string{verify.New}, "token", "delete")
+		return "fix what failed, then run the same command again; or keep the old one and delete the new: " +
+			p.route.about([]string{verify.New}, "token", "delete")
 	case errors.As(err, &taken):
 		return p.notFoundHint(taken)
 	case errors.As(err, &several):
@@ -57,7 +58,8 @@ func (p *program) outcomeHint(e *lifecycle.OutcomeError) string {
 	case lifecycle.NextFinish:
 		return "delete the old token: " + remove(e.Old)
 	case lifecycle.NextFinishOrDrop:
-		return "if the new secret is in use, delete the old token: " + remove(e.Old) + "; if it is lost, delete the new one and rotate again: " + remove(e.New)
+		return "if the new secret is in use, delete the old token: " + remove(e.Old) +
+			"; if it is lost, delete the new one and rotate again: " + remove(e.New)
 	case lifecycle.NextRepeat:
 		return "run the same command again"
 	}

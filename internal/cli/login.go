@@ -102,7 +102,8 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case rejected(err):
-		return hintf(fmt.Errorf("%s does not accept the token; nothing was saved: %w", s.origin, err), "create a token at %s and try again", consoleURL)
+		return hintf(fmt.Errorf("%s does not accept the token; nothing was saved: %w", s.origin, err),
+			"create a token at %s and try again", consoleURL)
 	default:
 		return fmt.Errorf("the token could not be verified; nothing was saved: %w", err)
 	}

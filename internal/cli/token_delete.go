@@ -141,7 +141,12 @@ func (p *program) deleteTokens(ctx context.Context, r deleteRequest) error {
 	err = p.deletionError(s, r, all, gone, stopped)
 	switch {
 	case err != nil && unwritten != nil:
-		return &linesError{err, []string{unwritten.Error()}}
+		more := &linesError{error: err}
+		if !errors.As(err, &more) {
+			err = more
+		}
+		more.lines = append(more.lines, unwritten.Error())
+		return err
 	case unwritten != nil && len(gone) > 0:
 		return fmt.Errorf("deleted %s: %w", strings.Join(gone, ", "), unwritten)
 	}

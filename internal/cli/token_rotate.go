@@ -13,7 +13,6 @@ import (
 
 	"github.com/utho/utho-cli/internal/child"
 	"github.com/utho/utho-cli/internal/config"
-	"github.com/utho/utho-cli/internal/deliver"
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/pkg/utho"
@@ -31,7 +30,7 @@ func newRotate(p *program) *cobra.Command {
 	var r rotateRequest
 	cmd := &cobra.Command{
 		Use:   "rotate {ID|NAME | --self}",
-		Short: "Replace the secret of a token: same name and scope",
+		Short: "Give a token a new secret: same name and scope",
 		Long: `Create a token of the same name and scope, verify its secret by using it, deliver
 it, and only then delete the old token. Whatever fails, the old secret still works,
 or the new one works and was delivered. An expiry is renewed for the same length.
@@ -42,7 +41,7 @@ deleted.`,
 		Example: `  utho token rotate ci --to env:.env --yes
   utho token rotate ci --if-expires-within 7d --to file:/run/ci.token --yes
   utho token rotate --self
-  utho token rotate app --to env:/etc/app.env --yes \\
+  utho token rotate app --to env:/etc/app.env --yes \
     --verify 'systemctl restart app'`,
 		ValidArgsFunction: p.completeTokens(1),
 	}
@@ -211,7 +210,20 @@ func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, r rot
 func (p *program) rotateError(err error) error {
 	var ambiguous *lifecycle.AmbiguousError
 	var none *lifecycle.NoExpiryError
+	var rolledBack *lifecycle.RolledBackError
 	switch {
+	case errors.As(err, &rolledBack) && len(rolledBack.Doubtful) > 0:
+		return hintf(err, "fix what failed, then run the same command again: it delivers a secret that works")
+	case errors.As(err, &ambiguous) && ambiguous.Held != "":
+		var others []string
+		for _, t := range ambiguous.Tokens {
+			if t.ID != ambiguous.Held {
+				others = append(others, t.ID)
+			}
+		}
+		return hintf(&linesError{err, describeAll(ambiguous.Tokens)},
+			"the destination holds the secret of %s; if the rest is what a killed rotation left, delete it and run the same command again: %s",
+			ambiguous.Held, p.route.about(others, "token", "delete"))
 	case errors.As(err, &ambiguous):
 		return hintf(&linesError{err, describeAll(ambiguous.Tokens)}, "name one by its id; with the newest it is: %s",
 			p.again(ambiguous.Arg, newestOf(ambiguous.Tokens).ID))
@@ -263,10 +275,6 @@ func (s *session) replaceCredential(r route) string {
 		return "have the credential_command of profile " + s.profile.Name + " print it"
 	}
 	return r.loginTo(s.profile.Name)
-}
-
-func hasStdout(specs []deliver.Spec) bool {
-	return slices.ContainsFunc(specs, func(s deliver.Spec) bool { return s.Kind == deliver.KindStdout })
 }
 
 // verifier runs the --verify commands in order.

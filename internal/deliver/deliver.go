@@ -1,11 +1,9 @@
-// Package deliver takes a new secret to where it was asked to go, and brings back what was
-// there if that fails.
+// Package deliver takes a new secret to where it was asked to go, and brings back what was there if that fails.
 //
-// The service shows a secret once. So every destination is prepared before the token is
-// created: all that can be checked is checked, by trying it if it can be tried. Then the secret
-// is delivered, first to what can be undone (file:, env:, profile:, k8s:), then to commands
-// (exec:), then to stdout, and last of all to the profile that the rotated token belongs to.
-// If one fails, the others are undone in reverse order, and a report says which places are
+// The service shows a secret once. So every destination is prepared before the token is created: all that can be
+// checked is checked, by trying it if it can be tried. Then the secret is delivered, first to what can be undone
+// (file:, env:, profile:, k8s:), then to commands (exec:), then to stdout, and last of all to the profile that the
+// rotated token belongs to. If one fails, the others are undone in reverse order, and a report says which places are
 // known to be as they were. A Set does all that.
 //
 // No error, no temporary file's name and no command line ever carries the secret.
@@ -35,9 +33,8 @@ type Token struct {
 type Destination interface {
 	// String is the destination as it was typed, for messages.
 	String() string
-	// Place names the place itself, the same from every folder: file:/abs, env:/abs#NAME,
-	// profile:NAME, k8s:SERVER/NAMESPACE/NAME/UID#KEY, exec:PROGRAM or stdout. It is valid after
-	// Prepare.
+	// Place names the place itself, the same from every folder: file:/abs, env:/abs#NAME, profile:NAME,
+	// k8s:SERVER/NAMESPACE/NAME/UID#KEY, exec:PROGRAM or stdout. It is valid after Prepare.
 	Place() string
 	// Prepare checks all that can be checked before there is a secret, and leaves nothing
 	// behind that can be seen. It is called once.
@@ -63,8 +60,7 @@ var (
 	// ErrDoubtful is returned by the Undo of a command that failed by itself.
 	ErrDoubtful = errors.New("may have stored the secret before it failed")
 
-	// ErrChanged is returned by the Undo of a place that somebody else changed meanwhile; it is
-	// left as it is.
+	// ErrChanged is returned by the Undo of a place that somebody else changed meanwhile; it is left as it is.
 	ErrChanged = errors.New("was changed meanwhile and is left as it is")
 
 	// ErrUnreadable is returned by the Holds of what cannot be read back.

@@ -14,9 +14,8 @@ import (
 	"github.com/utho/utho-cli/internal/privfile"
 )
 
-// file is file:PATH: a file with the secret and a newline in it. A new one is 0600 from its
-// first byte and never takes the place of anything. In a rotation a file that exists is
-// replaced in one step; its owner, group and mode stay.
+// file is file:PATH: a file with the secret and a newline in it. A new one is 0600 from its first byte and never takes
+// the place of anything. In a rotation a file that exists is replaced in one step; its owner, group and mode stay.
 type file struct {
 	spec Spec
 	env  Env

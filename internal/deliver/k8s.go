@@ -94,8 +94,7 @@ func (d *kubernetes) Prepare(ctx context.Context) error {
 	return err
 }
 
-// Deliver writes the key if it still is as Prepare found it. If no clear answer comes, reading
-// back decides.
+// Deliver writes the key if it still is as Prepare found it. If no clear answer comes, reading back decides.
 func (d *kubernetes) Deliver(ctx context.Context, t Token) error {
 	d.secret = []byte(t.Secret)
 	var err error

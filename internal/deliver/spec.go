@@ -12,8 +12,7 @@ import (
 	"github.com/utho/utho-cli/internal/child"
 )
 
-// A Kind says what sort of place a destination is. The order of the constants is the order of
-// delivery.
+// A Kind says what sort of place a destination is. The order of the constants is the order of delivery.
 type Kind uint8
 
 // The kinds of destinations. The zero Kind is none of them.
@@ -74,9 +73,8 @@ type SpecError struct {
 // Error names the destination, quoted, and what is wrong with it, without the hint.
 func (e *SpecError) Error() string { return fmt.Sprintf("bad destination %q: %s", e.Text, e.Why) }
 
-// ParseSpec reads one destination: stdout, file:PATH, env:PATH#NAME, profile:NAME,
-// k8s:[NAMESPACE/]SECRET#KEY or exec:COMMAND. It opens and changes nothing. Its errors are
-// *SpecError.
+// ParseSpec reads one destination: stdout, file:PATH, env:PATH#NAME, profile:NAME, k8s:[NAMESPACE/]SECRET#KEY or
+// exec:COMMAND. It opens and changes nothing. Its errors are *SpecError.
 func ParseSpec(text string) (Spec, error) {
 	bad := func(why, hint string) (Spec, error) { return Spec{}, &SpecError{text, why, hint} }
 	word, arg, colon := strings.Cut(text, ":")
