@@ -58,7 +58,7 @@ utho then knows its id, and can rotate (token rotate --self) and revoke it
 	f, stores := cmd.Flags(), []string{config.StoreKeyring, config.StoreFile}
 	f.BoolVar(&r.withToken, "with-token", false, "read the token from stdin, without a question")
 	f.Var(enumFlag(&r.store, "STORE", stores), "store", "where to keep it: keyring or file (default what the profile has, else keyring)")
-	f.Var(nonEmptyFlag(&r.from, "PATH", "the path is empty; without =PATH it looks where the other tools keep their tokens"),
+	f.Var(nonEmptyFlag(&r.from, "", "the path is empty; without =PATH it looks where the other tools keep their tokens"),
 		"import", "take the token of uthoctl or the community tool; --import=PATH names the file")
 	f.Lookup("import").NoOptDefVal = "auto"
 	_ = cmd.MarkFlagFilename("import") // fails only for a flag that is not there
