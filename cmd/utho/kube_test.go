@@ -324,7 +324,7 @@ func TestKubernetesVerify(t *testing.T) {
 				p := newPod(t)
 				p.write("", file)
 				for range 2 {
-					p.rotate("--verify-timeout", limit).want(t, 1).says(t, "both tokens work", "failed: ")
+					p.rotate("--verify-timeout", limit).want(t, 1).says(t, "both tokens work", `--verify "consumer `)
 					if value := p.works(); value == p.old.Secret || !p.Works(p.old.Secret) || p.Count(sandboxtest.Create) != 1 {
 						t.Errorf("%+v", p.Tokens())
 					}
