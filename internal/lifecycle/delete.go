@@ -89,7 +89,7 @@ func (s *Session) settle(ctx, grace context.Context, all []*Deletion) {
 		case listErr == nil && cut:
 			d.Err = fmt.Errorf("delete token %s: %w before an answer came; the list still shows it", d.Token.ID, cause)
 		case listErr == nil && errors.Is(d.Err, utho.ErrNotFound):
-			d.Err = fmt.Errorf("delete token %s: the list still shows it, although %s", d.Token.ID, opless(d.Err))
+			d.Err = fmt.Errorf("delete token %s: the list still shows it; the answer was: %s", d.Token.ID, opless(d.Err))
 		case listErr != nil && !rejected(d.Err):
 			d.Unknown = true
 			d.Err = &OutcomeError{

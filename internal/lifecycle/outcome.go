@@ -100,9 +100,13 @@ type NotFoundError struct {
 	Arg   string
 	Named []utho.Token // tokens that have the digits of Arg as their name
 	Close string       // a name that differs little from Arg; empty if there is none
+	Gone  bool         // it was there before a rotation was to start
 }
 
 func (e *NotFoundError) Error() string {
+	if e.Gone {
+		return "token " + e.Arg + " has gone meanwhile; nothing was created"
+	}
 	if IsID(e.Arg) {
 		return "no token has the id " + e.Arg
 	}

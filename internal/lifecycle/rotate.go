@@ -29,7 +29,7 @@ func (p *Rotation) Run(ctx, grace context.Context, to Destinations) (Issued, err
 	// there was before the create is what there is now.
 	list, err := p.session.List(ctx)
 	if err == nil && !contains(list.Tokens, p.Old.ID) {
-		err = &NotFoundError{Arg: p.Old.ID}
+		err = &NotFoundError{Arg: p.Old.ID, Gone: true}
 	}
 	if err == nil && p.Drops != nil {
 		if err = p.session.remove(ctx, grace, p.session.Client, p.Drops.ID, p.session.Timeout); err != nil {

@@ -56,7 +56,11 @@ func (k *call) ended(ctx context.Context) *Error {
 	if e.Err == context.DeadlineExceeded {
 		text := "there was no time left for it"
 		if k.time > 0 {
-			text = "no answer within " + k.time.Round(min(max(k.time/10, time.Millisecond), time.Second)).String()
+			unit := time.Second
+			if k.time < 2*unit {
+				unit /= 100
+			}
+			text = "no answer within " + k.time.Round(unit).String()
 		}
 		e.Kind, e.Err = ErrUnavailable, &worded{text, e.Err}
 	}
