@@ -168,8 +168,8 @@ func rejected(err error) bool {
 // cutShort reports whether err is no more than the end of a context.
 func cutShort(err error) bool {
 	return (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) &&
-		!errors.As(err, new(*lifecycle.OutcomeError)) && !errors.As(err, new(*partialError)) && !errors.As(err, new(*lifecycle.RolledBackError)) &&
-		!errors.As(err, new(*exec.ExitError))
+		!errors.As(err, new(*lifecycle.OutcomeError)) && !errors.As(err, new(*lifecycle.RolledBackError)) &&
+		!errors.As(err, new(*partialError)) && !errors.As(err, new(*exec.ExitError))
 }
 
 // report writes the one account of an error to stderr, for a person or, with -o json, as one object on one line.

@@ -54,7 +54,7 @@ func exitStatus(state *os.ProcessState) int {
 // become replaces utho with the command, whose signals, job control and status are its own then. It returns only if
 // that fails.
 func (*signals) become(cmd *exec.Cmd) (int, error) {
-	return 0, syscall.Exec(cmd.Path, cmd.Args, cmd.Env) //nolint:gosec // starting it is the feature
+	return 0, syscall.Exec(cmd.Path, cmd.Args, cmd.Env)
 }
 
 // isNull reports whether f is /dev/null, which is also what the Go runtime opens in the place of a descriptor that

@@ -276,8 +276,8 @@ func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.De
 	case rejected && (len(all) == 1 || len(gone) == 0 && s.item.TokenID != ""):
 		return stopped
 	case rejected: // one of the tokens may have been the credential itself
-		err = &textError{fmt.Sprintf("the credential of %s was rejected, and the rest was not attempted; it may have been one of the tokens that were just deleted: %s",
-			s.from(), strings.Join(suspects, ", ")), stopped}
+		err = &textError{"the credential of " + s.from() + " was rejected, and the rest was not attempted; " +
+			"it may have been one of the tokens that were just deleted: " + strings.Join(suspects, ", "), stopped}
 		hint, mixed = "use another token, then try the rest again: "+s.replaceCredential(p.route), len(gone) > 0
 	case len(all) == 1:
 		return cmp.Or(first, stopped)

@@ -303,7 +303,7 @@ func (p *program) verifier(commands []string, limit time.Duration) (func(context
 			case limited.Err() != nil:
 				return fmt.Errorf("--verify %s did not end within %v", quoteText(commands[n]), limit)
 			default:
-				return fmt.Errorf("--verify %s failed: %s", quoteText(commands[n]), err)
+				return fmt.Errorf("--verify %s failed: %w", quoteText(commands[n]), err)
 			}
 		}
 		return nil
