@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -313,10 +314,7 @@ func (p *program) verifier(commands []string, limit time.Duration) (func(context
 // newestOf is the token with the latest time stamp; of equal ones the last.
 func newestOf(tokens []utho.Token) utho.Token {
 	return slices.MaxFunc(tokens, func(a, b utho.Token) int {
-		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
-			return c
-		}
-		return compareIDs(a.ID, b.ID)
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), compareIDs(a.ID, b.ID))
 	})
 }
 
