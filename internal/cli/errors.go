@@ -14,6 +14,7 @@ import (
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/profiles"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -136,7 +137,7 @@ func exitOf(err error) outcome {
 		return outcome{exitNotFound, "not_found"}
 	case errors.As(err, new(*lifecycle.AmbiguousError)):
 		return outcome{exitAmbiguous, "ambiguous"}
-	case errors.As(err, new(*lifecycle.TakenError)):
+	case errors.As(err, new(*lifecycle.TakenError)), errors.As(err, new(*profiles.TakenError)):
 		return outcome{exitAmbiguous, "exists"}
 	case errors.As(err, new(*authError)), is(auth.ErrNotFound), rejected(err):
 		return outcome{exitAuth, "auth"}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/utho/utho-cli/internal/child"
 	"github.com/utho/utho-cli/internal/config"
-	"github.com/utho/utho-cli/internal/deliver"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -66,7 +65,6 @@ deleted.`,
 	f.BoolVar(&r.KeepOld, "keep-old", false, "do not delete the old token")
 	f.BoolVarP(&r.yes, "yes", "y", false, "do not ask")
 	f.BoolVar(&r.dryRun, "dry-run", false, "check everything, say what would happen")
-	noFiles(cmd, "expires-in", "if-expires-within", "verify-timeout")
 	cmd.RunE = p.runE(func(ctx context.Context, args []string) error {
 		if !r.self {
 			r.Arg = args[0]
@@ -84,7 +82,7 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 	if err != nil {
 		return err
 	}
-	out, err := p.newStdout(len(specs) == 0 && !r.self || hasStdout(specs), p.issuedViews)
+	out, err := p.newStdout(len(specs) == 0 && !r.self || hasStdout(specs))
 	if err != nil {
 		return err
 	}
@@ -109,7 +107,6 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 	if err != nil {
 		return err
 	}
-	defer to.close()
 	records, err := p.records(s)
 	if err != nil {
 		return err
@@ -215,6 +212,16 @@ func (p *program) rotateError(err error) error {
 	switch {
 	case errors.As(err, &rolledBack) && len(rolledBack.Doubtful) > 0:
 		return hintf(err, "fix what failed, then run the same command again: it delivers a secret that works")
+	case errors.As(err, &ambiguous) && ambiguous.Held != "":
+		var others []string
+		for _, t := range ambiguous.Tokens {
+			if t.ID != ambiguous.Held {
+				others = append(others, t.ID)
+			}
+		}
+		return hintf(&linesError{err, describeAll(ambiguous.Tokens)},
+			"the destination holds the secret of %s; if the rest is what a killed rotation left, delete it and run the same command again: %s",
+			ambiguous.Held, p.route.about(others, "token", "delete"))
 	case errors.As(err, &ambiguous):
 		return hintf(&linesError{err, describeAll(ambiguous.Tokens)}, "name one by its id; with the newest it is: %s",
 			p.again(ambiguous.Arg, newestOf(ambiguous.Tokens).ID))
@@ -265,10 +272,6 @@ func (s *session) replaceCredential(r route) string {
 		return "have the credential_command of profile " + s.profile.Name + " print it"
 	}
 	return r.loginTo(s.profile.Name)
-}
-
-func hasStdout(specs []deliver.Spec) bool {
-	return slices.ContainsFunc(specs, func(s deliver.Spec) bool { return s.Kind == deliver.KindStdout })
 }
 
 // verifier runs the --verify commands in order.

@@ -42,7 +42,6 @@ token stays; its name has an expiry, and utho token delete --expired finds it.`,
 	f.Lookup("ttl").DefValue = "24h"
 	envFlag(cmd, &env)
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
-	noFiles(cmd, "name", "ttl")
 	cmd.RunE = p.runE(func(ctx context.Context, args []string) error { return p.runWithToken(ctx, r, env, args) })
 	return cmd
 }
@@ -62,7 +61,6 @@ func commandArgs(cmd *cobra.Command, args []string) error {
 // envFlag binds --env, the names of the variables that get the secret.
 func envFlag(cmd *cobra.Command, env *[]string) {
 	cmd.Flags().Var(listFlag(env, "NAME"), "env", "variable that gets the secret (repeatable; default UTHO_API_KEY and UTHO_TOKEN)")
-	noFiles(cmd, "env")
 }
 
 // checkEnv checks the names of --env, and gives the default ones.

@@ -13,9 +13,9 @@ const (
 	week = 7 * day
 )
 
-// ParseDuration reads a length of time as --expires-in, --ttl, --older-than and the like take it: one
-// positive whole number and one unit, m, h, d or w, as in 90m, 36h, 30d, 12w. A day is 24 hours, a week
-// seven of them. The error says what to write instead.
+// ParseDuration reads a length of time as --expires-in, --ttl, --older-than and the like take it: one positive
+// whole number and one unit, m, h, d or w, as in 90m, 36h, 30d, 12w. A day is 24 hours, a week seven of them. The
+// error says what to write instead.
 func ParseDuration(s string) (time.Duration, error) {
 	letters := strings.TrimLeft(s, "0123456789")
 	n, err := strconv.ParseInt(s[:len(s)-len(letters)], 10, 64)
@@ -38,9 +38,9 @@ func ParseDuration(s string) (time.Duration, error) {
 	return 0, fmt.Errorf("bad duration %q: use one whole number and one unit of m, h, d or w, like 90m, 36h, 30d or 12w", s)
 }
 
-// Age prints how old something is, in the largest unit of m, h and d that fits, rounded down: 45m, 7h, 12d.
-// Less than a minute, before or after now, is 0m. A token from the future, as a wrong clock or time zone
-// gives, has an age with a minus sign, so that the mistake shows.
+// Age prints how old something is, in the largest unit of m, h and d that fits, rounded down: 45m, 7h, 12d. Less
+// than a minute, before or after now, is 0m. A token from the future, as a wrong clock or time zone gives, has an
+// age with a minus sign, so that the mistake shows.
 func Age(d time.Duration) string {
 	switch {
 	case d <= -day || d >= day:
@@ -51,8 +51,8 @@ func Age(d time.Duration) string {
 	return fmt.Sprintf("%dm", d/time.Minute)
 }
 
-// Human writes a length of time in words, in the largest unit of which it has two or more, rounded:
-// "5 minutes", "about 3 days", "about 73 years". A year is 365 days. The sign is dropped.
+// Human writes a length of time in words, in the largest unit of which it has two or more, rounded: "5 minutes",
+// "about 3 days", "about 73 years". A year is 365 days. The sign is dropped.
 func Human(d time.Duration) string {
 	d = max(d, -d)
 	names := []string{"year", "day", "hour", "minute", "second"}

@@ -7,8 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// SuffixError is the error for a new name that was typed with an expiry in it, which only Append may
-// write there.
+// SuffixError is the error for a new name that was typed with an expiry in it, which only Append may write there.
 type SuffixError struct {
 	Name string // as it was typed
 }
@@ -17,10 +16,10 @@ func (e *SuffixError) Error() string {
 	return fmt.Sprintf("bad name %q: it ends like a name with an expiry, which utho writes itself", e.Name)
 }
 
-// CheckName returns an error unless name can be that of a new token: 1 to 255 bytes of UTF-8 text without
-// control characters (C0, DEL, C1) and without line or paragraph separators. A name that ends in an expiry
-// suffix, or is nothing but one, is a *SuffixError. A name that passes may still be too long for an expiry
-// behind it; Append reports that.
+// CheckName returns an error unless name can be that of a new token: 1 to 255 bytes of UTF-8 text without control
+// characters (C0, DEL, C1) and without line or paragraph separators. A name that ends in an expiry suffix, or is
+// nothing but one, is a *SuffixError. A name that passes may still be too long for an expiry behind it; Append
+// reports that.
 func CheckName(name string) error {
 	switch {
 	case name == "":

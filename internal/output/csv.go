@@ -7,9 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// CSV writes rows as RFC 4180 asks, with LF ends of line, below a line of column keys. Every cell is
-// safe text, and one that a spreadsheet would compute starts with an apostrophe, which spreadsheets
-// show as text and drop.
+// CSV writes rows as RFC 4180 asks, with LF ends of line, below a line of column keys. Every cell is safe text, and
+// one that a spreadsheet would compute starts with an apostrophe, which spreadsheets show as text and drop.
 func CSV[T any](w io.Writer, cols []Column[T], rows []T, o TableOptions) error {
 	var doc []byte
 	line := func(cell func(Column[T]) string) {
@@ -35,9 +34,9 @@ func CSV[T any](w io.Writer, cols []Column[T], rows []T, o TableOptions) error {
 	return write(w, "csv", doc)
 }
 
-// csvCell returns text as safe text that no spreadsheet takes for a formula. Blanks in front do not
-// hide one, since importers may trim them; nor do the full-width forms, which some locales accept.
-// A tab or carriage return in front is no danger once it is spelled out, but is marked like the rest.
+// csvCell returns text as safe text that no spreadsheet takes for a formula. Blanks in front do not hide one, since
+// importers may trim them; nor do the full-width forms, which some locales accept. A tab or carriage return in
+// front is no danger once it is spelled out, but is marked like the rest.
 func csvCell(text string) string {
 	safe := Safe(text)
 	first := strings.TrimLeftFunc(text, func(r rune) bool { return unicode.Is(unicode.Zs, r) })

@@ -10,17 +10,17 @@ import (
 	"unicode/utf8"
 )
 
-// JSON writes v as one document, indented by two, with a newline at its end. Strings carry their true
-// value; DEL, C1, bidirectional, zero-width and other invisible characters are \uXXXX escapes, so
-// that the document is safe to look at too. Bytes that are not UTF-8 become U+FFFD.
+// JSON writes v as one document, indented by two, with a newline at its end. Strings carry their true value; DEL,
+// C1, bidirectional, zero-width and other invisible characters are \uXXXX escapes, so that the document is safe to
+// look at too. Bytes that are not UTF-8 become U+FFFD.
 func JSON(w io.Writer, v any) error { return writeJSON(w, v, "  ") }
 
-// JSONLine writes v as one document on one line, for a stream that carries other lines too. Strings
-// are written as by [JSON].
+// JSONLine writes v as one document on one line, for a stream that carries other lines too. Strings are written as
+// by [JSON].
 func JSONLine(w io.Writer, v any) error { return writeJSON(w, v, "") }
 
-// JSONList writes rows as one array with an object in each line, so that long lists are quick to write
-// and pleasant to grep. No rows are `[]`. Strings are written as by [JSON].
+// JSONList writes rows as one array with an object in each line, so that long lists are quick to write and pleasant
+// to grep. No rows are `[]`. Strings are written as by [JSON].
 func JSONList[T any](w io.Writer, rows iter.Seq[T]) error {
 	var doc bytes.Buffer
 	enc := newEncoder(&doc)
@@ -66,8 +66,8 @@ func newEncoder(w io.Writer) *json.Encoder {
 	return enc
 }
 
-// appendEscaped appends the JSON text doc with its invisible characters, which only strings have, as
-// escapes. The variation selectors of emoji stay; joiners are escaped everywhere.
+// appendEscaped appends the JSON text doc with its invisible characters, which only strings have, as escapes. The
+// variation selectors of emoji stay; joiners are escaped everywhere.
 func appendEscaped(to, doc []byte, appendEscape func(to []byte, r rune) []byte) []byte {
 	done := 0
 	for i := 0; ; {

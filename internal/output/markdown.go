@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Markdown writes rows as a pipe table. The cells are plain text: what Markdown or HTML would take
-// for markup is escaped, so that a cell reads as it does in [Table]. Without headers only the lines of
-// the rows are written, to go below a table that is there.
+// Markdown writes rows as a pipe table. The cells are plain text: what Markdown or HTML would take for markup is
+// escaped, so that a cell reads as it does in [Table]. Without headers only the lines of the rows are written, to
+// go below a table that is there.
 func Markdown[T any](w io.Writer, cols []Column[T], rows []T, o TableOptions) error {
 	// Entities for <, > and &: not every Markdown has backslashes for these.
 	escape := strings.NewReplacer("<", "&lt;", ">", "&gt;", "&", "&amp;",

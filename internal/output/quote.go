@@ -2,9 +2,9 @@ package output
 
 import "strings"
 
-// Quote returns s as one word of a POSIX shell or zsh, in single quotes unless all of it is plain. It quotes
-// for pasting, not for showing: control characters stay, inside the quotes. The writers make them
-// harmless, and the word then names nothing, as it should be.
+// Quote returns s as one word of a POSIX shell or zsh, in single quotes unless all of it is plain. It quotes for
+// pasting, not for showing: control characters stay, inside the quotes. The writers make them harmless, and the
+// word then names nothing, as it should be.
 func Quote(s string) string {
 	plain := s != ""
 	for i := range len(s) {

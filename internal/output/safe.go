@@ -14,13 +14,13 @@ const (
 	enclosingKeycap    = "\u20e3"
 )
 
-// Safe returns s as one line that shows people everything that is in it and that no terminal, pager
-// or spreadsheet acts upon. Text that prints is returned unchanged. Controls, bytes that are not UTF-8,
-// bidirectional, invisible and formatting characters are spelled as Go spells them: \n \x1b \u202e.
+// Safe returns s as one line that shows people everything that is in it and that no terminal, pager or spreadsheet
+// acts upon. Text that prints is returned unchanged. Controls, bytes that are not UTF-8, bidirectional, invisible
+// and formatting characters are spelled as Go spells them: \n \x1b \u202e.
 //
-// Joiners stay if writing needs them, between letters of a script that joins (Indic scripts,
-// Arabic and its kin) and between emoji; so do variation selectors of emoji and such scripts.
-// Elsewhere they are spelled out, since they make two names look alike.
+// Joiners stay if writing needs them, between letters of a script that joins (Indic scripts, Arabic and its kin)
+// and between emoji; so do variation selectors of emoji and such scripts. Elsewhere they are spelled out, since
+// they make two names look alike.
 //
 // The result cannot be turned back: a name may hold a real backslash. Safe(Safe(s)) is Safe(s).
 func Safe(s string) string {
@@ -75,10 +75,9 @@ func asciiPrefix(s string) int {
 	return len(s)
 }
 
-// invisible reports whether r does something else than print: controls, line and paragraph
-// separators, formatting characters, characters that Unicode says to ignore, joiners, variation
-// selectors, and code points that are no characters. The formatting characters that print, such as
-// the Arabic number sign, are not invisible.
+// invisible reports whether r does something else than print: controls, line and paragraph separators, formatting
+// characters, characters that Unicode says to ignore, joiners, variation selectors, and code points that are no
+// characters. The formatting characters that print, such as the Arabic number sign, are not invisible.
 func invisible(r rune) bool {
 	switch {
 	case r < 0x300:
@@ -131,9 +130,9 @@ func (c *context) joins(following rune) bool {
 	return c.join == joinWord && joiningScript(following) || c.join == joinEmoji && emoji(following)
 }
 
-// takesSelector reports whether the variation selector r belongs here, before rest. It does in emoji,
-// and if Unicode has variants: of ideographs, symbols, and some letters of other scripts. After a
-// Latin, Greek or Cyrillic letter, or a digit, it would only hide a difference.
+// takesSelector reports whether the variation selector r belongs here, before rest. It does in emoji, and if
+// Unicode has variants: of ideographs, symbols, and some letters of other scripts. After a Latin, Greek or Cyrillic
+// letter, or a digit, it would only hide a difference.
 func (c *context) takesSelector(r rune, rest string) bool {
 	switch {
 	case r > 0xffff: // ideographic variants: 240 invisible values, a channel rather than a letter
@@ -149,16 +148,16 @@ func (c *context) takesSelector(r rune, rest string) bool {
 		!unicode.In(c.base, unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Z)
 }
 
-// emoji reports whether r is a symbol that emoji are made of. U+2194 is the one mathematical symbol
-// that takes part in a joined emoji (a shaking head). The replacement character is a symbol too, but
-// also what stands for the end of a text.
+// emoji reports whether r is a symbol that emoji are made of. U+2194 is the one mathematical symbol that takes part
+// in a joined emoji (a shaking head). The replacement character is a symbol too, but also what stands for the end
+// of a text.
 func emoji(r rune) bool {
 	return r == 0x2194 || 0x1f3fb <= r && r <= 0x1f3ff ||
 		r >= 0x2190 && r != utf8.RuneError && unicode.Is(unicode.So, r)
 }
 
-// joiningScript reports whether r is a letter or mark of a script in whose words joiners change what
-// is read: the Brahmi family and the cursive scripts.
+// joiningScript reports whether r is a letter or mark of a script in whose words joiners change what is read: the
+// Brahmi family and the cursive scripts.
 func joiningScript(r rune) bool {
 	return r >= 0x600 && unicode.In(r, unicode.L, unicode.M) && unicode.In(r,
 		unicode.Arabic, unicode.Syriac, unicode.Nko, unicode.Mandaic, unicode.Mongolian, unicode.Adlam,

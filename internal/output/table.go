@@ -10,20 +10,20 @@ import (
 	"github.com/olekukonko/tablewriter/tw"
 )
 
-// maxRows bounds the tables that tablewriter lays out. Longer ones are written without it, by the same
-// function for a line and so with the same bytes.
+// maxRows bounds the tables that tablewriter lays out. Longer ones are written without it, by the same function for
+// a line and so with the same bytes.
 //
-// Measured (linux/amd64, two cores) where a bare GET of ten tokens takes 2.9 ms: tablewriter needs
-// 0.05 ms for the first row and 12 µs and 60 allocations for each further one, a plain line 0.4 µs. So
-// 50 rows, more than a screen shows at once, cost 0.7 ms, and 1,000 would cost 13 ms instead of 0.5.
+// Measured (linux/amd64, two cores) where a bare GET of ten tokens takes 2.9 ms: tablewriter needs 0.05 ms for the
+// first row and 12 µs and 60 allocations for each further one, a plain line 0.4 µs. So 50 rows, more than a screen
+// shows at once, cost 0.7 ms, and 1,000 would cost 13 ms instead of 0.5.
 const maxRows = 50
 
 // gap is what stands between two columns.
 const gap = "  "
 
-// Table writes rows as left-aligned columns without borders, two spaces apart, below a line of
-// headers. Nothing is ever cut or wrapped, and no line ends in a space. If the table would be wider
-// than o.Width, columns that have a Short text show that; nothing else depends on the width.
+// Table writes rows as left-aligned columns without borders, two spaces apart, below a line of headers. Nothing is
+// ever cut or wrapped, and no line ends in a space. If the table would be wider than o.Width, columns that have a
+// Short text show that; nothing else depends on the width.
 func Table[T any](w io.Writer, cols []Column[T], rows []T, o TableOptions) error {
 	t := newTable(cols, rows, o, false)
 	if o.Width > 0 && t.width > o.Width {
@@ -78,8 +78,8 @@ func newTable[T any](cols []Column[T], rows []T, o TableOptions, short bool) *ta
 	return t
 }
 
-// render lets tablewriter lay out the lines. Its own renderer takes twice as long, with borders that are
-// not there, and with a padding of two blanks it cuts joined emoji apart; t writes the lines it is given.
+// render lets tablewriter lay out the lines. Its own renderer takes twice as long, with borders that are not there,
+// and with a padding of two blanks it cuts joined emoji apart; t writes the lines it is given.
 func (t *table) render(o TableOptions) error {
 	asItIs := tw.CellConfig{Formatting: tw.CellFormatting{AutoWrap: tw.WrapNone, AutoFormat: tw.Off}}
 	t.Blueprint = renderer.NewBlueprint(tw.Rendition{

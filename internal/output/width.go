@@ -7,12 +7,11 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-// width returns the number of cells that safe text takes on a terminal. It adds up characters, as
-// terminals do: a vowel sign that stands beside its consonant, as many do in Indian scripts, the mark
-// that makes ｶﾞ of ｶ, and each half of a flag have a cell of their own. Only emoji are taken whole:
-// joined ones, those with a tone of skin, and those that a selector turns into a picture, which is two
-// cells wide. (go-runewidth's own StringWidth gives each letter the width of its first character, and
-// so half of a flag to a flag.)
+// width returns the number of cells that safe text takes on a terminal. It adds up characters, as terminals do: a
+// vowel sign that stands beside its consonant, as many do in Indian scripts, the mark that makes ｶﾞ of ｶ, and each
+// half of a flag have a cell of their own. Only emoji are taken whole: joined ones, those with a tone of skin, and
+// those that a selector turns into a picture, which is two cells wide. (go-runewidth's own StringWidth gives each
+// letter the width of its first character, and so half of a flag to a flag.)
 func width(s string) int {
 	if asciiPrefix(s) == len(s) {
 		return len(s)

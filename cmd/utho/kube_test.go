@@ -1,0 +1,350 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
+)
+
+// A pod is a machine with a Secret of a real API server, which UTHO_TEST_KUBECONFIG names. Its
+// credential is a file with the Secret's value, as it is mounted when a pod starts. The Secret
+// holds the token uks, which expires in six days of the service's clock.
+type pod struct {
+	*machine
+	name string // of the Secret, in kube-system
+	old  sandboxtest.Token
+}
+
+// kubectlScript is the kubectl of a pod. With KILL_AT="N WHEN" it kills utho in its Nth run:
+// before it does anything, while it does its work, or when that is done.
+const kubectlScript = `#!/bin/sh
+[ -n "$KILL_AT" ] || exec '%[1]s' "$@"
+n=$(echo >>"$HOME/runs" && wc -l <"$HOME/runs")
+case $KILL_AT in
+"$n before") kill -KILL "$(cat "$HOME/pid")"; exit 1 ;;
+"$n during") kill -KILL "$(cat "$HOME/pid")" ;;
+"$n after") '%[1]s' "$@"; kill -KILL "$(cat "$HOME/pid")"; exit 0 ;;
+esac
+exec '%[1]s' "$@"
+`
+
+// consumerScript is what uses the token: it reads the Secret and lists the tokens with it.
+const consumerScript = `#!/bin/sh
+[ ! -e "$HOME/broken" ] || exit 1
+[ ! -e "$HOME/stuck" ] || sleep 600
+UTHO_API_KEY=$(kubectl -n kube-system get secret "$1" -o 'go-template={{index .data "api-key" | base64decode}}') || exit 1
+export UTHO_API_KEY
+exec utho token list >/dev/null
+`
+
+func newPod(t testing.TB) *pod {
+	t.Helper()
+	config := os.Getenv("UTHO_TEST_KUBECONFIG")
+	if config == "" {
+		t.Skip("UTHO_TEST_KUBECONFIG names no server; .ci/kube/test starts one")
+	}
+	real, err := exec.LookPath("kubectl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pod{machine: newServed(t), name: "utho-api-key-" + strconv.FormatInt(time.Now().UnixNano(), 36)}
+	for name, script := range map[string]string{"kubectl": fmt.Sprintf(kubectlScript, real), "consumer": consumerScript} {
+		if err := os.Chmod(p.write(script, "bin", name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.machine = p.with("UTHO_API_KEY", "", "UTHO_API_KEY_FILE", p.path("mount", "api-key"), "KUBECONFIG", config,
+		"PATH", p.path("bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
+	const day = 24 * time.Hour
+	p.old = p.Add("uks.expires-"+time.Now().Add(30*day).UTC().Format("20060102T1504Z"), true)
+	p.SetClock(24*day, 0)
+	p.run(fmt.Sprintf(`{"apiVersion":"v1","kind":"Secret","metadata":{"name":%q,"namespace":"kube-system",
+		"annotations":{"utho.com/token-id":%q,"utho.com/token-sha256":"%x"}},"stringData":{"api-key":%q,"other":"other"}}`,
+		p.name, p.old.ID, sha256.Sum256([]byte(p.old.Secret)), p.old.Secret), "kubectl", "create", "-f", "-").want(t, 0)
+	t.Cleanup(func() { p.kubectl("delete", "secret", p.name, "--wait=false") })
+	return p
+}
+
+func (p *pod) kubectl(args ...string) string {
+	p.t.Helper()
+	return p.run("", append([]string{"kubectl", "-n", "kube-system"}, args...)...).want(p.t, 0).stdout
+}
+
+// value is what the Secret holds.
+func (p *pod) value() string {
+	p.t.Helper()
+	return p.kubectl("get", "secret", p.name, "-o", `go-template={{index .data "api-key" | base64decode}}`)
+}
+
+// command is the rotation.
+func (p *pod) command(more ...string) []string {
+	return append([]string{"token", "rotate", "uks", "--to", "k8s:kube-system/" + p.name + "#api-key",
+		"--verify", "kubectl -n kube-system get secret " + p.name + " -o name", "--verify", "consumer " + p.name,
+		"--if-expires-within", "7d", "--yes"}, more...)
+}
+
+// mount writes the Secret's value to the credential's file.
+func (p *pod) mount() { p.write(p.value(), "mount", "api-key") }
+
+// rotate is a new pod that runs the rotation.
+func (p *pod) rotate(more ...string) result {
+	p.t.Helper()
+	p.mount()
+	const script = `echo $$ >"$HOME/pid"; KILL_AT=$(cat "$HOME/kill" 2>/dev/null); export KILL_AT; exec utho "$@"`
+	return p.run("", append([]string{"sh", "-c", script, "utho"}, p.command(more...)...)...)
+}
+
+func (p *pod) remove(name string) {
+	p.t.Helper()
+	if err := os.RemoveAll(p.path(name)); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// quiet waits until no process has to do with the Secret any more.
+func (p *pod) quiet() {
+	p.t.Helper()
+	for busy := true; busy; time.Sleep(5 * time.Millisecond) {
+		busy = false
+		eachProcess(func(cmdline, _ string) { busy = busy || strings.Contains(cmdline, p.name) })
+	}
+	p.settled()
+}
+
+func eachProcess(look func(cmdline, environ string)) {
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline")) // it may have ended
+		environ, _ := os.ReadFile(filepath.Join(dir, "environ"))
+		look(string(bytes.ReplaceAll(cmdline, []byte{0}, []byte{' '})), string(environ))
+	}
+}
+
+// works fails the test unless what the Secret holds works and there are at most two tokens.
+func (p *pod) works() (value string) {
+	p.t.Helper()
+	if value = p.value(); !p.Works(value) {
+		p.t.Fatal("the Secret holds what does not work")
+	}
+	if n := p.count("uks"); n > 2 {
+		p.t.Errorf("%d tokens", n)
+	}
+	return value
+}
+
+// finished fails the test unless there is one token, a new one, and the Secret holds it.
+func (p *pod) finished() {
+	p.t.Helper()
+	value, last := p.works(), p.newest()
+	rest := p.kubectl("get", "secret", p.name, "-o", `jsonpath={.metadata.annotations.utho\.com/token-id} {.data.other}`)
+	if p.count("uks") != 1 || value != last.Secret || last.ID == p.old.ID || rest != last.ID+" b3RoZXI=" {
+		p.t.Errorf("not finished: %+v; the Secret: %s", p.Tokens(), rest)
+	}
+	p.noLeaks()
+}
+
+func (p *pod) newest() sandboxtest.Token { return p.Tokens()[len(p.Tokens())-1] }
+
+// state names what there is.
+func (p *pod) state() string {
+	return map[[2]bool]string{
+		{true, false}: "as before", {true, true}: "created, not in the Secret",
+		{false, true}: "in the Secret, the old one not deleted", {false, false}: "finished",
+	}[[2]bool{p.works() == p.old.Secret, p.count("uks") == 2}]
+}
+
+// recover runs the same command until it succeeds, as one who does what utho says and looks which
+// token the Secret holds, and says how.
+func (p *pod) recover() (how string) {
+	p.t.Helper()
+	for how = "the same command"; ; how += ", its advice, the same command" {
+		r, other := p.rotate(), p.old.ID
+		if r.code == 0 {
+			p.finished()
+			return how
+		}
+		if p.works() == p.old.Secret {
+			other = p.newest().ID
+		}
+		if r.code != 6 && r.code != 8 || len(how) > 99 {
+			p.t.Fatalf("%s: exit status %d\n%s", how, r.code, r.stderr)
+		}
+		how += fmt.Sprintf(" (exit %d)", r.code)
+		r.says(p.t, "token delete "+other)
+		p.utho("token", "delete", other, "--yes").want(p.t, 0)
+	}
+}
+
+// The rotation that the manifest runs, its secret where nobody else sees it, and how long it takes.
+func TestKubernetesRotate(t *testing.T) {
+	p := newPod(t)
+	p.mount()
+	seen, run := map[string]bool{}, p.start(p.command()...)
+	for running := true; running; {
+		eachProcess(func(cmdline, environ string) {
+			// The consumer has the secret in its own environment, as every one has.
+			if seen[cmdline] = true; !strings.Contains(cmdline, "consumer") && !strings.HasPrefix(cmdline, "utho token list") {
+				seen[environ] = true
+			}
+		})
+		select {
+		case <-run.done:
+			running = false
+		default:
+		}
+	}
+	run.exits(0)
+	p.finished()
+	looks, value, patched := len(seen), p.value(), false
+	notes := p.kubectl("get", "secret", p.name, "-o", "jsonpath={.metadata}")
+	for _, text := range []string{run.stdout.String(), run.said(), notes} {
+		seen[text] = true
+	}
+	for text := range seen {
+		patched = patched || strings.Contains(text, "patch secret "+p.name) && !strings.Contains(text, "--dry-run")
+		for _, secret := range []string{value, p.old.Secret} {
+			if strings.Contains(text, secret) || strings.Contains(text, base64.StdEncoding.EncodeToString([]byte(secret))) {
+				t.Errorf("the secret is seen in %q", text)
+			}
+		}
+	}
+	t.Logf("%d different command lines and environments, none with a secret", looks)
+	if p.rotate().want(t, 0); !patched || p.Count(sandboxtest.Create) != 1 {
+		t.Errorf("kubectl was seen: %v; or it was not due, and a token was created", patched)
+	}
+	for name, to := range map[string]int{"alone": 9, "with two --verify commands": 5} {
+		var took []time.Duration
+		for range 5 {
+			p := newPod(t)
+			p.mount()
+			start := time.Now()
+			p.utho(slices.Delete(p.command(), 5, to)...).want(t, 0)
+			took = append(took, time.Since(start))
+		}
+		slices.Sort(took)
+		t.Logf("a rotation %s: %v (median of 5, %v to %v)", name, took[2], took[0], took[4])
+	}
+}
+
+// kubeKills are SIGKILLs at every request to the service, at every run of kubectl, and at times
+// that nothing chooses.
+func kubeKills(t *testing.T) map[string]func(p *pod) {
+	whole, start := newPod(t), time.Now()
+	whole.write("none", "kill")
+	whole.rotate().want(t, 0)
+	took, kills := time.Since(start), map[string]func(p *pod){}
+	for n, op := range whole.Ops() {
+		for at, holds := range map[string]func(*held, *sandboxtest.Fault){"before": (*held).before, "after": (*held).after} {
+			name := fmt.Sprintf("request %02d %s, %s", n+1, op, at)
+			kills[name] = func(p *pod) {
+				f := sandboxtest.Fault{Nth: n + 1, Times: 1}
+				holds(p.hold(name), &f)
+				p.Fault(f)
+				run := p.start(p.command()...)
+				p.awaitHeld(name)
+				run.signal(syscall.SIGKILL)
+				<-run.done
+				p.release(name)
+			}
+		}
+	}
+	for n := range strings.Count(whole.read("runs"), "\n") {
+		for _, when := range []string{"before", "during", "after"} {
+			kills[fmt.Sprintf("kubectl %02d, %s", n+1, when)] = func(p *pod) {
+				p.write(fmt.Sprint(n+1, " ", when), "kill")
+				p.rotate().want(p.t, -1)
+				p.remove("kill")
+			}
+		}
+	}
+	for i := range 20 {
+		kills[fmt.Sprintf("time %02d", i)] = func(p *pod) {
+			run := p.start(p.command()...)
+			time.AfterFunc(took*time.Duration(i)/20, func() { _ = run.cmd.Process.Kill() }) // it may have ended
+			<-run.done
+		}
+	}
+	return kills
+}
+
+// Whenever it is killed, and on whichever node it runs again: what the Secret holds works, there
+// is no third token, and the same command finishes, or says what to delete first.
+func TestKubernetesKill(t *testing.T) {
+	kills := kubeKills(t)
+	figures, mu := map[string]int{}, sync.Mutex{}
+	t.Run("all", func(t *testing.T) {
+		for _, name := range slices.Sorted(maps.Keys(kills)) {
+			for _, drained := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, drained %v", name, drained), func(t *testing.T) {
+					t.Parallel()
+					p := newPod(t)
+					p.mount()
+					kills[name](p)
+					p.quiet()
+					if drained {
+						p.remove("state")
+					}
+					row := fmt.Sprintf("drained %v: %s: %s", drained, p.state(), p.recover())
+					mu.Lock()
+					defer mu.Unlock()
+					figures[row]++
+				})
+			}
+		}
+	})
+	t.Logf("%d moments, %d of them not by time, each with the node kept and drained", len(kills), len(kills)-20)
+	for _, row := range slices.Sorted(maps.Keys(figures)) {
+		t.Logf("%3d %s", figures[row], row)
+	}
+}
+
+// A consumer that fails or hangs leaves both tokens working, and the same command finishes when
+// it is repaired, also from another node.
+func TestKubernetesVerify(t *testing.T) {
+	for file, limit := range map[string]string{"broken": "1m", "stuck": "3s"} {
+		for _, drained := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, drained %v", file, drained), func(t *testing.T) {
+				t.Parallel()
+				p := newPod(t)
+				p.write("", file)
+				for range 2 {
+					p.rotate("--verify-timeout", limit).want(t, 1).says(t, "both tokens work", `--verify "consumer `)
+					if value := p.works(); value == p.old.Secret || !p.Works(p.old.Secret) || p.Count(sandboxtest.Create) != 1 {
+						t.Errorf("%+v", p.Tokens())
+					}
+					if drained {
+						p.remove("state")
+					}
+				}
+				p.remove(file)
+				p.rotate().want(t, 0)
+				p.finished()
+			})
+		}
+	}
+}
+
+// What --keep-old keeps is no unfinished rotation.
+func TestKubernetesKeepOld(t *testing.T) {
+	p := newPod(t)
+	p.rotate("--keep-old").want(t, 0)
+	p.utho("token", "rotate", p.newest().ID, "--if-expires-within", "7d", "--yes",
+		"--to", "k8s:kube-system/"+p.name+"#api-key").want(t, 0)
+	p.remain(6)
+}
