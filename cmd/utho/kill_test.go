@@ -138,19 +138,19 @@ var victims = []victim{
 
 // killAtCall has strace kill a command at the nth system call that changes the file system,
 // counted in each thread of its own.
-func (w *machine) killAtCall(nth int, stdin string, args ...string) (killed bool) {
+func (m *machine) killAtCall(nth int, stdin string, args ...string) (killed bool) {
 	const calls = "?fsync,?fdatasync,?rename,?renameat,?renameat2,?link,?linkat,?unlink,?unlinkat,?mkdirat,?fchmod,?fchmodat,?ftruncate"
 	strace := append([]string{"strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + calls,
 		"-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", calls, nth), "utho"}, args...)
-	return w.run(stdin, strace...).code == -1
+	return m.run(stdin, strace...).code == -1
 }
 
 // killAfter kills a command at a moment that nothing chooses.
-func (w *machine) killAfter(d time.Duration, stdin string, args ...string) (killed bool) {
-	cmd := w.command(append([]string{"utho"}, args...)...)
+func (m *machine) killAfter(d time.Duration, stdin string, args ...string) (killed bool) {
+	cmd := m.command(append([]string{"utho"}, args...)...)
 	cmd.Stdin = strings.NewReader(stdin)
 	if err := cmd.Start(); err != nil {
-		w.t.Fatal(err)
+		m.t.Fatal(err)
 	}
 	timer := time.AfterFunc(d, func() { _ = cmd.Process.Kill() }) // it may have ended
 	_ = cmd.Wait()

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/utho/utho-cli/internal/child"
 	"github.com/utho/utho-cli/internal/config"
-	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -107,26 +107,24 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 	if err != nil {
 		return err
 	}
-	dir, err := p.state()
+	records, err := p.records(s)
 	if err != nil {
 		return err
 	}
-	plan, err := s.PlanRotation(ctx, r.RotateRequest, lifecycle.Records{Dir: filepath.Join(dir, "rotations"), Origin: s.origin}, to)
+	plan, err := s.PlanRotation(ctx, r.RotateRequest, records, to)
 	if err != nil {
 		return p.rotateError(err)
 	}
 	defer plan.Close()
-	if !plan.Due {
-		if p.console.terminal() {
-			_, at, _ := expiry.Split(plan.Old.Name)
-			p.console.note("token %s does not end within the time given, but at %s; nothing to do", describe(plan.Old), at.Format("2006-01-02 15:04 MST"))
-		}
+	switch {
+	case !plan.Due && p.console.terminal():
+		p.console.note("token %s does not end that soon; nothing to do", describe(plan.Old))
+		fallthrough
+	case !plan.Due:
 		return nil
-	}
-	if r.dryRun {
+	case r.dryRun:
 		return p.showRotation(plan, to, r)
-	}
-	if asks {
+	case asks:
 		p.console.plain("  " + describe(plan.Old))
 		if s.item.TokenID == "" && s.box == nil {
 			p.console.note("utho does not know which token %s holds: if it is this one, the new secret has to go there too", s.from())
@@ -148,11 +146,12 @@ func (p *program) runRotation(ctx context.Context, s *session, plan *lifecycle.R
 		return err
 	}
 	defer end()
+	const cut = "an earlier rotation of %s was cut short "
 	if plan.Resumes != nil {
-		p.console.note("an earlier rotation of %s was cut short after it had delivered the secret of %s; going on from there", plan.Old.ID, plan.Resumes.ID)
+		p.console.note(cut+"after it had delivered the secret of %s; going on from there", plan.Old.ID, plan.Resumes.ID)
 	}
 	if plan.Drops != nil {
-		p.console.note("an earlier rotation of %s was cut short before it delivered the secret of %s; deleting that token first", plan.Old.ID, plan.Drops.ID)
+		p.console.note(cut+"before it delivered the secret of %s; deleting that token first", plan.Old.ID, plan.Drops.ID)
 	}
 	issued, err := plan.Run(ctx, p.signals.grace, to)
 	switch {
@@ -232,8 +231,7 @@ func (p *program) rotateError(err error) error {
 	return err
 }
 
-// again is the command that was typed, with another argument behind the last word of
-// its path.
+// again is the command that was typed, with another argument behind the last word of its path.
 func (p *program) again(arg, other string) string {
 	words, way := slices.Clone(p.args), p.route
 	for n := slices.Index(words, "rotate"); n < len(words); n++ {
@@ -251,8 +249,8 @@ func (p *program) again(arg, other string) string {
 	return way.command(words...)
 }
 
-// warnOwn says so if the credential in use has stopped working: then it was the token
-// that was rotated, and utho could not know.
+// warnOwn says so if the credential in use has stopped working: then it was the token that was rotated, and utho
+// could not know.
 func (p *program) warnOwn(ctx context.Context, s *session, to *destinations) {
 	if to.own != nil || s.item.TokenID != "" || s.box != nil {
 		return
@@ -260,8 +258,8 @@ func (p *program) warnOwn(ctx context.Context, s *session, to *destinations) {
 	limited, cancel := context.WithTimeout(ctx, min(2*time.Second, s.Timeout))
 	defer cancel()
 	if _, err := s.Client.ListTokens(limited); errors.Is(err, utho.ErrUnauthorized) {
-		p.console.warn("the credential of %s was the token that was rotated, and no longer works; the new secret, which was delivered, is the one to use: %s",
-			s.from(), s.replaceCredential(p.route))
+		p.console.warn("the credential of %s was the token that was rotated, and no longer works; "+
+			"the new secret, which was delivered, is the one to use: %s", s.from(), s.replaceCredential(p.route))
 	}
 }
 
@@ -309,7 +307,7 @@ func (p *program) verifier(commands []string, limit time.Duration) (func(context
 			case limited.Err() != nil:
 				return fmt.Errorf("--verify %s did not end within %v", quoteText(commands[n]), limit)
 			default:
-				return fmt.Errorf("--verify %s failed: %s", quoteText(commands[n]), err)
+				return fmt.Errorf("--verify %s failed: %w", quoteText(commands[n]), err)
 			}
 		}
 		return nil
@@ -319,18 +317,12 @@ func (p *program) verifier(commands []string, limit time.Duration) (func(context
 // newestOf is the token with the latest time stamp; of equal ones the last.
 func newestOf(tokens []utho.Token) utho.Token {
 	return slices.MaxFunc(tokens, func(a, b utho.Token) int {
-		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
-			return c
-		}
-		return compareIDs(a.ID, b.ID)
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), compareIDs(a.ID, b.ID))
 	})
 }
 
-// unfinished are the ids of the tokens whose rotation is unfinished on this machine.
-func (p *program) unfinished(s *session, tokens []utho.Token) ([]string, error) {
+// records are the unfinished rotations of the service on this machine.
+func (p *program) records(s *session) (lifecycle.Records, error) {
 	dir, err := p.state()
-	if err != nil {
-		return nil, nil //nolint:nilerr // without a folder there is no record
-	}
-	return lifecycle.Records{Dir: filepath.Join(dir, "rotations"), Origin: s.origin}.Unfinished(tokens)
+	return lifecycle.Records{Dir: filepath.Join(dir, "rotations"), Origin: s.origin}, err
 }

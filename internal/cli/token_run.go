@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,8 +68,9 @@ func checkEnv(names []string) ([]string, error) {
 	if len(names) == 0 {
 		return variables[:], nil
 	}
+	const digits = "0123456789"
 	for _, name := range names {
-		if !isVariable(name) {
+		if strings.IndexAny(name, digits) == 0 || strings.Trim(name, digits+"_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" {
 			return nil, hintf(usagef("--env %s: not the name of a variable", quoteText(name)), "letters, digits and _, not a digit first")
 		}
 		if name == "UTHO_API_URL" {
@@ -76,16 +78,6 @@ func checkEnv(names []string) ([]string, error) {
 		}
 	}
 	return names, nil
-}
-
-func isVariable(name string) bool {
-	for i := range len(name) {
-		c := name[i]
-		if c != '_' && (c|0x20 < 'a' || c|0x20 > 'z') && (i == 0 || c < '0' || c > '9') {
-			return false
-		}
-	}
-	return name != ""
 }
 
 func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env, argv []string) error {

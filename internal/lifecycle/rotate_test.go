@@ -253,7 +253,8 @@ func TestRecovery(t *testing.T) {
 							if err == nil && !w.srv.Works(w.places["a"]) {
 								t.Errorf("done, and place a does not work")
 							}
-							if delivered := killed == "after the delivery" || killed == "before the deletion"; delivered && keepsState && len(s.rotates) != 2 && s.unprepared == nil {
+							delivered := killed == "after the delivery" || killed == "before the deletion"
+							if delivered && keepsState && s.unprepared == nil && len(s.rotates) != 2 {
 								t.Errorf("the profile that holds the new secret was not asked for: %q", s.rotates)
 							}
 							var left *lifecycle.OutcomeError
