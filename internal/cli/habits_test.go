@@ -123,7 +123,7 @@ func TestHabits(t *testing.T) {
 		{"token list --all", "utho token list", 0},
 		{"token delete --all", "--name '*'", -1},
 		{"token list --watch", "watch utho token list", -1},
-		{"token list --ouput json", "--output", -1},
+		{"token list --ouput json", "--output", -1}, //nolint:misspell // as people type it
 		{"token create ci --ttl 1h", "--expires-in", -1},
 		{"token run --expires-in 1h -- true", "--ttl", -1},
 		{"token get --name ci", "utho token get NAME", 0}, // which help create created,

@@ -106,7 +106,8 @@ func (p *program) bindGlobals(root *cobra.Command) {
 		"base URL of the service (default "+utho.DefaultBaseURL+")", fixed(utho.DefaultBaseURL))
 	bind("timeout", "", timeoutFlag(&p.flags.timeout), "limit for one exchange with the service, its retries included",
 		fixed("10s", "30s", "1m"))
-	bind("color", "", enumFlag(&p.console.color, "WHEN", colors), "auto, always or never; auto is a terminal without NO_COLOR", fixed(colors...))
+	bind("color", "", enumFlag(&p.console.color, "WHEN", colors),
+		"auto, always or never; auto is a terminal without NO_COLOR", fixed(colors...))
 	f.BoolVar(&p.console.noInput, "no-input", false, "never ask")
 	f.BoolVar(&p.flags.debug, "debug", false, "show requests and answers on stderr, without secrets")
 	f.BoolP("help", "h", false, "help for the command")

@@ -122,7 +122,8 @@ or a variable in a command, write exec:sh -c '…'. For example:
   utho token create ci --to env:.env#UTHO_API_KEY
   utho token rotate ci --to 'exec:gh secret set UTHO_API_KEY'`,
 		},
-		{"options", "the flags that every command has", "Every command has these flags.", nil, root.PersistentFlags().FlagUsagesWrapped(helpWidth)},
+		{"options", "the flags that every command has", "Every command has these flags.", nil,
+			root.PersistentFlags().FlagUsagesWrapped(helpWidth)},
 	}
 }
 

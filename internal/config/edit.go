@@ -81,7 +81,7 @@ func (e *Edit) about(name string, change func(root *yaml.Node, name string) bool
 // apply changes the tree, writes it, and checks that what came out reads back as that tree. Blank lines stay if
 // that works, and go if not.
 func (e *Edit) apply(what string, change func(root *yaml.Node) bool) error {
-	var trees [3]*yaml.Node                                           // as it is, as it shall be, and once more: what is written loses its tags
+	var trees [3]*yaml.Node                                           // as it is, as it shall be, and once more: writing drops tags
 	from := &File{path: e.path, text: bytes.TrimLeft(e.text, "\r\n")} // the library misplaces a comment below blank lines
 	for i := range trees {
 		var err error

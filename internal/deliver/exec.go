@@ -25,7 +25,7 @@ type command struct {
 
 func (d *command) Place() string { return "exec:" + d.argv[0] }
 
-func (d *command) Prepare(ctx context.Context) error {
+func (d *command) Prepare(context.Context) error {
 	_, err := child.LookPath(d.argv[0])
 	if err != nil && strings.HasPrefix(d.argv[0], "~") {
 		return fmt.Errorf("%w; nothing is expanded in a command: write the whole path", err)

@@ -43,7 +43,7 @@ func (d *file) Prepare(ctx context.Context) error {
 	return nil
 }
 
-func (d *file) Deliver(ctx context.Context, t Token) error {
+func (d *file) Deliver(_ context.Context, t Token) error {
 	privfile.Sweep(filepath.Dir(d.path))
 	secret := []byte(t.Secret + "\n")
 	if d.env.Rotate {

@@ -67,7 +67,7 @@ func (i *issuance) findLost(ctx, grace context.Context, lost error) error {
 	name, cause := quote(i.req.Name), errors.New(opless(lost)) // its kind is this package's to tell
 	var listErr error
 	for _, wait := range []time.Duration{0, time.Second, 2 * time.Second} {
-		pause(wait, ctx, grace)
+		pause(ctx, grace, wait)
 		var list *utho.TokenList
 		if list, listErr = i.list(grace); listErr != nil {
 			continue
@@ -134,7 +134,7 @@ func (i *issuance) look(ctx, grace context.Context, enough func(added []utho.Tok
 		case failed == nil || limited.Err() == nil: // that the time has ended says less
 			failed = err
 		}
-		pause(wait, limited, limited)
+		pause(limited, limited, wait)
 		if limited.Err() != nil {
 			return last, failed
 		}
@@ -247,7 +247,7 @@ func (i *issuance) probe(ctx, grace context.Context, accepted bool) error {
 		if (err == nil) == accepted || err != nil && !rejected(err) || time.Now().Add(wait).After(until) {
 			return err
 		}
-		pause(wait, ctx, grace)
+		pause(ctx, grace, wait)
 		if ctx.Err() != nil {
 			return err
 		}

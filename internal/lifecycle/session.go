@@ -119,14 +119,14 @@ func Now(l *utho.TokenList) time.Time {
 func bounded(ctx, grace context.Context, limit, last time.Duration) (context.Context, context.CancelFunc) {
 	limited, cancel := context.WithTimeout(grace, limit)
 	stop := context.AfterFunc(ctx, func() {
-		pause(last, limited, limited)
+		pause(limited, limited, last)
 		cancel()
 	})
 	return limited, func() { stop(); cancel() }
 }
 
 // pause waits for d, or less if one of the contexts ends.
-func pause(d time.Duration, ctx, grace context.Context) {
+func pause(ctx, grace context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -106,11 +106,11 @@ func (a *answer) find(key string) (*object, error) {
 		switch {
 		case o.err == nil:
 			body, other = body[i+size:], nil
-		case rank > 0 || o.err == errTruncated && len(o.members) > 0:
+		case rank > 0 || errors.Is(o.err, errTruncated) && len(o.members) > 0:
 			body, other = nil, o.err
 		default:
 			body = body[i+1:]
-			if other != nil && o.err == errTruncated {
+			if other != nil && errors.Is(o.err, errTruncated) {
 				other = o.err
 			}
 		}
@@ -123,7 +123,7 @@ func (a *answer) find(key string) (*object, error) {
 		return found, nil
 	case best > 0:
 		return &object{}, found.err
-	case other == errNoJSON && (html || start[0] == '<'):
+	case errors.Is(other, errNoJSON) && (html || start[0] == '<'):
 		other = errWebPage
 	}
 	return found, other

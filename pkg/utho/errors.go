@@ -52,11 +52,11 @@ type Error struct {
 // The service's words are in it: make control characters harmless before showing it on a terminal.
 func (e *Error) Error() string {
 	parts := []string{e.Op}
-	if e.Kind == ErrOutcomeUnknown {
+	if errors.Is(e.Kind, ErrOutcomeUnknown) {
 		parts = append(parts, "outcome unknown")
 	}
 	// The status of a wrong address is that of a rejected token, and would be taken for one.
-	if e.StatusCode != 0 && e.StatusCode/100 != 2 && e.Kind != ErrWrongAddress {
+	if e.StatusCode != 0 && e.StatusCode/100 != 2 && !errors.Is(e.Kind, ErrWrongAddress) {
 		parts = append(parts, strings.TrimSpace(fmt.Sprintf("HTTP %d %s", e.StatusCode, http.StatusText(e.StatusCode))))
 	}
 	if words := strings.TrimSuffix(e.Message+" ("+e.Code+")", " ()"); words != "" {
@@ -94,13 +94,13 @@ func (k *call) kindOf(status int, message string) error {
 		return ErrUnavailable
 	case noPath && status < 500, status == http.StatusNotFound && !k.byID:
 		return ErrWrongAddress
-	case status == http.StatusUnauthorized, status == http.StatusForbidden && kind == ErrUnauthorized:
+	case status == http.StatusUnauthorized, status == http.StatusForbidden && errors.Is(kind, ErrUnauthorized):
 		return ErrUnauthorized
 	case status == http.StatusForbidden:
 		return ErrForbidden
 	case status == http.StatusNotFound:
 		return ErrNotFound
-	case kind != ErrNotFound || k.byID:
+	case !errors.Is(kind, ErrNotFound) || k.byID:
 		return kind
 	}
 	return nil

@@ -53,7 +53,7 @@ func (c *Client) do(ctx context.Context, k *call) error {
 // ended is the error for a context that has ended: the caller gave up (no kind), or the time ran out.
 func (k *call) ended(ctx context.Context) *Error {
 	e := &Error{Err: ctx.Err()}
-	if e.Err == context.DeadlineExceeded {
+	if errors.Is(e.Err, context.DeadlineExceeded) {
 		text := "there was no time left for it"
 		if k.time > 0 {
 			unit := time.Second
@@ -91,7 +91,7 @@ func (c *Client) exchange(outer context.Context, k *call, attempt int) (e *Error
 	if err != nil {
 		return &Error{Err: err}, false
 	}
-	resp, err := c.transport.RoundTrip(req)
+	resp, err := c.transport.RoundTrip(req) //nolint:bodyclose // readAnswer closes it
 	if err != nil {
 		return c.lost(outer, k, 0, sent.maybe(), err)
 	}
@@ -122,7 +122,7 @@ func (c *Client) lost(ctx context.Context, k *call, status int, sent bool, err e
 	switch {
 	case ctx.Err() != nil:
 		e = k.ended(ctx)
-	case err == errTooLarge || err == errNotHTTP:
+	case errors.Is(err, errTooLarge) || errors.Is(err, errNotHTTP):
 		e = &Error{Err: err}
 	default:
 		e = &Error{Kind: ErrUnavailable}

@@ -16,12 +16,12 @@ func (c *Client) judge(ctx context.Context, k *call, a *answer) (e *Error, again
 	}
 	o, err := a.find(key)
 	switch {
-	case a.err == errNotHTTP:
+	case errors.Is(a.err, errNotHTTP):
 		return c.lost(ctx, k, a.status, true, a.err)
 	case a.status/100 == 3:
 		e = &Error{Err: c.redirected(a)}
 	case a.status/100 != 2:
-		if e = o.said(c.redact); err == errWebPage {
+		if e = o.said(c.redact); errors.Is(err, errWebPage) {
 			e.Err = err
 		}
 		e.RetryAfter, again = retryAfter(a.header), retryStatus(a.status)
@@ -47,13 +47,13 @@ func (c *Client) judge(ctx context.Context, k *call, a *answer) (e *Error, again
 // right one.
 func (c *Client) answered(k *call, a *answer, e *Error) *Error {
 	e.StatusCode, e.Sent = a.status, true
-	page, nothing := errors.Is(e.Err, errWebPage), e.Err == errEmpty && !k.byID
+	page, nothing := errors.Is(e.Err, errWebPage), errors.Is(e.Err, errEmpty) && !k.byID
 	if a.status/100 == 2 && (page || nothing) || a.status == http.StatusNotFound && page {
 		e.Kind = ErrWrongAddress
 	} else {
 		e.Kind = k.kindOf(a.status, e.Message)
 	}
-	if e.Kind == ErrWrongAddress {
+	if errors.Is(e.Kind, ErrWrongAddress) {
 		e.Err = c.wrongAddress(k, e.Err)
 	} else if a.status/100 == 2 && e.Message+e.Code == "" && e.Err == nil {
 		e.Err = errors.New("the service refuses without saying why")
@@ -83,7 +83,7 @@ func (c *Client) judgeCreate(ctx context.Context, k *call, a *answer) (e *Error,
 		e = o.said(func(text string) string { return Redact(text, c.secret, secret) })
 	}
 	status, _ := o.status(c.redact)
-	whole := err == nil || err == errEmpty || err == errNoJSON || err == errWebPage
+	whole := err == nil || errors.Is(err, errEmpty) || errors.Is(err, errNoJSON) || errors.Is(err, errWebPage)
 	switch {
 	case err == nil && secret != "" && o.twice == "":
 		k.created.Secret, k.created.Message = secret, e.Message
@@ -98,7 +98,7 @@ func (c *Client) judgeCreate(ctx context.Context, k *call, a *answer) (e *Error,
 	case a.status/100 == 3:
 		e.Err = c.redirected(a)
 	case a.status/100 != 2 && whole && blank: // the status says enough
-	case err == errWebPage:
+	case errors.Is(err, errWebPage):
 		e.Err = c.wrongAddress(k, err)
 	case err != nil:
 		e.Err = err

@@ -133,7 +133,7 @@ func (e *worded) Unwrap() error { return e.err }
 // cause gives the reason of a failed exchange in words, without secrets, addresses and what an answer says. sent
 // reports whether the request may have left, again whether trying to connect again may be of use: at a proxy that
 // does not know the user, or does not allow the place, it can lock an account.
-func (c *Client) cause(err error, sent bool) (cause error, again bool) {
+func (c *Client) cause(err error, sent bool) (cause error, again bool) { //nolint:revive // again says something of the error
 	if proxy, ok := errors.AsType[*ProxyError](err); ok {
 		return proxy, proxy.StatusCode != http.StatusProxyAuthRequired && proxy.StatusCode != http.StatusForbidden
 	}

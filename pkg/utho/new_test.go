@@ -44,7 +44,7 @@ func TestNew(t *testing.T) {
 		t.Error(text)
 	}
 	given := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("no") })}
-	if c, err = New(testSecret, WithHTTPClient(given)); err != nil || given.CheckRedirect != nil {
+	if _, err = New(testSecret, WithHTTPClient(given)); err != nil || given.CheckRedirect != nil {
 		t.Error("the given client was changed")
 	}
 }
