@@ -165,8 +165,9 @@ func TestCompletionInstalled(t *testing.T) {
 				t.Fatalf("%s: %+v", lines, r)
 			}
 			cases := [][2]string{
-				{"utho tok", "utho token"}, {"utho token get terr", "utho token get terraform"}, {"utho token list --no-h", "utho token list --no-headers"},
-				{"utho token list --scope w", "utho token list --scope write"}, {"utho token run -- mkfif", "utho token run -- mkfifo"},
+				{"utho tok", "utho token"}, {"utho token get terr", "utho token get terraform"},
+				{"utho token list --no-h", "utho token list --no-headers"}, {"utho token list --scope w", "utho token list --scope write"},
+				{"utho token run -- mkfif", "utho token run -- mkfifo"},
 			}
 			if shell == "fish" { // which asks its terminal what it can
 				for _, c := range cases {

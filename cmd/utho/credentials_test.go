@@ -1,49 +1,35 @@
-//go:build linux
+//go:build unix
 
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
-	"io"
-	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 )
 
-// sources says which of them are there.
+// sources are what can supply a credential, the strongest first, and an address.
 type sources struct {
-	flag     string // --profile
-	variable string // UTHO_PROFILE
-	key      bool   // UTHO_API_KEY
-	token    bool   // UTHO_TOKEN
-	current  string // current_profile
-	flagURL  string // --api-url
-	varURL   string // UTHO_API_URL
+	flag            string // --profile
+	variable        string // UTHO_PROFILE
+	set             []string
+	current         string // current_profile
+	flagURL, varURL string
 }
 
 // verdict is what the contract says about them, worked out here a second time.
 type verdict struct {
-	code     int
-	profile  string
-	source   string // credential_source
-	store    string
-	url      string // whose: profile's, other, default, or the sandbox's own
-	secret   string // that reaches it; empty where nothing may be sent
-	shadows  []string
-	warnings int
+	code                   int
+	profile, source, store string
+	url                    string // whose: the profile's, another, the default, or the sandbox's own
+	secret                 string // that reaches it; empty if nothing may be sent
+	shadows                []string
+	warnings               int
 }
 
 const (
@@ -54,66 +40,50 @@ const (
 )
 
 func (s sources) verdict() verdict {
-	all := []struct{ name, secret string }{
-		{"UTHO_API_KEY", keySecret}, {"UTHO_TOKEN", tokenSecret},
-	}
-	var v verdict
-	// Everything that would supply a credential, strongest first.
-	var order []string
-	if s.flag != "" {
-		order = append(order, s.flag)
-	}
+	order := []string{s.flag}
 	if s.variable == "sandbox" {
-		order = append(order, "sandbox")
-	}
-	for i, there := range []bool{s.key, s.token} {
-		if there {
-			order = append(order, all[i].name)
-		}
-	}
-	if s.variable != "" && s.variable != "sandbox" {
 		order = append(order, s.variable)
 	}
-	if s.current != "" {
-		order = append(order, s.current)
+	order = append(append(order, s.set...), s.variable, s.current)
+	order = slices.DeleteFunc(order, func(name string) bool { return name == "" })
+	first := func(values ...string) string {
+		return slices.DeleteFunc(values, func(v string) bool { return v == "" })[0]
 	}
 	if len(order) == 0 {
-		return verdict{code: 4, profile: "default", store: "keyring", url: firstGiven(s.flagURL, s.varURL, atDefault)}
+		return verdict{code: 4, profile: "default", store: "keyring", url: first(s.flagURL, s.varURL, atDefault)}
 	}
+	var v verdict
 	winner := order[0]
 	for _, name := range order[1:] {
-		if name == winner {
-			continue
-		}
-		if !strings.HasPrefix(name, "UTHO") {
+		if name != winner && !strings.HasPrefix(name, "UTHO") {
 			name = "profile " + name
 		}
-		if !slices.Contains(v.shadows, name) {
+		if name != winner && !slices.Contains(v.shadows, name) {
 			v.shadows = append(v.shadows, name)
 		}
 	}
+	v.source, v.store, v.url = winner, "environment", first(s.flagURL, s.varURL, atDefault)
 	switch winner {
 	case "sandbox":
-		v.profile, v.source, v.store, v.url = "sandbox", "sandbox", "sandbox", atNone
 		if s.flagURL != "" {
-			v = verdict{code: 2, url: atNone}
+			return verdict{code: 2, url: atNone}
 		}
-	case "UTHO_API_KEY", "UTHO_TOKEN":
-		v.source, v.store = winner, "environment"
-		v.url = firstGiven(s.flagURL, s.varURL, atDefault)
-		v.secret = all[slices.Index([]string{"UTHO_API_KEY", "UTHO_TOKEN"}, winner)].secret
-		if s.key && s.token {
-			v.warnings++
+		v.profile, v.store, v.url = winner, winner, atNone
+	case "UTHO_API_KEY", "UTHO_TOKEN", "UTHO_API_KEY_FILE":
+		v.secret = map[string]string{"UTHO_API_KEY": keySecret, "UTHO_TOKEN": tokenSecret, "UTHO_API_KEY_FILE": keyFileSecret}[winner]
+		if len(s.set) > 1 && s.set[1] == "UTHO_TOKEN" {
+			v.warnings++ // that the two differ
 		}
 		if s.variable != "" {
 			v.warnings++
 		}
-	case "filed", "commanded":
-		v.profile, v.source, v.store, v.secret = winner, "file", "file", filedSecret
-		if winner == "commanded" {
-			v.source, v.store, v.secret = "command", "command", commandSecret
+		if v.url == atDefault {
+			v.code = 9 // behind a proxy that refuses
 		}
-		v.url = firstGiven(s.flagURL, s.varURL, atProfile)
+	default:
+		v.profile, v.secret = winner, map[string]string{"filed": filedSecret, "commanded": commandSecret}[winner]
+		v.store = map[string]string{"filed": "file", "commanded": "command"}[winner]
+		v.source, v.url = v.store, first(s.flagURL, s.varURL, atProfile)
 		if v.url != atProfile {
 			v.code, v.secret = 4, "" // bound to the place it was stored for
 		}
@@ -121,34 +91,33 @@ func (s sources) verdict() verdict {
 	return v
 }
 
-func firstGiven(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
-}
+const keyFileSecret = "live_test_good_of_the_key_file"
 
-// Which credential wins, and which host it reaches, over every combination of
-// what can supply one. The default address is reached through a proxy on
-// loopback that answers for it with a certificate of its own.
+// Which credential wins, what it shadows, and which host it reaches, over the combinations of
+// what can supply one.
 func TestPrecedence(t *testing.T) {
 	t.Parallel()
+	variables := []string{"UTHO_API_KEY", "UTHO_TOKEN", "UTHO_API_KEY_FILE"}
+	urls := [][2]string{{atOther, ""}, {"", atOther}, {atProfile, atOther}}
 	for _, flag := range []string{"", "filed", "commanded", "sandbox"} {
 		for _, current := range []string{"", "filed"} {
 			t.Run(fmt.Sprintf("flag=%s,current=%s", flag, current), func(t *testing.T) {
 				t.Parallel()
 				w := newTable(t, current)
-				for _, variable := range []string{"", "commanded", "sandbox"} {
-					for env := range 4 {
-						for _, urls := range [][2]string{{}, {atOther, ""}, {"", atOther}, {atProfile, atOther}} {
-							w.check(t, sources{
-								flag: flag, variable: variable, current: current,
-								key: env&1 != 0, token: env&2 != 0,
-								flagURL: urls[0], varURL: urls[1],
-							})
+				for n, variable := range []string{"", "commanded", "sandbox"} {
+					for set := range 8 {
+						if flag != "" && set != 0 && set != 7 {
+							continue
 						}
+						s := sources{flag: flag, variable: variable, current: current}
+						for i, name := range variables {
+							if set&(1<<i) != 0 {
+								s.set = append(s.set, name)
+							}
+						}
+						w.check(t, s)
+						s.flagURL, s.varURL = urls[(set+n)%3][0], urls[(set+n)%3][1]
+						w.check(t, s)
 					}
 				}
 			})
@@ -158,14 +127,23 @@ func TestPrecedence(t *testing.T) {
 
 // table is a machine with two profiles, and all the services there are.
 type table struct {
-	m                           *machine
-	profile, other, defaultHost *recorder
+	m              *machine
+	profile, other *recorder
+	mu             sync.Mutex
+	asked          []string // what the proxy was asked for
 }
 
 func newTable(t *testing.T, current string) *table {
 	t.Helper()
-	w := &table{newMachine(t), record(t), record(t), &recorder{}}
-	w.m.env["HTTPS_PROXY"], w.m.env["SSL_CERT_FILE"] = impersonate(t, "api.utho.com", w.defaultHost, w.m)
+	w := &table{m: newMachine(t), profile: record(t), other: record(t)}
+	proxy := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.asked = append(w.asked, r.Host)
+		rw.WriteHeader(http.StatusForbidden)
+	}))
+	t.Cleanup(proxy.Close)
+	w.m.env["HTTPS_PROXY"] = proxy.URL
 	w.m.login(filedSecret, "-p", "filed", "--api-url", w.profile.url, "login", "--store", "file").want(t, 0)
 	config := "profiles:\n  filed:\n    api_url: " + w.profile.url + "\n    store: file\n" +
 		"  commanded:\n    api_url: " + w.profile.url + "\n    credential_command: [echo, " + commandSecret + "]\n"
@@ -173,31 +151,26 @@ func newTable(t *testing.T, current string) *table {
 		config = "current_profile: " + current + "\n" + config
 	}
 	w.m.write(config, "config", "config.yaml")
+	w.m.write(keyFileSecret+"\n", "key")
 	w.profile.take()
 	return w
 }
 
-func (w *table) url(whose string) string {
-	return map[string]string{
-		atProfile: w.profile.url, atOther: w.other.url, atDefault: "https://api.utho.com/v2", atNone: "http://sandbox.invalid/v2",
-	}[whose]
-}
-
 func (w *table) check(t *testing.T, s sources) {
 	t.Helper()
-	m, args := w.m, []string{"status", "-o", "json"}
+	url := map[string]string{
+		atProfile: w.profile.url, atOther: w.other.url, atDefault: "https://api.utho.com/v2", atNone: "http://127.0.0.1/v2",
+	}
+	m, args := w.m.with("UTHO_PROFILE", s.variable, "UTHO_API_URL", url[s.varURL]), []string{"status", "-o", "json"}
 	if s.flag != "" {
 		args = append(args, "--profile", s.flag)
 	}
 	if s.flagURL != "" {
-		args = append(args, "--api-url", w.url(s.flagURL))
+		args = append(args, "--api-url", url[s.flagURL])
 	}
-	m = m.with("UTHO_PROFILE", s.variable, "UTHO_API_URL", w.url(s.varURL))
-	if s.key {
-		m = m.with("UTHO_API_KEY", " "+keySecret+"\n") // white space around it is trimmed
-	}
-	if s.token {
-		m = m.with("UTHO_TOKEN", tokenSecret)
+	for _, name := range s.set {
+		// White space around a secret is trimmed.
+		m = m.with(name, map[string]string{"UTHO_API_KEY": " " + keySecret + "\n", "UTHO_TOKEN": tokenSecret, "UTHO_API_KEY_FILE": m.path("key")}[name])
 	}
 	want, got := s.verdict(), m.utho(args...)
 	fail := func(format string, args ...any) {
@@ -207,7 +180,7 @@ func (w *table) check(t *testing.T, s sources) {
 	if got.code != want.code {
 		fail("exit status %d, want %d", got.code, want.code)
 	}
-	for whose, service := range map[string]*recorder{atProfile: w.profile, atOther: w.other, atDefault: w.defaultHost} {
+	for whose, service := range map[string]*recorder{atProfile: w.profile, atOther: w.other} {
 		var allowed []string
 		if want.secret != "" && want.url == whose {
 			allowed = []string{"Bearer " + want.secret}
@@ -216,11 +189,14 @@ func (w *table) check(t *testing.T, s sources) {
 			fail("%s service got %q, want %q", whose, came, allowed)
 		}
 	}
-	if n := strings.Count(got.stderr, "utho: warning: "); n != want.warnings {
-		fail("%d warnings, want %d", n, want.warnings)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if toDefault := want.code == 9; toDefault != slices.Equal(w.asked, []string{"api.utho.com:443"}) || !toDefault && len(w.asked) > 0 {
+		fail("the proxy was asked for %q", w.asked)
 	}
-	if s.key && s.token && want.source == "UTHO_API_KEY" && !strings.Contains(got.stderr, "different values; UTHO_API_KEY is used") {
-		fail("no word about the winner")
+	w.asked = nil
+	if n := strings.Count(got.stderr, "warning: "); n != want.warnings {
+		fail("%d warnings, want %d", n, want.warnings)
 	}
 	if strings.Contains(got.stdout+got.stderr, "live_test") {
 		fail("a secret was shown")
@@ -228,83 +204,24 @@ func (w *table) check(t *testing.T, s sources) {
 	if want.code == 2 {
 		return
 	}
-	var doc struct {
-		Profile       string `json:"profile"`
-		URL           string `json:"api_url"`
-		Source        string `json:"credential_source"`
-		Store         string `json:"store"`
-		Authenticated bool   `json:"authenticated"`
-	}
+	doc := map[string]any{}
 	if err := json.Unmarshal([]byte(got.stdout), &doc); err != nil {
 		fail("no document: %v", err)
 		return
 	}
-	if doc.Profile != want.profile || doc.Source != want.source || doc.Store != want.store || doc.Authenticated != (want.code == 0) {
-		fail("the document differs from %+v", want)
-	}
-	if want.url != atNone && doc.URL != w.url(want.url) {
-		fail("api_url is %s, want %s", doc.URL, w.url(want.url))
-	}
-	var shadows []string
-	for line := range strings.Lines(got.stderr) {
-		if list, ok := strings.CutPrefix(line, "utho: shadowed: "); ok {
-			shadows = strings.Split(strings.TrimSpace(list), ", ")
+	for key, value := range map[string]string{"profile": want.profile, "credential_source": want.source, "store": want.store, "api_url": url[want.url]} {
+		if shown, _ := doc[key].(string); shown != value {
+			fail("%s is %q, want %q", key, shown, value)
 		}
 	}
-	slices.Sort(shadows)
-	slices.Sort(want.shadows)
-	if !slices.Equal(shadows, want.shadows) {
-		fail("shadowed are %q, want %q", shadows, want.shadows)
+	if doc["authenticated"] != (want.code == 0) {
+		fail("authenticated is %v", doc["authenticated"])
 	}
-}
-
-// impersonate serves https://HOST on loopback, behind a proxy. It returns the
-// proxy's address and the file with the certificate to trust.
-func impersonate(t *testing.T, host string, handler http.Handler, m *machine) (proxy, trust string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+	shadows := "" // the line ends the word list
+	if _, after, ok := strings.Cut(got.stderr, "not used: "); ok {
+		shadows, _, _ = strings.Cut(after, "\n")
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	if shadows != strings.Join(want.shadows, ", ") {
+		fail("not used are %q, want %q", shadows, want.shadows)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewUnstartedServer(handler)
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	tunnel := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodConnect || r.Host != host+":443" {
-			t.Errorf("the proxy was asked for %s %s", r.Method, r.Host)
-			w.WriteHeader(http.StatusForbidden)
-			return
-		}
-		there, err := net.Dial("tcp", server.Listener.Addr().String())
-		if err != nil {
-			w.WriteHeader(http.StatusBadGateway)
-			return
-		}
-		here, buffered, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			_ = there.Close()
-			return
-		}
-		_, _ = io.WriteString(here, "HTTP/1.1 200 OK\r\n\r\n")
-		go func() {
-			_, _ = io.Copy(there, buffered)
-			_ = there.Close()
-		}()
-		_, _ = io.Copy(here, there)
-		_ = here.Close()
-	}))
-	t.Cleanup(tunnel.Close)
-	trust = m.write(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), "trusted.pem")
-	return tunnel.URL, trust
 }

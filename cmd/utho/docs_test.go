@@ -65,6 +65,10 @@ type reader struct {
 	served *served // once the page needs somebody who is logged in
 }
 
+// loginReadsKey gives each login of a block a stdin of its own: the first would read it to its end.
+const loginReadsKey = `utho() { case " $* " in *' login '*) command utho "$@" <key ;; *) command utho "$@" ;; esac; }
+`
+
 // What the fences mean: sh is run in the sandbox; sh login by somebody who is logged in, with a token
 // on stdin; crontab, ini and the run lines of yaml as cron, systemd and a pipeline do. Lines that begin
 // with go are left out. Everything ends with 0, the gates with 10, and no program gets a secret where
@@ -83,7 +87,7 @@ func TestDocs(t *testing.T) {
 				case "sh", "sh kubectl":
 					r.run(b, r.with("UTHO_PROFILE", "sandbox"), b.text, "")
 				case "sh login":
-					r.run(b, r.loggedIn(), "utho() { case \" $* \" in *' login '*) command utho \"$@\" <key ;; *) command utho \"$@\" ;; esac; }\n"+b.text, "key")
+					r.run(b, r.loggedIn(), loginReadsKey+b.text, "key")
 				case "crontab":
 					r.cron(b)
 				case "ini":
@@ -117,7 +121,8 @@ func newReader(t *testing.T, page string) *reader {
 	t.Helper()
 	m := newMachine(t).with("UTHO_CONFIG_DIR", "", "UTHO_STATE_DIR", "")
 	bin := m.path("bin")
-	for _, name := range strings.Fields("gh glab docker systemctl loginctl vault bao op kubeseal terraform direnv kubectl pass aws powershell.exe go") {
+	const programs = "gh glab docker systemctl loginctl vault bao op kubeseal terraform direnv kubectl pass aws powershell.exe go"
+	for _, name := range strings.Fields(programs) {
 		text, err := os.ReadFile("testdata/standin/program")
 		if err != nil {
 			t.Fatal(err)
@@ -252,7 +257,8 @@ func (r *reader) yaml(b block) {
 func (r *reader) credential(b block, name string, command any) {
 	r.t.Helper()
 	m := r.loggedIn().with("UTHO_API_URL", "", "UTHO_CONFIG_DIR", r.path("other"))
-	text, err := json.Marshal(map[string]any{"profiles": map[string]any{name: map[string]any{"credential_command": command, "api_url": r.served.url}}})
+	profile := map[string]any{"credential_command": command, "api_url": r.served.url}
+	text, err := json.Marshal(map[string]any{"profiles": map[string]any{name: profile}})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -315,6 +321,64 @@ func TestLinks(t *testing.T) {
 				t.Errorf("%s links to %s, which has no such heading", page, found[1])
 			}
 		}
+	}
+}
+
+// The reference names what the program's own help does, and tests that the pages name are there.
+func TestReference(t *testing.T) {
+	t.Parallel()
+	m, all := newMachine(t), pages(t)
+	for _, topic := range []string{"environment", "exit-codes", "options"} {
+		first := regexp.MustCompile(`(?m)^  (?:-\w, |    )?([-\w]+)`)
+		for _, found := range first.FindAllStringSubmatch(m.utho("help", topic).want(t, 0).stdout, -1) {
+			if word := found[1]; !strings.Contains(all["docs/reference.md"], word) {
+				t.Errorf("docs/reference.md does not name %s of utho help %s", word, topic)
+			}
+		}
+	}
+	tests := ""
+	for _, file := range sourceFiles(t) {
+		if strings.HasSuffix(file, "_test.go") {
+			text, err := os.ReadFile(filepath.Join(repoRoot(t), file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			tests += string(text)
+		}
+	}
+	for page, text := range all {
+		for _, found := range regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w+)(?:/[^`]*)?`").FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(tests, "func "+found[1]+"(") {
+				t.Errorf("%s names %s, which is not there", page, found[1])
+			}
+		}
+	}
+}
+
+// The words of a message by which people look for help are words of the program.
+func TestTroubleshooting(t *testing.T) {
+	t.Parallel()
+	var source strings.Builder
+	for _, file := range sourceFiles(t) {
+		if strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") {
+			text, err := os.ReadFile(filepath.Join(repoRoot(t), file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			source.Write(text)
+		}
+	}
+	lines := regexp.MustCompile("(?m)^(?:## |\\| )`.*").FindAllString(pages(t)["docs/troubleshooting.md"], -1)
+	for _, line := range lines {
+		line, _, _ = strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+		for _, words := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(line, -1) {
+			if !strings.Contains(source.String(), words[1]) {
+				t.Errorf("no message of the program says %q", words[1])
+			}
+		}
+	}
+	if len(lines) < 15 {
+		t.Errorf("%d messages only", len(lines))
 	}
 }
 

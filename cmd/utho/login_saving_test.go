@@ -3,83 +3,39 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/utho/utho-cli/internal/privfile"
 	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
-// A login that is interrupted between saving the token and saving the profile
-// puts back what was stored: to the same place, to another place, or nothing.
-func TestLoginInterruptedWhileSaving(t *testing.T) {
+// A signal before anything is changed: nothing is, its status, and a word. What comes later
+// is the tables of package profiles.
+func TestAccountsSignalled(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct{ name, before string }{
-		{"first login", ""},
-		{"same address", "the service"},
-		{"another address", "elsewhere"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			m := newServed(t)
-			key := m.key
-			m = m.with("UTHO_API_KEY", "", "UTHO_API_URL", "")
-			elsewhere := record(t)
-			switch tc.before {
-			case "the service":
-				second := m.with("UTHO_API_KEY", key, "UTHO_API_URL", m.url).utho("token", "create", "second").want(t, 0)
-				m.login(strings.TrimSpace(second.stdout), "--api-url", m.url, "login", "--store", "file").want(t, 0)
-			case "elsewhere":
-				m.login(filedSecret, "--api-url", elsewhere.url, "login", "--store", "file").want(t, 0)
-			}
-			secret := m.path("config", "credentials", "default.json")
-			before, err := os.ReadFile(secret)
-			if err != nil && tc.before != "" {
-				t.Fatal(err)
-			}
-
-			// The proof of the token is held until the configuration is locked, so
-			// that the login comes no further than the saved token.
-			m.stopAt("proof", sandboxtest.List, beforeEffect, 1)
-			cmd := m.command("utho", "--api-url", m.url, "login", "--store", "file")
-			var errOut bytes.Buffer
-			cmd.Stdin, cmd.Stderr = strings.NewReader(key), &errOut
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			m.awaitHeld("proof")
-			unlock, err := privfile.Lock(context.Background(), m.path("config", ".lock"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer unlock()
-			m.release("proof")
-			for limit := time.Now().Add(time.Minute); ; {
-				if saved, err := os.ReadFile(secret); err == nil && bytes.Contains(saved, []byte(key)) {
-					break
-				}
-				if time.Now().After(limit) {
-					t.Fatal("the token was never saved")
-				}
-				time.Sleep(time.Millisecond)
-			}
-			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
-				t.Fatal(err)
-			}
-			_ = cmd.Wait() // the status is looked at
-			result{cmd.ProcessState.ExitCode(), "", errOut.String()}.want(t, 130)
-			after, err := os.ReadFile(secret)
-			if tc.before == "" && !os.IsNotExist(err) || tc.before != "" && !bytes.Equal(before, after) {
-				t.Errorf("what was stored changed: %v\n%s", err, errOut.String())
-			}
-		})
+	for sig, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+		m := newServed(t)
+		m.login(m.key, "login", "--store", "file").want(t, 0)
+		before := m.read("config", "credentials", "default.json")
+		m.stopAt("verify", sandboxtest.List, beforeEffect, 1)
+		cmd := m.command("utho", "login")
+		var errOut strings.Builder
+		cmd.Stdin, cmd.Stderr = strings.NewReader(m.key+"\n"), &errOut
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		m.awaitHeld("verify")
+		if err := cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // the status is looked at
+		r := result{cmd.ProcessState.ExitCode(), "", errOut.String()}.want(t, code)
+		if m.read("config", "credentials", "default.json") != before || r.stderr == "" {
+			t.Errorf("%v: what was stored changed, or it says nothing: %s", sig, r.stderr)
+		}
 	}
 }
 
@@ -92,17 +48,9 @@ func TestLoginTogether(t *testing.T) {
 	m.login(filedSecret, "-p", "one", "--api-url", services[0].url, "login", "--store", "file").want(t, 0)
 	stands := func() (secret, config string) {
 		t.Helper()
-		text, err := os.ReadFile(m.path("config", "config.yaml"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		stored, err := os.ReadFile(m.path("config", "credentials", "one.json"))
-		if err != nil && !os.IsNotExist(err) {
-			t.Fatal(err)
-		}
-		return string(stored), string(text)
+		return m.read("config", "credentials", "one.json"), m.read("config", "config.yaml")
 	}
-	const n = 24
+	const n = 12
 	together := func(run func(i int) result) []result {
 		results := make([]result, n)
 		var all sync.WaitGroup

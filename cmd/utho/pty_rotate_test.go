@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
 // rotate asks before it deletes, and names the account and the profile. What is new is what
@@ -62,4 +64,19 @@ func TestRotateExpiryAfterQuestion(t *testing.T) {
 	if !ok || err != nil || until.Sub(answered.Add(2*time.Hour)).Abs() > time.Minute {
 		t.Errorf("answered at %v: %+v", answered, all)
 	}
+}
+
+// A person is told what is waited for when the service is slow; the line goes when the answer comes.
+func TestSlowService(t *testing.T) {
+	t.Parallel()
+	w := newServed(t)
+	w.stopAt("list", sandboxtest.List, beforeEffect, 1)
+	w.stopAt("look", sandboxtest.Confirm, beforeEffect, 1)
+	term := w.onTerminal(nil, "utho", "token", "create", "ci", "--to", "file:ci")
+	term.until("waiting for the list of tokens …$")
+	w.release("list")
+	term.until("\r\x1b\\[Kwaiting for the new token to show in the list …$")
+	w.release("look")
+	term.ends(0)
+	term.says("\r\x1b\\[Kcreated")
 }

@@ -75,7 +75,7 @@ func TestCreateNeverLeft(t *testing.T) {
 			})}
 			go func() { _ = server.Serve(ln) }()
 			defer server.Close() //nolint:errcheck // nothing is left to lose
-			m := newMachine(t).with("UTHO_API_URL", "http://"+ln.Addr().String()+"/v2", "UTHO_API_KEY", "live_test_0123456789abcdef", "NO_PROXY", "*")
+			m := newMachine(t).with("UTHO_API_URL", "http://"+ln.Addr().String()+"/v2", "UTHO_API_KEY", "live_test_0123456789abcdef")
 			r := m.utho(append([]string{"--timeout", "300ms", "token"}, strings.Fields(args)...)...).want(t, code)
 			if r.says(t, "created"); r.stdout != "" || posts.Load() != 0 {
 				t.Errorf("stdout %q; %d creates came; %s", r.stdout, posts.Load(), r.stderr)

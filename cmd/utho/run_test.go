@@ -114,7 +114,7 @@ func TestRunOnTerminal(t *testing.T) {
 func TestRunJobControl(t *testing.T) {
 	t.Parallel()
 	requires(t, "bash")
-	w := newServed(t)
+	w := newServed(t).with("PS1", "READY$ ")
 	w.fifo("gate")
 	w.write("trap 'echo \"G\"OT; exit 8' INT; echo \"U\"P1; while :; do sleep 0.05; done\n", "background")
 	term := w.onTerminal(nil, "bash", "--norc", "--noprofile", "-i")

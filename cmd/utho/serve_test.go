@@ -73,7 +73,7 @@ func TestSandboxServe(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	p := serveSandbox(t, m, "--log")
-	if !regexp.MustCompile(`^http://127\.0\.0\.1:[1-9][0-9]*/v2$`).MatchString(p.url) || !regexp.MustCompile(`^live_sandbox_\w+$`).MatchString(p.key) {
+	if !regexp.MustCompile(`^http://127\.0\.0\.1:[1-9][0-9]*/v2 live_sandbox_\w+$`).MatchString(p.url + " " + p.key) {
 		t.Fatalf("it prints %s and %s", p.url, p.key)
 	}
 	resp, err := http.Get(strings.TrimSuffix(p.url, "/v2") + "/health")
@@ -91,11 +91,14 @@ func TestSandboxServe(t *testing.T) {
 	client.with("UTHO_API_URL", p.url+"/"+secret).utho("token", "list").want(t, 1)
 
 	// A second server, and a change past both: one store.
-	q := serveSandbox(t, m, "--addr", "localhost:0")
+	q := serveSandbox(t, m, "--addr", "localhost:0", "--debug")
 	m.utho("-p", "sandbox", "token", "delete", "ci", "--yes").want(t, 0)
 	client.with("UTHO_API_URL", q.url).utho("token", "get", "ci").want(t, 5)
 	client.utho("token", "get", "ci").want(t, 5)
 	q.ends(t, syscall.SIGINT)
+	if !regexp.MustCompile(`(?m)^debug: GET /v2/api: 200 in \S+ ms, success$`).MatchString(q.stderr.String()) {
+		t.Errorf("--debug shows\n%s", q.stderr)
+	}
 	p.ends(t, syscall.SIGTERM)
 	client.utho("token", "list", "--timeout", "1s").want(t, 9)
 
@@ -111,7 +114,8 @@ func TestSandboxServe(t *testing.T) {
 		}
 		methods = append(methods, request.Method)
 	}
-	if got := strings.Join(methods, " "); !strings.HasPrefix(got, "GET GET GET POST GET ") || strings.Contains(p.stderr.String(), secret) || strings.Contains(p.stderr.String(), p.key) {
-		t.Errorf("it writes\n%s", p.stderr)
+	said := p.stderr.String()
+	if !strings.HasPrefix(strings.Join(methods, " "), "GET GET GET POST GET ") || strings.Contains(said, secret) || strings.Contains(said, p.key) {
+		t.Errorf("it writes\n%s", said)
 	}
 }

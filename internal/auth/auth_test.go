@@ -75,9 +75,7 @@ func helper(job string) int {
 		}
 		o.Value, err = Command(ctx, argv, os.Environ(), os.Stderr)
 	default:
-		if !otherJob(job) {
-			return 3
-		}
+		return 3
 	}
 	o.Took = time.Since(started)
 	if err != nil {
@@ -96,7 +94,7 @@ func helper(job string) int {
 
 func TestRefCheck(t *testing.T) {
 	t.Parallel()
-	for _, profile := range []string{"", ".", "..", "../a", "a/b", `a\b`, "-a", "a b", "a\x00", "ä"} {
+	for _, profile := range []string{"", ".", "..", "../a", "a/b", `a\b`, "c:"} {
 		ref := Ref{profile, "https://api.utho.com"}
 		for name, store := range map[string]Store{"file": NewFile(t.TempDir()), "keyring": NewKeyring(KeyringOptions{})} {
 			if _, err := store.Get(t.Context(), ref); err == nil || errors.Is(err, ErrNotFound) {

@@ -7,7 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,23 +38,15 @@ func helperCmd(t *testing.T, job string, env ...string) *exec.Cmd {
 	return cmd
 }
 
-// run has a helper do a job in a session without a terminal, and returns what
-// it told. The variables in unset are not in its environment.
+// run has a helper do a job in a session without a terminal, and returns what it told. The variables in unset are
+// not in its environment.
 func run(t *testing.T, job string, unset []string, env ...string) outcome {
 	t.Helper()
 	cmd := helperCmd(t, job, env...)
-	var kept []string
-	for _, kv := range cmd.Env {
+	cmd.Env = slices.DeleteFunc(cmd.Env, func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
-		drop := false
-		for _, u := range unset {
-			drop = drop || u == name
-		}
-		if !drop {
-			kept = append(kept, kv)
-		}
-	}
-	cmd.Env = kept
+		return slices.Contains(unset, name)
+	})
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -67,22 +59,4 @@ func run(t *testing.T, job string, unset []string, env ...string) outcome {
 		t.Fatalf("helper %s: %v: %s", job, err, out.String())
 	}
 	return o
-}
-
-// awaitGone waits until no process has that id, within a bound far above what that takes.
-func awaitGone(t *testing.T, pid int) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); syscall.Kill(pid, 0) == nil && !zombie(pid); {
-		if time.Now().After(end) {
-			t.Fatalf("process %d is still there", pid)
-		}
-		time.Sleep(5 * time.Millisecond) // polling for an outcome, not for a time
-	}
-}
-
-// zombie reports whether a process has ended and only nobody has asked how.
-func zombie(pid int) bool {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	_, rest, ok := strings.Cut(string(stat), ") ")
-	return err == nil && ok && strings.HasPrefix(rest, "Z")
 }

@@ -1,10 +1,8 @@
 package auth
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,9 +13,6 @@ import (
 	"github.com/utho/utho-cli/internal/privfile"
 )
 
-// maxImport bounds the file of another tool, in bytes.
-const maxImport = 1 << 20
-
 // An Import is a token that another tool keeps.
 type Import struct {
 	Tool   string // uthoctl, or utho for the community's tool of that name
@@ -26,35 +21,29 @@ type Import struct {
 	Secret string
 }
 
-// The other tools.
-const (
-	toolOfficial  = "uthoctl"
-	toolCommunity = "the community's utho"
-)
-
-// A BothError says that both tools hold a token and one must be chosen.
-type BothError struct{ Paths [2]string }
-
-func (e *BothError) Error() string {
-	return fmt.Sprintf("both %s and %s hold a token", e.Paths[0], e.Paths[1])
+// An ImportError says that not exactly one tool holds a token.
+type ImportError struct {
+	Both  bool // else none of them
+	Paths [2]string
 }
 
-// A NoImportError says that no tool holds a token.
-type NoImportError struct{ Paths [2]string }
-
-func (e *NoImportError) Error() string {
+func (e *ImportError) Error() string {
+	if e.Both {
+		return fmt.Sprintf("both %s and %s hold a token", e.Paths[0], e.Paths[1])
+	}
 	return fmt.Sprintf("no token found in %s, nor in %s", e.Paths[0], e.Paths[1])
 }
 
 var errNoToken = errors.New("holds no token")
 
 // FindImport looks for the token of uthoctl (~/.config/uthoctl.yaml, key token) and of the community's tool
-// (~/.utho/config.json, key apikey). *BothError if both have one, *NoImportError if neither has. A file that is
-// there and cannot be read is an error.
+// (~/.utho/config.json, key apikey). *ImportError if both have one or neither has. A file that is there and cannot
+// be read is an error.
 func FindImport() (Import, error) {
 	home, err := os.UserHomeDir()
 	if err != nil || !filepath.IsAbs(home) {
-		return Import{}, errors.New("HOME is not set to a folder, so no other tool's files can be found; name the file: utho login --import=PATH")
+		return Import{}, errors.New("HOME is not set to a folder, so no other tool's files can be found; " +
+			"name the file: utho login --import=PATH")
 	}
 	paths := [2]string{filepath.Join(home, ".config", "uthoctl.yaml"), filepath.Join(home, ".utho", "config.json")}
 	var found []Import
@@ -66,35 +55,35 @@ func FindImport() (Import, error) {
 			return Import{}, err
 		}
 	}
-	switch len(found) {
-	case 0:
-		return Import{}, &NoImportError{paths}
-	case 1:
-		return found[0], nil
-	default:
-		return Import{}, &BothError{paths}
+	if len(found) != 1 {
+		return Import{}, &ImportError{len(found) > 1, paths}
 	}
+	return found[0], nil
 }
 
-// ReadImport reads the token out of the file of either tool; the key it stands under says which. fs.ErrNotExist
-// if there is no such file. A token of several lines is refused: nobody sees what would be left out.
+// ReadImport reads the token out of the file of either tool; the key it stands under, in any case, says which.
+// fs.ErrNotExist if there is no such file. A token of several lines is refused: nobody sees what would be left
+// out. No error repeats what the parser says, which can quote what it could not read.
 func ReadImport(path string) (Import, error) {
 	data, info, err := privfile.ReadForeign(path)
 	if err != nil {
 		return Import{}, fmt.Errorf("import: %w", err)
 	}
-	if len(data) > maxImport {
-		return Import{}, fmt.Errorf("import %s: is larger than %d bytes", path, maxImport)
+	var values map[string]any
+	if err := yaml.Unmarshal(data, &values); err != nil { // JSON is YAML too
+		return Import{}, fmt.Errorf("import %s: is neither YAML nor JSON", path)
 	}
-	values, err := scalars(data)
-	if err != nil {
-		return Import{}, fmt.Errorf("import %s: %w", path, err)
+	texts := make(map[string]string)
+	for key, value := range values {
+		if s, ok := value.(string); ok {
+			texts[strings.ToLower(key)] = s
+		}
 	}
-	in := Import{Tool: toolOfficial, Path: path, Open: privfile.OthersCanRead(info)}
-	raw := values["token"]
+	in := Import{Tool: "uthoctl", Path: path, Open: privfile.OthersCanRead(info)}
+	raw := texts["token"]
 	// If both keys stand in one file, the one that belongs to its kind.
-	if other := values["apikey"]; other != "" && (raw == "" || strings.EqualFold(filepath.Ext(path), ".json")) {
-		in.Tool, raw = toolCommunity, other
+	if other := texts["apikey"]; other != "" && (raw == "" || strings.EqualFold(filepath.Ext(path), ".json")) {
+		in.Tool, raw = "the community's utho", other
 	}
 	in.Secret, err = oneLine([]byte(raw))
 	switch {
@@ -104,34 +93,4 @@ func ReadImport(path string) (Import, error) {
 		return Import{}, fmt.Errorf("import %s: %w", path, err)
 	}
 	return in, nil
-}
-
-// scalars is the text values of a YAML mapping, by their keys in lower case, as both tools read them. JSON is
-// YAML too. Errors of the parser are not passed on: they can quote what it could not read.
-func scalars(data []byte) (map[string]string, error) {
-	values := make(map[string]string)
-	var doc yaml.Node
-	loader, err := yaml.NewLoader(bytes.NewReader(data))
-	if err == nil {
-		err = loader.Load(&doc)
-	}
-	var load *yaml.LoadError
-	switch {
-	case errors.Is(err, io.EOF): // comments only
-		return values, nil
-	case errors.As(err, &load) && load.Mark.Line > 0:
-		return nil, fmt.Errorf("line %d is neither YAML nor JSON", load.Mark.Line)
-	case err != nil:
-		return nil, errors.New("is neither YAML nor JSON")
-	case len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode:
-		return nil, errors.New("is not a mapping of keys to values")
-	}
-	content := doc.Content[0].Content
-	for i := 0; i+1 < len(content); i += 2 {
-		key, value := content[i], content[i+1]
-		if key.Kind == yaml.ScalarNode && value.Kind == yaml.ScalarNode && value.ShortTag() == "!!str" {
-			values[strings.ToLower(key.Value)] = value.Value
-		}
-	}
-	return values, nil
 }

@@ -3,9 +3,10 @@ package auth
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
-	"unicode"
+
+	"github.com/zalando/go-keyring"
 )
 
 // The operations a KeyringError names.
@@ -21,12 +22,11 @@ var (
 	errNoBus        = errors.New("there is no D-Bus session here, so no keyring can be reached")
 	errNoService    = errors.New("nothing in this session keeps secrets (no gnome-keyring, KWallet or the like)")
 	errNeverCreated = errors.New("this user has no keyring yet")
-	errUnsupported  = errors.New("utho knows no keyring on this system")
 	errTimeout      = errors.New("no answer in time")
 )
 
-// A KeyringError says what was to be done with the keyring and why it could not be. It is never ErrNotFound:
-// that is the answer of a keyring that works.
+// A KeyringError says what was to be done with the keyring and why it could not be. It is never ErrNotFound: that
+// is the answer of a keyring that works.
 type KeyringError struct {
 	Op    string        // what was to be done
 	After time.Duration // how long was waited, if there was no answer; else 0
@@ -44,57 +44,34 @@ func (e *KeyringError) Unwrap() error { return e.Err }
 
 // Hint says how to go on, or is "".
 func (e *KeyringError) Hint() string {
-	unlock := e.After > 0 || errors.Is(e.Err, ErrLocked)
-	switch {
-	case e.Op == opDelete && unlock:
-		return "unlock the keyring and try again"
+	const unlock = "unlock the keyring and try again"
+	const other = "keep the token in a file that only you can read: utho login --store file; or put it in UTHO_API_KEY"
+	switch locked := e.After > 0 || errors.Is(e.Err, ErrLocked); {
+	case locked && e.Op == opDelete:
+		return unlock
+	case locked:
+		return unlock + ", or " + other
 	case e.Op == opDelete:
 		return ""
-	case e.Op == opGet && unlock:
-		return "unlock the keyring and try again, or put the token in UTHO_API_KEY"
-	case e.Op == opGet:
-		return "put the token in UTHO_API_KEY, or keep it in a file that only you can read: utho login --store file"
 	}
-	hint := "keep the token in a file that only you can read, with --store file, or put it in UTHO_API_KEY"
-	if unlock {
-		hint = "unlock the keyring and try again, or " + hint
-	}
-	return hint
+	return other
 }
 
-// refusal reports whether an error says that the keyring was never asked, or said no before it did anything.
-func refusal(err error) bool {
-	for _, known := range []error{ErrLocked, errNoBus, errNoService, errNeverCreated, errUnsupported, ErrTooBig} {
-		if errors.Is(err, known) {
-			return true
-		}
-	}
-	return false
+// refused reports whether an error says that the keyring was never asked, or said no before it did anything.
+func refused(err error) bool {
+	return slices.ContainsFunc([]error{
+		ErrLocked, errNoBus, errNoService, errNeverCreated, keyring.ErrUnsupportedPlatform, keyring.ErrSetDataTooBig,
+	}, func(known error) bool { return errors.Is(err, known) })
 }
 
-// reason is why the keyring failed, in words that a person can use: one of the errors above, or what the
-// system said, made harmless: on one line, not long, and without the secret if that came back in it.
-func reason(err error, secret string) error {
-	if !errors.As(err, new(*readBackError)) {
-		if refusal(err) {
-			return err
-		}
-		if known := classify(err); known != nil {
-			return known // the system's own words add nothing
-		}
+// reason is why the keyring failed, in words that a person can use if the system's are none.
+func reason(err error) error {
+	known := classify(err)
+	switch {
+	case refused(err):
+		return err
+	case known != nil:
+		return known
 	}
-	text := err.Error()
-	if secret != "" && strings.Contains(text, secret) {
-		return errors.New("it failed, and its answer holds the token and is not shown")
-	}
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, text)
-	if runes := []rune(text); len(runes) > 300 {
-		text = string(runes[:300]) + "…"
-	}
-	return errors.New("it failed: " + text)
+	return fmt.Errorf("it failed: %w", err)
 }

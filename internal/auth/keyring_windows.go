@@ -4,23 +4,12 @@ import (
 	"context"
 	"errors"
 	"syscall"
-
-	"github.com/zalando/go-keyring"
 )
-
-// errNoSuchLogonSession is Windows' own code for a session without a Credential Manager, such as one over SSH
-// or of a service.
-const errNoSuchLogonSession = syscall.Errno(1312)
 
 func reachable() error { return nil }
 
 func classify(err error) error {
-	switch {
-	case errors.Is(err, keyring.ErrUnsupportedPlatform):
-		return errUnsupported
-	case errors.Is(err, keyring.ErrSetDataTooBig):
-		return ErrTooBig
-	case errors.Is(err, errNoSuchLogonSession):
+	if errors.Is(err, syscall.Errno(1312)) { // ERROR_NO_SUCH_LOGON_SESSION: over SSH, say, or in a service
 		return errNoService
 	}
 	return nil

@@ -15,10 +15,8 @@ import (
 )
 
 const (
-	grace = 5 * time.Second // from TERM to KILL
-	// pipeDelay is how long output is waited for after a program has ended: a child it left
-	// behind may hold the pipe for good.
-	pipeDelay = time.Second
+	grace     = 5 * time.Second // from TERM to KILL
+	pipeDelay = time.Second     // for output after the end: a child left behind may hold the pipe for good
 )
 
 // A Command is one run of a program. No shell is involved.
@@ -40,7 +38,6 @@ type StartError struct {
 }
 
 func (e *StartError) Error() string { return e.Name + ": " + e.Err.Error() }
-
 func (e *StartError) Unwrap() error { return e.Err }
 
 // Run starts the program and waits for it. When ctx ends, the program and its group get TERM,
@@ -72,7 +69,7 @@ func (c Command) Run(ctx context.Context) error {
 	case err = <-done:
 	case <-ctx.Done():
 		end(cmd, !c.Foreground, done)
-		return context.Cause(ctx)
+		err = context.Cause(ctx)
 	}
 	if errors.Is(err, exec.ErrWaitDelay) {
 		return nil // it ended well, and a child of it still holds its output
@@ -84,20 +81,19 @@ func (c Command) Run(ctx context.Context) error {
 // but never in the current directory. The error is a *StartError.
 func LookPath(name string) (string, error) {
 	path, err := exec.LookPath(name)
-	if err != nil {
-		return "", startError(name, err)
-	}
-	return path, nil
+	return path, startError(name, err)
 }
 
 func startError(name string, err error) error {
+	missing := errors.Is(err, fs.ErrNotExist) || errors.Is(err, exec.ErrNotFound) || errors.Is(err, exec.ErrDot)
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, exec.ErrDot):
-		return &StartError{name, true, errors.New("it is only in the current directory, where no program is looked for")}
+		err = errors.New("it is only in the current directory, where no program is looked for")
 	case errors.Is(err, exec.ErrNotFound):
-		return &StartError{name, true, errors.New("no such command")}
+		err = errors.New("no such command")
 	}
-	missing := errors.Is(err, fs.ErrNotExist)
 	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
 		err = inner // without the call and the path, which the name stands for
 	}
@@ -108,12 +104,11 @@ func startError(name string, err error) error {
 // one, and without those that set names; then comes set, each NAME=value.
 func WithoutCredentials(environ []string, set ...string) []string {
 	drop := append([]string{"UTHO_API_KEY", "UTHO_API_KEY_FILE", "UTHO_API_TOKEN", "UTHO_TOKEN", "UTHO_PROFILE"}, set...)
-	kept := slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
+	return append(slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
 		return slices.ContainsFunc(drop, func(d string) bool {
 			d, _, _ = strings.Cut(d, "=")
 			return d == name || runtime.GOOS == "windows" && strings.EqualFold(d, name)
 		})
-	})
-	return append(kept, set...)
+	}), set...)
 }

@@ -111,7 +111,7 @@ func TestRunCancelled(t *testing.T) {
 		"ends at TERM":          {`sleep 1000 & echo $$ $!; wait`, false, 0},
 		"ignores TERM":          {`trap '' TERM; sleep 1000 & echo $$ $!; wait`, false, 0},
 		"its child ignores":     {`sh -c 'trap "" TERM; echo $$; exec sleep 1000' & wait`, false, 0},
-		"cleans up after TERM":  {`trap 'kill $!; echo cleaned >&2; exit 0' TERM; sleep 1000 & echo $$ $!; wait`, false, 0},
+		"cleans up after TERM":  {`trap 'kill $! 2>/dev/null; echo cleaned >&2; exit 0' TERM; sleep 1000 & echo $$ $!; wait`, false, 0},
 		"alone, if foreground":  {`sleep 1000 & echo $$ $!; wait`, true, 1},
 		"ended before it began": {"", false, 0},
 	} {

@@ -31,8 +31,7 @@ const (
 func newCompletion(p *program) *cobra.Command {
 	shells := []string{"bash", "zsh", "fish", "powershell"}
 	cmd := &cobra.Command{
-		Use:   "completion bash|zsh|fish|powershell",
-		Short: "Print the completion script of a shell",
+		Use: "completion bash|zsh|fish|powershell", Short: "Print the completion script of a shell",
 		Long: `Print the completion script of a shell. For good, in new shells:
 
 bash (needs the bash-completion package):
@@ -80,13 +79,6 @@ powershell, in the file that $PROFILE names:
 // fixed completes from a list that never changes.
 func fixed(values ...string) cobra.CompletionFunc {
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) { return values, noFile }
-}
-
-// noFiles has flags that take anything but the name of a file.
-func noFiles(cmd *cobra.Command, flags ...string) {
-	for _, flag := range flags {
-		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions) // fails only for a flag that is not there
-	}
 }
 
 // completeFormats offers the formats that the command has.
@@ -148,7 +140,7 @@ func completeCommand(_ *cobra.Command, args []string, typed string) ([]string, c
 // completeTokens offers ids and names from a live list, with scope and age. It takes at
 // most n arguments; -1 takes any number. Whatever fails, it is silent.
 func (p *program) completeTokens(n int) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	return func(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if n >= 0 && len(args) >= n {
 			return nil, noFile
 		}

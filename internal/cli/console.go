@@ -20,8 +20,8 @@ import (
 // maxInput bounds what is read from stdin, in bytes.
 const maxInput = 64 << 10
 
-// writeWithin bounds a write to stderr. The conversation never stops a protocol: a
-// stderr that nobody reads gets nothing more.
+// writeWithin bounds a write to stderr. The conversation never stops a protocol: a stderr that nobody reads gets
+// nothing more.
 const writeWithin = 2 * time.Second
 
 // waitingAfter is how long the service may be silent before a person is told.
@@ -35,8 +35,7 @@ const (
 	plain  = "\x1b[0m"
 )
 
-// console is the conversation: stderr, and stdin if both are a terminal. Every line is
-// redacted and made harmless.
+// console is the conversation: stderr, and stdin if both are a terminal. Every line is redacted and made harmless.
 type console struct {
 	f, in   *os.File
 	redact  func(string) string
@@ -86,8 +85,7 @@ func (c *console) write(text string) {
 	c.send(text)
 }
 
-// pass shows a line in the place of the last one that passes; empty is none. Like send it
-// needs the lock.
+// pass shows a line in the place of the last one that passes; empty is none. Like send it needs the lock.
 func (c *console) pass(line string) {
 	if c.shown {
 		c.send("\r\x1b[K")
@@ -116,8 +114,8 @@ func (c *console) send(text string) {
 	}
 }
 
-// wait says on a terminal what is waited for, if that takes longer than a second,
-// until the function that it returns is called.
+// wait says on a terminal what is waited for, if that takes longer than a second, until the function that it returns
+// is called.
 func (c *console) wait(what string) (done func()) {
 	if c.silent || !isTerminal(c.f) {
 		return func() {}
@@ -198,8 +196,8 @@ func (c *console) ask(ctx context.Context, question string) error {
 	return &declinedError{"declined; nothing was changed"}
 }
 
-// await runs a call that takes no context, and returns early if ctx ends. The call
-// goes on until it returns or the process ends.
+// await runs a call that takes no context, and returns early if ctx ends. The call goes on until it returns or the
+// process ends.
 func await[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	type result struct {
 		value T

@@ -37,21 +37,17 @@ type credential struct {
 // fromVariable is the secret of a variable, without white space and quotes around it.
 func fromVariable(name string) string {
 	value := strings.TrimSpace(os.Getenv(name))
-	if len(value) > 1 && (value[0] == '"' || value[0] == '\'') && value[len(value)-1] == value[0] {
-		value = strings.TrimSpace(value[1 : len(value)-1])
+	if n := len(value); n > 1 && strings.IndexByte(`"'`, value[0]) >= 0 && value[n-1] == value[0] {
+		value = strings.TrimSpace(value[1 : n-1])
 	}
 	return value
 }
 
-// environmentSecrets are the secrets in the environment, for redaction.
+// environmentSecrets are the secrets in the environment, for redaction. Shorter ones would
+// take words out of sentences.
 func environmentSecrets() []string {
-	var secrets []string
-	for _, name := range variables {
-		if secret := fromVariable(name); len(secret) >= 8 { // shorter ones would take words out of sentences
-			secrets = append(secrets, secret)
-		}
-	}
-	return secrets
+	secrets := []string{fromVariable(variables[0]), fromVariable(variables[1])}
+	return slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 8 })
 }
 
 // environmentCredentials are the variables that supply different credentials, the strongest first.
@@ -116,12 +112,7 @@ func (p *program) chooseCredential() (credential, error) {
 		}
 	}
 	name, isProfile := strings.CutPrefix(order[0], "profile ")
-	switch {
-	case isProfile && strings.EqualFold(name, sandboxName):
-		return credential{
-			kind: sandboxName, source: sandboxName, profile: config.Profile{Name: sandboxName}, typed: sandboxName, shadows: shadows,
-		}, nil
-	case isProfile:
+	if isProfile {
 		return p.profileCredential(name, firstOf(flag, fromEnv), shadows)
 	}
 	if len(set) > 1 && set[1] == "UTHO_TOKEN" {
@@ -135,17 +126,19 @@ func (p *program) chooseCredential() (credential, error) {
 
 // profileCredential is the credential of a profile. One that was named must be there.
 func (p *program) profileCredential(name, typed string, shadows []string) (credential, error) {
+	if strings.EqualFold(name, sandboxName) {
+		box := config.Profile{Name: sandboxName}
+		return credential{kind: sandboxName, source: sandboxName, profile: box, typed: sandboxName, shadows: shadows}, nil
+	}
 	file, err := p.profiles()
 	if err != nil {
 		return credential{}, err
 	}
 	profile, ok := file.Profile(name)
-	if !ok {
-		if err := config.ValidName(name); err != nil {
-			return credential{}, &usageError{err}
-		}
-		profile = config.Profile{Name: name}
+	if err := config.ValidName(name); !ok && err != nil {
+		return credential{}, &usageError{err}
 	}
+	profile.Name = firstOf(profile.Name, name)
 	if !ok && typed != "" {
 		return credential{}, hintf(&missingError{name}, "log in to create it: %s", route{profile: name, apiURL: p.flags.apiURL}.command("login"))
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,12 +14,10 @@ import (
 	"github.com/utho/utho-cli/internal/deliver"
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
-	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// destinations is where a new secret goes: what --to names, stdout, and in a rotation of
-// the token in use the profile's own secret. It implements lifecycle.Destinations over a
-// deliver.Set.
+// destinations is where a new secret goes: what --to names, stdout, and in a rotation of the token in use the
+// profile's own secret. It implements lifecycle.Destinations over a deliver.Set.
 type destinations struct {
 	p       *program
 	s       *session
@@ -26,7 +25,48 @@ type destinations struct {
 	targets []deliver.Target
 	set     *deliver.Set
 	own     *ownSecret // nil if the profile in use does not change
-	keepOld bool       // the old token is not to be found by a later rotation
+}
+
+// destinationFlag binds --to.
+func destinationFlag(cmd *cobra.Command, to *[]string) {
+	cmd.Flags().Var(listFlag(to, "DEST"), "to", "send the secret there (repeatable); see utho help destinations")
+	_ = cmd.RegisterFlagCompletionFunc("to", func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		if strings.Contains(typed, ":") {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		kinds := []string{"stdout", "file:", "env:", "profile:", "k8s:", "exec:"}
+		return kinds, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// parseTo reads the values of --to, each checked for its form only.
+func parseTo(to []string) (specs []deliver.Spec, err error) {
+	for _, text := range to {
+		spec, err := deliver.ParseSpec(text)
+		if err != nil {
+			return nil, specError(err)
+		}
+		if spec.Kind == deliver.KindProfile {
+			if err := config.ValidName(spec.Arg); err != nil {
+				return nil, usagef("--to %s: %w", quoteText(text), err)
+			}
+		}
+		specs = append(specs, spec)
+	}
+	return specs, nil
+}
+
+func hasStdout(specs []deliver.Spec) bool {
+	return slices.ContainsFunc(specs, func(s deliver.Spec) bool { return s.Kind == deliver.KindStdout })
+}
+
+// specError adds what to write instead of a destination that was typed wrongly.
+func specError(err error) error {
+	var spec *deliver.SpecError
+	if errors.As(err, &spec) {
+		return hintf(usagef("--to: %w", err), "%s", spec.Hint)
+	}
+	return err
 }
 
 // destinations are those of specs, and stdout if it gets anything. Nothing is touched.
@@ -37,132 +77,110 @@ func (p *program) destinations(s *session, specs []deliver.Spec, out *stdoutDest
 		Warn: func(text string) { p.console.warn("%s", text) },
 	}
 	env.Home, _ = os.UserHomeDir() // only ~/ needs one, and says so
-	toStdout := false
+	if out.wanted() && !hasStdout(specs) {
+		specs = append(slices.Clone(specs), deliver.Spec{Kind: deliver.KindStdout})
+	}
 	for _, spec := range specs {
-		target := deliver.Target{Spec: spec}
+		var place deliver.Destination = out
 		var err error
 		switch spec.Kind {
 		case deliver.KindStdout:
-			target.Destination, toStdout = out, true
 		case deliver.KindProfile:
-			target.Destination, err = p.newProfileSecret(s, spec.Arg)
+			place, err = p.newProfileSecret(s, spec.Arg)
 		default:
-			target.Destination, err = deliver.New(spec, env)
+			place, err = deliver.New(spec, env)
 		}
 		if err != nil {
 			return nil, specError(err)
 		}
-		d.targets = append(d.targets, target)
-	}
-	if out.wanted() && !toStdout {
-		d.targets = append(d.targets, deliver.Target{Spec: deliver.Spec{Kind: deliver.KindStdout}, Destination: out})
+		d.targets = append(d.targets, deliver.Target{Spec: spec, Destination: place})
 	}
 	return d, nil
 }
 
-func (d *destinations) close() {
-	if d.set != nil {
-		if err := d.set.Close(); err != nil {
-			d.p.console.warn("%v", err)
-		}
-	}
-}
-
 func (d *destinations) Prepare(ctx context.Context) (err error) {
-	if d.set, err = deliver.NewSet(d.targets); err != nil {
-		return specError(err)
+	if d.set, err = deliver.NewSet(d.targets); err == nil {
+		err = d.set.Prepare(ctx)
 	}
-	if err := d.set.Prepare(ctx); err != nil {
-		return fmt.Errorf("%w; nothing was created", err)
-	}
-	return nil
+	return unchanged(specError(err))
 }
 
-func (d *destinations) Rotates(ctx context.Context, old utho.Token) error {
-	if d.s.item.TokenID == "" || d.s.item.TokenID != old.ID {
+// unchanged says of an error that nothing was created.
+func unchanged(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w; nothing was created", err)
+}
+
+func (d *destinations) Rotates(ctx context.Context, ids ...string) error {
+	id := d.s.item.TokenID
+	if id == "" || !slices.Contains(ids, id) {
 		return nil
 	}
 	d.own = &ownSecret{p: d.p, s: d.s}
-	if err := d.own.prepare(ctx); err != nil {
-		return fmt.Errorf("%w; nothing was created", err)
-	}
-	return nil
+	spec := deliver.Spec{Kind: deliver.KindOwn, Arg: d.s.profile.Name}
+	return unchanged(d.set.Add(ctx, deliver.Target{Spec: spec, Destination: d.own}))
 }
 
 func (d *destinations) Deliver(ctx context.Context, i lifecycle.Issued) error {
 	d.p.secrets = append(d.p.secrets, i.Secret)
-	d.mask(i.Secret)
+	if slices.ContainsFunc(d.targets, func(t deliver.Target) bool {
+		return t.Spec.Kind == deliver.KindEnv || t.Spec.Kind == deliver.KindStdout && d.out.secret
+	}) {
+		d.p.mask(i.Secret)
+	}
 	d.out.issued = i
-	t := deliver.Token{ID: i.Token.ID, Name: i.Token.Name, Secret: i.Secret}
+	t := deliver.Token{ID: i.Token.ID, PreviousID: i.Deletes, Name: i.Token.Name, Secret: i.Secret}
 	_, t.Expires, _ = expiry.Split(i.Token.Name)
-	if i.Replaces != nil && !d.keepOld {
-		t.PreviousID = i.Replaces.ID
+	err := d.set.Deliver(ctx, t)
+	var failed *deliver.Failure
+	if errors.As(err, &failed) {
+		return &lifecycle.DeliveryError{Place: failed.Destination, Own: failed.Kind == deliver.KindOwn, Err: err}
 	}
-	if err := d.set.Deliver(ctx, t); err != nil {
-		var failed *deliver.Failure
-		if errors.As(err, &failed) {
-			return &lifecycle.DeliveryError{Place: failed.Destination, Err: err}
-		}
-		return err
+	return err
+}
+
+// mask tells the runner of GitHub Actions to hide a secret in its log, before the secret leaves by a way that may
+// end up there.
+func (p *program) mask(secret string) {
+	if os.Getenv("GITHUB_ACTIONS") == "true" && os.Getenv("UTHO_NO_MASK") != "1" {
+		// The runner reads %25 as a percent sign.
+		p.console.write("::add-mask::" + strings.ReplaceAll(secret, "%", "%25") + "\n")
 	}
-	if d.own == nil {
-		return nil
-	}
-	if err := d.own.deliver(ctx, i); err != nil {
-		return &lifecycle.DeliveryError{Place: d.own.place(), Own: true, Err: err}
-	}
-	return nil
 }
 
 func (d *destinations) Undo(ctx context.Context) lifecycle.Undone {
-	u := d.set.Undo(ctx)
-	undone := lifecycle.Undone{Restored: u.Restored, Kept: u.Kept, Doubtful: u.Doubtful}
-	for _, place := range u.Unknown {
-		undone.Unknown = append(undone.Unknown, lifecycle.PlaceError(place))
-	}
-	return undone
+	return lifecycle.Undone(d.set.Undo(ctx))
+}
+
+// secrets are the targets that get the secret: all but a document about a token whose secret goes elsewhere.
+func (d *destinations) secrets() []deliver.Target {
+	return slices.DeleteFunc(d.set.Targets(), func(t deliver.Target) bool {
+		return t.Spec.Kind == deliver.KindStdout && !d.out.secret
+	})
 }
 
 func (d *destinations) Holds(ctx context.Context, sum [32]byte) (secret string, holders []string, err error) {
-	all := true
-	for _, t := range d.set.Targets() {
-		if t.Destination == deliver.Destination(d.out) && !d.out.secret {
-			continue // a document about a token whose secret goes elsewhere
-		}
+	targets := d.secrets()
+	for _, t := range targets {
 		held, readErr := t.Destination.Holds(ctx, sum)
 		switch {
 		case readErr != nil:
-			err = errors.Join(err, fmt.Errorf("%s: %w", t.Destination.Place(), readErr))
+			err = errors.Join(err, fmt.Errorf("%s: %w", t.Place(), readErr))
 		case held != "":
-			secret, holders = held, append(holders, t.Destination.Place())
+			secret, holders = held, append(holders, t.Place())
 		}
-		all = all && held != ""
 	}
-	if d.own != nil {
-		held, readErr := d.own.holds(ctx, sum)
-		switch {
-		case readErr != nil:
-			err = errors.Join(err, fmt.Errorf("%s: %w", d.own.place(), readErr))
-		case held != "":
-			secret, holders = held, append(holders, d.own.place())
-		}
-		all = all && held != ""
-	}
-	if !all {
+	if len(holders) < len(targets) {
 		secret = ""
 	}
 	return secret, holders, err
 }
 
-func (d *destinations) Places() []string {
-	var places []string
-	for _, place := range d.set.Places() {
-		if place != "stdout" || d.out.secret {
-			places = append(places, place)
-		}
-	}
-	if d.own != nil {
-		places = append(places, d.own.place())
+func (d *destinations) Places() (places []string) {
+	for _, t := range d.secrets() {
+		places = append(places, t.Place())
 	}
 	return places
 }
@@ -175,13 +193,10 @@ func (d *destinations) Recorded(ctx context.Context) (lifecycle.Recorded, bool, 
 // names are the destinations but stdout, as they were typed.
 func (d *destinations) names() string {
 	var names []string
-	for _, t := range d.targets {
+	for _, t := range d.set.Targets() {
 		if t.Spec.Kind != deliver.KindStdout {
-			names = append(names, t.Destination.String())
+			names = append(names, t.String())
 		}
-	}
-	if d.own != nil {
-		names = append(names, d.own.place())
 	}
 	return strings.Join(names, ", ")
 }
@@ -198,48 +213,15 @@ func (d *destinations) went() string {
 	return "its secret is shown this once"
 }
 
-// mask hides the secret in the log of GitHub Actions before it leaves by a way that ends
-// up there.
-func (d *destinations) mask(secret string) {
-	for _, t := range d.targets {
-		if t.Spec.Kind == deliver.KindEnv || t.Spec.Kind == deliver.KindStdout && d.out.secret {
-			d.p.mask(secret)
-			return
-		}
-	}
-}
-
-// mask tells the runner of GitHub Actions to hide a secret in its log.
-func (p *program) mask(secret string) {
-	if os.Getenv("GITHUB_ACTIONS") == "true" && os.Getenv("UTHO_NO_MASK") != "1" {
-		// The runner reads %25 as a percent sign.
-		p.console.write("::add-mask::" + strings.ReplaceAll(secret, "%", "%25") + "\n")
-	}
-}
-
-// completeDestinations offers the kinds of --to, then files.
-func completeDestinations(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-	if strings.Contains(typed, ":") {
-		return nil, cobra.ShellCompDirectiveDefault
-	}
-	return []string{"stdout", "file:", "env:", "profile:", "k8s:", "exec:"}, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
-}
-
-// destinationFlag binds --to.
-func destinationFlag(cmd *cobra.Command, to *[]string) {
-	cmd.Flags().Var(listFlag(to, "DEST"), "to", "send the secret there (repeatable); see utho help destinations")
-	_ = cmd.RegisterFlagCompletionFunc("to", completeDestinations)
-}
-
 // profileOf is the new profile of --to profile:NAME: the active one's address and store.
 func (s *session) profileOf(name string) (config.Profile, error) {
 	p := config.Profile{Name: name, APIURL: s.baseURL, TimeZone: s.profile.TimeZone, Store: s.kind}
 	switch s.kind {
-	case config.StoreKeyring, config.StoreFile:
-		return p, nil
 	case sandboxName:
-		return p, hintf(usagef("--to profile:%s: a token of the sandbox is kept by no profile", name), "send it to a file: --to file:PATH")
+		err := usagef("--to profile:%s: a token of the sandbox is kept by no profile", name)
+		return p, hintf(err, "send it to a file: --to file:PATH")
+	case kindEnvironment, kindCommand:
+		p.Store = config.StoreKeyring
 	}
-	p.Store = config.StoreKeyring
 	return p, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/profiles"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -136,7 +137,7 @@ func exitOf(err error) outcome {
 		return outcome{exitNotFound, "not_found"}
 	case errors.As(err, new(*lifecycle.AmbiguousError)):
 		return outcome{exitAmbiguous, "ambiguous"}
-	case errors.As(err, new(*lifecycle.TakenError)):
+	case errors.As(err, new(*lifecycle.TakenError)), errors.As(err, new(*profiles.TakenError)):
 		return outcome{exitAmbiguous, "exists"}
 	case errors.As(err, new(*authError)), is(auth.ErrNotFound), rejected(err):
 		return outcome{exitAuth, "auth"}
@@ -150,16 +151,15 @@ func exitOf(err error) outcome {
 	return outcome{exitError, "error"}
 }
 
-// isUsage reports whether a typed error of another room says that something was
-// asked for that cannot be.
+// isUsage reports whether a typed error of another room says that something was asked for that cannot be.
 func isUsage(err error) bool {
 	return errors.As(err, new(*utho.URLError)) || errors.As(err, new(*utho.VariableError)) ||
 		errors.As(err, new(*config.ValueError)) || errors.As(err, new(*deliver.SpecError)) ||
 		errors.As(err, new(*child.WordsError)) || errors.As(err, new(*expiry.SuffixError)) || errors.As(err, new(*lifecycle.NoExpiryError))
 }
 
-// rejected reports whether the service rejects the credential in use. Any token may
-// read, so a 403 to a list says this too, not that write scope is missing.
+// rejected reports whether the service rejects the credential in use. Any token may read, so a 403 to a list says
+// this too, not that write scope is missing.
 func rejected(err error) bool {
 	var e *utho.Error
 	return errors.Is(err, utho.ErrUnauthorized) ||
@@ -169,12 +169,11 @@ func rejected(err error) bool {
 // cutShort reports whether err is no more than the end of a context.
 func cutShort(err error) bool {
 	return (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) &&
-		!errors.As(err, new(*lifecycle.OutcomeError)) && !errors.As(err, new(*partialError)) && !errors.As(err, new(*lifecycle.RolledBackError)) &&
-		!errors.As(err, new(*exec.ExitError))
+		!errors.As(err, new(*lifecycle.OutcomeError)) && !errors.As(err, new(*lifecycle.RolledBackError)) &&
+		!errors.As(err, new(*partialError)) && !errors.As(err, new(*exec.ExitError))
 }
 
-// report writes the one account of an error to stderr, for a person or, with -o json,
-// as one object on one line.
+// report writes the one account of an error to stderr, for a person or, with -o json, as one object on one line.
 func (p *program) report(err error) {
 	text, hint := err.Error(), p.hint(err)
 	more := &linesError{}

@@ -63,8 +63,7 @@ func (p *program) exec(ctx context.Context, env, argv []string) error {
 	return ended(argv[0], status, err)
 }
 
-// command is a command of the user that gets a secret and the service's address, and none
-// of utho's own credentials.
+// command is a command of the user that gets a secret and the service's address, and none of utho's own credentials.
 func (p *program) command(path string, argv, names []string, secret, apiURL string) *exec.Cmd {
 	set := []string{"UTHO_API_URL=" + apiURL}
 	for _, name := range names {
@@ -76,8 +75,7 @@ func (p *program) command(path string, argv, names []string, secret, apiURL stri
 	}
 }
 
-// ended turns how a command ended into the end of utho: its status, or why it was not
-// started.
+// ended turns how a command ended into the end of utho: its status, or why it was not started.
 func ended(name string, status int, err error) error {
 	var path *os.PathError
 	switch {

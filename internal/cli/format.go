@@ -46,9 +46,7 @@ func formatsOf(commandPath string) []format {
 	return nil
 }
 
-func (f format) hasColumns() bool {
-	return f == formatTable || f == formatWide || f == formatCSV || f == formatMarkdown
-}
+func (f format) hasColumns() bool { return !f.isDocument() && f != formatID }
 
 // isDocument reports whether the format is a document that can carry a secret.
 func (f format) isDocument() bool { return slices.Contains(secretFormats, f) }

@@ -2,112 +2,90 @@ package cli
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// commandHabit is what people type who come from other tools, or who expect a command
-// that is not there, and what to type instead. NAME is what followed it.
-type commandHabit struct {
-	under   string // the command that it is typed under
-	words   string
-	instead string
-}
-
-var commandHabits = [...]commandHabit{
-	{"utho", "list ls", "list tokens with: utho token list"},
+// commandHabits are what people type who come from other tools, or who expect a command that
+// is not there: under which command, the words, and what to type instead. NAME is what
+// followed it.
+var commandHabits = [...][3]string{
+	{"utho", "list ls key keys apikeys api-keys", "list tokens with: utho token list"},
 	{"utho", "create", "create a token with: utho token create NAME"},
 	{"utho", "get", "show a token with: utho token get NAME"},
 	{"utho", "delete rm revoke", "delete a token with: utho token delete NAME"},
 	{"utho", "rotate", "rotate a token with: utho token rotate NAME"},
 	{"utho", "run", "run a command with a token of its own: utho token run -- COMMAND"},
-	{"utho", "account me user who", "see the account with: utho status"},
+	{"utho", "account me user who doctor ping test check", "check the token, and see whose it is: utho status"},
 	{"utho", "config configuration settings", "see profiles with utho profile list, and settings with: utho help environment"},
-	{"utho", "configure init setup signin sign-in logon connect", "log in with: utho login"},
-	{"utho", "signout sign-out logoff", "log out with: utho logout"},
+	{"utho", "configure init setup signin connect", "log in with: utho login"},
+	{"utho", "signout logoff", "log out with: utho logout"},
 	{"utho", "switch use", "choose a profile with: utho profile use NAME"},
-	{"utho", "key keys apikey apikeys api-key api-keys", "list tokens with: utho token list"},
 	{"utho", "secret secrets", "utho prints no stored secret; run a program with it: utho exec -- COMMAND"},
 	{"utho", "env environ", "see what utho reads with: utho help environment"},
-	{"utho", "serve mock server", "offer the sandbox with: utho sandbox serve"},
-	{"utho", "doctor ping test check", "check the credential with: utho status"},
-	{"utho", "docs man topics", "see the commands and topics with: utho help"},
-	{"token", "show view info describe inspect display", "show a token with: utho token get NAME"},
-	{"token", "new add make generate issue", "create a token with: utho token create NAME"},
+	{"utho", "serve mock", "offer the sandbox with: utho sandbox serve"},
+	{"utho", "docs man", "see the commands and topics with: utho help"},
+	{"token", "show view info describe inspect", "show a token with: utho token get NAME"},
+	{"token", "new add generate", "create a token with: utho token create NAME"},
 	{"token", "remove del destroy drop", "delete a token with: utho token delete NAME"},
 	{"token", "edit rename update modify set", "a token cannot be changed; create another with: utho token create OTHER"},
 	{"token", "renew refresh regenerate roll", "give a token a new secret with: utho token rotate NAME"},
-	{"token", "exec with", "run a command with a token of its own: utho token run -- COMMAND"},
+	{"token", "exec", "run a command with a token of its own: utho token run -- COMMAND"},
 	{"token", "search find filter", "choose by name with: utho token list --name NAME"},
 	{"profile", "add create new", "a login creates the profile: utho -p NAME login"},
 	{"profile", "current", "see the one in use with utho status; the list marks it: utho profile list"},
 	{"profile", "show get info view", "see a profile with: utho -p NAME status"},
-	{"profile", "switch set select activate", "choose a profile with: utho profile use NAME"},
+	{"profile", "switch set select", "choose a profile with: utho profile use NAME"},
 	{"profile", "delete del", "remove a profile with: utho profile remove NAME"},
-	{"profile", "mv", "rename a profile with: utho profile rename OLD NEW"},
-	{"auth", "token print-access-token secret", "utho prints no stored secret; run a program with it: utho exec -- COMMAND"},
-	{"auth", "add", "log in with: utho login"},
+	{"auth", "token secret", "utho prints no stored secret; run a program with it: utho exec -- COMMAND"},
 	{"auth", "list ls", "list the profiles with: utho profile list"},
 	{"auth", "switch", "choose a profile with: utho profile use NAME"},
 	{"auth", "refresh", "give the token in use a new secret with: utho token rotate --self"},
 	{"sandbox", "start run up", "offer the sandbox with: utho sandbox serve"},
 	{"sandbox", "list ls token tokens", "list its tokens with: utho -p sandbox token list"},
-	{"sandbox", "clear clean delete rm", "start it afresh with: utho sandbox reset"},
+	{"sandbox", "clear clean delete", "start it afresh with: utho sandbox reset"},
 }
 
-// flagHabit is a flag that people type from habit, and what to type instead.
-type flagHabit struct {
-	flags string
-	needs string // a flag that the command must have for this to help, or a format: -o id
-	hint  string
-}
-
-const secretHint = "a secret on the command line can be seen by others and stays in the shell's history; " +
-	"set UTHO_API_KEY, or pipe it: utho login --with-token"
-
-var flagHabits = [...]flagHabit{
-	{"json", "", "use -o json"},
-	{"yaml yml", "", "use -o yaml"},
-	{"csv", "-o csv", "use -o csv"},
-	{"wide", "-o wide", "use -o wide"},
+// flagHabits are flags of other tools, a flag that the command must have for the hint to
+// help, and the hint.
+var flagHabits = [...][3]string{
 	{"format fmt", "", "use -o FORMAT"},
-	{"q quiet silent", "-o id", "use -o id for ids only; notes are on stderr"},
-	{"q quiet silent", "", "notes are on stderr; drop them with 2>/dev/null"},
+	{"q quiet silent", "", "notes are on stderr: drop them with 2>/dev/null; for ids only use -o id, where it is offered"},
 	{"force f assume-yes", "yes", "use --yes"},
 	{"read-only readonly ro", "scope", "use --scope read-only"},
 	{"write w rw", "scope", "use --scope write"},
 	{"permission permissions access access-scope role", "scope", "use --scope read-only or --scope write"},
-	{"token t api-key apikey key secret password", "", secretHint},
+	{"token t api-key apikey key secret password", "", "a secret on the command line can be seen by others and stays in the " +
+		"shell's history; set UTHO_API_KEY, or pipe it: utho login --with-token"},
 	{"filter search query grep match", "older-than", "use --name with a pattern, such as --name 'ci-*'"},
 	{"limit page per-page max head n", "columns", "the list is always whole; cut it with: utho token list | head"},
 	{"all a", "columns", "the list is always whole: utho token list"},
 	{"all a", "older-than", "choose all with --name '*'"},
 	{"watch w", "columns", "repeat it with: watch utho token list"},
-	{"expires expiry expire expires-at ttl lifetime valid-for", "expires-in", "use --expires-in, such as --expires-in 30d"},
+	{"expires expiry expire expires-at ttl lifetime", "expires-in", "use --expires-in, such as --expires-in 30d"},
 	{"expires expiry expire expires-in lifetime", "ttl", "use --ttl, such as --ttl 1h"},
 	{"out output-file file save", "to", "use --to file:PATH"},
 	{"sort-by order order-by", "sort", "use --sort"},
 	{"reverse r desc", "sort", "use --sort -KEY"},
-	{"column fields", "columns", "use --columns"},
-	{"variable var", "env", "use --env NAME"},
 	{"verbose trace", "", "use --debug"},
-	{"v", "", "use --version, or --debug"},
-	{"V", "", "use --version"},
+	{"v V", "", "use --version, or --debug"},
 	{"url endpoint base-url host", "", "use --api-url URL"},
 	{"account user context", "", "choose the account by its profile: -p NAME"},
 	{"sandbox mock", "", "use -p sandbox"},
-	{"non-interactive batch", "", "use --no-input"},
 }
 
 // noSuchCommand refuses what follows a group and is no command of it.
 func noSuchCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		return nil
-	}
-	if !looksLikeCommand(args[0]) {
+	case !looksLikeCommand(args[0]):
 		return helped(cmd, usagef("%s has no such command", cmd.CommandPath()), argumentHint(cmd, args[0]))
 	}
 	hint := insteadOf(cmd, args)
@@ -118,12 +96,27 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	return helped(cmd, usagef("%s has no command %q", cmd.CommandPath(), args[0]), hint)
 }
 
-// helped adds a hint, or the way to the help of the command if there is none.
+// helped adds a hint, or the way to the help of the command if there is none. Its commands
+// repeat the profile and the address that were chosen.
 func helped(cmd *cobra.Command, err error, hint string) error {
 	if hint == "" {
-		hint = "see " + cmd.CommandPath() + " --help"
+		return hintf(err, "see %s --help", cmd.CommandPath())
 	}
-	return hintf(err, "%s", hint)
+	typed := func(flag string) string { return cmd.Flag(flag).Value.String() }
+	chosen := ""
+	if profile := firstOf(typed("profile"), os.Getenv("UTHO_PROFILE")); profile != "" && repeatable(profile) {
+		chosen = " -p " + profile
+	}
+	if _, err := utho.ParseBaseURL(typed("api-url")); err == nil {
+		chosen += " --api-url " + quote(typed("api-url"))
+	}
+	var repeat []string
+	for _, command := range []string{"token ", "status", "login", "logout", "exec "} {
+		if command[:3] != "log" || !strings.Contains(strings.ToLower(chosen), sandboxName) { // which has no login
+			repeat = append(repeat, "utho "+command, "utho"+chosen+" "+command)
+		}
+	}
+	return hintf(err, "%s", strings.NewReplacer(repeat...).Replace(hint))
 }
 
 // looksLikeCommand reports whether a word can be repeated in an error: anything else may
@@ -136,17 +129,16 @@ func looksLikeCommand(word string) bool {
 func insteadOf(cmd *cobra.Command, args []string) string {
 	habit := func(under string) string {
 		for _, h := range commandHabits {
-			if h.under == under && slices.Contains(strings.Fields(h.words), args[0]) {
-				return withArgs(h.instead, args[1:])
+			if h[0] == under && slices.Contains(strings.Fields(h[1]), args[0]) {
+				return withArgs(h[2], args[1:])
 			}
 		}
 		return ""
 	}
-	hint := habit(cmd.Name())
-	switch {
+	switch hint := habit(cmd.Name()); {
 	case hint != "" || cmd.HasParent():
 		return hint
-	case slices.ContainsFunc(topics(), func(t topic) bool { return t.name == args[0] }):
+	case slices.ContainsFunc(topics(cmd.Root()), func(t topic) bool { return t.name == args[0] }):
 		return "read about it with: utho help " + args[0]
 	}
 	return habit("token")
@@ -157,22 +149,19 @@ func withArgs(hint string, args []string) string {
 	if len(args) == 0 || !repeatable(args...) {
 		return hint
 	}
-	quoted := make([]string, 0, len(args))
+	var quoted strings.Builder
 	for _, arg := range args {
-		quoted = append(quoted, quote(arg))
+		quoted.WriteString(" " + quote(arg))
 	}
-	return strings.Replace(hint, " NAME", " "+strings.Join(quoted, " "), 1)
+	return strings.Replace(hint, " NAME", quoted.String(), 1)
 }
 
 // repeatable reports whether arguments can be repeated in a hint: no secret of the
 // service is so short.
 func repeatable(args ...string) bool {
-	for _, arg := range args {
-		if len(arg) > 24 || strings.HasPrefix(arg, "live_") || strings.HasPrefix(arg, "-") || quoteText(arg) != `"`+arg+`"` {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(args, func(arg string) bool {
+		return len(arg) > 24 || strings.HasPrefix(arg, "live_") || strings.HasPrefix(arg, "-") || quoteText(arg) != `"`+arg+`"`
+	})
 }
 
 // argumentHint is what to do instead of an argument that a command does not take.
@@ -226,33 +215,27 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	}
 	hint := flagHint(cmd, name)
 	if hint == "" && len(name) > 2 {
-		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			// cobra knows what differs little from the name of a command.
-			var c cobra.Command
-			c.SuggestionsMinimumDistance = 2
-			c.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
-			if hint == "" && len(c.SuggestionsFor(name)) > 0 {
-				hint = "did you mean --" + f.Name + "?"
-			}
-		})
+		// cobra knows what differs little from the name of a command.
+		c := cobra.Command{SuggestionsMinimumDistance: 2}
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { c.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}}) })
+		if names := c.SuggestionsFor(name); len(names) > 0 {
+			hint = "did you mean --" + names[0] + "?"
+		}
 	}
 	return helped(cmd, usagef("%s has no flag %s", cmd.CommandPath(), shown), hint)
 }
 
 // flagHint is what to type on this command in the place of a flag of other tools.
 func flagHint(cmd *cobra.Command, name string) string {
+	if name == "json" || slices.Contains(formatsOf(cmd.CommandPath()), format(name)) {
+		return "use -o " + name
+	}
 	for _, h := range flagHabits {
-		if !slices.Contains(strings.Fields(h.flags), name) {
-			continue
-		}
-		wanted, isFormat := strings.CutPrefix(h.needs, "-o ")
-		switch {
-		case h.needs == "", isFormat && slices.Contains(formatsOf(cmd.CommandPath()), format(wanted)),
-			!isFormat && cmd.Flags().Lookup(h.needs) != nil:
-			return h.hint
+		if slices.Contains(strings.Fields(h[0]), name) && (h[1] == "" || cmd.Flags().Lookup(h[1]) != nil) {
+			return h[2]
 		}
 	}
-	if slices.Contains([]string{"n", "name", "id", "i"}, name) && strings.Contains(cmd.Use, "NAME") {
+	if slices.Contains([]string{"n", "name", "id"}, name) && strings.Contains(cmd.Use, "NAME") {
 		return "it is an argument: " + cmd.CommandPath() + " NAME"
 	}
 	return ""

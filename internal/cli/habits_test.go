@@ -137,7 +137,8 @@ func TestHabits(t *testing.T) {
 	} {
 		status, stdout, stderr := uthoIn(t, strings.Fields(row.typed)...)
 		said, hint, _ := strings.Cut(stderr, "\nhint: ")
-		if status != exitUsage || stdout != "" || !strings.Contains(hint, row.hint) {
+		here := strings.NewReplacer("utho -p sandbox ", "utho ") // the profile in use is repeated
+		if status != exitUsage || stdout != "" || !strings.Contains(here.Replace(hint), here.Replace(row.hint)) {
 			t.Errorf("utho %s: status %d, stdout %q, stderr %q; the hint must name %s", row.typed, status, stdout, stderr, row.hint)
 		}
 		if strings.Contains(stderr, "0123456789") || strings.HasPrefix(said, "utho: utho: ") {
@@ -157,6 +158,23 @@ func TestHabits(t *testing.T) {
 		}
 		if status, _, stderr := uthoIn(t, argv[1:]...); status != row.runs {
 			t.Errorf("utho %s: %s ends with %d, want %d: %s", row.typed, line[1], status, row.runs, stderr)
+		}
+	}
+}
+
+// What chose the account is repeated in a hint, or it would lead to another.
+func TestHabitsRepeatTheRoute(t *testing.T) {
+	home(t)
+	for args, hint := range map[string]string{
+		"-p sandbox list":                              "utho -p sandbox token list",
+		"-p sandbox token new x":                       "utho -p sandbox token create x",
+		"-p sandbox token list --token x":              "UTHO_API_KEY, or pipe it: utho login --with-token",
+		"-p work signin":                               "utho -p work login",
+		"-p work --api-url http://localhost:1/v2 list": "utho -p work --api-url http://localhost:1/v2 token list",
+		"--api-url https://u:hunter2@x/v2 -p a list":   "utho -p a token list",
+	} {
+		if _, _, stderr := uthoIn(t, strings.Fields(args)...); !strings.Contains(stderr, hint) || strings.Contains(stderr, "hunter2") {
+			t.Errorf("utho %s: %s", args, stderr)
 		}
 	}
 }
@@ -236,13 +254,16 @@ func TestHelp(t *testing.T) {
 			}
 		})
 	}
-	for _, topic := range topics() {
+	for _, topic := range topics(root) {
 		pages = append(pages, []string{"help", topic.name})
 	}
 	for _, page := range pages {
 		status, text, stderr := uthoIn(t, page...)
 		if status != 0 || stderr != "" || text == "" {
 			t.Errorf("utho %v: status %d, %s", page, status, stderr)
+		}
+		if strings.Contains(text, `\\`) {
+			t.Errorf("utho %s: a doubled backslash cannot be pasted", strings.Join(page, " "))
 		}
 		for line := range strings.Lines(text) {
 			if len([]rune(line)) > helpWidth+1 {

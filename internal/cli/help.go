@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // helpWidth is how wide help may be, in cells.
@@ -28,7 +27,7 @@ func (p *program) newHelp(root *cobra.Command) *cobra.Command {
 		}
 		rows := subcommands(found, "")
 		if found == root {
-			rows = append(rows, topicRows()...)
+			rows = append(rows, topicRows(root)...)
 		}
 		var names []string
 		for _, r := range rows {
@@ -37,9 +36,9 @@ func (p *program) newHelp(root *cobra.Command) *cobra.Command {
 		return names, noFile
 	}
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		for _, t := range topics() {
+		for _, t := range topics(root) {
 			if len(args) == 1 && strings.EqualFold(args[0], t.name) {
-				return p.writeText(t.text(root))
+				return p.writeText(t.text())
 			}
 		}
 		found, rest, err := root.Find(args)
@@ -84,24 +83,26 @@ func (p *program) writeHelp(cmd *cobra.Command) error {
 	if len(cmd.Aliases) > 0 {
 		fmt.Fprintf(&b, "\nAliases: %s\n", strings.Join(cmd.Aliases, ", "))
 	}
-	flags := flagRows(cmd.LocalNonPersistentFlags())
+	flags := cmd.LocalNonPersistentFlags()
 	if cmd == root {
+		flags = cmd.LocalFlags()
 		for _, g := range root.Groups() {
 			section(&b, g.Title+"\n", subcommands(root, g.ID))
 		}
-		flags = append(flagRows(root.PersistentFlags()), flags...)
 	} else {
 		section(&b, "Commands:\n", subcommands(cmd, ""))
 	}
 	if cmd.Example != "" {
 		fmt.Fprintf(&b, "\nExamples:\n%s\n", cmd.Example)
 	}
-	section(&b, "Flags:\n", flags)
+	if usages := flags.FlagUsagesWrapped(helpWidth); usages != "" {
+		b.WriteString("\nFlags:\n" + usages)
+	}
 	if formats := formatsOf(cmd.CommandPath()); formats != nil {
 		fmt.Fprintf(&b, "\nFormats: -o %s\n", join(formats))
 	}
 	if cmd == root {
-		section(&b, "Topics, for utho help TOPIC:\n", topicRows())
+		section(&b, "Topics, for utho help TOPIC:\n", topicRows(root))
 		b.WriteString("\n" + paragraphs(`Environment: UTHO_API_KEY is the token, UTHO_PROFILE the profile, UTHO_API_URL the
 address; all are in utho help environment.`) + "\nDocs: " + docsURL + "\n")
 	} else {
@@ -125,29 +126,6 @@ func subcommands(cmd *cobra.Command, groupID string) [][2]string {
 			rows = append(rows, [2]string{c.Name(), c.Short})
 		}
 	}
-	return rows
-}
-
-// flagRows are flags and what they do, for section.
-func flagRows(flags *pflag.FlagSet) [][2]string {
-	var rows [][2]string
-	flags.VisitAll(func(f *pflag.Flag) {
-		name, usage := pflag.UnquoteUsage(f)
-		left := "    --" + f.Name
-		if f.Shorthand != "" {
-			left = "-" + f.Shorthand + ", --" + f.Name
-		}
-		switch {
-		case f.NoOptDefVal != "" && name != "":
-			left += "[=" + name + "]"
-		case name != "":
-			left += " " + name
-		}
-		if f.DefValue != "" && f.DefValue != "false" {
-			usage += " (default " + f.DefValue + ")"
-		}
-		rows = append(rows, [2]string{left, usage})
-	})
 	return rows
 }
 

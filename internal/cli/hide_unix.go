@@ -24,12 +24,12 @@ func hide(fd int) (restore func(), err error) {
 	hidden.Lflag |= unix.ICANON | unix.ISIG
 	hidden.Iflag |= unix.ICRNL
 	hidden.Cc[unix.VQUIT], hidden.Cc[unix.VSUSP] = noKey, noKey
+	continued, quit := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(continued, syscall.SIGCONT)
 	if err := unix.IoctlSetTermios(fd, setTermios, &hidden); err != nil {
+		signal.Stop(continued)
 		return nil, err
 	}
-	continued := make(chan os.Signal, 1)
-	signal.Notify(continued, syscall.SIGCONT)
-	quit := make(chan struct{})
 	go func() {
 		for {
 			select {

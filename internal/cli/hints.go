@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/utho/utho-cli/internal/auth"
+	"github.com/utho/utho-cli/internal/child"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -20,13 +21,15 @@ func (p *program) hint(err error) string {
 	var taken *lifecycle.NotFoundError
 	var several *lifecycle.AmbiguousError
 	var verify *lifecycle.VerifyError
+	var words *child.WordsError
 	switch {
 	case errors.As(err, &hinted):
 		return hinted.hint
 	case errors.As(err, &left):
 		return p.outcomeHint(left)
 	case errors.As(err, &verify):
-		return "fix what failed, then run the same command again; or keep the old one and delete the new: " + p.route.about([]string{verify.New}, "token", "delete")
+		return "fix what failed, then run the same command again; or keep the old one and delete the new: " +
+			p.route.about([]string{verify.New}, "token", "delete")
 	case errors.As(err, &taken):
 		return p.notFoundHint(taken)
 	case errors.As(err, &several):
@@ -39,6 +42,8 @@ func (p *program) hint(err error) string {
 		return p.addressHint()
 	case errors.Is(err, utho.ErrUnavailable):
 		return unavailableHint(err)
+	case errors.As(err, &words):
+		return words.Hint
 	case errors.As(err, &unusable):
 		return unusable.Hint()
 	}
@@ -57,7 +62,8 @@ func (p *program) outcomeHint(e *lifecycle.OutcomeError) string {
 	case lifecycle.NextFinish:
 		return "delete the old token: " + remove(e.Old)
 	case lifecycle.NextFinishOrDrop:
-		return "if the new secret is in use, delete the old token: " + remove(e.Old) + "; if it is lost, delete the new one and rotate again: " + remove(e.New)
+		return "if the new secret is in use, delete the old token: " + remove(e.Old) +
+			"; if it is lost, delete the new one and rotate again: " + remove(e.New)
 	case lifecycle.NextRepeat:
 		return "run the same command again"
 	}

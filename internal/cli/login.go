@@ -44,7 +44,6 @@ utho then knows its id, and can rotate (token rotate --self) and revoke it
   utho login --with-token < token.txt
   utho -p staging login --store file
   utho login --import`,
-		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		switch {
@@ -59,14 +58,14 @@ utho then knows its id, and can rotate (token rotate --self) and revoke it
 	f, stores := cmd.Flags(), []string{config.StoreKeyring, config.StoreFile}
 	f.BoolVar(&r.withToken, "with-token", false, "read the token from stdin, without a question")
 	f.Var(enumFlag(&r.store, "STORE", stores), "store", "where to keep it: keyring or file (default what the profile has, else keyring)")
-	f.Var(nonEmptyFlag(&r.from, "PATH", "the path is empty; without =PATH it looks where the other tools keep their tokens"),
+	f.Var(nonEmptyFlag(&r.from, "", "the path is empty; without =PATH it looks where the other tools keep their tokens"),
 		"import", "take the token of uthoctl or the community tool; --import=PATH names the file")
 	f.Lookup("import").NoOptDefVal = "auto"
+	_ = cmd.MarkFlagFilename("import") // fails only for a flag that is not there
 	f.BoolVar(&r.own, "own-token", false, "create a token for this machine and keep that one")
 	f.Var(nonEmptyFlag(&r.name, "NAME", "the name is empty"), "name", "with --own-token: its name (default utho-USER@HOST)")
 	f.Var(durationFlag(&r.lifetime), "expires-in", "with --own-token: write an expiry into its name: 90m, 36h, 30d, 12w")
 	_ = cmd.RegisterFlagCompletionFunc("store", fixed(stores...))
-	noFiles(cmd, "name", "expires-in")
 	cmd.RunE = p.documentE(func(ctx context.Context, f format, _ []string) error { return p.login(ctx, f, r) })
 	return cmd
 }
@@ -103,7 +102,8 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case rejected(err):
-		return hintf(fmt.Errorf("%s does not accept the token; nothing was saved: %w", s.origin, err), "create a token at %s and try again", consoleURL)
+		return hintf(fmt.Errorf("%s does not accept the token; nothing was saved: %w", s.origin, err),
+			"create a token at %s and try again", consoleURL)
 	default:
 		return fmt.Errorf("the token could not be verified; nothing was saved: %w", err)
 	}

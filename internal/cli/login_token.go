@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,29 +18,30 @@ import (
 )
 
 // readToken gets the token from a prompt, the first line of stdin, or another tool's file.
-func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (string, error) {
+func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (secret string, err error) {
 	if r.from != "" {
-		return p.importToken(r.from)
+		secret, err = p.importToken(r.from)
+		p.secrets = append(p.secrets, secret)
+		return secret, err
 	}
+	read, prompt := p.readLine, ""
 	// Stdin alone decides: what is typed there must not be shown, wherever stderr goes.
-	typed := term.IsTerminal(int(p.in.Fd()))
-	var raw []byte
-	var err error
-	switch {
-	case typed && p.console.noInput && !r.withToken:
-		return "", hintf(usagef("login asks for the token, and --no-input forbids it"), "pipe it: %s < FILE", p.route.command("login", "--with-token"))
-	case typed && r.withToken:
-		raw, err = p.readHidden(ctx, "")
-	case typed:
-		p.console.note("create a token at %s; creating and deleting tokens needs Write access", consoleURL)
-		// A variable that somebody else set must not lead a new token astray unseen.
-		if usual, _ := originOf(utho.DefaultBaseURL); s.origin != usual {
-			p.console.note("it will be sent to %s", s.origin)
+	if term.IsTerminal(int(p.in.Fd())) {
+		read = func(ctx context.Context) ([]byte, error) { return p.readHidden(ctx, prompt) }
+		if !r.withToken {
+			if p.console.noInput {
+				return "", hintf(usagef("login asks for the token, and --no-input forbids it"),
+					"pipe it: %s < FILE", p.route.command("login", "--with-token"))
+			}
+			prompt = "Paste the token: "
+			p.console.note("create a token at %s; creating and deleting tokens needs Write access", consoleURL)
+			// A variable that somebody else set must not lead a new token astray unseen.
+			if usual, _ := originOf(utho.DefaultBaseURL); s.origin != usual {
+				p.console.note("it will be sent to %s", s.origin)
+			}
 		}
-		raw, err = p.readHidden(ctx, "Paste the token: ")
-	default:
-		raw, err = p.readLine(ctx)
 	}
+	raw, err := read(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -60,49 +62,18 @@ func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (st
 // readLine is the first line of stdin that is not blank, which may stay open behind it.
 func (p *program) readLine(ctx context.Context) ([]byte, error) {
 	in := bufio.NewReader(io.LimitReader(p.in, maxInput+1))
-	return await(ctx, func() ([]byte, error) {
-		for {
-			line, err := in.ReadBytes('\n')
-			switch {
-			case len(line) > maxInput:
-				return nil, usagef("stdin is too long for a token; nothing was saved")
-			case strings.TrimSpace(string(line)) != "" || errors.Is(err, io.EOF):
-				return line, nil
-			case err != nil:
-				return nil, fmt.Errorf("read the token: %w", err)
-			}
+	return await(ctx, func() (line []byte, err error) {
+		for err == nil && len(bytes.TrimSpace(line)) == 0 {
+			line, err = in.ReadBytes('\n')
 		}
+		switch {
+		case len(line) > maxInput:
+			return nil, usagef("stdin is too long for a token; nothing was saved")
+		case err != nil && !errors.Is(err, io.EOF):
+			return nil, fmt.Errorf("read the token: %w", err)
+		}
+		return line, nil
 	})
-}
-
-// importToken takes the token that another tool keeps.
-func (p *program) importToken(from string) (string, error) {
-	var found auth.Import
-	var err error
-	if from == "auto" {
-		found, err = auth.FindImport()
-	} else {
-		if rest, ok := strings.CutPrefix(from, "~/"); ok { // no shell expands it behind the equals sign
-			if home, homeErr := os.UserHomeDir(); homeErr == nil {
-				from = filepath.Join(home, rest)
-			}
-		}
-		found, err = auth.ReadImport(from)
-	}
-	switch {
-	case errors.As(err, new(*auth.BothError)):
-		return "", hintf(&usageError{err}, "choose one with --import=PATH")
-	case errors.As(err, new(*auth.NoImportError)):
-		return "", hintf(fmt.Errorf("import: %w", err), "name another file with --import=PATH, or leave --import out to paste the token")
-	case err != nil:
-		return "", fmt.Errorf("import: %w", err)
-	}
-	p.console.note("found the token of %s in %s; that file still holds it", found.Tool, found.Path)
-	if found.Open {
-		p.console.warn("others can read %s; fix it with: chmod 600 %s", found.Path, quote(found.Path))
-	}
-	p.secrets = append(p.secrets, found.Secret)
-	return found.Secret, nil
 }
 
 // readHidden reads a line that is not shown. Whatever ends it, the terminal is as it was,
@@ -110,26 +81,49 @@ func (p *program) importToken(from string) (string, error) {
 // shell would run, show and remember. The echo goes before the prompt comes: a script that
 // answers the prompt is faster than a person.
 func (p *program) readHidden(ctx context.Context, prompt string) ([]byte, error) {
-	fd := int(p.in.Fd())
-	restore, err := hide(fd)
+	restore, err := hide(int(p.in.Fd()))
 	if err != nil {
 		return nil, fmt.Errorf("read the token: %w", err)
 	}
-	if prompt != "" {
-		p.console.write(prompt)
-	}
+	p.console.write(prompt)
 	line, err := await(ctx, func() ([]byte, error) {
 		return bufio.NewReader(io.LimitReader(p.in, maxInput+1)).ReadBytes('\n')
 	})
 	restore()
 	p.console.write("\n") // the Enter was not shown
-	switch {
-	case errors.Is(err, io.EOF) && len(line) == 0:
+	switch eof := errors.Is(err, io.EOF); {
+	case eof && len(line) == 0:
 		return nil, &declinedError{"no token was entered; nothing was changed"}
-	case errors.Is(err, io.EOF):
-		return line, nil
-	case err != nil:
+	case err != nil && !eof:
 		return nil, fmt.Errorf("%w; nothing was changed", err)
 	}
 	return line, nil
+}
+
+// importToken takes the token that another tool keeps.
+func (p *program) importToken(from string) (string, error) {
+	find := auth.FindImport
+	if from != "auto" {
+		if rest, ok := strings.CutPrefix(from, "~/"); ok { // no shell expands it behind the equals sign
+			if home, err := os.UserHomeDir(); err == nil {
+				from = filepath.Join(home, rest)
+			}
+		}
+		find = func() (auth.Import, error) { return auth.ReadImport(from) }
+	}
+	found, err := find()
+	var not *auth.ImportError
+	switch {
+	case errors.As(err, &not) && not.Both:
+		return "", hintf(&usageError{err}, "choose one with --import=PATH")
+	case errors.As(err, &not):
+		return "", hintf(fmt.Errorf("import: %w", err), "name another file with --import=PATH, or leave --import out to paste the token")
+	case err != nil:
+		return "", err
+	}
+	p.console.note("found the token of %s in %s; that file still holds it", found.Tool, found.Path)
+	if found.Open {
+		p.console.warn("others can read %s; fix it with: chmod 600 %s", found.Path, quote(found.Path))
+	}
+	return found.Secret, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/profiles"
 )
@@ -25,8 +26,7 @@ until it is deleted; --revoke deletes it too, if utho created it for this machin
 		Example: `  utho logout
   utho logout --revoke
   utho logout --all`,
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: noArgs,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&r.all, "all", false, "every profile")
@@ -47,7 +47,8 @@ func (p *program) logout(ctx context.Context, f format, r logoutRequest) error {
 	case r.yes && !r.revoke:
 		return usagef("logout asks only with --revoke, so there is nothing for --yes to answer")
 	case r.revoke && !r.yes && !p.console.canAsk():
-		return hintf(usagef("logout --revoke deletes the token and asks first, and %s", p.console.cannotAsk()), "add --yes to do it without a question")
+		return hintf(usagef("logout --revoke deletes the token and asks first, and %s", p.console.cannotAsk()),
+			"add --yes to do it without a question")
 	case r.all:
 		return p.logoutAll(ctx, f, p.env.file.Profiles())
 	case strings.EqualFold(name, sandboxName):
@@ -72,7 +73,8 @@ func (p *program) logout(ctx context.Context, f format, r logoutRequest) error {
 }
 
 func loggedOut(profile config.Profile) statusDoc {
-	return newStatusDoc(&session{baseURL: addressOf(profile), credential: credential{kind: storeOf(profile), profile: profile}}, false, nil)
+	c := credential{kind: storeOf(profile), profile: profile}
+	return newStatusDoc(&session{baseURL: addressOf(profile), credential: c}, false, nil)
 }
 
 // logoutAll removes the secret of every profile. Those before a failure stay done.
@@ -147,7 +149,7 @@ func (p *program) forget(ctx context.Context, profile config.Profile) error {
 		had, err := b.Forget(ctx, profile.Name, false)
 		switch {
 		case err != nil:
-			return fmt.Errorf("log out of profile %s: %w", profile.Name, err)
+			return fmt.Errorf("log out of profile %s: %w", profile.Name, ofRemoval(ctx, err))
 		case !had:
 			p.console.note("profile %s held no token", profile.Name)
 			return nil
@@ -156,6 +158,19 @@ func (p *program) forget(ctx context.Context, profile config.Profile) error {
 		p.saidStillWorks(id)
 		return nil
 	})
+}
+
+// ofRemoval is an error of a removal. That it is not known whether it was done is no unknown
+// outcome: the next one does the rest.
+func ofRemoval(ctx context.Context, err error) error {
+	var late *auth.NotKnownError
+	switch {
+	case ctx.Err() != nil:
+		return &textError{err.Error(), context.Cause(ctx)}
+	case errors.As(err, &late):
+		return &textError{err.Error(), late.Err}
+	}
+	return err
 }
 
 func (p *program) saidLoggedOut(profile config.Profile) {
@@ -173,5 +188,6 @@ func (p *program) saidStillWorks(id string) {
 	} else {
 		id = "ID"
 	}
-	p.console.note("%s itself still works until it is deleted: at %s, or with another token by utho token delete %s", which, consoleURL, quote(id))
+	p.console.note("%s itself still works until it is deleted: at %s, or with another token by utho token delete %s",
+		which, consoleURL, quote(id))
 }

@@ -43,18 +43,20 @@ type ownSecret struct {
 	s *session
 }
 
-func (o *ownSecret) place() string { return "profile:" + o.s.profile.Name }
+func (o *ownSecret) Place() string              { return "profile:" + o.s.profile.Name }
+func (o *ownSecret) Undo(context.Context) error { return nil }
 
-func (o *ownSecret) prepare(ctx context.Context) error {
+func (o *ownSecret) Prepare(ctx context.Context) error {
 	return o.p.withBook(func(b *profiles.Book) error { return b.CheckSwap(ctx, o.s.ref(), o.s.kind, o.s.item) })
 }
 
-// deliver leaves alone what a login has stored meanwhile.
-func (o *ownSecret) deliver(ctx context.Context, i lifecycle.Issued) error {
-	return o.p.withBook(func(b *profiles.Book) error { return b.Swap(ctx, o.s.ref(), o.s.kind, o.s.item, itemOf(i)) })
+// Deliver leaves alone what a login has stored meanwhile.
+func (o *ownSecret) Deliver(ctx context.Context, t deliver.Token) error {
+	item := auth.Item{Secret: t.Secret, TokenID: t.ID, TokenName: t.Name}
+	return o.p.withBook(func(b *profiles.Book) error { return b.Swap(ctx, o.s.ref(), o.s.kind, o.s.item, item) })
 }
 
-func (o *ownSecret) holds(ctx context.Context, sum [32]byte) (string, error) {
+func (o *ownSecret) Holds(ctx context.Context, sum [32]byte) (string, error) {
 	return o.p.held(ctx, o.s.kind, o.s.ref(), sum)
 }
 
@@ -70,24 +72,27 @@ type profileSecret struct {
 }
 
 func (p *program) newProfileSecret(s *session, name string) (d *profileSecret, err error) {
-	d = &profileSecret{p: p, ref: auth.Ref{Profile: name, Origin: s.origin}}
-	if d.profile, err = s.profileOf(name); err != nil {
+	profile, err := s.profileOf(name)
+	if err != nil {
 		return nil, err
 	}
-	return d, p.withBook(func(b *profiles.Book) error {
-		d.book = b
+	err = p.withBook(func(b *profiles.Book) error {
+		d = &profileSecret{p: p, book: b, profile: profile, ref: auth.Ref{Profile: name, Origin: s.origin}}
 		return nil
 	})
+	return d, err
 }
 
-func (d *profileSecret) String() string { return "profile:" + d.profile.Name }
-func (d *profileSecret) Place() string  { return d.String() }
-func (d *profileSecret) Close() error   { return nil }
+func (d *profileSecret) Place() string { return "profile:" + d.profile.Name }
 
 func (d *profileSecret) Prepare(ctx context.Context) error {
 	err := d.book.CheckAdd(ctx, d.profile, d.ref)
-	if errors.As(err, new(*profiles.TakenError)) {
-		return hintf(err, "choose another name, or first: %s", route{profile: d.profile.Name}.command("logout"))
+	there := route{profile: d.profile.Name}
+	switch {
+	case errors.As(err, new(*profiles.TakenError)):
+		return hintf(err, "choose another name, or first: %s", there.command("logout"))
+	case errors.As(err, new(*auth.KeyringError)):
+		return hintf(err, "take the secret to a file with --to file:PATH, then log in with it: %s <PATH", there.command("login", "--store", "file"))
 	}
 	return err
 }
@@ -205,7 +210,7 @@ func (l *loginSecret) Deliver(ctx context.Context, i lifecycle.Issued) error {
 // not known to have.
 func (l *loginSecret) Undo(context.Context) (u lifecycle.Undone) {
 	if place := "profile:" + l.s.profile.Name; holdsNew(l.failed) {
-		u.Unknown = []lifecycle.PlaceError{{Place: place, Err: l.failed}}
+		u.Unknown = []string{fmt.Sprintf("%s (%v)", place, l.failed)}
 	} else {
 		u.Restored = []string{place}
 	}

@@ -24,7 +24,8 @@ type profileDoc struct {
 	Secret    string  `json:"secret"` // yes, no, locked or unknown
 	TokenID   *string `json:"token_id"`
 	ExpiresAt *string `json:"expires_at"`
-	expires   string  // in the profile's zone
+
+	id, expires string // as the table shows them
 }
 
 func newProfile(p *program) *cobra.Command {
@@ -56,7 +57,7 @@ func newProfile(p *program) *cobra.Command {
 			Use: "list", Aliases: []string{"ls"}, Short: "List the profiles",
 			Long:    "List the profiles, where each keeps its token, and whether one is there. Nothing is unlocked or asked for that.",
 			Example: "  utho profile list\n  utho profile list -o json",
-			Args:    noArgs, ValidArgsFunction: cobra.NoFileCompletions, RunE: p.documentE(p.listProfiles),
+			Args:    noArgs, RunE: p.documentE(p.listProfiles),
 		},
 		about(&cobra.Command{
 			Use: "use NAME", Short: "Make a profile the current one", Example: "  utho profile use work",
@@ -91,23 +92,13 @@ func (p *program) listProfiles(ctx context.Context, f format, _ []string) error 
 	case formatYAML:
 		return output.YAMLList(p.out, slices.Values(docs))
 	}
-	column := func(header string, text func(profileDoc) string) output.Column[profileDoc] {
-		return output.Column[profileDoc]{Header: header, Text: text}
+	var columns []output.Column[profileDoc]
+	for i, header := range []string{"NAME", "API URL", "STORE", "TOKEN", "ID", "EXPIRES", "CURRENT"} {
+		columns = append(columns, output.Column[profileDoc]{Header: header, Text: func(d profileDoc) string {
+			return []string{d.Name, d.APIURL, d.Store, d.Secret, d.id, d.expires, map[bool]string{true: "yes"}[d.Current]}[i]
+		}})
 	}
-	return output.Table(p.boldFirstLine(true), []output.Column[profileDoc]{
-		column("NAME", func(d profileDoc) string { return d.Name }),
-		column("API URL", func(d profileDoc) string { return d.APIURL }),
-		column("STORE", func(d profileDoc) string { return d.Store }),
-		column("TOKEN", func(d profileDoc) string { return d.Secret }),
-		column("ID", func(d profileDoc) string {
-			if d.TokenID == nil {
-				return ""
-			}
-			return *d.TokenID
-		}),
-		column("EXPIRES", func(d profileDoc) string { return d.expires }),
-		column("CURRENT", func(d profileDoc) string { return map[bool]string{true: "yes"}[d.Current] }),
-	}, docs, output.TableOptions{})
+	return output.Table(p.boldFirstLine(true), columns, docs, output.TableOptions{})
 }
 
 func (p *program) profileDoc(ctx context.Context, profile config.Profile, current string) profileDoc {
@@ -124,8 +115,8 @@ func (p *program) profileDoc(ctx context.Context, profile config.Profile, curren
 		doc.Secret = "no"
 	case err == nil:
 		zone, _ := profile.Location() // checked with the configuration
-		doc.Secret, doc.TokenID = "yes", orNull(item.TokenID)
-		doc.ExpiresAt, doc.expires = orNull(expiryOf(item, nil)), expiryOf(item, zoneOr(zone))
+		doc.Secret, doc.TokenID, doc.ExpiresAt = "yes", orNull(item.TokenID), orNull(expiryOf(item, nil))
+		doc.id, doc.expires = item.TokenID, expiryOf(item, zoneOr(zone))
 	}
 	return doc
 }
@@ -196,7 +187,7 @@ func (p *program) removeProfile(ctx context.Context, profile config.Profile, _ [
 	})
 	switch {
 	case err != nil:
-		return err
+		return ofRemoval(ctx, err)
 	case had:
 		p.console.note("removed profile %s and its stored token from this machine", profile.Name)
 		p.saidStillWorks(id)

@@ -31,6 +31,7 @@ func newRoot(p *program) *cobra.Command {
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
+	root.CompletionOptions.SetDefaultShellCompDirective(noFile) // unless a flag or a command says otherwise
 	version := root.Flags().Bool("version", false, "print the version")
 	root.RunE = func(cmd *cobra.Command, args []string) error {
 		if *version {
@@ -81,7 +82,6 @@ func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Comman
 // bindGlobals binds the flags that every command has.
 func (p *program) bindGlobals(root *cobra.Command) {
 	f := root.PersistentFlags()
-	f.SortFlags = false
 	p.flags.set = f // its flags are those of the command that runs
 	p.flags.timeout = 30 * time.Second
 	p.console.json = strings.EqualFold(strings.TrimSpace(os.Getenv("UTHO_OUTPUT")), string(formatJSON))
@@ -95,21 +95,18 @@ func (p *program) bindGlobals(root *cobra.Command) {
 		p.console.json = p.flags.output == string(formatJSON)
 		return nil
 	}
-	for _, g := range []struct {
-		name, short string
-		value       flagValue
-		usage       string
-		complete    cobra.CompletionFunc
-	}{
-		{"profile", "p", nonEmptyFlag(&p.flags.profile, "NAME", "the name is empty"), "profile to use; sandbox needs no account", p.completeProfilesAndSandbox},
-		{"output", "o", format, "format of the answer; see utho help formats", completeFormats},
-		{"api-url", "", nonEmptyFlag(&p.flags.apiURL, "URL", "the address is empty"), "base URL of the service (default " + utho.DefaultBaseURL + ")", fixed(utho.DefaultBaseURL)},
-		{"timeout", "", timeoutFlag(&p.flags.timeout), "limit for one exchange with the service, its retries included", fixed("10s", "30s", "1m")},
-		{"color", "", enumFlag(&p.console.color, "WHEN", colors), "auto, always or never; auto is a terminal without NO_COLOR", fixed(colors...)},
-	} {
-		f.VarP(g.value, g.name, g.short, g.usage)
-		_ = root.RegisterFlagCompletionFunc(g.name, g.complete) // fails only for a flag that is not there
+	bind := func(name, short string, v flagValue, usage string, complete cobra.CompletionFunc) {
+		f.VarP(v, name, short, usage)
+		_ = root.RegisterFlagCompletionFunc(name, complete) // fails only for a flag that is not there
 	}
+	bind("profile", "p", nonEmptyFlag(&p.flags.profile, "NAME", "the name is empty"), "profile to use; sandbox needs no account",
+		p.completeProfilesAndSandbox)
+	bind("output", "o", format, "format of the answer; see utho help formats", completeFormats)
+	bind("api-url", "", nonEmptyFlag(&p.flags.apiURL, "URL", "the address is empty"),
+		"base URL of the service (default "+utho.DefaultBaseURL+")", fixed(utho.DefaultBaseURL))
+	bind("timeout", "", timeoutFlag(&p.flags.timeout), "limit for one exchange with the service, its retries included",
+		fixed("10s", "30s", "1m"))
+	bind("color", "", enumFlag(&p.console.color, "WHEN", colors), "auto, always or never; auto is a terminal without NO_COLOR", fixed(colors...))
 	f.BoolVar(&p.console.noInput, "no-input", false, "never ask")
 	f.BoolVar(&p.flags.debug, "debug", false, "show requests and answers on stderr, without secrets")
 	f.BoolP("help", "h", false, "help for the command")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,28 +13,30 @@ import (
 func newSandbox(p *program) *cobra.Command {
 	addr, log := "127.0.0.1:0", false
 	serve := &cobra.Command{
-		Use:   "serve",
-		Short: "Offer the sandbox over HTTP on this machine, for pipelines and other clients",
-		Long: `Offer the sandbox over HTTP on a loopback address, until Ctrl-C or TERM. It prints
-the two variables that lead utho and other clients to it. --debug shows each
-request on stderr.`,
-		Example: `  utho sandbox serve
-  utho sandbox serve --addr 127.0.0.1:8080 --log 2>requests.jsonl`,
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Use: "serve", Short: "Offer the sandbox over HTTP on this machine",
+		Long: `Offer the sandbox over HTTP on a loopback address, for pipelines and other clients,
+until Ctrl-C or TERM. It prints the two variables that lead utho and others to it.
+--log and --debug show each request on stderr, for programs and for people.`,
+		Example: "  utho sandbox serve\n  utho sandbox serve --addr 127.0.0.1:8080 --log 2>requests.jsonl",
+		Args:    noArgs,
+		RunE:    p.sandboxE(func(ctx context.Context, box *sandbox.Sandbox) error { return p.serveSandbox(ctx, box, addr, log) }),
 	}
 	serve.Flags().Var(nonEmptyFlag(&addr, "HOST:PORT", "the address is empty"), "addr", "loopback address; port 0 takes a free one")
-	serve.Flags().BoolVar(&log, "log", false, "write one line of JSON a request to stderr, without secrets")
-	noFiles(serve, "addr")
-	serve.RunE = p.runE(func(ctx context.Context, _ []string) error { return p.serveSandbox(ctx, addr, log) })
+	serve.Flags().BoolVar(&log, "log", false, "write one line of JSON for each request to stderr, without secrets")
 	reset := &cobra.Command{
-		Use:               "reset",
-		Short:             "Start the sandbox afresh",
-		Long:              "Delete what was done in the sandbox: it has its first tokens again.",
-		Example:           "  utho sandbox reset",
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              p.runE(func(ctx context.Context, _ []string) error { return p.resetSandbox(ctx) }),
+		Use: "reset", Short: "Start the sandbox afresh",
+		Long:    "Delete what was done in the sandbox: it has its first tokens again.",
+		Example: "  utho sandbox reset",
+		Args:    noArgs,
+		RunE: p.sandboxE(func(ctx context.Context, box *sandbox.Sandbox) error {
+			ctx, cancel := context.WithTimeout(ctx, p.env.settings.Timeout)
+			defer cancel()
+			err := box.Reset(ctx)
+			if err == nil {
+				p.console.note("the sandbox has its first tokens again")
+			}
+			return err
+		}),
 	}
 	return newGroup("sandbox", "A built-in look-alike of the service that needs no account",
 		`A look-alike of the service, built in, that needs no account, no login and no
@@ -44,38 +45,24 @@ network. Its tokens are not real. Use it as a profile:
   utho -p sandbox token list`, serve, reset)
 }
 
-// openSandbox opens the sandbox for commands that have no answer of their own.
-func (p *program) openSandbox() (*sandbox.Sandbox, time.Duration, error) {
-	if _, err := p.format(documentFormats); err != nil {
-		return nil, 0, err
-	}
-	st, err := p.settings()
-	if err != nil {
-		return nil, 0, err
-	}
-	box, err := p.sandbox()
-	return box, st.Timeout, err
+// sandboxE is runE for what uses the sandbox itself and has no answer of its own.
+func (p *program) sandboxE(run func(context.Context, *sandbox.Sandbox) error) func(*cobra.Command, []string) error {
+	return p.runE(func(ctx context.Context, _ []string) error {
+		if _, err := p.format(documentFormats); err != nil {
+			return err
+		}
+		if _, err := p.settings(); err != nil {
+			return err
+		}
+		box, err := p.sandbox()
+		if err != nil {
+			return err
+		}
+		return run(ctx, box)
+	})
 }
 
-func (p *program) resetSandbox(ctx context.Context) error {
-	box, timeout, err := p.openSandbox()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	if err := box.Reset(ctx); err != nil {
-		return err
-	}
-	p.console.note("the sandbox has its first tokens again")
-	return nil
-}
-
-func (p *program) serveSandbox(ctx context.Context, addr string, log bool) error {
-	box, timeout, err := p.openSandbox()
-	if err != nil {
-		return err
-	}
+func (p *program) serveSandbox(ctx context.Context, box *sandbox.Sandbox, addr string, log bool) error {
 	ln, err := sandbox.Listen(ctx, addr)
 	if errors.Is(err, sandbox.ErrAddress) {
 		return hintf(usagef("--addr %s: not a loopback address and a port; the sandbox is for this machine only", quoteText(addr)),
@@ -84,7 +71,7 @@ func (p *program) serveSandbox(ctx context.Context, addr string, log bool) error
 	if err != nil {
 		return fmt.Errorf("serve the sandbox: %w", err)
 	}
-	wait, cancel := context.WithTimeout(ctx, timeout)
+	wait, cancel := context.WithTimeout(ctx, p.env.settings.Timeout)
 	defer cancel()
 	secret, err := box.OperatorSecret(wait)
 	if err == nil {

@@ -38,7 +38,6 @@ func (s *selectors) bind(p *program, cmd *cobra.Command) {
 	for _, flag := range []string{"older-than", "newer-than", "expires-within"} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, fixed("36h", "7d", "30d", "12w"))
 	}
-	noFiles(cmd, "name")
 }
 
 // set reports whether one was given besides except. --expired=false chooses nothing: alone

@@ -47,26 +47,11 @@ func (p *program) connect(ctx context.Context) (*session, error) {
 // locate is connect without the secret: whatever is wrong with flags, environment and
 // configuration is found here.
 func (p *program) locate() (*session, error) {
-	if _, err := p.settings(); err != nil {
-		return nil, err
-	}
 	c, err := p.chooseCredential()
 	if err != nil {
 		return nil, err
 	}
-	s, err := p.newSession(c)
-	if err != nil || !c.exists || s.baseURL == addressOf(c.profile) {
-		return s, err
-	}
-	stored, err := originOf(addressOf(c.profile))
-	switch {
-	case err != nil:
-		return nil, hintf(usagef("api_url of profile %s: %w", c.profile.Name, err),
-			"fix it in the configuration, or log in again: %s", p.route.command("login"))
-	case stored != s.origin:
-		return nil, s.otherOrigin(stored)
-	}
-	return s, nil
+	return p.newSession(c)
 }
 
 // newSession is a session for a credential, at the address that flags, environment and
@@ -118,8 +103,17 @@ func (s *session) otherOrigin(stored string) error {
 
 func (s *session) ref() auth.Ref { return auth.Ref{Profile: s.profile.Name, Origin: s.origin} }
 
-// readSecret gets the secret from its source.
+// readSecret gets the secret from its source, if it may go where the session leads.
 func (p *program) readSecret(ctx context.Context, s *session) (err error) {
+	if s.exists && s.baseURL != addressOf(s.profile) {
+		switch stored, err := originOf(addressOf(s.profile)); {
+		case err != nil:
+			return hintf(usagef("api_url of profile %s: %w", s.profile.Name, err),
+				"fix it in the configuration, or log in again: %s", p.route.command("login"))
+		case stored != s.origin:
+			return s.otherOrigin(stored)
+		}
+	}
 	switch {
 	case s.kind == kindEnvironment && s.source == keyFileVariable:
 		if s.item.Secret, err = auth.ReadKeyFile(os.Getenv(keyFileVariable)); err != nil {
@@ -140,7 +134,15 @@ func (p *program) readSecret(ctx context.Context, s *session) (err error) {
 		if store, err = p.store(s.kind); err == nil {
 			s.item, err = store.Get(ctx, s.ref())
 		}
-		err = p.storeError(s, err)
+		var origin *auth.OriginError
+		switch {
+		case errors.Is(err, auth.ErrNotFound):
+			err = p.notLoggedIn(s)
+		case errors.As(err, &origin):
+			err = s.otherOrigin(origin.Stored)
+		case err != nil && s.kind == config.StoreFile:
+			err = &authError{err}
+		}
 	}
 	if err == nil {
 		p.secrets = append(p.secrets, s.item.Secret)
@@ -148,24 +150,10 @@ func (p *program) readSecret(ctx context.Context, s *session) (err error) {
 	return err
 }
 
-// storeError says what an error of a store means for a person.
-func (p *program) storeError(s *session, err error) error {
-	var origin *auth.OriginError
-	switch {
-	case errors.Is(err, auth.ErrNotFound):
-		return p.notLoggedIn(s)
-	case errors.As(err, &origin):
-		return s.otherOrigin(origin.Stored)
-	case err != nil && s.kind == config.StoreFile:
-		return &authError{err}
-	}
-	return err
-}
-
 // notLoggedIn is auth.ErrNotFound in other words.
 func (p *program) notLoggedIn(s *session) error {
 	text := fmt.Sprintf("not logged in: profile %s has no token for %s", s.profile.Name, s.origin)
-	for _, name := range append(variables[:], keyFileVariable) {
+	for _, name := range variables {
 		if _, set := os.LookupEnv(name); set { // as in CI, if a secret is not there
 			text += ", and " + name + " is empty"
 			break
@@ -173,11 +161,9 @@ func (p *program) notLoggedIn(s *session) error {
 	}
 	err, login := &textError{text, auth.ErrNotFound}, p.route.command("login")
 	var names []string
-	if file, err := p.config(); err == nil {
-		for _, other := range file.Profiles() {
-			if !strings.EqualFold(other.Name, s.profile.Name) {
-				names = append(names, other.Name)
-			}
+	for _, other := range p.env.file.Profiles() {
+		if !strings.EqualFold(other.Name, s.profile.Name) {
+			names = append(names, other.Name)
 		}
 	}
 	if len(names) > 0 {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// graceTime is how long a protocol that must not be cut short has, from the first
-// signal on, to find out what happened and to deliver or clean up.
+// graceTime is how long a protocol that must not be cut short has, from the first signal on, to find out what
+// happened and to deliver or clean up.
 const graceTime = 10 * time.Second
 
 // interrupted is the cause of a context that a signal ended.
@@ -33,9 +33,9 @@ func (e interrupted) status() int {
 	return 130
 }
 
-// signals turns INT, TERM, HUP and those that would crash the program into two contexts:
-// ctx ends with the first, grace with the second, or with graceTime after the first if a
-// protocol runs, else at once. Those that would crash it count as two.
+// signals turns INT, TERM, HUP and those that would crash the program into two contexts: ctx ends with the first,
+// grace with the second, or with graceTime after the first if a protocol runs, else at once. Those that would crash
+// it count as two.
 type signals struct {
 	ctx, grace       context.Context
 	endCtx, endGrace context.CancelCauseFunc
@@ -47,8 +47,7 @@ type signals struct {
 	command   *os.Process // of the user, which gets the signals instead
 }
 
-// watch begins to take signals. Those that the parent ignored stay ignored (nohup,
-// background jobs).
+// watch begins to take signals. Those that the parent ignored stay ignored (nohup, background jobs).
 func watch(cleaning func()) *signals {
 	s := &signals{cleaning: cleaning}
 	s.ctx, s.endCtx = context.WithCancelCause(context.Background())
@@ -101,8 +100,8 @@ func (s *signals) handle(sig os.Signal) {
 	}
 }
 
-// protect begins the part of a command in which the first signal only stops the
-// waiting. It fails if a signal came before. The caller ends it with end.
+// protect begins the part of a command in which the first signal only stops the waiting. It fails if a signal came
+// before. The caller ends it with end.
 func (s *signals) protect() (end func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,8 +116,8 @@ func (s *signals) protect() (end func(), err error) {
 	}, nil
 }
 
-// run starts a command and waits for it, whatever comes; signals are passed on to it. It
-// fails if the command was not started.
+// run starts a command and waits for it, whatever comes; signals are passed on to it. It fails if the command was not
+// started.
 func (s *signals) run(cmd *exec.Cmd) (status int, err error) {
 	s.mu.Lock() // a signal that comes meanwhile waits for the command
 	err = context.Cause(s.ctx)

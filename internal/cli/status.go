@@ -85,17 +85,15 @@ func (p *program) documentE(f func(ctx context.Context, f format, args []string)
 func newStatus(p *program) *cobra.Command {
 	var withToken bool
 	cmd := &cobra.Command{
-		Use:     "status",
-		Aliases: []string{"whoami"},
-		Short:   "Show who is logged in and whether the token still works",
+		Use: "status", Aliases: []string{"whoami"},
+		Short: "Show who is logged in and whether the token still works",
 		Long: `Show which credential is used, where it comes from, and whether the service accepts
 it. The exit status is 0 if it does, 4 if not, and 9 if the service cannot be reached.
 --with-token answers for a token from stdin instead, and stores nothing.`,
 		Example: `  utho status
   utho status -o json
   utho status --with-token < token.txt`,
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: noArgs,
 	}
 	cmd.Flags().BoolVar(&withToken, "with-token", false, "read the token from stdin and answer for that one")
 	cmd.RunE = p.documentE(func(ctx context.Context, f format, _ []string) error { return p.status(ctx, f, withToken) })
@@ -172,7 +170,7 @@ func (p *program) writeStatus(f format, s *session, list *utho.TokenList, a *acc
 	}
 	var account, health string
 	if a != nil {
-		account = joinNonEmpty(a.Name, a.Email, a.ID)
+		account = strings.Join(slices.DeleteFunc([]string{a.Name, a.Email, a.ID}, func(w string) bool { return w == "" }), ", ")
 	}
 	if list != nil {
 		health = p.health(list)
@@ -190,10 +188,6 @@ func (p *program) writeStatus(f format, s *session, list *utho.TokenList, a *acc
 		{Name: "TOKENS", Value: health},
 	}
 	return output.Pairs(p.out, slices.DeleteFunc(pairs, func(pair output.Pair) bool { return pair.Value == "" }))
-}
-
-func joinNonEmpty(words ...string) string {
-	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), ", ")
 }
 
 // warnEnd warns if the token in use ends within a week.
@@ -228,24 +222,18 @@ func (p *program) health(list *utho.TokenList) string {
 	}
 	var parts []string
 	look := ""
-	for _, c := range []struct {
-		n         int
-		one, many string
-		selectors string
-	}{
-		{forever, "never expires", "never expire", "--without-expiry"},
-		{expired, "has expired", "have expired", "--expired"},
-		{old, "with write access is older than 90 days", "with write access are older than 90 days", "--scope write --older-than 90d"},
-	} {
-		text := c.many
-		if c.n == 1 {
-			text = c.one
+	count := func(n int, what, selectors string) {
+		if n == 1 {
+			what = strings.NewReplacer("never expire", "never expires", "have", "has", " are ", " is ").Replace(what)
 		}
-		if c.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", c.n, text))
-			look = "; see " + p.route.command("token", "list") + " " + c.selectors
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, what))
+			look = "; see " + p.route.command("token", "list") + " " + selectors
 		}
 	}
+	count(forever, "never expire", "--without-expiry")
+	count(expired, "have expired", "--expired")
+	count(old, "with write access are older than 90 days", "--scope write --older-than 90d")
 	return strings.TrimSuffix(plural(len(list.Tokens), "token")+": "+strings.Join(parts, ", "), ": ") + look
 }
 

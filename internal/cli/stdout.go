@@ -3,56 +3,26 @@ package cli
 import (
 	"bytes"
 	"context"
-	"errors"
 	"os"
 
-	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/deliver"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/output"
 )
 
-// parseTo reads the values of --to, each checked for its form only.
-func parseTo(to []string) ([]deliver.Spec, error) {
-	var specs []deliver.Spec
-	for _, text := range to {
-		spec, err := deliver.ParseSpec(text)
-		if err != nil {
-			return nil, specError(err)
-		}
-		if spec.Kind == deliver.KindProfile {
-			if err := config.ValidName(spec.Arg); err != nil {
-				return nil, usagef("--to %s: %w", quoteText(text), err)
-			}
-		}
-		specs = append(specs, spec)
-	}
-	return specs, nil
-}
-
-func specError(err error) error {
-	var spec *deliver.SpecError
-	if errors.As(err, &spec) && spec.Hint != "" {
-		return hintf(usagef("--to: %w", err), "%s", spec.Hint)
-	}
-	return usagef("--to: %w", err)
-}
-
-// stdoutDestination is what create and rotate write to stdout: the bare secret, a
-// document, or nothing.
+// stdoutDestination is what create and rotate write to stdout: the bare secret, a document, or nothing.
 type stdoutDestination struct {
 	p       *program
 	secret  bool   // the secret goes to stdout
 	format  format // of -o; empty for the bare secret, or nothing
-	views   func(lifecycle.Issued) views
 	issued  lifecycle.Issued
 	written bool // something of the secret may have been read
 }
 
-// newStdout checks -o against the destinations. UTHO_OUTPUT and the configuration do not
-// count here: a script that captures the secret must get the secret.
-func (p *program) newStdout(secret bool, v func(lifecycle.Issued) views) (*stdoutDestination, error) {
-	o := &stdoutDestination{p: p, secret: secret, format: format(p.flags.output), views: v}
+// newStdout checks -o against the destinations. UTHO_OUTPUT and the configuration do not count here: a script that
+// captures the secret must get the secret.
+func (p *program) newStdout(secret bool) (*stdoutDestination, error) {
+	o := &stdoutDestination{p: p, secret: secret, format: format(p.flags.output)}
 	if o.format != "" && !o.format.isDocument() {
 		err := usagef("-o %s: this command has json and yaml only; nothing was created", o.format)
 		return nil, hintf(err, "use -o json or -o yaml, leave -o out for the bare secret, or send the secret elsewhere with --to")
@@ -64,47 +34,56 @@ func (p *program) newStdout(secret bool, v func(lifecycle.Issued) views) (*stdou
 	return o, nil
 }
 
-// wanted reports whether stdout gets anything: the secret, or a document about a token
-// whose secret goes elsewhere.
+// wanted reports whether stdout gets anything: the secret, or a document about a token whose secret goes elsewhere.
 func (o *stdoutDestination) wanted() bool { return o.secret || o.format != "" }
 
-func (o *stdoutDestination) String() string                { return "stdout" }
 func (o *stdoutDestination) Place() string                 { return "stdout" }
 func (o *stdoutDestination) Prepare(context.Context) error { return nil }
-func (o *stdoutDestination) Close() error                  { return nil }
 
 // Deliver writes the secret, alone or in its document, or the document alone.
 func (o *stdoutDestination) Deliver(_ context.Context, t deliver.Token) error {
-	var text bytes.Buffer
-	if o.format == "" {
-		text.WriteString(t.Secret + "\n")
-	} else if err := o.document(&text, t.Secret); err != nil {
-		return err
-	}
-	n, err := o.p.out.Write(text.Bytes())
+	n, err := o.write(t.Secret)
 	o.written = o.secret && n > 0 && err == nil
 	return err
 }
 
-// document writes what is known of the token, with its secret if stdout gets it.
-func (o *stdoutDestination) document(to *bytes.Buffer, secret string) error {
-	v := o.views(o.issued)
-	doc := v.doc(o.issued.Token)
-	if o.secret {
-		doc.Token = secret
+// show writes the document about a token whose secret is not shown, if there is one to write.
+func (o *stdoutDestination) show(i lifecycle.Issued) error {
+	if o.format == "" {
+		return nil
 	}
-	if o.issued.Replaces != nil {
-		replaced := v.doc(*o.issued.Replaces)
-		doc.Replaced = &replaced
-	}
-	if o.format == formatYAML {
-		return output.YAML(to, doc)
-	}
-	return output.JSON(to, doc)
+	o.issued = i
+	_, err := o.write("")
+	return err
 }
 
-// Undo cannot take back what somebody may have read. A write that failed was no
-// delivery.
+// write writes the bare secret, or a document of what is known of the token, with its secret if stdout gets it.
+func (o *stdoutDestination) write(secret string) (n int, err error) {
+	text := bytes.NewBufferString(secret + "\n")
+	if o.format != "" {
+		v := o.p.views(o.issued.Now, nil)
+		doc := v.doc(o.issued.Token)
+		if o.secret {
+			doc.Token = secret
+		}
+		if o.issued.Replaces != nil {
+			replaced := v.doc(*o.issued.Replaces)
+			doc.Replaced = &replaced
+		}
+		text.Reset()
+		if o.format == formatYAML {
+			err = output.YAML(text, doc)
+		} else {
+			err = output.JSON(text, doc)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return o.p.out.Write(text.Bytes())
+}
+
+// Undo cannot take back what somebody may have read. A write that failed was no delivery.
 func (o *stdoutDestination) Undo(context.Context) error {
 	if o.written {
 		return deliver.ErrKept
@@ -113,22 +92,5 @@ func (o *stdoutDestination) Undo(context.Context) error {
 }
 
 func (o *stdoutDestination) Holds(context.Context, [32]byte) (string, error) {
-	if !o.secret {
-		return "", nil
-	}
 	return "", deliver.ErrUnreadable
-}
-
-// show writes the document of a --dry-run, without a secret.
-func (o *stdoutDestination) show(i lifecycle.Issued) error {
-	if o.format == "" {
-		return nil
-	}
-	o.issued = i
-	var text bytes.Buffer
-	if err := o.document(&text, ""); err != nil {
-		return err
-	}
-	_, err := o.p.out.Write(text.Bytes())
-	return err
 }

@@ -39,8 +39,7 @@ secret cannot be delivered.
 		Example: `  TOKEN=$(utho token create ci)
   utho token create ci --scope write --expires-in 30d --to file:ci.token
   utho token create ci --to 'exec:gh secret set UTHO_API_KEY'`,
-		Args:              exactArg("one NAME"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: exactArg("one NAME"),
 	}
 	f := cmd.Flags()
 	f.Var(scopeFlag(&r.Scope), "scope", "what the token may do: read-only or write")
@@ -50,7 +49,6 @@ secret cannot be delivered.
 	f.BoolVar(&r.AllowDuplicate, "allow-duplicate", false, "create it although the name is taken")
 	f.BoolVar(&r.DryRun, "dry-run", false, "check everything, create nothing")
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
-	noFiles(cmd, "expires-in")
 	cmd.RunE = p.runE(func(ctx context.Context, args []string) error {
 		r.Name = args[0]
 		return p.createToken(ctx, r)
@@ -81,7 +79,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	if err != nil {
 		return err
 	}
-	out, err := p.newStdout(len(specs) == 0 || hasStdout(specs), p.issuedViews)
+	out, err := p.newStdout(len(specs) == 0 || hasStdout(specs))
 	if err != nil {
 		return err
 	}
@@ -93,32 +91,25 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	if err != nil {
 		return err
 	}
-	defer to.close()
 	end, err := p.signals.protect()
 	if err != nil {
 		return err
 	}
 	defer end()
 	issued, err := s.Create(ctx, p.signals.grace, r.CreateRequest, to)
-	if err != nil {
-		return p.createError(err, r)
-	}
-	if r.DryRun {
+	var taken *lifecycle.TakenError
+	switch {
+	case errors.As(err, &taken):
+		return hintf(&linesError{err, describeAll(taken.Tokens)}, "rotate it with %s, or create a second one with --allow-duplicate",
+			p.route.about([]string{taken.Tokens[0].ID}, "token", "rotate"))
+	case err != nil:
+		return err
+	case r.DryRun:
 		p.console.note("would create %s (%s)%s; nothing was created", quoteText(issued.Token.Name), issued.Token.Scope, arrows(to.names()))
 		return out.show(issued)
 	}
 	p.created(s, issued, to)
 	return nil
-}
-
-// createError adds the next step.
-func (p *program) createError(err error, r createRequest) error {
-	var taken *lifecycle.TakenError
-	if !errors.As(err, &taken) {
-		return err
-	}
-	return hintf(&linesError{err, describeAll(taken.Tokens)}, "rotate it with %s, or create a second one with --allow-duplicate",
-		p.route.about([]string{taken.Tokens[0].ID}, "token", "rotate"))
 }
 
 // created says on stderr what was created.
@@ -140,16 +131,16 @@ func (p *program) created(s *session, i lifecycle.Issued, to *destinations) {
 // checkName refuses a name that a new token cannot have.
 func checkName(name string) error {
 	err := expiry.CheckName(name)
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
-	}
-	if errors.As(err, new(*expiry.SuffixError)) {
+	case errors.As(err, new(*expiry.SuffixError)):
 		return hintf(usagef("token name: %w", err), "give the name without it, and --expires-in 30d")
 	}
 	return usagef("token name: %w", err)
 }
 
-// arrows names where a secret goes besides stdout.
+// arrows says where a secret would go besides stdout.
 func arrows(names string) string {
 	if names == "" {
 		return ""
@@ -166,8 +157,7 @@ func describe(t utho.Token) string {
 	return t.ID + " " + quoteText(t.Name) + " (" + t.Scope.String() + created + ")"
 }
 
-func describeAll(tokens []utho.Token) []string {
-	var all []string
+func describeAll(tokens []utho.Token) (all []string) {
 	for _, t := range tokens {
 		all = append(all, describe(t))
 	}

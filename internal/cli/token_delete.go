@@ -141,15 +141,19 @@ func (p *program) deleteTokens(ctx context.Context, r deleteRequest) error {
 	err = p.deletionError(s, r, all, gone, stopped)
 	switch {
 	case err != nil && unwritten != nil:
-		return &linesError{err, []string{unwritten.Error()}}
+		more := &linesError{error: err}
+		if !errors.As(err, &more) {
+			err = more
+		}
+		more.lines = append(more.lines, unwritten.Error())
+		return err
 	case unwritten != nil && len(gone) > 0:
 		return fmt.Errorf("deleted %s: %w", strings.Join(gone, ", "), unwritten)
 	}
 	return cmp.Or(err, unwritten)
 }
 
-// findAll finds what each argument means, each token once. The credential's own token
-// goes only by its id.
+// findAll finds what each argument means, each token once. The credential's own token goes only by its id.
 func (p *program) findAll(s *session, list *utho.TokenList, r deleteRequest) ([]utho.Token, error) {
 	var found []utho.Token
 	for _, arg := range r.args {
@@ -175,9 +179,11 @@ func (p *program) selectAll(s *session, list *utho.TokenList, r deleteRequest) (
 	if err != nil {
 		return nil, err
 	}
-	unfinished, err := p.unfinished(s, list.Tokens)
-	if err != nil {
-		return nil, err
+	var unfinished []string
+	if records, err := p.records(s); err == nil { // without a folder there is no record
+		if unfinished, err = records.Unfinished(list.Tokens); err != nil {
+			return nil, err
+		}
 	}
 	return slices.DeleteFunc(chosen, func(t utho.Token) bool {
 		switch {
@@ -244,8 +250,8 @@ type textError struct {
 func (e *textError) Error() string { return e.text }
 func (e *textError) Unwrap() error { return e.err }
 
-// deletionError is the end of a delete: nil if all went, the one error if all failed the
-// same way, else a partial failure that names each.
+// deletionError is the end of a delete: nil if all went, the one error if all failed the same way, else a partial
+// failure that names each.
 func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.Deletion, gone []string, stopped error) error {
 	var first error // why one was not deleted
 	mixed, suspects := len(gone) > 0, gone
@@ -270,8 +276,8 @@ func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.De
 	case rejected && (len(all) == 1 || len(gone) == 0 && s.item.TokenID != ""):
 		return stopped
 	case rejected: // one of the tokens may have been the credential itself
-		err = &textError{fmt.Sprintf("the credential of %s was rejected, and the rest was not attempted; it may have been one of the tokens that were just deleted: %s",
-			s.from(), strings.Join(suspects, ", ")), stopped}
+		err = &textError{"the credential of " + s.from() + " was rejected, and the rest was not attempted; " +
+			"it may have been one of the tokens that were just deleted: " + strings.Join(suspects, ", "), stopped}
 		hint, mixed = "use another token, then try the rest again: "+s.replaceCredential(p.route), len(gone) > 0
 	case len(all) == 1:
 		return cmp.Or(first, stopped)

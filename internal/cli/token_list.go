@@ -35,17 +35,14 @@ var (
 func newTokenList(p *program) *cobra.Command {
 	var r listRequest
 	cmd := &cobra.Command{
-		Use:     "list",
-		Aliases: []string{"ls"},
-		Short:   "List the tokens of the account",
+		Use: "list", Aliases: []string{"ls"}, Short: "List the tokens of the account",
 		Long: `List the tokens of the account: name, access scope, when each was created, and
 the command that deletes it. Selectors combine with AND.`,
 		Example: `  utho token list
   utho token list -o wide --sort age
   utho token list --scope write --older-than 90d
   utho token list --expires-within 7d --fail-if-any`,
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: noArgs,
 	}
 	r.bind(p, cmd)
 	f := cmd.Flags()
@@ -68,8 +65,8 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 		return err
 	}
 	if (r.columns != "" || r.noHeaders) && !format.hasColumns() {
-		err := usagef("--columns and --no-headers do not go with -o %s, which has no columns", format)
-		return hintf(err, "use -o csv for columns that programs read")
+		return hintf(usagef("--columns and --no-headers do not go with -o %s, which has no columns", format),
+			"use -o csv for columns that programs read")
 	}
 	st, err := p.settings()
 	if err != nil {
@@ -124,12 +121,11 @@ func (p *program) writeTokens(f format, columns []column, tokens []utho.Token, v
 	case formatMarkdown:
 		return output.Markdown(p.out, columns, tokens, options)
 	case formatID:
-		var b strings.Builder
+		var ids strings.Builder
 		for _, t := range tokens {
-			b.WriteString(output.Safe(t.ID) + "\n")
+			ids.WriteString(output.Safe(t.ID) + "\n")
 		}
-		_, err := p.out.Write([]byte(b.String()))
-		return err
+		return p.writeText(ids.String())
 	}
 	options.Width, _, _ = term.GetSize(int(p.out.f.Fd())) // 0 if it is no terminal
 	return output.Table(p.boldFirstLine(!noHeaders), columns, tokens, options)
@@ -163,17 +159,11 @@ func pick(v views, f format, keys string) ([]column, error) {
 // plainKey is the key that a word means, as people copy it from JSON, csv or the table.
 func plainKey(word string, csv bool) string {
 	key := strings.ToLower(strings.ReplaceAll(strings.TrimSpace(word), " ", "_"))
-	switch {
-	case key == "created_at" && !csv:
-		return "created"
-	case key == "expires_at":
-		return "expires"
-	case key == "access_scope":
-		return "scope"
-	case key == "api_name":
-		return "name"
+	if key == "created_at" && csv {
+		return key
 	}
-	return key
+	same := map[string]string{"created_at": "created", "expires_at": "expires", "access_scope": "scope", "api_name": "name"}
+	return cmp.Or(same[key], key)
 }
 
 // order is the comparison for --sort. A minus reverses it; what has no value comes last

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +14,6 @@ import (
 
 	"github.com/utho/utho-cli/internal/child"
 	"github.com/utho/utho-cli/internal/config"
-	"github.com/utho/utho-cli/internal/deliver"
-	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -31,7 +30,7 @@ func newRotate(p *program) *cobra.Command {
 	var r rotateRequest
 	cmd := &cobra.Command{
 		Use:   "rotate {ID|NAME | --self}",
-		Short: "Replace the secret of a token: same name and scope",
+		Short: "Give a token a new secret: same name and scope",
 		Long: `Create a token of the same name and scope, verify its secret by using it, deliver
 it, and only then delete the old token. Whatever fails, the old secret still works,
 or the new one works and was delivered. An expiry is renewed for the same length.
@@ -42,7 +41,7 @@ deleted.`,
 		Example: `  utho token rotate ci --to env:.env --yes
   utho token rotate ci --if-expires-within 7d --to file:/run/ci.token --yes
   utho token rotate --self
-  utho token rotate app --to env:/etc/app.env --yes \\
+  utho token rotate app --to env:/etc/app.env --yes \
     --verify 'systemctl restart app'`,
 		ValidArgsFunction: p.completeTokens(1),
 	}
@@ -66,7 +65,6 @@ deleted.`,
 	f.BoolVar(&r.KeepOld, "keep-old", false, "do not delete the old token")
 	f.BoolVarP(&r.yes, "yes", "y", false, "do not ask")
 	f.BoolVar(&r.dryRun, "dry-run", false, "check everything, say what would happen")
-	noFiles(cmd, "expires-in", "if-expires-within", "verify-timeout")
 	cmd.RunE = p.runE(func(ctx context.Context, args []string) error {
 		if !r.self {
 			r.Arg = args[0]
@@ -84,7 +82,7 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 	if err != nil {
 		return err
 	}
-	out, err := p.newStdout(len(specs) == 0 && !r.self || hasStdout(specs), p.issuedViews)
+	out, err := p.newStdout(len(specs) == 0 && !r.self || hasStdout(specs))
 	if err != nil {
 		return err
 	}
@@ -109,28 +107,24 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 	if err != nil {
 		return err
 	}
-	defer to.close()
-	to.keepOld = r.KeepOld
-	dir, err := p.state()
+	records, err := p.records(s)
 	if err != nil {
 		return err
 	}
-	plan, err := s.PlanRotation(ctx, r.RotateRequest, lifecycle.Records{Dir: filepath.Join(dir, "rotations"), Origin: s.origin}, to)
+	plan, err := s.PlanRotation(ctx, r.RotateRequest, records, to)
 	if err != nil {
 		return p.rotateError(err)
 	}
 	defer plan.Close()
-	if !plan.Due {
-		if p.console.terminal() {
-			_, at, _ := expiry.Split(plan.Old.Name)
-			p.console.note("token %s does not end within the time given, but at %s; nothing to do", describe(plan.Old), at.Format("2006-01-02 15:04 MST"))
-		}
+	switch {
+	case !plan.Due && p.console.terminal():
+		p.console.note("token %s does not end that soon; nothing to do", describe(plan.Old))
+		fallthrough
+	case !plan.Due:
 		return nil
-	}
-	if r.dryRun {
+	case r.dryRun:
 		return p.showRotation(plan, to, r)
-	}
-	if asks {
+	case asks:
 		p.console.plain("  " + describe(plan.Old))
 		if s.item.TokenID == "" && s.box == nil {
 			p.console.note("utho does not know which token %s holds: if it is this one, the new secret has to go there too", s.from())
@@ -152,11 +146,12 @@ func (p *program) runRotation(ctx context.Context, s *session, plan *lifecycle.R
 		return err
 	}
 	defer end()
+	const cut = "an earlier rotation of %s was cut short "
 	if plan.Resumes != nil {
-		p.console.note("an earlier rotation of %s was cut short after it had delivered the secret of %s; going on from there", plan.Old.ID, plan.Resumes.ID)
+		p.console.note(cut+"after it had delivered the secret of %s; going on from there", plan.Old.ID, plan.Resumes.ID)
 	}
 	if plan.Drops != nil {
-		p.console.note("an earlier rotation of %s was cut short before it delivered the secret of %s; deleting that token first", plan.Old.ID, plan.Drops.ID)
+		p.console.note(cut+"before it delivered the secret of %s; deleting that token first", plan.Old.ID, plan.Drops.ID)
 	}
 	issued, err := plan.Run(ctx, p.signals.grace, to)
 	switch {
@@ -213,7 +208,10 @@ func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, r rot
 func (p *program) rotateError(err error) error {
 	var ambiguous *lifecycle.AmbiguousError
 	var none *lifecycle.NoExpiryError
+	var rolledBack *lifecycle.RolledBackError
 	switch {
+	case errors.As(err, &rolledBack) && len(rolledBack.Doubtful) > 0:
+		return hintf(err, "fix what failed, then run the same command again: it delivers a secret that works")
 	case errors.As(err, &ambiguous) && ambiguous.Held != "":
 		var others []string
 		for _, t := range ambiguous.Tokens {
@@ -233,8 +231,7 @@ func (p *program) rotateError(err error) error {
 	return err
 }
 
-// again is the command that was typed, with another argument behind the last word of
-// its path.
+// again is the command that was typed, with another argument behind the last word of its path.
 func (p *program) again(arg, other string) string {
 	words, way := slices.Clone(p.args), p.route
 	for n := slices.Index(words, "rotate"); n < len(words); n++ {
@@ -252,8 +249,8 @@ func (p *program) again(arg, other string) string {
 	return way.command(words...)
 }
 
-// warnOwn says so if the credential in use has stopped working: then it was the token
-// that was rotated, and utho could not know.
+// warnOwn says so if the credential in use has stopped working: then it was the token that was rotated, and utho
+// could not know.
 func (p *program) warnOwn(ctx context.Context, s *session, to *destinations) {
 	if to.own != nil || s.item.TokenID != "" || s.box != nil {
 		return
@@ -261,8 +258,8 @@ func (p *program) warnOwn(ctx context.Context, s *session, to *destinations) {
 	limited, cancel := context.WithTimeout(ctx, min(2*time.Second, s.Timeout))
 	defer cancel()
 	if _, err := s.Client.ListTokens(limited); errors.Is(err, utho.ErrUnauthorized) {
-		p.console.warn("the credential of %s was the token that was rotated, and no longer works; the new secret, which was delivered, is the one to use: %s",
-			s.from(), s.replaceCredential(p.route))
+		p.console.warn("the credential of %s was the token that was rotated, and no longer works; "+
+			"the new secret, which was delivered, is the one to use: %s", s.from(), s.replaceCredential(p.route))
 	}
 }
 
@@ -275,10 +272,6 @@ func (s *session) replaceCredential(r route) string {
 		return "have the credential_command of profile " + s.profile.Name + " print it"
 	}
 	return r.loginTo(s.profile.Name)
-}
-
-func hasStdout(specs []deliver.Spec) bool {
-	return slices.ContainsFunc(specs, func(s deliver.Spec) bool { return s.Kind == deliver.KindStdout })
 }
 
 // verifier runs the --verify commands in order.
@@ -314,7 +307,7 @@ func (p *program) verifier(commands []string, limit time.Duration) (func(context
 			case limited.Err() != nil:
 				return fmt.Errorf("--verify %s did not end within %v", quoteText(commands[n]), limit)
 			default:
-				return fmt.Errorf("--verify %s failed: %s", quoteText(commands[n]), err)
+				return fmt.Errorf("--verify %s failed: %w", quoteText(commands[n]), err)
 			}
 		}
 		return nil
@@ -324,18 +317,12 @@ func (p *program) verifier(commands []string, limit time.Duration) (func(context
 // newestOf is the token with the latest time stamp; of equal ones the last.
 func newestOf(tokens []utho.Token) utho.Token {
 	return slices.MaxFunc(tokens, func(a, b utho.Token) int {
-		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
-			return c
-		}
-		return compareIDs(a.ID, b.ID)
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), compareIDs(a.ID, b.ID))
 	})
 }
 
-// unfinished are the ids of the tokens whose rotation is unfinished on this machine.
-func (p *program) unfinished(s *session, tokens []utho.Token) ([]string, error) {
+// records are the unfinished rotations of the service on this machine.
+func (p *program) records(s *session) (lifecycle.Records, error) {
 	dir, err := p.state()
-	if err != nil {
-		return nil, nil //nolint:nilerr // without a folder there is no record
-	}
-	return lifecycle.Records{Dir: filepath.Join(dir, "rotations"), Origin: s.origin}.Unfinished(tokens)
+	return lifecycle.Records{Dir: filepath.Join(dir, "rotations"), Origin: s.origin}, err
 }

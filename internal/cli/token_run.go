@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,6 @@ token stays; its name has an expiry, and utho token delete --expired finds it.`,
 	f.Lookup("ttl").DefValue = "24h"
 	envFlag(cmd, &env)
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
-	noFiles(cmd, "name", "ttl")
 	cmd.RunE = p.runE(func(ctx context.Context, args []string) error { return p.runWithToken(ctx, r, env, args) })
 	return cmd
 }
@@ -61,7 +61,6 @@ func commandArgs(cmd *cobra.Command, args []string) error {
 // envFlag binds --env, the names of the variables that get the secret.
 func envFlag(cmd *cobra.Command, env *[]string) {
 	cmd.Flags().Var(listFlag(env, "NAME"), "env", "variable that gets the secret (repeatable; default UTHO_API_KEY and UTHO_TOKEN)")
-	noFiles(cmd, "env")
 }
 
 // checkEnv checks the names of --env, and gives the default ones.
@@ -69,8 +68,9 @@ func checkEnv(names []string) ([]string, error) {
 	if len(names) == 0 {
 		return variables[:], nil
 	}
+	const digits = "0123456789"
 	for _, name := range names {
-		if !isVariable(name) {
+		if strings.IndexAny(name, digits) == 0 || strings.Trim(name, digits+"_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" {
 			return nil, hintf(usagef("--env %s: not the name of a variable", quoteText(name)), "letters, digits and _, not a digit first")
 		}
 		if name == "UTHO_API_URL" {
@@ -78,16 +78,6 @@ func checkEnv(names []string) ([]string, error) {
 		}
 	}
 	return names, nil
-}
-
-func isVariable(name string) bool {
-	for i := range len(name) {
-		c := name[i]
-		if c != '_' && (c|0x20 < 'a' || c|0x20 > 'z') && (i == 0 || c < '0' || c > '9') {
-			return false
-		}
-	}
-	return name != ""
 }
 
 func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env, argv []string) error {

@@ -41,13 +41,12 @@ func (p *program) versionDoc() versionDoc {
 
 func newVersion(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use:               "version",
-		Short:             "Print the version",
-		Long:              "Print the version of utho, its commit and date, Go's version and the platform.",
-		Example:           "  utho version\n  utho version -o json",
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              p.runE(func(context.Context, []string) error { return p.printVersion() }),
+		Use:     "version",
+		Short:   "Print the version",
+		Long:    "Print the version of utho, its commit and date, Go's version and the platform.",
+		Example: "  utho version\n  utho version -o json",
+		Args:    noArgs,
+		RunE:    p.runE(func(context.Context, []string) error { return p.printVersion() }),
 	}
 }
 

@@ -42,9 +42,6 @@ func (p *program) views(now time.Time, zone *time.Location) views {
 	return views{now: now, zone: zone, delete: p.route.command("token", "delete") + " ", about: p.route.about}
 }
 
-// issuedViews are the views of a document about a new token.
-func (p *program) issuedViews(i lifecycle.Issued) views { return p.views(i.Now, nil) }
-
 // action is the command that deletes a token. Most ids are digits, which need no quotes.
 func (v views) action(id string) string {
 	if id == "" || lifecycle.IsID(id) {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,233 +16,233 @@ var ErrNoProfile = errors.New("no such profile")
 var errByHand = errors.New("it is written in a way that cannot be edited here; change it by hand")
 
 // An Edit is the configuration file while it is being changed, under its lock.
-type Edit struct{ f *File }
+type Edit struct{ *File }
 
-// Current is the name of the current profile, or "".
-func (e *Edit) Current() string { return e.f.Current() }
-
-// Profile returns the profile of that name, ignoring case.
-func (e *Edit) Profile(name string) (Profile, bool) { return e.f.Profile(name) }
-
-// existing is Profile; ErrNoProfile if there is none.
-func (e *Edit) existing(name string) (Profile, error) {
-	p, ok := e.f.Profile(name)
-	if !ok {
-		return p, fmt.Errorf("profile %q: %w", name, ErrNoProfile)
-	}
-	return p, nil
-}
-
-// SetProfile adds p, or changes the profile of that name, whose spelling stays. Empty fields are removed
-// from the file, equal ones left alone.
+// SetProfile adds p, or changes the profile of that name, whose spelling stays. Empty fields are removed from
+// the file, equal ones left alone.
 func (e *Edit) SetProfile(p Profile) error {
-	if err := ValidName(p.Name); err != nil {
-		return err
-	}
-	old, exists := e.f.Profile(p.Name)
+	old, exists := e.Profile(p.Name)
 	if exists {
 		p.Name = old.Name
 	}
-	return e.change("profile "+p.Name, func(root *yaml.Node) {
-		at := []string{"profiles", p.Name}
-		if !exists {
-			set(root, at, &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"})
-		}
+	return e.apply("profile "+p.Name, func(root *yaml.Node) bool {
+		ok := exists || put(root, &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}, "profiles", p.Name)
 		for _, f := range []struct {
 			key      string
-			old, new *yaml.Node
+			was, now *yaml.Node
 		}{
-			{"api_url", text(old.APIURL, 0), text(p.APIURL, 0)},
-			{"store", text(old.Store, 0), text(p.Store, 0)},
-			{"time_zone", text(old.TimeZone, 0), text(p.TimeZone, yaml.DoubleQuotedStyle)},
-			{"credential_command", list(old.CredentialCommand), list(p.CredentialCommand)},
-			{"other_secrets", list(old.OtherSecrets), list(p.OtherSecrets)},
+			{"api_url", node(old.APIURL), node(p.APIURL)},
+			{"store", node(old.Store), node(p.Store)},
+			{"time_zone", node(old.TimeZone), node(p.TimeZone)},
+			{"credential_command", node(old.CredentialCommand), node(p.CredentialCommand)},
+			{"other_secrets", node(old.OtherSecrets), node(p.OtherSecrets)},
 		} {
-			switch {
-			case f.new == nil && f.old != nil:
-				remove(root, append(at, f.key))
-			case f.new != nil && (f.old == nil || !equal(f.old, f.new)):
-				set(root, append(at, f.key), f.new)
-			}
+			ok = ok && (equal(f.was, f.now) || put(root, f.now, "profiles", p.Name, f.key))
 		}
+		return ok
 	})
 }
 
 // RemoveProfile removes the profile of that name, ignoring case, and if it is the current one, that too.
 // ErrNoProfile if there is none.
 func (e *Edit) RemoveProfile(name string) error {
-	p, err := e.existing(name)
-	if err != nil {
-		return err
-	}
-	return e.change("profile "+p.Name, func(root *yaml.Node) {
-		remove(root, []string{"profiles", p.Name})
-		if strings.EqualFold(e.f.current, p.Name) {
-			remove(root, []string{"current_profile"})
-		}
+	return e.about(name, func(root *yaml.Node, name string) bool {
+		return put(root, nil, "profiles", name) && (!strings.EqualFold(e.current, name) || put(root, nil, "current_profile"))
 	})
 }
 
 // RenameProfile gives the profile of that name, ignoring case, another one; if it is the current profile, it
-// stays so. ErrNoProfile if there is none; another profile of the new name is an error.
+// stays so. ErrNoProfile if there is none.
 func (e *Edit) RenameProfile(name, to string) error {
-	p, err := e.existing(name)
-	if err != nil {
-		return err
-	}
-	if err := ValidName(to); err != nil {
-		return err
-	}
-	if other, ok := e.f.Profile(to); ok && other.Name != p.Name {
-		return fmt.Errorf("there is a profile %s already", other.Name)
-	}
-	return e.change("profile "+p.Name, func(root *yaml.Node) {
-		profiles := follow(root.Content[index(root, "profiles")+1])
-		profiles.Content[index(profiles, p.Name)].SetString(to)
-		if strings.EqualFold(e.f.current, p.Name) {
-			set(root, []string{"current_profile"}, text(to, 0))
+	return e.about(name, func(root *yaml.Node, name string) bool {
+		m := root.Content[index(root, "profiles")+1]
+		at := index(m, name)
+		if at < len(m.Content) {
+			m.Content[at].SetString(to)
 		}
+		return at < len(m.Content) && (!strings.EqualFold(e.current, name) || put(root, node(to), "current_profile"))
 	})
 }
 
 // SetCurrent makes the profile of that name, ignoring case, the current one. ErrNoProfile if there is none.
 func (e *Edit) SetCurrent(name string) error {
-	p, err := e.existing(name)
-	if err != nil || e.f.current == p.Name {
-		return err
-	}
-	return e.change("current_profile", func(root *yaml.Node) { set(root, []string{"current_profile"}, text(p.Name, 0)) })
+	return e.about(name, func(root *yaml.Node, name string) bool { return put(root, node(name), "current_profile") })
 }
 
-// change has apply change the tree, writes it, and checks that what came out reads back as that tree. Blank
-// lines stay if that works, and go if not.
-func (e *Edit) change(what string, apply func(root *yaml.Node)) error {
-	now, err := parseTree(e.f.path, e.f.text)
-	if err != nil {
-		return err
+// about is apply for the profile of that name, as the file spells it.
+func (e *Edit) about(name string, change func(root *yaml.Node, name string) bool) error {
+	p, ok := e.Profile(name)
+	if !ok {
+		return fmt.Errorf("profile %q: %w", name, ErrNoProfile)
 	}
-	want, err := parseTree(e.f.path, e.f.text)
-	if err != nil || want == nil {
-		want = document()
+	return e.apply("profile "+p.Name, func(root *yaml.Node) bool { return change(root, p.Name) })
+}
+
+// apply changes the tree, writes it, and checks that what came out reads back as that tree. Blank lines stay if
+// that works, and go if not.
+func (e *Edit) apply(what string, change func(root *yaml.Node) bool) error {
+	var trees [3]*yaml.Node                                           // as it is, as it shall be, and once more: what is written loses its tags
+	from := &File{path: e.path, text: bytes.TrimLeft(e.text, "\r\n")} // the library misplaces a comment below blank lines
+	for i := range trees {
+		var err error
+		if trees[i], err = from.tree(); err != nil {
+			return err
+		}
 	}
-	apply(want.Content[0])
-	if now != nil && equal(now, want) {
+	is, want, doc := trees[0].Content[0], trees[1].Content[0], trees[2]
+	indent := 2
+	for i, n := range is.Content {
+		if i%2 == 1 && n.Kind == yaml.MappingNode && n.Line > is.Content[i-1].Line {
+			indent = min(max(2, n.Column-1), 8)
+			break
+		}
+	}
+	byHand := fmt.Errorf("edit %s in %s: %w", what, e.path, errByHand)
+	if !change(want) || !change(doc.Content[0]) {
+		return byHand
+	}
+	if equal(is, want) {
 		return nil
 	}
-	for _, blankLines := range []bool{!strings.Contains(string(e.f.text), markPrefix), false} {
-		out, err := edited(e.f.path, string(e.f.text), blankLines, apply)
-		if err != nil {
-			continue
+	dumped, err := yaml.Dump(doc, yaml.WithLineWidth(-1), yaml.WithIndent(indent))
+	if err != nil {
+		return byHand
+	}
+	for _, out := range []string{spaced(string(e.text), string(dumped)), string(dumped)} {
+		if bytes.Contains(e.text, []byte("\r\n")) {
+			out = strings.ReplaceAll(out, "\n", "\r\n")
 		}
-		got, err := parseTree(e.f.path, []byte(out))
-		if err == nil && (got == nil && empty(want.Content[0]) || got != nil && equal(got, want)) {
-			f, err := parse(e.f.path, []byte(out))
-			if err != nil {
-				return fmt.Errorf("edit %s: %w", what, err)
+		f := &File{path: e.path, text: []byte(out)}
+		if got, err := f.tree(); err == nil && equal(got.Content[0], want) {
+			if f, err = parse(e.path, f.text); err == nil {
+				e.File = f
 			}
-			e.f = f
-			return nil
+			return err
 		}
 	}
-	return fmt.Errorf("edit %s in %s: %w", what, e.f.path, errByHand)
+	return byHand
 }
 
-// document is an empty one.
-func document() *yaml.Node {
-	return &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode, Tag: "!!map"}}}
-}
-
-// set puts value at a path of keys in a mapping; what is missing on the way is added.
-func set(m *yaml.Node, path []string, value *yaml.Node) {
+// put sets the value at a path of keys in a mapping, and adds what is missing on the way; nil removes it. It
+// reports whether the path led through mappings of their own, not through what others share.
+func put(m, value *yaml.Node, path ...string) bool {
 	var parent *yaml.Node // the key of m
 	for i, name := range path {
-		at := index(m, name)
-		if at < 0 {
-			if len(m.Content) == 0 { // it grows into lines, and a comment stays on the first one
+		if isNull(m) {
+			*m = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", LineComment: m.LineComment}
+		}
+		if m.Kind != yaml.MappingNode {
+			return false
+		}
+		at, last := index(m, name), i == len(path)-1
+		if at == len(m.Content) {
+			if last && value == nil {
+				return true
+			}
+			if at == 0 { // it grows into lines, and a comment stays on the first one
 				m.Style &^= yaml.FlowStyle
 				if parent != nil {
 					parent.LineComment, m.LineComment = join(parent.LineComment, m.LineComment), ""
 				}
 			}
-			at = len(m.Content)
-			m.Content = append(m.Content, text(name, 0), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"})
+			m.Content = append(m.Content, node(name), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"})
 		}
-		next := m.Content[at+1]
-		if i == len(path)-1 {
+		switch old := m.Content[at+1]; {
+		case last && value == nil:
+			remove(m, parent, at)
+			return true
+		case last:
 			n := *value
-			n.LineComment = next.LineComment
-			if n.Style == 0 {
-				n.Style = next.Style & (yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle)
-			}
+			n.LineComment = old.LineComment
+			n.Style |= old.Style & (yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle)
 			m.Content[at+1] = &n
-			return
 		}
-		if next.Kind == yaml.AliasNode { // what others share must not change with it
-			c := *next.Alias
-			c.Anchor, c.Content = "", slices.Clone(c.Content)
-			next = &c
-			m.Content[at+1] = next
+		parent, m = m.Content[at], m.Content[at+1]
+	}
+	return true
+}
+
+// index is where the key of that text stands in a mapping; behind its end if nowhere.
+func index(m *yaml.Node, name string) int {
+	for i := 0; i+1 < len(m.Content); i += 2 {
+		if m.Content[i].Value == name {
+			return i
 		}
-		if isNull(next) {
-			*next = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", LineComment: next.LineComment}
-		}
-		parent, m = m.Content[at], next
+	}
+	return len(m.Content)
+}
+
+// remove takes out an entry with the comment right above it. A comment that a blank line separates from it,
+// that stands at the head of its mapping, or that follows it, may speak of more and stays.
+func remove(m, parent *yaml.Node, at int) {
+	key := m.Content[at]
+	head := key.HeadComment
+	if at > 0 {
+		head = head[:max(0, strings.LastIndex(head+"\n", "\n\n"))]
+	}
+	m.Content = slices.Delete(m.Content, at, at+2)
+	stays := join(head, key.FootComment)
+	switch {
+	case at < len(m.Content):
+		m.Content[at].HeadComment = join(stays, m.Content[at].HeadComment)
+	case at > 0:
+		m.Content[at-2].FootComment = join(m.Content[at-2].FootComment, stays)
+	case parent != nil:
+		parent.FootComment = join(stays, parent.FootComment)
+		*m = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", LineComment: m.LineComment}
 	}
 }
 
-// remove takes out the entry at a path of keys, with the comment right above it. A comment that a blank line
-// separates from it, that stands at the head of its mapping, or that follows it, may speak of more and stays.
-func remove(m *yaml.Node, path []string) {
-	var parent *yaml.Node // the key of m
-	for i, name := range path {
-		at := index(m, name)
-		if at < 0 {
-			return
-		}
-		if i < len(path)-1 {
-			parent, m = m.Content[at], m.Content[at+1]
-			if m.Kind == yaml.AliasNode {
-				return // change sees that nothing went
-			}
-			continue
-		}
-		key := m.Content[at]
-		head := key.HeadComment
-		if at > 0 {
-			head = head[:max(0, strings.LastIndex("\n"+head, "\n"+markPrefix)-1)]
-		}
-		m.Content = slices.Delete(m.Content, at, at+2)
-		stays := join(head, key.FootComment)
-		switch {
-		case at < len(m.Content):
-			m.Content[at].HeadComment = join(stays, m.Content[at].HeadComment)
-		case at > 0:
-			m.Content[at-2].FootComment = join(m.Content[at-2].FootComment, stays)
-		case parent != nil:
-			parent.FootComment = join(stays, parent.FootComment)
-			*m = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", LineComment: m.LineComment}
-		}
-	}
-}
+func join(a, b string) string { return strings.Trim(a+"\n\n"+b, "\n") }
 
-func join(a, b string) string { return strings.Trim(a+"\n"+b, "\n") }
-
-// text is a value of text, or nil for an empty one.
-func text(s string, style yaml.Style) *yaml.Node {
-	if s == "" {
+// node is a value of text, or of several words on one line; nil for an empty one.
+func node[T string | []string](v T) *yaml.Node {
+	if len(v) == 0 {
 		return nil
 	}
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s, Style: style}
-}
-
-// list is a value of several words on one line, or nil for none.
-func list(words []string) *yaml.Node {
-	if len(words) == 0 {
-		return nil
-	}
-	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Style: yaml.FlowStyle}
-	for _, w := range words {
-		n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: w})
-	}
+	n := &yaml.Node{}
+	_ = n.Encode(v) // every text can be
+	n.Style |= yaml.FlowStyle
 	return n
+}
+
+// equal reports whether two trees say the same, comments and style aside.
+func equal(a, b *yaml.Node) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Kind == b.Kind && a.ShortTag() == b.ShortTag() && a.Value == b.Value && a.Anchor == b.Anchor &&
+		slices.EqualFunc(a.Content, b.Content, equal)
+}
+
+// spaced is now with the blank lines that was has: each stands above the line that it stood above. That is the
+// one that says the same and follows the same line or comes before it, or that stands between the same two.
+func spaced(was, now string) string {
+	type row struct {
+		line, says string
+		gap        int // blank lines above
+	}
+	rows := func(s string) (rows []row) {
+		gap := 0
+		for line := range strings.SplitSeq(s+"end", "\n") {
+			if says := strings.Join(strings.Fields(line), " "); says != "" {
+				rows, gap = append(rows, row{line, says, gap}), -1
+			}
+			gap++
+		}
+		return append(rows, row{})
+	}
+	var b strings.Builder
+	old, all, next, follows := rows(was), rows(now), 0, 0 // the indices behind the last two that are one
+	for i, r := range all[:len(all)-1] {
+		for j := next; j < len(old)-1; j++ {
+			same, before := old[j].says == r.says, old[j+1].says == all[i+1].says
+			if same && before || j == next && (same || before && i == follows) {
+				r.gap, next, follows = old[j].gap, j+1, i+1
+				break
+			}
+		}
+		b.WriteString(strings.Repeat("\n", r.gap) + r.line + "\n")
+	}
+	return strings.TrimSuffix(b.String(), "end\n")
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,28 +16,12 @@ import (
 	"github.com/utho/utho-cli/internal/privfile"
 )
 
-// maxFile bounds the configuration, in bytes; real ones have some hundred.
-const maxFile = 1 << 20
-
-// A SyntaxError says where a configuration file is wrong and what is allowed there. It quotes names, and no
-// other values: a secret may have been pasted into one.
-type SyntaxError struct {
-	Path         string
-	Line, Column int // from 1; 0 if the place is not known
-	Message      string
-}
-
-func (e *SyntaxError) Error() string {
-	if e.Line == 0 {
-		return e.Path + ": " + e.Message
-	}
-	return fmt.Sprintf("%s:%d:%d: %s", e.Path, e.Line, e.Column, e.Message)
-}
-
-// The places a secret can be kept in by utho itself.
+// The places that utho itself keeps a secret in, and the names of profiles with a meaning.
 const (
-	StoreKeyring = "keyring"
-	StoreFile    = "file"
+	StoreKeyring   = "keyring"
+	StoreFile      = "file"
+	Sandbox        = "sandbox" // built in; no file can redefine it
+	DefaultProfile = "default" // the first that login creates
 )
 
 // A Profile is one account of one service as utho remembers it, without its secret. Empty fields are not in
@@ -48,8 +33,8 @@ type Profile struct {
 	TimeZone string // of the service's time stamps; see Location
 	// CredentialCommand is the program that prints the secret, and its arguments; then Store is empty.
 	CredentialCommand []string
-	// OtherSecrets are places besides the profile's own that may hold a secret of it, in the words of package
-	// profiles: a login writes them down while it changes places, so that what a killed one leaves is found.
+	// OtherSecrets are places besides the profile's own that may hold a secret of it, as package profiles writes
+	// them while it changes places: what is killed meanwhile leaves nothing that cannot be found.
 	OtherSecrets []string
 }
 
@@ -59,6 +44,20 @@ func (p Profile) Location() (*time.Location, error) {
 		return nil, nil
 	}
 	return parseZone(p.TimeZone)
+}
+
+// ValidName refuses what cannot name a profile in the file: anything but 1 to 64 of A-Z, a-z, 0-9, dot,
+// underscore and hyphen, the first a letter or a digit, and the name of the built-in profile in any case.
+func ValidName(name string) error {
+	const first = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	switch {
+	case name == "" || len(name) > 64 || !strings.Contains(first, name[:1]) || strings.Trim(name, first+"._-") != "":
+		return fmt.Errorf("profile name %q: must be 1 to 64 letters, digits, dots, underscores or hyphens, "+
+			"and begin with a letter or a digit", name)
+	case strings.EqualFold(name, Sandbox):
+		return fmt.Errorf("profile name %q: is reserved for the built-in sandbox", name)
+	}
+	return nil
 }
 
 // A File is a configuration file as it was read. The zero value is an empty one.
@@ -73,36 +72,22 @@ type File struct {
 	hidden   error // why it could not even be looked for
 }
 
-// Load reads and checks the file at path. A missing file is an empty one, and so is one in a folder that
-// cannot be entered: see Reachable. A file that others can write is a *privfile.ModeError, one that does not
-// say what it should a *SyntaxError. Unknown keys are Warnings.
+// Load reads and checks the file at path. A missing file is an empty one, and so is one in a folder that cannot
+// be entered: see Reachable. One that others can write is a *privfile.ModeError. Errors have their line and quote
+// no values but names: a secret may have been pasted there. Unknown keys are Warnings.
 func Load(path string) (*File, error) {
 	text, err := privfile.ReadConfig(path)
 	switch {
+	case err == nil:
+		return parse(path, text)
 	case errors.Is(err, fs.ErrNotExist):
 		return &File{path: path}, nil
-	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrPermission) && !seen(path):
-		return &File{path: path, hidden: fmt.Errorf("read configuration: %w", err)}, nil
-	case err != nil:
-		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	return parse(path, text)
-}
-
-// parse is Load for a text that was read already.
-func parse(path string, text []byte) (*File, error) {
-	f := &File{path: path, text: text, exists: true}
-	doc, err := parseTree(path, text)
-	if err != nil || doc == nil {
-		return f, err
+	err = fmt.Errorf("read configuration: %w", err)
+	if _, statErr := os.Lstat(path); errors.Is(statErr, fs.ErrPermission) || errors.Is(statErr, syscall.ENOTDIR) {
+		return &File{path: path, hidden: err}, nil
 	}
-	return f, f.check(doc.Content[0])
-}
-
-// seen reports whether anything can be seen at path, readable or not.
-func seen(path string) bool {
-	_, err := os.Lstat(path)
-	return !errors.Is(err, fs.ErrPermission)
+	return nil, err
 }
 
 // Reachable is nil if the file was read or is missing, and says why if its folder cannot be entered, as with
@@ -112,8 +97,7 @@ func (f *File) Reachable() error { return f.hidden }
 // Warnings are the keys that mean nothing to utho, one a line, with their place.
 func (f *File) Warnings() []string { return slices.Clone(f.warnings) }
 
-// Current is the name of the current profile, or "" if the file names none. A profile of that name need not
-// exist.
+// Current is the name of the current profile, or "" if the file names none. It need not exist.
 func (f *File) Current() string { return f.current }
 
 // Profiles returns all profiles in the order of the file.
@@ -129,6 +113,39 @@ func (f *File) Profile(name string) (Profile, bool) {
 	return Profile{}, false
 }
 
-func errorAt(path string, n *yaml.Node, format string, args ...any) error {
-	return &SyntaxError{path, n.Line, n.Column, fmt.Sprintf(format, args...)}
+// parse is Load for a text that was read already.
+func parse(path string, text []byte) (*File, error) {
+	f := &File{path: path, text: text, exists: true}
+	root, err := f.tree()
+	if err != nil {
+		return nil, err
+	}
+	return f, f.check(root.Content[0])
 }
+
+// tree is the document in the file, whose one child is a mapping.
+func (f *File) tree() (*yaml.Node, error) {
+	var docs []yaml.Node
+	err := yaml.Load(bytes.ReplaceAll(f.text, []byte("\r\n"), []byte("\n")), &docs, yaml.WithAllDocuments())
+	var load *yaml.LoadError
+	switch {
+	case errors.As(err, &load):
+		return nil, fmt.Errorf("%s:%d: is not valid YAML: %s", f.path, load.Mark.Line, load.Message)
+	case err != nil:
+		return nil, fmt.Errorf("read configuration %s: %w", f.path, err)
+	case len(docs) > 1:
+		return nil, f.errorAt(&docs[1], "a second document begins; only one is allowed")
+	case len(docs) == 0: // comments, or nothing
+		docs = []yaml.Node{{Kind: yaml.DocumentNode, HeadComment: strings.TrimSpace(string(f.text)), Content: []*yaml.Node{nil}}}
+	case !isNull(docs[0].Content[0]):
+		return &docs[0], nil
+	}
+	docs[0].Content[0] = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	return &docs[0], nil
+}
+
+func (f *File) errorAt(n *yaml.Node, format string, args ...any) error {
+	return fmt.Errorf("%s:%d: %s", f.path, n.Line, fmt.Sprintf(format, args...))
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }

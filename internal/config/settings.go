@@ -33,88 +33,65 @@ func (e *ValueError) Error() string {
 	return fmt.Sprintf("%s: %q must be %s", e.Name, e.Value, e.Allowed)
 }
 
-// definition is what is known of one setting.
-type definition struct {
-	env     string // "" if only the file has it
-	builtin string
-	allowed string
-	check   func(string) bool
+// A setting has its key in the file for the name of its flag.
+type setting struct {
+	key, env string // env is "" if only the file has it
+	builtin  string
+	allowed  string
+	check    func(string) bool
 }
 
-// keys of the settings in the file, which are the flags' names too.
-func keys() []string { return []string{"output", "color", "timeout", "columns", "expires_in"} }
-
-// define returns what is known of the setting with that key; its check is nil if nothing is.
-func define(key string) definition {
-	switch key {
-	case "output":
-		return oneOf("UTHO_OUTPUT", "table", "wide", "json", "yaml", "csv", "markdown", "id")
-	case "color":
-		return oneOf("UTHO_COLOR", "auto", "always", "never")
-	case "timeout":
-		return definition{"UTHO_TIMEOUT", "30s", "a duration above 0 with its unit, such as 30s or 2m", func(s string) bool {
+func settings() []setting {
+	oneOf := func(key, env string, values ...string) setting {
+		return setting{key, env, values[0], "one of " + strings.Join(values, ", "), func(s string) bool { return slices.Contains(values, s) }}
+	}
+	columns := oneOf("columns", "", "name", "scope", "created", "action", "id", "age", "expires")
+	return []setting{
+		oneOf("output", "UTHO_OUTPUT", "table", "wide", "json", "yaml", "csv", "markdown", "id"),
+		oneOf("color", "UTHO_COLOR", "auto", "always", "never"),
+		{"timeout", "UTHO_TIMEOUT", "30s", "a duration above 0 with its unit, such as 30s or 2m", func(s string) bool {
 			d, err := time.ParseDuration(s)
 			return err == nil && d > 0
-		}}
-	case "columns":
-		one := oneOf("", "name", "scope", "created", "action", "id", "age", "expires")
-		return definition{"", "", strings.Replace(one.allowed, "one", "some", 1), func(s string) bool {
-			for column := range strings.SplitSeq(s, ",") {
-				if !one.check(strings.TrimSpace(column)) {
-					return false
-				}
-			}
-			return true
-		}}
-	case "expires_in":
-		return definition{"", "", "a duration such as 36h, 30d or 12w", func(s string) bool {
+		}},
+		{"columns", "", "", strings.Replace(columns.allowed, "one", "some", 1), func(s string) bool {
+			return !slices.ContainsFunc(strings.Split(s, ","), func(c string) bool { return !columns.check(strings.TrimSpace(c)) })
+		}},
+		{"expires_in", "", "", "a duration such as 36h, 30d or 12w", func(s string) bool {
 			_, err := expiry.ParseDuration(s)
 			return err == nil
-		}}
+		}},
 	}
-	return definition{}
 }
 
-// oneOf is a setting with a few values, the first of which is built in.
-func oneOf(env string, values ...string) definition {
-	return definition{env, values[0], "one of " + strings.Join(values, ", "), func(s string) bool { return slices.Contains(values, s) }}
-}
-
-// Resolve says what holds: the flags output, color and timeout over UTHO_OUTPUT, UTHO_COLOR and UTHO_TIMEOUT
-// over the defaults of f (which may be nil) over what is built in. An empty variable counts as unset. Only
-// the value that wins is checked: a good flag is the way out of a bad variable. *ValueError names the flag
-// or the variable; the file was checked by Load. A format of the environment is not checked, since some
-// commands take none from there.
+// Resolve says what holds: flags over variables over the defaults of f (which may be nil) over what is built in.
+// An empty variable counts as unset. Only the value that wins is checked (*ValueError): a good flag is the way
+// out of a bad variable. A format of the environment is not checked, since some commands take none from there.
 func Resolve(f *File, flags *pflag.FlagSet) (Settings, error) {
 	v := viper.New()
-	for _, key := range keys() {
-		def := define(key)
-		v.SetDefault(key, def.builtin)
-		if def.env == "" {
+	var err error
+	if f != nil && f.defaults != nil {
+		err = v.MergeConfigMap(f.defaults)
+	}
+	for _, s := range settings() {
+		v.SetDefault(s.key, s.builtin)
+		if s.env == "" {
 			continue
 		}
-		err := v.BindEnv(key, def.env)
-		if flag := flags.Lookup(key); flag != nil {
-			err = errors.Join(err, v.BindPFlag(key, flag))
+		name, flag := s.env, flags.Lookup(s.key)
+		err = errors.Join(err, v.BindEnv(s.key, s.env))
+		if flag != nil {
+			err = errors.Join(err, v.BindPFlag(s.key, flag))
 		}
 		if err != nil {
 			return Settings{}, fmt.Errorf("resolve settings: %w", err)
 		}
-	}
-	if f != nil && f.defaults != nil {
-		if err := v.MergeConfigMap(f.defaults); err != nil {
-			return Settings{}, fmt.Errorf("resolve settings: %w", err)
-		}
-	}
-	for _, key := range []string{"output", "color", "timeout"} {
-		def := define(key)
-		name, typed := def.env, flags.Changed(key)
+		typed := flags.Changed(s.key)
 		if typed {
-			name = "--" + key
+			name = "--" + s.key
 		}
 		// viper reads "30" as 30 ns and "soon" as 0, so its text is checked.
-		if s := v.GetString(key); !def.check(s) && (typed || key != "output") {
-			return Settings{}, &ValueError{name, s, def.allowed}
+		if value := v.GetString(s.key); !s.check(value) && (typed || s.key != "output") {
+			return Settings{}, &ValueError{name, value, s.allowed}
 		}
 	}
 	expiresIn, _ := expiry.ParseDuration(v.GetString("expires_in")) // checked, or ""

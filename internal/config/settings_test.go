@@ -38,10 +38,9 @@ func TestPrecedence(t *testing.T) {
 			if mask&1 != 0 {
 				text, want = "defaults:\n  "+key+": "+v[1]+"\n", v[1]
 			}
-			def := define(key)
-			t.Setenv(def.env, "")
+			t.Setenv("UTHO_"+strings.ToUpper(key), "")
 			if mask&2 != 0 {
-				t.Setenv(def.env, v[2])
+				t.Setenv("UTHO_"+strings.ToUpper(key), v[2])
 				want = v[2]
 			}
 			if mask&4 != 0 {

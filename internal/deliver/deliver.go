@@ -1,11 +1,9 @@
-// Package deliver takes a new secret to where it was asked to go, and brings back what was
-// there if that fails.
+// Package deliver takes a new secret to where it was asked to go, and brings back what was there if that fails.
 //
-// The service shows a secret once. So every destination is prepared before the token is
-// created: all that can be checked is checked, by trying it if it can be tried. Then the secret
-// is delivered, first to what can be undone (file:, env:, profile:, k8s:), then to commands
-// (exec:), then to stdout, and last of all to the profile that the rotated token belongs to.
-// If one fails, the others are undone in reverse order, and a report says which places are
+// The service shows a secret once. So every destination is prepared before the token is created: all that can be
+// checked is checked, by trying it if it can be tried. Then the secret is delivered, first to what can be undone
+// (file:, env:, profile:, k8s:), then to commands (exec:), then to stdout, and last of all to the profile that the
+// rotated token belongs to. If one fails, the others are undone in reverse order, and a report says which places are
 // known to be as they were. A Set does all that.
 //
 // No error, no temporary file's name and no command line ever carries the secret.
@@ -33,11 +31,8 @@ type Token struct {
 
 // A Destination is one place that a secret can go to.
 type Destination interface {
-	// String is the destination as it was typed, for messages.
-	String() string
-	// Place names the place itself, the same from every folder: file:/abs, env:/abs#NAME,
-	// profile:NAME, k8s:SERVER/NAMESPACE/NAME/UID#KEY, exec:PROGRAM or stdout. It is valid after
-	// Prepare.
+	// Place names the place itself, the same from every folder: file:/abs, env:/abs#NAME, profile:NAME,
+	// k8s:SERVER/NAMESPACE/NAME/UID#KEY, exec:PROGRAM or stdout. It is valid after Prepare.
 	Place() string
 	// Prepare checks all that can be checked before there is a secret, and leaves nothing
 	// behind that can be seen. It is called once.
@@ -51,8 +46,6 @@ type Destination interface {
 	// Holds returns the secret that the place holds if its SHA-256 is sum, and "" if it holds
 	// another or none. ErrUnreadable if it cannot be read back.
 	Holds(ctx context.Context, sum [32]byte) (secret string, err error)
-	// Close releases what Prepare and Deliver hold. After it there is no Undo.
-	Close() error
 }
 
 var (
@@ -63,8 +56,7 @@ var (
 	// ErrDoubtful is returned by the Undo of a command that failed by itself.
 	ErrDoubtful = errors.New("may have stored the secret before it failed")
 
-	// ErrChanged is returned by the Undo of a place that somebody else changed meanwhile; it is
-	// left as it is.
+	// ErrChanged is returned by the Undo of a place that somebody else changed meanwhile; it is left as it is.
 	ErrChanged = errors.New("was changed meanwhile and is left as it is")
 
 	// ErrUnreadable is returned by the Holds of what cannot be read back.

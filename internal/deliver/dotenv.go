@@ -8,11 +8,10 @@ import (
 	"strings"
 )
 
-// This file edits dotenv files. There is no one definition of them: shells source them, docker
-// and systemd have rules of their own, and each library reads them a little differently. The
-// editor writes the one line that it is asked for so that all of them read the same, leaves
-// every other line as it is, and refuses, naming the line, what it cannot be sure of. Lines are
-// never quoted in errors: they may hold other secrets.
+// This file edits dotenv files. There is no one definition of them: shells source them, docker and systemd have rules
+// of their own, and each library reads them a little differently. The editor writes the one line that it is asked for
+// so that all of them read the same, leaves every other line as it is, and refuses, naming the line, what it cannot be
+// sure of. Lines are never quoted in errors: they may hold other secrets.
 
 // maxDotenv is the largest dotenv file that is edited, in bytes.
 const maxDotenv = 1 << 20
@@ -50,9 +49,8 @@ func (e edit) undo(content []byte) (back []byte, ok bool) {
 	return fmt.Appendf(nil, "%s%s%s", content[:start], e.old, content[end:]), true
 }
 
-// setVariable finds the edit that gives the variable the value secret in a dotenv file: its one
-// line is rewritten, or one is appended, with an export if most have it, or if export is set
-// and there are none.
+// setVariable finds the edit that gives the variable the value secret in a dotenv file: its one line is rewritten, or
+// one is appended, with an export if most have it, or if export is set and there are none.
 func setVariable(content []byte, name, secret string, export bool) (edit, error) {
 	value, err := quoteValue(secret)
 	if err != nil {
@@ -117,9 +115,8 @@ func appended(content []byte, e edit, export bool) (edit, error) {
 	return e, err
 }
 
-// joined looks at the line that content ends with: a comment that ends in a backslash goes on,
-// to systemd, on the next line, which has to be blank then. Any other line that ends so is an
-// error.
+// joined looks at the line that content ends with: a comment that ends in a backslash goes on, to systemd, on the next
+// line, which has to be blank then. Any other line that ends so is an error.
 func joined(content []byte) (blank bool, err error) {
 	content = bytes.TrimSuffix(bytes.TrimSuffix(content, []byte("\n")), []byte("\r"))
 	start := bytes.LastIndexByte(content, '\n') + 1
@@ -138,18 +135,13 @@ func joined(content []byte) (blank bool, err error) {
 // it can be, else in single quotes, which all of them but docker take off. What readers do not
 // agree on is an error that does not quote it.
 func quoteValue(value string) (string, error) {
-	bare := true
-	for _, c := range []byte(value) {
-		if c < ' ' || c > '~' || c == '\'' || c == '\\' {
-			return "", errors.New("the secret has a character that readers of dotenv files do not agree on")
-		}
-		alnum := '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
-		bare = bare && (alnum || strings.IndexByte("_-./:@%+=,", c) >= 0)
-	}
-	if bare {
+	switch {
+	case regexp.MustCompile(`^[\w./:@%+=,-]*$`).MatchString(value):
 		return value, nil
+	case regexp.MustCompile(`^[ -&(-\[\]-~]*$`).MatchString(value): // neither ' nor \
+		return "'" + value + "'", nil
 	}
-	return "'" + value + "'", nil
+	return "", errors.New("the secret has a character that readers of dotenv files do not agree on")
 }
 
 // findVariable finds the one assignment of name, nil if there is none, among all in the file. It
@@ -272,10 +264,9 @@ func (a *assignment) split() (why string) {
 	return ""
 }
 
-// closing finds the offset behind the quote that closes the one at v, -1 if that is not clear.
-// Readers differ in whether a backslash escapes: in '…' it does not for shells and does for some
-// libraries; "C:\dir\" is meant as it looks. The usual reading goes first; the other is taken
-// if only that one ends as a value should.
+// closing finds the offset behind the quote that closes the one at v, -1 if that is not clear. Readers differ in
+// whether a backslash escapes: in '…' it does not for shells and does for some libraries; "C:\dir\" is meant as it
+// looks. The usual reading goes first; the other is taken if only that one ends as a value should.
 func closing(content []byte, v int) int {
 	usual := content[v] != '\''
 	a, b := closingQuote(content, v, usual), closingQuote(content, v, !usual)

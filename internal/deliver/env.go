@@ -32,8 +32,6 @@ type envFile struct {
 	before, after []byte // the file as Deliver found and wrote it; after is nil if it did not
 }
 
-func (d *envFile) String() string { return d.spec.String() }
-
 func (d *envFile) Place() string { return "env:" + d.path + "#" + d.name }
 
 func (d *envFile) Prepare(ctx context.Context) error {
@@ -139,8 +137,6 @@ func (d *envFile) Holds(_ context.Context, sum [32]byte) (string, error) {
 	}
 	return ifSum(found.value, sum), nil
 }
-
-func (d *envFile) Close() error { return nil }
 
 // open opens, locks and reads the file. fs.ErrNotExist if there is none and create is not set.
 func (d *envFile) open(ctx context.Context, create bool) (*os.File, []byte, error) {

@@ -13,9 +13,8 @@ import (
 	"github.com/utho/utho-cli/internal/child"
 )
 
-// command is exec:COMMAND: a program that gets the secret, without a newline, on its stdin. Its
-// stdout is discarded, its stderr passes, and it has to end with status 0 in time; whether it
-// reads its stdin is its own affair.
+// command is exec:COMMAND: a program that gets the secret, without a newline, on its stdin. Its stdout is discarded,
+// its stderr passes, and it has to end with status 0 in time; whether it reads its stdin is its own affair.
 type command struct {
 	spec  Spec
 	env   Env
@@ -24,14 +23,9 @@ type command struct {
 	undo  error // what Undo has to say
 }
 
-func (d *command) String() string { return d.spec.String() }
-
 func (d *command) Place() string { return "exec:" + d.argv[0] }
 
 func (d *command) Prepare(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	_, err := child.LookPath(d.argv[0])
 	if err != nil && strings.HasPrefix(d.argv[0], "~") {
 		return fmt.Errorf("%w; nothing is expanded in a command: write the whole path", err)
@@ -40,9 +34,6 @@ func (d *command) Prepare(ctx context.Context) error {
 }
 
 func (d *command) Deliver(ctx context.Context, t Token) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	ctx, cancel := context.WithTimeoutCause(ctx, d.limit, fmt.Errorf("it did not end within %s", d.limit))
 	defer cancel()
 	c := child.Command{
@@ -75,8 +66,6 @@ func (d *command) Deliver(ctx context.Context, t Token) error {
 func (d *command) Undo(context.Context) error { return d.undo }
 
 func (d *command) Holds(context.Context, [32]byte) (string, error) { return "", ErrUnreadable }
-
-func (d *command) Close() error { return nil }
 
 // lenient never fails: a stderr that nobody can write to is no fault of the command.
 type lenient struct{ w io.Writer }

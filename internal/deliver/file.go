@@ -14,9 +14,8 @@ import (
 	"github.com/utho/utho-cli/internal/privfile"
 )
 
-// file is file:PATH: a file with the secret and a newline in it. A new one is 0600 from its
-// first byte and never takes the place of anything. In a rotation a file that exists is
-// replaced in one step; its owner, group and mode stay.
+// file is file:PATH: a file with the secret and a newline in it. A new one is 0600 from its first byte and never takes
+// the place of anything. In a rotation a file that exists is replaced in one step; its owner, group and mode stay.
 type file struct {
 	spec Spec
 	env  Env
@@ -27,14 +26,9 @@ type file struct {
 	created bool
 }
 
-func (d *file) String() string { return d.spec.String() }
-
 func (d *file) Place() string { return "file:" + d.path }
 
 func (d *file) Prepare(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	if err := checkFolder(d.path); err != nil {
 		return err
 	}
@@ -50,9 +44,6 @@ func (d *file) Prepare(ctx context.Context) error {
 }
 
 func (d *file) Deliver(ctx context.Context, t Token) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	privfile.Sweep(filepath.Dir(d.path))
 	secret := []byte(t.Secret + "\n")
 	if d.env.Rotate {
@@ -115,5 +106,3 @@ func ifSum(secret string, sum [32]byte) string {
 	}
 	return ""
 }
-
-func (d *file) Close() error { return nil }

@@ -118,14 +118,17 @@ func TestFilePrepareRefuses(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
 	for _, text := range []string{"file:" + dir + "/free", "exec:" + os.Args[0]} {
-		d := prepared(t, env, text)
+		d, err := NewSet([]Target{{Spec{}, prepared(t, env, text)}})
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, err := range []error{d.Prepare(ctx), d.Deliver(ctx, Token{Secret: testSecret})} {
 			if !errors.Is(err, cause) {
 				t.Errorf("%s after the end: %v", text, err)
 			}
 		}
-		if err := d.Undo(t.Context()); err != nil {
-			t.Errorf("%s: undo: %v", text, err)
+		if u := d.Undo(t.Context()); len(u.Kept)+len(u.Unknown) > 0 {
+			t.Errorf("%s: undo: %+v", text, u)
 		}
 	}
 	unchanged(t, dir, before)

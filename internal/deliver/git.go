@@ -10,8 +10,7 @@ import (
 	"github.com/utho/utho-cli/internal/child"
 )
 
-// warnGit warns if git tracks path or would add it. Without git, or outside of a work tree,
-// there is nothing to say.
+// warnGit warns if git tracks path or would add it. Without git, or outside of a work tree, there is nothing to say.
 func warnGit(ctx context.Context, env Env, path string) {
 	ctx, cancel := context.WithTimeout(ctx, gitTime)
 	defer cancel()

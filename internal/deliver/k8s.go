@@ -59,8 +59,6 @@ func newKubernetes(spec Spec, env Env) (Destination, error) {
 	return &kubernetes{spec: spec, env: env, limit: kubeTime, namespace: part("ns"), name: part("name"), key: part("key")}, nil
 }
 
-func (d *kubernetes) String() string { return d.spec.String() }
-
 // Place has no UID while there is no such Secret.
 func (d *kubernetes) Place() string {
 	return fmt.Sprintf("k8s:%s/%s/%s/%s#%s", d.server, d.namespace, d.name, d.uid, d.key)
@@ -94,8 +92,7 @@ func (d *kubernetes) Prepare(ctx context.Context) error {
 	return err
 }
 
-// Deliver writes the key if it still is as Prepare found it. If no clear answer comes, reading
-// back decides.
+// Deliver writes the key if it still is as Prepare found it. If no clear answer comes, reading back decides.
 func (d *kubernetes) Deliver(ctx context.Context, t Token) error {
 	d.secret = []byte(t.Secret)
 	var err error
@@ -205,8 +202,6 @@ func (d *kubernetes) Recorded(ctx context.Context) (Recorded, bool, error) {
 	r := Recorded{TokenID: notes[noteID], PreviousID: notes[notePrevious], Sum: sha256.Sum256(s.Data[d.key])}
 	return r, notes[noteSum] == hex.EncodeToString(r.Sum[:]), err
 }
-
-func (d *kubernetes) Close() error { return nil }
 
 // holds reports whether the key holds what Deliver sent.
 func (d *kubernetes) holds(s kubeSecret) bool { return string(s.Data[d.key]) == string(d.secret) }

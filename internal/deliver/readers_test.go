@@ -66,7 +66,7 @@ func systemdRead(content string) vars {
 	got := vars{}
 	state, k, v, hard := preKey, "", "", 0 // hard: how much of v is not to be trimmed
 	push := func() {
-		if k = strings.TrimRight(k, " \t"); isVariable(k) {
+		if k = strings.TrimRight(k, " \t"); regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(k) {
 			got[k] = v[:hard] + strings.TrimRight(v[hard:], " \t")
 		}
 		state, k, v, hard = preKey, "", "", 0

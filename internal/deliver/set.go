@@ -17,8 +17,8 @@ type Target struct {
 // String is what was typed.
 func (t Target) String() string { return t.Spec.String() }
 
-// A Set is all the destinations of one secret. The order of calls is Prepare, Deliver, Undo if
-// something failed, and always Close. It is not for concurrent use.
+// A Set is all the destinations of one secret. The order of calls is Prepare, Deliver, and Undo if something failed. It
+// is not for concurrent use.
 type Set struct {
 	targets []Target // in the order of delivery
 	begun   int      // how many of them Deliver has been called on
@@ -28,44 +28,55 @@ type Set struct {
 // NewSet puts targets in the order of delivery, each kind as given. The same place twice is a
 // *SpecError; commands may repeat.
 func NewSet(targets []Target) (*Set, error) {
-	for i, t := range targets {
-		for _, earlier := range targets[:i] {
+	s := &Set{targets: slices.Clone(targets)}
+	slices.SortStableFunc(s.targets, func(a, b Target) int { return int(a.Spec.Kind) - int(b.Spec.Kind) })
+	return s, s.checkPlaces()
+}
+
+func (s *Set) checkPlaces() error {
+	for i, t := range s.targets {
+		for _, earlier := range s.targets[:i] {
 			same := t.Place() == earlier.Place() || t.Spec.Kind == KindProfile && strings.EqualFold(t.Place(), earlier.Place())
 			if same && t.Spec.Kind == earlier.Spec.Kind && t.Spec.Kind != KindExec {
-				return nil, &SpecError{Text: t.String(), Why: fmt.Sprintf("it is the same place as %q", earlier.String())}
+				return &SpecError{Text: t.String(), Why: fmt.Sprintf("it is the same place as %q", earlier.String())}
 			}
-		}
-	}
-	sorted := slices.Clone(targets)
-	slices.SortStableFunc(sorted, func(a, b Target) int { return int(a.Spec.Kind) - int(b.Spec.Kind) })
-	return &Set{targets: sorted}, nil
-}
-
-// Targets are the destinations in the order of delivery.
-func (s *Set) Targets() []Target { return slices.Clone(s.targets) }
-
-// Places are the places of the destinations, in the same order. They are valid after Prepare.
-func (s *Set) Places() []string {
-	var places []string
-	for _, t := range s.targets {
-		places = append(places, t.Place())
-	}
-	return places
-}
-
-// Prepare prepares every destination and stops at the first that cannot be used, which the
-// error names. Nothing has been delivered then.
-func (s *Set) Prepare(ctx context.Context) error {
-	for _, t := range s.targets {
-		if err := t.Prepare(ctx); err != nil {
-			return fmt.Errorf("destination %s: %w", t, err)
 		}
 	}
 	return nil
 }
 
-// A Failure says which destination did not get the secret. Those before it did, and nothing has
-// been undone.
+// Add prepares one more target, of the last kind.
+func (s *Set) Add(ctx context.Context, t Target) error {
+	s.targets = append(s.targets, t)
+	return s.prepare(ctx, t)
+}
+
+// Targets are the destinations in the order of delivery.
+func (s *Set) Targets() []Target { return slices.Clone(s.targets) }
+
+// Prepare prepares every destination and stops at the first that cannot be used, which the
+// error names. Nothing has been delivered then.
+func (s *Set) Prepare(ctx context.Context) error {
+	for _, t := range s.targets {
+		if err := s.prepare(ctx, t); err != nil {
+			return err
+		}
+	}
+	return s.checkPlaces() // what only Prepare finds out: the namespace that kubectl is in
+}
+
+func (s *Set) prepare(ctx context.Context, t Target) error {
+	err := context.Cause(ctx)
+	if err == nil {
+		err = t.Prepare(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("destination %s: %w", t, err)
+	}
+	return nil
+}
+
+// A Failure says which destination did not get the secret. Those before it did, and nothing has been undone.
 type Failure struct {
 	Destination string // as it was typed
 	Kind        Kind
@@ -73,8 +84,6 @@ type Failure struct {
 }
 
 func (f *Failure) Error() string { return fmt.Sprintf("deliver to %s: %v", f.Destination, f.Err) }
-
-// Unwrap gives the reason.
 func (f *Failure) Unwrap() error { return f.Err }
 
 // Deliver takes the token's secret to every destination and stops at the first that fails: a
@@ -85,7 +94,11 @@ func (s *Set) Deliver(ctx context.Context, t Token) error {
 	}
 	for _, target := range s.targets {
 		s.begun++
-		if err := target.Deliver(ctx, t); err != nil {
+		err := context.Cause(ctx)
+		if err == nil {
+			err = target.Deliver(ctx, t)
+		}
+		if err != nil {
 			s.failed = true
 			return &Failure{Destination: target.String(), Kind: target.Spec.Kind, Err: err}
 		}
@@ -96,16 +109,10 @@ func (s *Set) Deliver(ctx context.Context, t Token) error {
 // Undone says what an undo came to. Destinations are named as they were typed, in the order in
 // which they were undone. Only if all but Restored are empty is the secret nowhere.
 type Undone struct {
-	Restored []string     // as they were before
-	Kept     []string     // have the secret for good
-	Doubtful []string     // a command that failed by itself: it may have stored the secret
-	Unknown  []PlaceError // not known to be as they were
-}
-
-// A PlaceError is a destination that is not known to be as it was, and why.
-type PlaceError struct {
-	Place string // as it was typed
-	Err   error
+	Restored []string // as they were before
+	Kept     []string // have the secret for good
+	Doubtful []string // a command that failed by itself: it may have stored the secret
+	Unknown  []string // not known to be as they were, and why
 }
 
 // Undo undoes what Deliver began, in reverse order, each destination within 10 s. One that
@@ -123,7 +130,7 @@ func (s *Set) Undo(ctx context.Context) Undone {
 		case errors.Is(err, ErrDoubtful):
 			u.Doubtful = append(u.Doubtful, t.String())
 		case err != nil:
-			u.Unknown = append(u.Unknown, PlaceError{t.String(), err})
+			u.Unknown = append(u.Unknown, fmt.Sprintf("%s (%v)", t, err))
 		case !s.failed:
 			u.Restored = append(u.Restored, t.String())
 		}
@@ -152,15 +159,4 @@ func (s *Set) Recorded(ctx context.Context) (r Recorded, ok bool, err error) {
 		}
 	}
 	return Recorded{}, false, nil
-}
-
-// Close releases what the destinations hold.
-func (s *Set) Close() error {
-	var errs []error
-	for _, t := range s.targets {
-		if err := t.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("close %s: %w", t, err))
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"al.essio.dev/pkg/shellescape"
@@ -12,8 +13,7 @@ import (
 	"github.com/utho/utho-cli/internal/child"
 )
 
-// A Kind says what sort of place a destination is. The order of the constants is the order of
-// delivery.
+// A Kind says what sort of place a destination is. The order of the constants is the order of delivery.
 type Kind uint8
 
 // The kinds of destinations. The zero Kind is none of them.
@@ -29,21 +29,8 @@ const (
 
 // String gives the word that a destination begins with.
 func (k Kind) String() string {
-	switch k {
-	case KindFile:
-		return "file"
-	case KindEnv:
-		return "env"
-	case KindProfile, KindOwn:
-		return "profile"
-	case KindKubernetes:
-		return "k8s"
-	case KindExec:
-		return "exec"
-	case KindStdout:
-		return "stdout"
-	}
-	return "unknown"
+	words := [...]string{"unknown", "file", "env", "profile", "k8s", "exec", "stdout", "profile"}
+	return words[int(k)%len(words)]
 }
 
 // DefaultVariable is the variable that env:PATH sets if no name is given.
@@ -74,9 +61,8 @@ type SpecError struct {
 // Error names the destination, quoted, and what is wrong with it, without the hint.
 func (e *SpecError) Error() string { return fmt.Sprintf("bad destination %q: %s", e.Text, e.Why) }
 
-// ParseSpec reads one destination: stdout, file:PATH, env:PATH#NAME, profile:NAME,
-// k8s:[NAMESPACE/]SECRET#KEY or exec:COMMAND. It opens and changes nothing. Its errors are
-// *SpecError.
+// ParseSpec reads one destination: stdout, file:PATH, env:PATH#NAME, profile:NAME, k8s:[NAMESPACE/]SECRET#KEY or
+// exec:COMMAND. It opens and changes nothing. Its errors are *SpecError.
 func ParseSpec(text string) (Spec, error) {
 	bad := func(why, hint string) (Spec, error) { return Spec{}, &SpecError{text, why, hint} }
 	word, arg, colon := strings.Cut(text, ":")
@@ -127,7 +113,7 @@ func New(s Spec, env Env) (Destination, error) {
 		if i := strings.LastIndexByte(s.Arg, '#'); i >= 0 {
 			arg, name = s.Arg[:i], s.Arg[i+1:]
 		}
-		if !isVariable(name) {
+		if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
 			return nil, &SpecError{s.String(), fmt.Sprintf("%q is not the name of a variable", name),
 				"the last # separates path and name: env:PATH#NAME, with NAME of letters, digits and _"}
 		}
@@ -162,17 +148,6 @@ func commandError(s Spec, err error) error {
 		bad.Hint = "no shell runs the command; to have one, write --to " + word
 	}
 	return bad
-}
-
-// isVariable reports whether name is [A-Za-z_][A-Za-z0-9_]*.
-func isVariable(name string) bool {
-	for i, c := range []byte(name) {
-		letter := c == '_' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
-		if !letter && (i == 0 || c < '0' || c > '9') {
-			return false
-		}
-	}
-	return name != ""
 }
 
 // absolute expands ~/ and gives the one name of a file: independent of the current folder and

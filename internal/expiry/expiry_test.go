@@ -162,8 +162,8 @@ func TestExpired(t *testing.T) {
 	}
 }
 
-// names gives names as people and services make them: dots, look-alikes, suffixes
-// cut short, any Unicode, up to a little over the limit.
+// names gives names as people and services make them: dots, look-alikes, suffixes cut short, any Unicode, up to a
+// little over the limit.
 func names() *rapid.Generator[string] {
 	piece := rapid.OneOf(
 		rapid.SampledFrom([]string{".", ".expires-", "expires-", "20261223T0930Z", ".expires-20261332T0930Z",
@@ -191,8 +191,8 @@ func times() *rapid.Generator[time.Time] {
 	})
 }
 
-// What Append writes, Split reads: the same name, and the first whole minute that is
-// not before the time asked for. What Append refuses, it refuses for a stated reason.
+// What Append writes, Split reads: the same name, and the first whole minute that is not before the time asked for.
+// What Append refuses, it refuses for a stated reason.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -386,8 +386,8 @@ func TestRenew(t *testing.T) {
 	}
 }
 
-// A token that is rotated again and again keeps its length to the minute, whenever in a minute that is
-// and however late the service stamps it.
+// A token that is rotated again and again keeps its length to the minute, whenever in a minute that is and however
+// late the service stamps it.
 func TestRenewDoesNotDrift(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -2,8 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/utho/utho-cli/internal/expiry"
@@ -46,34 +44,17 @@ func (s *Session) Create(ctx, grace context.Context, r CreateRequest, to Destina
 	if err := i.post(ctx, grace); err != nil {
 		return Issued{}, err
 	}
-	if err := i.confirm(ctx, grace); err != nil {
-		return Issued{}, err
-	}
 	if r.Verify {
-		if err := i.verifySecret(ctx, grace); err != nil {
-			return Issued{}, i.rollback(ctx, grace, nil, err)
-		}
+		err = i.verifySecret(ctx, grace)
 	}
-	if ctx.Err() != nil {
-		return Issued{}, i.rollback(ctx, grace, nil, context.Cause(ctx))
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return Issued{}, i.rollback(ctx, grace, nil, err)
 	}
 	if err := i.deliver(ctx, grace, to); err != nil {
-		return Issued{}, i.rollback(ctx, grace, to, signalFirst(ctx, err))
+		return Issued{}, i.rollback(ctx, grace, to, err)
 	}
 	return i.issued, nil
-}
-
-// deliver takes the secret to every place. A signal leaves what is under way some seconds.
-func (i *issuance) deliver(ctx, grace context.Context, to Destinations) error {
-	limited, done := withGrace(grace, ctx, answerWithin)
-	defer done()
-	return to.Deliver(limited, i.issued)
-}
-
-// signalFirst names the signal that a failed delivery was cut short by.
-func signalFirst(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
-		return fmt.Errorf("%w: %w", cause, err)
-	}
-	return err
 }

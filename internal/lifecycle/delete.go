@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -25,16 +27,11 @@ type Deletion struct {
 // itself is, or "": it goes last, since nothing can be deleted after it. A rejected credential or a signal stops
 // the rest. The error is why it stopped; each Deletion says what became of its token.
 func (s *Session) Delete(ctx, grace context.Context, tokens []utho.Token, own string, step func()) ([]*Deletion, error) {
-	all := make([]*Deletion, len(tokens))
-	var rest, last []*Deletion
-	for n, t := range tokens {
-		all[n] = &Deletion{Token: t}
-		if own != "" && t.ID == own {
-			last = append(last, all[n])
-		} else {
-			rest = append(rest, all[n])
-		}
+	var all []*Deletion
+	for _, t := range tokens {
+		all = append(all, &Deletion{Token: t})
 	}
+	isOwn := func(d *Deletion) bool { return own != "" && d.Token.ID == own }
 	stop, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	attempt := func(d *Deletion) {
@@ -48,7 +45,10 @@ func (s *Session) Delete(ctx, grace context.Context, tokens []utho.Token, own st
 	}
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, deletesAtOnce)
-	for _, d := range rest {
+	for _, d := range all {
+		if isOwn(d) {
+			continue
+		}
 		select {
 		case <-stop.Done():
 		case slots <- struct{}{}:
@@ -62,10 +62,8 @@ func (s *Session) Delete(ctx, grace context.Context, tokens []utho.Token, own st
 		})
 	}
 	wg.Wait()
-	for _, d := range last {
-		if stop.Err() == nil {
-			attempt(d)
-		}
+	if n := slices.IndexFunc(all, isOwn); n >= 0 && stop.Err() == nil {
+		attempt(all[n])
 	}
 	s.settle(ctx, grace, all)
 	return all, context.Cause(stop)
@@ -74,11 +72,7 @@ func (s *Session) Delete(ctx, grace context.Context, tokens []utho.Token, own st
 // settle decides by the list what became of those whose answer was no success: one that went meanwhile counts as
 // deleted.
 func (s *Session) settle(ctx, grace context.Context, all []*Deletion) {
-	failed := false
-	for _, d := range all {
-		failed = failed || d.Err != nil
-	}
-	if !failed {
+	if !slices.ContainsFunc(all, func(d *Deletion) bool { return d.Err != nil }) {
 		return
 	}
 	list, listErr := listWith(grace, s.Client, s.Timeout)
@@ -95,8 +89,8 @@ func (s *Session) settle(ctx, grace context.Context, all []*Deletion) {
 		case listErr == nil && cut:
 			d.Err = fmt.Errorf("delete token %s: %w before an answer came; the list still shows it", d.Token.ID, cause)
 		case listErr == nil && errors.Is(d.Err, utho.ErrNotFound):
-			d.Err = fmt.Errorf("delete token %s: the list still shows it, although %s", d.Token.ID, opless(d.Err))
-		case listErr != nil && !errors.Is(d.Err, utho.ErrUnauthorized) && !errors.Is(d.Err, utho.ErrForbidden):
+			d.Err = fmt.Errorf("delete token %s: the list still shows it; the answer was: %s", d.Token.ID, opless(d.Err))
+		case listErr != nil && !rejected(d.Err):
 			d.Unknown = true
 			d.Err = &OutcomeError{
 				Left: fmt.Sprintf("token %s may be deleted or not; the list failed too (%s)", d.Token.ID, opless(listErr)),
@@ -109,10 +103,34 @@ func (s *Session) settle(ctx, grace context.Context, all []*Deletion) {
 // Revoke deletes the token that the credential itself is. A rejection of the credential after the deletion was sent
 // says that it is gone.
 func (s *Session) Revoke(ctx, grace context.Context, id string) error {
-	err := s.remove(ctx, grace, s.Client, id, s.Timeout)
-	var unseen *unseenError
-	if errors.Is(err, utho.ErrUnauthorized) || errors.As(err, &unseen) && errors.Is(unseen.list, utho.ErrUnauthorized) {
+	if err := s.remove(ctx, grace, s.Client, id, s.Timeout); !errors.Is(err, utho.ErrUnauthorized) {
+		return err
+	}
+	return nil
+}
+
+// errUnseen is a deletion that failed, after which the list failed too.
+var errUnseen = errors.New("whether it is gone could not be seen")
+
+// remove deletes a token with a client. After any answer but success the list decides whether it is gone, not the
+// answer's words.
+func (s *Session) remove(ctx, grace context.Context, c *utho.Client, id string, limit time.Duration) error {
+	err := s.deleteOnce(ctx, grace, c, id, limit)
+	if err == nil {
 		return nil
 	}
-	return err
+	list, listErr := listWith(grace, c, min(listWithin, s.Timeout))
+	switch {
+	case listErr != nil:
+		return fmt.Errorf("%w; %w: %w", err, errUnseen, listErr)
+	case contains(list.Tokens, id):
+		return err
+	}
+	return nil
+}
+
+func (s *Session) deleteOnce(ctx, grace context.Context, c *utho.Client, id string, limit time.Duration) error {
+	limited, cancel := bounded(ctx, grace, min(limit, s.Timeout), answerWithin)
+	defer cancel()
+	return c.DeleteToken(limited, id)
 }

@@ -26,7 +26,8 @@ type world struct {
 	srv    *sandboxtest.Server
 	client *utho.Client
 	dir    string
-	places map[string]string // what each place holds
+	places map[string]string             // what each place holds
+	notes  map[string]lifecycle.Recorded // what k8s: places remember
 	warned []string
 	others map[string]bool // the ids of tokens that somebody else created
 
@@ -37,7 +38,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, srv: sandboxtest.New(t), dir: t.TempDir(), places: map[string]string{}, others: map[string]bool{}}
+	w := &world{t: t, srv: sandboxtest.New(t), dir: t.TempDir(), places: map[string]string{}, notes: map[string]lifecycle.Recorded{}, others: map[string]bool{}}
 	w.client = w.as(w.srv.Operator())
 	w.start()
 	return w
@@ -117,12 +118,19 @@ type shelf struct {
 	killBefore  bool // the process dies before the delivery, or after it
 	killAfter   bool
 	before      func()
-	recorded    *lifecycle.Recorded
+	ownID       string   // the token that the profile in use holds, if utho knows it
+	rotates     []string // the ids of the tokens that a rotation is about
 }
 
 func (s *shelf) Prepare(context.Context) error { return s.unprepared }
 
-func (s *shelf) Rotates(context.Context, utho.Token) error { return nil }
+func (s *shelf) Rotates(_ context.Context, ids ...string) error {
+	s.rotates = ids
+	if slices.Contains(ids, s.ownID) {
+		s.names = append(s.names, "own:p")
+	}
+	return nil
+}
 
 func (s *shelf) Places() []string { return s.names }
 
@@ -139,6 +147,9 @@ func (s *shelf) Deliver(ctx context.Context, i lifecycle.Issued) error {
 		if !fails || s.failWritten {
 			s.old[name] = s.w.places[name]
 			s.w.places[name] = i.Secret
+			if strings.HasPrefix(name, "k8s:") {
+				s.w.notes[name] = lifecycle.Recorded{TokenID: i.Token.ID, PreviousID: i.Deletes, Sum: sha256.Sum256([]byte(i.Secret))}
+			}
 		}
 		if fails {
 			return &lifecycle.DeliveryError{Place: name, Own: strings.HasPrefix(name, "own:"), Err: errors.New("no space")}
@@ -156,7 +167,7 @@ func (s *shelf) Undo(context.Context) (u lifecycle.Undone) {
 		switch {
 		case !touched:
 		case name == s.unknown:
-			u.Unknown = append(u.Unknown, lifecycle.PlaceError{Place: name, Err: errors.New("the keyring died")})
+			u.Unknown = append(u.Unknown, name+" (the keyring died)")
 		case strings.HasPrefix(name, "exec:"), name == "stdout":
 			u.Kept = append(u.Kept, name)
 		default:
@@ -186,10 +197,12 @@ func (s *shelf) Holds(_ context.Context, sum [32]byte) (secret string, holders [
 }
 
 func (s *shelf) Recorded(context.Context) (r lifecycle.Recorded, ok bool, err error) {
-	if s.recorded == nil {
-		return r, false, nil
+	for _, name := range s.names {
+		if r = s.w.notes[name]; r.PreviousID != "" && r.Sum == sha256.Sum256([]byte(s.w.places[name])) {
+			return r, true, nil
+		}
 	}
-	return *s.recorded, true, nil
+	return r, false, nil
 }
 
 // run runs a protocol in a process of its own, which may be killed; err is errKilled then.

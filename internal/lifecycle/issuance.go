@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -14,41 +15,47 @@ import (
 type issuance struct {
 	*Session
 	req    utho.CreateTokenRequest
-	unique bool            // utho chose the name: a token of that name is this one
-	before map[string]bool // the ids that there were before
-	old    string          // of a rotation: the id of the token that still works
+	unique bool     // utho chose the name: a token of that name is this one
+	before []string // the ids that there were before
+	old    string   // of a rotation: the id of the token that still works
 
 	issued Issued
 }
 
 func (s *Session) newIssuance(req utho.CreateTokenRequest, list *utho.TokenList) *issuance {
-	i := &issuance{Session: s, req: req, before: map[string]bool{}, issued: Issued{Now: Now(list)}}
-	for _, t := range list.Tokens {
-		i.before[t.ID] = true
+	return &issuance{
+		Session: s, req: req, before: idsOf(list.Tokens),
+		issued: Issued{Now: Now(list), Token: utho.Token{Name: req.Name, Scope: req.Scope}},
 	}
-	i.issued.Token = utho.Token{Name: req.Name, Scope: req.Scope}
-	return i
 }
 
-// post creates the token, once. If the answer is lost it finds out what happened, and the error says what is left.
+// outcome is an [OutcomeError] about the tokens with these ids.
+func (i *issuance) outcome(next Next, err error, ids []string, format string, args ...any) *OutcomeError {
+	e := &OutcomeError{Left: fmt.Sprintf(format, args...), Next: next, IDs: ids, Old: i.old, Err: err}
+	if len(ids) == 1 && next != NextLook {
+		e.New = ids[0]
+	}
+	return e
+}
+
+// post creates the token, once, and finds it in the list. If the answer is lost it finds out what happened, and the
+// error says what is left.
 func (i *issuance) post(ctx, grace context.Context) error {
 	if ctx.Err() != nil {
 		return &NotCreatedError{Name: i.req.Name, Old: i.old, Err: context.Cause(ctx)}
 	}
-	defer i.Waiting("waiting for the service to create the token")()
-	limited, cancel := context.WithTimeout(grace, i.Timeout)
-	defer cancel()
-	limited, done := withGrace(limited, ctx, answerWithin)
-	defer done()
+	done := i.Waiting("waiting for the service to create the token")
+	limited, cancel := bounded(ctx, grace, i.Timeout, answerWithin)
 	created, err := i.Client.CreateToken(limited, i.req)
+	cancel()
+	done()
 	switch {
 	case err == nil:
 		i.issued.Secret = created.Secret
-		return nil
+		return i.confirm(ctx, grace)
 	case errors.Is(err, utho.ErrOutcomeUnknown):
 		return i.findLost(ctx, grace, err)
-	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		err = context.Cause(ctx)
 	}
 	return &NotCreatedError{Name: i.req.Name, Old: i.old, Err: err}
@@ -57,55 +64,39 @@ func (i *issuance) post(ctx, grace context.Context) error {
 // findLost lists 0, 1 and 3 s after an answer that was lost. A token that is found is deleted only if its name can
 // be nobody else's.
 func (i *issuance) findLost(ctx, grace context.Context, lost error) error {
-	cause := errors.New(opless(lost)) // its kind is this package's to tell
+	name, cause := quote(i.req.Name), errors.New(opless(lost)) // its kind is this package's to tell
 	var listErr error
 	for _, wait := range []time.Duration{0, time.Second, 2 * time.Second} {
-		if wait > 0 {
-			pause(wait, ctx, grace)
-		}
+		pause(wait, ctx, grace)
 		var list *utho.TokenList
 		if list, listErr = i.list(grace); listErr != nil {
 			continue
 		}
 		found := i.added(list.Tokens)
-		if len(found) == 0 {
+		switch {
+		case len(found) == 0:
 			continue
-		}
-		if len(found) > 1 {
-			return &OutcomeError{
-				Left: fmt.Sprintf("one of the new tokens %s, named %s, was just created, and its secret is lost", candidates(found), quote(i.req.Name)),
-				Next: NextLook, IDs: idsOf(found), Old: i.old, Err: cause,
-			}
-		}
-		i.issued.Token = found[0]
-		left := &OutcomeError{
-			Left: fmt.Sprintf("token %s %s was created, but its secret is lost", found[0].ID, quote(i.req.Name)),
-			Next: NextDeleteAgain, IDs: idsOf(found), Old: i.old, New: found[0].ID, Err: cause,
-		}
-		if !i.unique {
-			return left
+		case len(found) > 1:
+			return i.outcome(NextLook, cause, idsOf(found),
+				"one of the new tokens %s, named %s, was just created, and its secret is lost", candidates(found), name)
+		case !i.unique:
+			return i.outcome(NextDeleteAgain, cause, idsOf(found), "token %s %s was created, but its secret is lost", found[0].ID, name)
 		}
 		if err := i.remove(ctx, grace, i.Client, found[0].ID, deleteWithin); err != nil {
-			left.Left += ", and deleting it failed"
-			left.Err = fmt.Errorf("%s; %w", cause, err)
-			return left
+			return i.outcome(NextDeleteAgain, fmt.Errorf("%w; %w", cause, err), idsOf(found),
+				"token %s %s was created, but its secret is lost, and deleting it failed", found[0].ID, name)
 		}
 		return &RolledBackError{Name: i.req.Name, Err: fmt.Errorf("the answer to the create was lost: %w", cause)}
-	}
-	if listErr != nil {
-		return &OutcomeError{
-			Left: fmt.Sprintf("a token %s may have been created, and its secret is lost; the list failed too (%s)", quote(i.req.Name), listErr),
-			Next: NextLook, Old: i.old, Err: cause,
-		}
 	}
 	after := " after 3 s"
 	if ctx.Err() != nil {
 		after = ""
 	}
-	return &OutcomeError{
-		Left: fmt.Sprintf("there is no new token named %s%s; it may still appear, and its secret is lost", quote(i.req.Name), after),
-		Next: NextLook, Old: i.old, Err: cause,
+	if listErr != nil {
+		return i.outcome(NextLook, cause, nil,
+			"a token %s may have been created, and its secret is lost; the list failed too (%s)", name, opless(listErr))
 	}
+	return i.outcome(NextLook, cause, nil, "there is no new token named %s%s; it may still appear, and its secret is lost", name, after)
 }
 
 // list is one look at the tokens after a create.
@@ -115,7 +106,7 @@ func (i *issuance) list(ctx context.Context) (*utho.TokenList, error) {
 
 // added are the tokens of the name that were not there before.
 func (i *issuance) added(tokens []utho.Token) []utho.Token {
-	return filter(tokens, func(t utho.Token) bool { return !i.before[t.ID] && t.Name == i.req.Name })
+	return addedTo(i.before, tokens, i.req.Name)
 }
 
 // inScope are those of the tokens that have the scope that was asked for.
@@ -125,14 +116,11 @@ func (i *issuance) inScope(tokens []utho.Token) []utho.Token {
 
 // look lists until enough of the added tokens are there, or ctx or the time that a signal leaves ends. It returns
 // the last list that came, or why none did.
-func (i *issuance) look(ctx, grace context.Context, enough func(added []utho.Token) bool) (*utho.TokenList, error) {
+func (i *issuance) look(ctx, grace context.Context, enough func(added []utho.Token) bool) (last *utho.TokenList, failed error) {
 	defer i.Waiting("waiting for the new token to show in the list")()
-	limited, cancel := context.WithTimeout(grace, confirmWithin)
+	limited, cancel := bounded(ctx, grace, confirmWithin, confirmInGrace)
 	defer cancel()
-	limited, done := withGrace(limited, ctx, confirmInGrace)
-	defer done()
-	var last *utho.TokenList
-	var failed error
+	var e *utho.Error
 	for wait := 250 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		list, err := i.list(limited)
 		switch {
@@ -141,24 +129,21 @@ func (i *issuance) look(ctx, grace context.Context, enough func(added []utho.Tok
 			if enough(i.added(list.Tokens)) || ctx.Err() != nil && len(i.added(list.Tokens)) == 0 {
 				return last, nil
 			}
-		case ctx.Err() != nil || permanent(limited, err):
+		case ctx.Err() != nil || rejected(err) || errors.As(err, &e) && e.RetryAfter > confirmWithin:
 			return last, err
 		case failed == nil || limited.Err() == nil: // that the time has ended says less
 			failed = err
 		}
-		pause(wait, limited)
+		pause(wait, limited, limited)
 		if limited.Err() != nil {
 			return last, failed
 		}
 	}
 }
 
-// permanent reports whether a list that failed would fail again.
-func permanent(ctx context.Context, err error) bool {
-	var e *utho.Error
-	until, limited := ctx.Deadline()
-	return errors.Is(err, utho.ErrUnauthorized) || errors.Is(err, utho.ErrForbidden) ||
-		limited && errors.As(err, &e) && e.RetryAfter > time.Until(until)
+// rejected reports whether the service does not know the secret that was used.
+func rejected(err error) bool {
+	return errors.Is(err, utho.ErrUnauthorized) || errors.Is(err, utho.ErrForbidden)
 }
 
 // confirm finds the new token in the list, for its id and its scope, which nothing else tells. What cannot be told
@@ -172,35 +157,33 @@ func (i *issuance) confirm(ctx, grace context.Context) error {
 		case i.unique || len(i.inScope(added)) > 0:
 			return true
 		case until.IsZero(): // it may be somebody else's that shows before this one does
-			until = time.Now().Add(min(inScopeWithin, confirmWithin))
+			until = time.Now().Add(inScopeWithin)
 		}
 		return !time.Now().Before(until)
 	})
+	name := quote(i.req.Name)
 	if list == nil {
 		if ctx.Err() == nil {
-			i.Warn("the id and scope of %s are not confirmed, because the list failed: %v", quote(i.req.Name), err)
+			i.Warn("the id and scope of %s are not confirmed, because the list failed: %v", name, err)
 		}
 		return nil
 	}
 	added := i.added(list.Tokens)
 	switch inScope := i.inScope(added); {
 	case len(added) == 0:
-		i.Warn("the id and scope of %s are not confirmed, because the list does not show it yet", quote(i.req.Name))
-	case len(added) == 1 && len(inScope) == 1:
-		i.issued.Token, i.issued.Confirmed = added[0], true
-		i.checkStamp(list)
+		i.Warn("the id and scope of %s are not confirmed, because the list does not show it yet", name)
 	case len(added) == 1:
 		i.issued.Token = added[0]
-		wrong := fmt.Errorf("the service created it with the scope %s instead of %s", added[0].Scope, i.req.Scope)
-		return i.rollback(ctx, grace, nil, wrong)
-	case len(inScope) == 0:
-		return &OutcomeError{
-			Left: fmt.Sprintf("one of the new tokens %s, named %s, was just created, and none has the scope %s; its secret was not given out",
-				candidates(added), quote(i.req.Name), i.req.Scope),
-			Next: NextLook, IDs: idsOf(added), Old: i.old,
+		if len(inScope) == 0 {
+			return i.rollback(ctx, grace, nil, fmt.Errorf("the service created it with the scope %s instead of %s", added[0].Scope, i.req.Scope))
 		}
+		i.issued.Confirmed = true
+		i.checkStamp(list)
+	case len(inScope) == 0:
+		return i.outcome(NextLook, nil, idsOf(added), "one of the new tokens %s, named %s, was just created, and none has the scope %s;"+
+			" its secret was not given out", candidates(added), name, i.req.Scope)
 	default:
-		i.Warn("the id and scope of this token are not confirmed, because %d new tokens are named %s: %s", len(added), quote(i.req.Name), candidates(added))
+		i.Warn("the id and scope of this token are not confirmed, because %d new tokens are named %s: %s", len(added), name, candidates(added))
 	}
 	return nil
 }
@@ -215,6 +198,58 @@ func (i *issuance) checkStamp(list *utho.TokenList) {
 	}
 	_, now := at.Zone()
 	fits := (time.Duration(now)*time.Second + off.Round(15*time.Minute)).Round(time.Minute)
+	if fits.Abs() > 14*time.Hour { // no zone is as far as that
+		i.Warn("the service stamped the new token %s off its own clock, so ages may be wrong", expiry.Human(off.Abs()))
+		return
+	}
 	zone := time.Unix(0, 0).In(time.FixedZone("", int(fits.Seconds()))).Format("-07:00")
-	i.Warn("ages are off by %v: the service's time stamps fit time_zone: %q in the profile", off.Round(time.Minute).Abs(), zone)
+	i.Warn("ages are off by %s: the service's time stamps fit time_zone: %q in the profile", expiry.Human(off.Abs()), zone)
+}
+
+// deliver takes the secret to every place. A signal leaves what is under way some seconds, and is named first if it
+// cut the delivery short.
+func (i *issuance) deliver(ctx, grace context.Context, to Destinations) error {
+	limited, done := bounded(ctx, grace, deliverWithin, answerWithin)
+	defer done()
+	err := to.Deliver(limited, i.issued)
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%w: %w", cause, err)
+	}
+	return err
+}
+
+// verifySecret lists with the new secret. Without an answer nothing is verified.
+func (i *issuance) verifySecret(ctx, grace context.Context) error {
+	defer i.Waiting("waiting for the new secret to be accepted")()
+	err := i.probe(ctx, grace, true)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, utho.ErrUnavailable) && !rejected(err):
+		return fmt.Errorf("the new secret could not be verified: %w", err)
+	}
+	// Without its kind: it is not the credential in use that is rejected.
+	return errors.New("the new secret could not be verified: " + opless(err))
+}
+
+// probe lists with the new secret until it is accepted, or refused if accepted is false, or the service does not say:
+// nothing tells how soon a new token works, and a deleted one no longer does. It returns the last answer.
+func (i *issuance) probe(ctx, grace context.Context, accepted bool) error {
+	client, err := i.As(i.issued.Secret)
+	if err != nil {
+		return err
+	}
+	until := time.Now().Add(probeWithin)
+	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		_, err = listWith(ctx, client, i.Timeout)
+		if (err == nil) == accepted || err != nil && !rejected(err) || time.Now().Add(wait).After(until) {
+			return err
+		}
+		pause(wait, ctx, grace)
+		if ctx.Err() != nil {
+			return err
+		}
+	}
 }

@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -27,7 +26,9 @@ func (s *Session) Lend(ctx, grace context.Context, r LendRequest, use func(Issue
 	if err != nil {
 		return false, err
 	}
-	name, err := expiry.Append(r.Prefix+"-"+randomWord(), Now(list).Add(r.Lifetime))
+	word := make([]byte, 5) // nobody else makes up a name with 40 random bits
+	_, _ = rand.Read(word)  // never fails: crypto/rand ends the program instead
+	name, err := expiry.Append(fmt.Sprintf("%s-%x", r.Prefix, word), Now(list).Add(r.Lifetime))
 	if err != nil {
 		return false, err
 	}
@@ -36,29 +37,16 @@ func (s *Session) Lend(ctx, grace context.Context, r LendRequest, use func(Issue
 	if err := i.post(ctx, grace); err != nil {
 		return false, err
 	}
-	if err := i.confirm(ctx, grace); err != nil {
-		return false, err
+	if err = context.Cause(ctx); err == nil && i.issued.Token.ID == "" {
+		err = errors.New("its id cannot be told, so it could not be deleted later")
 	}
-	if ctx.Err() != nil {
-		return false, i.rollback(ctx, grace, nil, context.Cause(ctx))
-	}
-	if i.issued.Token.ID == "" {
-		return false, i.rollback(ctx, grace, nil, errors.New("its id cannot be told, so it could not be deleted later"))
+	if err != nil {
+		return false, i.rollback(ctx, grace, nil, err)
 	}
 	use(i.issued)
 	id := i.issued.Token.ID
 	if err := i.remove(context.WithoutCancel(ctx), grace, i.Client, id, deleteWithin); err != nil {
-		return true, &OutcomeError{
-			Left: fmt.Sprintf("the command has ended, but its token %s may still work: deleting it failed", named(id, name)),
-			Next: NextDelete, IDs: []string{id}, Err: err,
-		}
+		return true, i.outcome(NextDelete, err, []string{id}, "the command has ended, but its token %s may still work: deleting it failed", named(id, name))
 	}
 	return true, i.revoked(grace, id)
-}
-
-// randomWord is 40 random bits, for a name that nobody else makes up.
-func randomWord() string {
-	b := make([]byte, 5)
-	_, _ = rand.Read(b) // never fails: crypto/rand ends the program instead
-	return hex.EncodeToString(b)
 }

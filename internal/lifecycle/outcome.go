@@ -30,14 +30,13 @@ type OutcomeError struct {
 	Err  error    // why; nil if Left says it all
 }
 
+func (e *OutcomeError) Unwrap() error { return e.Err }
 func (e *OutcomeError) Error() string {
 	if e.Err == nil {
 		return e.Left
 	}
 	return e.Left + ": " + e.Err.Error()
 }
-
-func (e *OutcomeError) Unwrap() error { return e.Err }
 
 // RolledBackError is a failure after a token was created; the token was deleted again and every place is as it was,
 // except those that it names.
@@ -49,21 +48,15 @@ type RolledBackError struct {
 	Err      error    // why
 }
 
+func (e *RolledBackError) Unwrap() error { return e.Err }
 func (e *RolledBackError) Error() string {
-	text := fmt.Sprintf("the new token %s was deleted again", quote(e.Name))
+	text := "the new token " + quote(e.Name) + " was deleted again"
 	if e.Old != "" {
-		text += fmt.Sprintf(" and the old token %s still works", e.Old)
+		text += " and the old token " + e.Old + " still works"
 	}
-	if len(e.Kept) > 0 {
-		text += "; " + strings.Join(e.Kept, ", ") + " was given a secret that no longer works"
-	}
-	if len(e.Doubtful) > 0 {
-		text += "; " + strings.Join(e.Doubtful, ", ") + " may now hold a secret that does not work"
-	}
+	text += said(e.Kept, "was given a secret that no longer works") + said(e.Doubtful, "may now hold a secret that does not work")
 	return text + ": " + e.Err.Error()
 }
-
-func (e *RolledBackError) Unwrap() error { return e.Err }
 
 // NotCreatedError is a create that the service refused, or that never left.
 type NotCreatedError struct {
@@ -72,14 +65,25 @@ type NotCreatedError struct {
 	Err  error
 }
 
+func (e *NotCreatedError) Unwrap() error { return e.Err }
 func (e *NotCreatedError) Error() string {
+	old := ""
 	if e.Old != "" {
-		return fmt.Sprintf("no new token was created, and the old token %s still works: %v", e.Old, opless(e.Err))
+		old = ", and the old token " + e.Old + " still works"
 	}
-	return fmt.Sprintf("token %s was not created: %v", quote(e.Name), opless(e.Err))
+	return "nothing was created" + old + ": " + opless(e.Err)
 }
 
-func (e *NotCreatedError) Unwrap() error { return e.Err }
+// VerifyError is a --verify command that failed. Both tokens work, and nothing was undone.
+type VerifyError struct {
+	Old, New string // ids
+	Err      error
+}
+
+func (e *VerifyError) Unwrap() error { return e.Err }
+func (e *VerifyError) Error() string {
+	return fmt.Sprintf("both tokens work, the old %s and the new %s, whose secret was delivered: %v", e.Old, e.New, e.Err)
+}
 
 // TakenError is a name that a token has.
 type TakenError struct {
@@ -88,7 +92,7 @@ type TakenError struct {
 }
 
 func (e *TakenError) Error() string {
-	return fmt.Sprintf("the name %s is taken; nothing was created", quote(e.Name))
+	return "the name " + quote(e.Name) + " is taken; nothing was created"
 }
 
 // NotFoundError is an ID or NAME that no token has.
@@ -96,9 +100,13 @@ type NotFoundError struct {
 	Arg   string
 	Named []utho.Token // tokens that have the digits of Arg as their name
 	Close string       // a name that differs little from Arg; empty if there is none
+	Gone  bool         // it was there before a rotation was to start
 }
 
 func (e *NotFoundError) Error() string {
+	if e.Gone {
+		return "token " + e.Arg + " has gone meanwhile; nothing was created"
+	}
 	if IsID(e.Arg) {
 		return "no token has the id " + e.Arg
 	}
@@ -112,22 +120,31 @@ type AmbiguousError struct {
 	Held   string // the id of the one whose secret the place of a rotation holds; empty if it does not say
 }
 
-func (e *AmbiguousError) Error() string {
-	return "several tokens are named " + quote(e.Arg)
-}
+func (e *AmbiguousError) Error() string { return "several tokens are named " + quote(e.Arg) }
 
-// opless is an error of the client without its operation, which the text around it names already.
+// opless is an error of the client without its operation and its kind, which the text around it names already.
 func opless(err error) string {
-	text := err.Error()
-	if e, ok := err.(*utho.Error); ok { //nolint:errorlint // only its own words are taken off
-		text = strings.TrimPrefix(text, e.Op+": ")
+	e, ok := err.(*utho.Error) //nolint:errorlint // only its own words are taken off
+	if !ok {
+		return err.Error()
 	}
-	return text
+	return strings.TrimPrefix(strings.TrimPrefix(e.Error(), e.Op+": "), utho.ErrOutcomeUnknown.Error()+": ")
 }
 
 // quote is a name in a sentence.
 func quote(s string) string {
 	return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\n", `\n`).Replace(s) + `"`
+}
+
+// named names a token in a sentence, by its id if that is known.
+func named(id, name string) string { return strings.TrimSpace(id + " " + quote(name)) }
+
+// said is what is to be said of places, nothing if there are none.
+func said(places []string, what string) string {
+	if len(places) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(places, ", ") + " " + what
 }
 
 // candidates names tokens in a sentence.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,28 +31,25 @@ type Rotation struct {
 	Resumes *utho.Token // the new token of an unfinished rotation, which Run goes on with
 	Drops   *utho.Token // what an unfinished rotation created and never delivered, which Run deletes first
 
+	Close func() // releases the lock
+
 	session *Session
 	req     RotateRequest
 	records Records
 	rec     *record // of the unfinished rotation
 	secret  string  // of Resumes
-	release func()
 }
 
-// NoExpiryError is a token without an expiry where one is needed.
+// NoExpiryError is a token without an expiry where one is needed, or one whose length cannot be told.
 type NoExpiryError struct {
 	Token utho.Token
-	Err   error // why its length cannot be told; nil if the name has no expiry
-}
-
-func (e *NoExpiryError) Error() string {
-	if e.Err != nil {
-		return fmt.Sprintf("rotate %s %s: %v", e.Token.ID, quote(e.Token.Name), e.Err)
-	}
-	return fmt.Sprintf("token %s %s never expires", e.Token.ID, quote(e.Token.Name))
+	Err   error
 }
 
 func (e *NoExpiryError) Unwrap() error { return e.Err }
+func (e *NoExpiryError) Error() string {
+	return "token " + named(e.Token.ID, e.Token.Name) + " " + e.Err.Error()
+}
 
 // PlanRotation finds the token, locks its rotation on this machine, prepares the destinations, and looks at what an
 // earlier rotation of it left. The errors are those of Find and Prepare, *NoExpiryError, and an *OutcomeError if an
@@ -69,22 +67,19 @@ func (s *Session) PlanRotation(ctx context.Context, r RotateRequest, records Rec
 	if err != nil {
 		return nil, err
 	}
-	var kept *record // by the place itself
-	var held string  // the id of the token whose secret it holds
+	var kept []*record // by the place itself
+	var held string    // the id of the token whose secret the place says it holds
 	if unprepared == nil {
 		if kept, held, err = records.fromPlace(ctx, to, list.Tokens); err != nil {
 			return nil, err
 		}
 	}
-	if kept != nil {
-		unfinished = append(unfinished, kept)
-	}
-	old, err := findRotated(list, r.Arg, unfinished, held)
+	old, err := findRotated(list, r.Arg, append(unfinished, kept...), held)
 	if err != nil {
 		return nil, err
 	}
 	p := &Rotation{Old: old, session: s, req: r, records: records}
-	if p.release, err = records.lock(old.ID); err != nil {
+	if p.Close, err = records.lock(old.ID); err != nil {
 		return nil, err
 	}
 	if err := p.plan(ctx, list, kept, to, unprepared); err != nil {
@@ -94,62 +89,54 @@ func (s *Session) PlanRotation(ctx context.Context, r RotateRequest, records Rec
 	return p, nil
 }
 
-func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept *record, to Destinations, unprepared error) (err error) {
-	if unprepared == nil {
-		unprepared = to.Rotates(ctx, p.Old)
-	}
-	unfinished, err := p.records.all() // under the lock
+// plan decides, under the lock, what there is to do.
+func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept []*record, to Destinations, unprepared error) error {
+	unfinished, err := p.records.all()
 	if err != nil {
 		return err
 	}
-	if kept != nil {
-		unfinished = append(unfinished, kept)
+	about := []string{p.Old.ID}
+	for _, rec := range append(unfinished, kept...) {
+		if rec.OldID == p.Old.ID && rec.Stage != stageFailed && p.rec == nil {
+			p.rec = rec
+			about = append(about, rec.NewID)
+		}
 	}
-	if p.rec = of(unfinished, p.Old.ID); p.rec != nil {
+	if unprepared == nil {
+		unprepared = to.Rotates(ctx, about...)
+	}
+	if p.rec != nil {
+		if list, err = p.session.List(ctx); err != nil { // what a rotation created that ended since the first list
+			return err
+		}
 		if err := p.recover(ctx, list.Tokens, to, unprepared); err != nil {
 			return err
 		}
 	}
-	if unprepared != nil {
+	switch {
+	case unprepared != nil:
 		return unprepared
-	}
-	if p.Resumes != nil {
+	case p.Resumes != nil:
 		p.Due, p.Name = true, p.Resumes.Name
 		return nil
 	}
-	if p.Due, err = p.req.due(p.Old, Now(list)); err != nil || !p.Due {
-		return err
+	if p.Due, err = p.req.due(p.Old, Now(list)); err == nil && p.Due {
+		p.Name, err = p.req.newName(p.Old, Now(list))
 	}
-	p.Name, err = p.req.newName(p.Old, Now(list))
 	return err
-}
-
-// Close releases the lock.
-func (p *Rotation) Close() {
-	if p.release != nil {
-		p.release()
-	}
-	p.release = nil
 }
 
 // findRotated is Find for a rotation: a name means first the token whose rotation is unfinished, and expired tokens
 // do not count, unless the place says that it holds one.
 func findRotated(list *utho.TokenList, arg string, unfinished []*record, held string) (utho.Token, error) {
 	found := matches(list.Tokens, arg)
-	open := map[string]bool{}
-	for _, rec := range unfinished {
-		for _, t := range found {
-			if t.ID == rec.OldID || t.ID == rec.NewID && contains(list.Tokens, rec.OldID) {
-				open[rec.OldID] = true
-			}
-		}
-	}
+	open := filter(list.Tokens, func(old utho.Token) bool {
+		return slices.ContainsFunc(unfinished, func(rec *record) bool {
+			return rec.OldID == old.ID && (contains(found, old.ID) || rec.NewID != "" && contains(found, rec.NewID))
+		})
+	})
 	if len(open) == 1 {
-		for _, t := range list.Tokens {
-			if open[t.ID] {
-				return t, nil
-			}
-		}
+		return open[0], nil
 	}
 	if len(found) > 1 && len(open) == 0 {
 		now := Now(list)
@@ -157,29 +144,22 @@ func findRotated(list *utho.TokenList, arg string, unfinished []*record, held st
 			found = alive
 		}
 	}
-	switch len(found) {
-	case 0:
-		return Find(list.Tokens, arg) // the error with its hints
-	case 1:
-		return found[0], nil
+	old, err := only(list.Tokens, found, arg)
+	var ambiguous *AmbiguousError
+	if errors.As(err, &ambiguous) && contains(found, held) {
+		ambiguous.Held = held
 	}
-	if !contains(found, held) {
-		held = ""
-	}
-	return utho.Token{}, &AmbiguousError{Arg: arg, Tokens: found, Held: held}
+	return old, err
 }
 
 // due reports whether the token is to be rotated now.
 func (r RotateRequest) due(old utho.Token, now time.Time) (bool, error) {
-	if r.IfExpiresWithin <= 0 {
-		return true, nil
-	}
 	_, at, ok := expiry.Split(old.Name)
-	if !ok {
-		if r.Lifetime > 0 {
-			return true, nil
-		}
-		return false, &NoExpiryError{Token: old}
+	switch {
+	case r.IfExpiresWithin <= 0, !ok && r.Lifetime > 0:
+		return true, nil
+	case !ok:
+		return false, &NoExpiryError{Token: old, Err: errors.New("never expires")}
 	}
 	return !at.After(now.Add(r.IfExpiresWithin)), nil
 }
@@ -191,7 +171,7 @@ func (r RotateRequest) newName(old utho.Token, now time.Time) (string, error) {
 	}
 	name, err := expiry.Renew(old.Name, old.CreatedAt, now)
 	if err != nil {
-		return "", &NoExpiryError{Token: old, Err: err}
+		return "", &NoExpiryError{Token: old, Err: errors.New("has an expiry of unknown length, because its creation time is not usable")}
 	}
 	return name, nil
 }
@@ -205,68 +185,54 @@ func (r RotateRequest) newName(old utho.Token, now time.Time) (string, error) {
 //  3. Else nothing is created, and the error names both tokens.
 func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinations, unprepared error) error {
 	found := p.rec.candidates(tokens)
-	if len(found) == 0 { // it was never created, or somebody dropped it
+	left := &OutcomeError{Next: NextLook, IDs: idsOf(found), Old: p.Old.ID}
+	switch {
+	case len(found) == 0: // it was never created, or somebody dropped it
 		p.rec.discard()
-		p.rec = nil
 		return nil
+	case p.rec.Stage != stageDelivering && len(found) == 1 && (p.rec.NewID != "" || p.rec.stampedThen(found[0])):
+		p.Drops = &found[0]
+		return nil
+	case p.rec.Stage != stageDelivering:
+		left.Left = fmt.Sprintf("an earlier rotation of %s was cut short: %s, named %s, may be what it created, with a secret that is lost;"+
+			" the old token still works", p.Old.ID, candidates(found), quote(found[0].Name))
+		return left
 	}
-	if p.rec.Stage != stageDelivering {
-		if len(found) == 1 && (p.rec.NewID != "" || p.rec.stampedThen(found[0])) {
-			p.Drops = &found[0]
-			return nil
-		}
-		return &OutcomeError{
-			Left: fmt.Sprintf("an earlier rotation of %s was cut short: %s, named %s, may be what it created, with a secret that is lost; the old token still works",
-				p.Old.ID, candidates(found), quote(found[0].Name)),
-			Next: NextLook, IDs: idsOf(found), Old: p.Old.ID,
-		}
-	}
-	secret, holders, err := "", []string(nil), unprepared
-	if err == nil {
-		secret, holders, err = p.readBack(ctx, to)
-	}
-	if errors.Is(err, utho.ErrUnavailable) || ctx.Err() != nil {
+	secret, holders, err := p.readBack(ctx, to, unprepared)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, utho.ErrUnavailable):
 		return err
-	}
-	if secret != "" && len(found) == 1 && found[0].Scope == p.Old.Scope {
+	case secret != "" && len(found) == 1 && found[0].Scope == p.Old.Scope:
 		p.Resumes, p.secret = &found[0], secret
 		return nil
 	}
-	left := &OutcomeError{
-		Left: fmt.Sprintf("an earlier rotation of %s was cut short while it delivered the secret of %s to %s; both tokens stay",
-			p.Old.ID, candidates(found), strings.Join(p.rec.To, ", ")),
-		Next: NextFinishOrDrop, IDs: idsOf(found), Old: p.Old.ID, Err: err,
-	}
-	if len(found) > 1 {
-		left.Next = NextLook
-		return left
-	}
-	left.New = found[0].ID
-	if len(holders) > 0 {
-		left.Left += "; " + strings.Join(holders, ", ") + " holds the new secret"
+	left.Left = fmt.Sprintf("an earlier rotation of %s was cut short while it delivered the secret of %s to %s; both tokens stay%s",
+		p.Old.ID, candidates(found), strings.Join(p.rec.To, ", "), said(holders, "holds the new secret"))
+	if left.Err = err; len(found) == 1 {
+		left.Next, left.New = NextFinishOrDrop, found[0].ID
 	}
 	return left
 }
 
 // readBack returns the new secret if this command has the places of the record, all of them hold it and the service
 // accepts it; else "", which places hold it, and why.
-func (p *Rotation) readBack(ctx context.Context, to Destinations) (secret string, holders []string, err error) {
+func (p *Rotation) readBack(ctx context.Context, to Destinations, err error) (secret string, holders []string, _ error) {
 	var sum [32]byte
-	if n, err := hex.Decode(sum[:], []byte(p.rec.Sum)); err != nil || n != len(sum) {
-		return "", nil, errors.New("its record has no fingerprint of the secret")
+	if n, bad := hex.Decode(sum[:], []byte(p.rec.Sum)); err == nil && (bad != nil || n != len(sum)) {
+		err = errors.New("its record has no fingerprint of the secret")
 	}
-	secret, holders, err = to.Holds(ctx, sum)
+	if err == nil {
+		secret, holders, err = to.Holds(ctx, sum)
+	}
 	switch {
-	case err == nil && len(holders) == 0:
-		err = errors.New("no place holds it")
-	case err == nil && secret == "":
-		err = errors.New("not every place holds it")
-	}
-	if err != nil {
+	case err != nil:
 		return "", holders, err
-	}
-	if !p.rec.sameTo(to.Places()) {
+	case !p.rec.sameTo(to.Places()):
 		return "", holders, errors.New("this command has other destinations")
+	case secret == "":
+		return "", holders, errors.New("not every place holds it")
 	}
 	client, err := p.session.As(secret)
 	if err == nil {

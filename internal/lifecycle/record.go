@@ -51,22 +51,22 @@ type Records struct {
 	Origin string // scheme, host and port of the service
 }
 
-func (r Records) path(id string) string {
+func (r Records) path(id, ext string) string {
 	sum := sha256.Sum256([]byte(r.Origin + "\n" + id))
-	return filepath.Join(r.Dir, hex.EncodeToString(sum[:12])+".json")
+	return filepath.Join(r.Dir, hex.EncodeToString(sum[:12])+ext)
 }
 
 // lock keeps a second rotation of the same token off this machine. It does not wait.
 func (r Records) lock(id string) (release func(), err error) {
-	if err := privfile.MkdirAll(r.Dir); err != nil {
-		return nil, fmt.Errorf("rotate %s: %w", id, err)
+	ok := false
+	if err = privfile.MkdirAll(r.Dir); err == nil {
+		release, ok, err = privfile.TryLock(r.path(id, ".lock"))
 	}
-	release, ok, err := privfile.TryLock(strings.TrimSuffix(r.path(id), ".json") + ".lock")
+	if err == nil && !ok {
+		err = errors.New("another rotation of this token is under way on this machine")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("rotate %s: %w", id, err)
-	}
-	if !ok {
-		return nil, fmt.Errorf("rotate %s: another rotation of this token is under way on this machine", id)
 	}
 	return release, nil
 }
@@ -75,11 +75,14 @@ func (r Records) lock(id string) (release func(), err error) {
 func (r Records) all() (all []*record, err error) {
 	names, err := fs.Glob(os.DirFS(r.Dir), "*.json")
 	for _, name := range names {
-		rec, err := readRecord(filepath.Join(r.Dir, name))
+		rec := &record{path: filepath.Join(r.Dir, name)}
+		data, err := privfile.ReadSecret(rec.path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // its rotation ended meanwhile
 		case err != nil:
-			return nil, err
+			return nil, fmt.Errorf("record of an unfinished rotation: %w", err)
+		case json.Unmarshal(data, rec) != nil, rec.Version != 2, rec.OldID == "":
+			return nil, fmt.Errorf("the record of an unfinished rotation cannot be read; list the tokens, then remove %s", rec.path)
 		case rec.Origin == r.Origin:
 			all = append(all, rec)
 		}
@@ -87,32 +90,9 @@ func (r Records) all() (all []*record, err error) {
 	return all, err
 }
 
-func readRecord(path string) (*record, error) {
-	data, err := privfile.ReadSecret(path)
-	if err != nil {
-		return nil, fmt.Errorf("record of an unfinished rotation: %w", err)
-	}
-	rec := &record{path: path}
-	if err := json.Unmarshal(data, rec); err != nil || rec.Version != 2 || rec.OldID == "" {
-		return nil, fmt.Errorf("the record of an unfinished rotation cannot be read; list the tokens, then remove %s", path)
-	}
-	return rec, nil
-}
-
-// of returns the record of the token with that id, nil if there is none.
-func of(records []*record, id string) *record {
-	for _, rec := range records {
-		if rec.OldID == id {
-			return rec
-		}
-	}
-	return nil
-}
-
 // Unfinished returns the ids of those tokens, old and new, whose rotation is unfinished on this machine.
-func (r Records) Unfinished(tokens []utho.Token) ([]string, error) {
+func (r Records) Unfinished(tokens []utho.Token) (ids []string, err error) {
 	all, err := r.all()
-	var ids []string
 	for _, rec := range all {
 		if !contains(tokens, rec.OldID) {
 			continue // it was deleted: the rotation is finished but for its record
@@ -148,22 +128,17 @@ func (rec *record) discard() {
 
 // candidates are the tokens that the rotation created, or may have.
 func (rec *record) candidates(tokens []utho.Token) []utho.Token {
-	if rec.Stage == stageFailed {
-		return nil
+	if rec.NewID != "" {
+		return filter(tokens, func(t utho.Token) bool { return t.ID == rec.NewID })
 	}
-	return filter(tokens, func(t utho.Token) bool {
-		if rec.NewID != "" {
-			return t.ID == rec.NewID
-		}
-		return t.Name == rec.NewName && !slices.Contains(rec.Before, t.ID)
-	})
+	return addedTo(rec.Before, tokens, rec.NewName)
 }
 
-// stampedThen reports whether a token was created when the rotation sent its create, by what the service itself
-// says of both.
+// stampedThen reports whether a token was created when the rotation sent its create, by what the service itself says of
+// both: its clock at the list just before, and the stamp.
 func (rec *record) stampedThen(t utho.Token) bool {
 	since := t.CreatedAt.Sub(rec.At)
-	return !t.CreatedAt.IsZero() && !rec.At.IsZero() && since > -5*time.Second && since < 2*time.Minute
+	return !t.CreatedAt.IsZero() && !rec.At.IsZero() && since > -5*time.Second && since < 40*time.Second
 }
 
 // sameTo reports whether a command delivers to the places of the record. A Secret that was not there before the
@@ -177,17 +152,20 @@ func (rec *record) sameTo(places []string) bool {
 }
 
 // fromPlace is the record that a place keeps itself, for a machine whose state folder has none; held is the token
-// whose secret the place holds, if it says so.
-func (r Records) fromPlace(ctx context.Context, to Destinations, tokens []utho.Token) (rec *record, held string, err error) {
-	at, ok, err := to.Recorded(ctx)
-	if err != nil || !ok || !contains(tokens, at.TokenID) {
+// whose secret the place says it holds. Others may have written it: a token of another name is none that this
+// rotation replaced.
+func (r Records) fromPlace(ctx context.Context, to Destinations, tokens []utho.Token) (kept []*record, held string, err error) {
+	rec, ok, err := to.Recorded(ctx)
+	byID := func(id string) []utho.Token { return filter(tokens, func(t utho.Token) bool { return t.ID == id }) }
+	old, added := byID(rec.PreviousID), byID(rec.TokenID)
+	switch {
+	case err != nil || !ok || len(added) != 1:
 		return nil, "", err
+	case len(old) != 1 || BaseName(old[0].Name) != BaseName(added[0].Name):
+		return nil, rec.TokenID, nil
 	}
-	if !contains(tokens, at.PreviousID) {
-		return nil, at.TokenID, nil
-	}
-	return &record{
-		Version: 2, Origin: r.Origin, OldID: at.PreviousID, NewID: at.TokenID, Stage: stageDelivering,
-		Sum: hex.EncodeToString(at.Sum[:]), To: to.Places(),
-	}, at.TokenID, nil
+	return []*record{{
+		Version: 2, Origin: r.Origin, OldID: rec.PreviousID, NewID: rec.TokenID, Stage: stageDelivering,
+		Sum: hex.EncodeToString(rec.Sum[:]), To: to.Places(),
+	}}, rec.TokenID, nil
 }

@@ -2,10 +2,10 @@ package lifecycle
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -14,7 +14,17 @@ import (
 // delivered yet. The token is deleted only if every place that utho wrote is known to be as it was: else somebody
 // may hold the new secret, and both tokens stay.
 func (i *issuance) rollback(ctx, grace context.Context, to Destinations, cause error) error {
-	undone := Undone{}
+	var undone Undone
+	if i.old != "" {
+		// What the places held before works no longer if somebody deleted the old token meanwhile.
+		if list, err := i.list(grace); err == nil && !contains(list.Tokens, i.old) {
+			cause = fmt.Errorf("%w; the old token %s has gone meanwhile", cause, i.old)
+			i.old = ""
+			if holders := i.holders(grace, to); len(holders) > 0 {
+				return i.bothStay(Undone{Kept: holders}, cause)
+			}
+		}
+	}
 	if to != nil {
 		undone = to.Undo(grace)
 	}
@@ -25,11 +35,13 @@ func (i *issuance) rollback(ctx, grace context.Context, to Destinations, cause e
 	if id == "" {
 		var err error
 		if id, err = i.identify(grace); err != nil {
-			return i.remains(id, err, cause)
+			return i.outcome(NextLook, cause, nil, "a token %s is left, and its secret is lost; it was not deleted, because"+
+				" it cannot be told which it is: %v", quote(i.req.Name), err)
 		}
 	}
 	if err := i.remove(ctx, grace, i.Client, id, deleteWithin); err != nil {
-		return i.remains(id, err, cause)
+		return i.outcome(NextDelete, cause, []string{id},
+			"the new token %s may still exist, and its secret is lost; deleting it failed (%v)", named(id, i.req.Name), err)
 	}
 	if err := i.revoked(grace, id); err != nil {
 		return err
@@ -37,145 +49,64 @@ func (i *issuance) rollback(ctx, grace context.Context, to Destinations, cause e
 	return &RolledBackError{Name: i.req.Name, Old: i.old, Kept: undone.Kept, Doubtful: undone.Doubtful, Err: cause}
 }
 
-// bothStay is a delivery that failed and could not be undone everywhere.
-func (i *issuance) bothStay(undone Undone, cause error) error {
-	var where []string
-	for _, u := range undone.Unknown {
-		where = append(where, fmt.Sprintf("%s may hold its secret (%v)", u.Place, u.Err))
+// holders are the places that hold the new secret.
+func (i *issuance) holders(ctx context.Context, to Destinations) (holders []string) {
+	if to != nil {
+		_, holders, _ = to.Holds(ctx, sha256.Sum256([]byte(i.issued.Secret))) // those that can be read
 	}
-	for _, place := range undone.Kept {
-		where = append(where, place+" has its secret")
-	}
-	name := i.req.Name
-	left := fmt.Sprintf("the new token %s stays: %s", named(i.issued.Token.ID, name), strings.Join(where, "; "))
-	next := NextDelete
-	if i.old != "" {
-		left = fmt.Sprintf("both tokens stay, the old %s and the new %s: %s", i.old, named(i.issued.Token.ID, name), strings.Join(where, "; "))
-		next = NextFinishOrDrop
-	}
-	if len(undone.Restored) > 0 {
-		left += "; " + strings.Join(undone.Restored, ", ") + " is as it was"
-	}
-	e := &OutcomeError{Left: left, Next: next, Old: i.old, New: i.issued.Token.ID, Err: cause}
-	if e.New == "" {
-		e.Next = NextLook
-	} else {
-		e.IDs = []string{e.New}
-	}
-	return e
+	return holders
 }
 
-func named(id, name string) string {
-	if id == "" {
-		return quote(name)
+// bothStay is a delivery that failed and could not be undone everywhere.
+func (i *issuance) bothStay(undone Undone, cause error) error {
+	where := said(undone.Unknown, "may hold the new secret") + said(undone.Kept, "has the new secret") + said(undone.Restored, "does not have it")
+	id, next, stay := i.issued.Token.ID, NextDelete, "the new token %s stays"
+	if i.old != "" {
+		next, stay = NextFinishOrDrop, "both tokens stay, the old "+i.old+" and the new %s"
 	}
-	return id + " " + quote(name)
+	ids := []string{id}
+	if id == "" {
+		next, ids = NextLook, nil
+	}
+	return i.outcome(next, cause, ids, stay+": "+strings.TrimPrefix(where, "; "), named(id, i.req.Name))
 }
 
 // identify finds the one added token of the name.
 func (i *issuance) identify(grace context.Context) (string, error) {
 	list, err := i.look(grace, grace, func(added []utho.Token) bool { return len(added) > 0 })
-	if list == nil && grace.Err() != nil {
-		err = errors.New("no time was left to list the tokens")
-	}
-	if list == nil {
+	switch {
+	case list == nil && grace.Err() != nil:
+		return "", errors.New("no time was left to list the tokens")
+	case list == nil:
 		return "", err
 	}
-	added := i.added(list.Tokens)
-	switch len(added) {
+	switch added := i.added(list.Tokens); len(added) {
 	case 0:
 		return "", errors.New("the list does not show it")
 	case 1:
 		return added[0].ID, nil
+	default:
+		return "", fmt.Errorf("%s are new and have that name", candidates(added))
 	}
-	return "", fmt.Errorf("%s are new and have that name", candidates(added))
-}
-
-// remains is a rollback that could not delete the token.
-func (i *issuance) remains(id string, err, cause error) error {
-	e := &OutcomeError{
-		Next: NextDelete, IDs: []string{id}, Old: i.old, New: id,
-		Left: fmt.Sprintf("the new token %s may still exist, and its secret is lost; deleting it failed (%v)", named(id, i.req.Name), err),
-		Err:  cause,
-	}
-	if id == "" {
-		e.Next, e.IDs = NextLook, nil
-		e.Left = fmt.Sprintf("a token %s is left, and its secret is lost; it was not deleted, because it cannot be told which it is: %v",
-			quote(i.req.Name), err)
-	}
-	return e
 }
 
 // revoked waits until the secret of the token that was deleted is refused: only that shows that it was this token.
 func (i *issuance) revoked(grace context.Context, id string) error {
-	if i.issued.Secret == "" {
+	defer i.Waiting("waiting for the secret to be revoked")()
+	limited, cancel := context.WithTimeout(grace, probeWithin)
+	defer cancel()
+	err := i.probe(limited, grace, false)
+	if rejected(err) || errors.Is(err, utho.ErrInvalidSecret) { // what no client takes was accepted by none
 		return nil
 	}
-	defer i.Waiting("waiting for the secret to be revoked")()
-	probe, err := i.As(i.issued.Secret)
-	if err != nil {
-		return nil //nolint:nilerr // a secret that no client takes was accepted by none
-	}
-	limited, cancel := context.WithTimeout(grace, revokedWithin)
-	defer cancel()
-	accepted := false
-	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		_, err = probe.ListTokens(limited)
-		if errors.Is(err, utho.ErrUnauthorized) || errors.Is(err, utho.ErrForbidden) {
-			return nil
-		}
-		if err != nil {
-			break
-		}
-		accepted = true
-		pause(wait, limited)
-		if limited.Err() != nil {
-			break
-		}
-	}
-	e := &OutcomeError{Next: NextLook, IDs: []string{id}, Old: i.old}
-	if accepted {
-		e.Left = fmt.Sprintf("token %s was deleted, but the secret that was just created still works: another new token named %s is its own", id, quote(i.req.Name))
-		return e
+	if err == nil {
+		return i.outcome(NextLook, nil, []string{id}, "token %s was deleted, but the secret that was just created still works:"+
+			" another new token named %s is its own", id, quote(i.req.Name))
 	}
 	if list, listErr := i.list(grace); listErr == nil && !contains(list.Tokens, id) {
 		// The service answers, but not to this secret: the list has to do.
 		i.Warn("token %s is deleted; could not verify that its secret was revoked: %v", id, err)
 		return nil
 	}
-	e.Left, e.Err = fmt.Sprintf("token %s was deleted, but could not verify that its secret was revoked", id), err
-	return e
-}
-
-// unseenError is a deletion that failed, after which the list failed too.
-type unseenError struct{ err, list error }
-
-func (e *unseenError) Error() string {
-	return fmt.Sprintf("%s; whether it is gone could not be seen: %s", opless(e.err), opless(e.list))
-}
-func (e *unseenError) Unwrap() error { return e.err }
-
-// remove deletes a token with a client. After any answer but success the list decides whether it is gone, not the
-// answer's words.
-func (s *Session) remove(ctx, grace context.Context, c *utho.Client, id string, limit time.Duration) error {
-	err := s.deleteOnce(ctx, grace, c, id, limit)
-	if err == nil {
-		return nil
-	}
-	list, listErr := listWith(grace, c, min(listWithin, s.Timeout))
-	if listErr != nil {
-		return &unseenError{err, listErr}
-	}
-	if !contains(list.Tokens, id) {
-		return nil
-	}
-	return err
-}
-
-func (s *Session) deleteOnce(ctx, grace context.Context, c *utho.Client, id string, limit time.Duration) error {
-	limited, cancel := context.WithTimeout(grace, min(limit, s.Timeout))
-	defer cancel()
-	limited, done := withGrace(limited, ctx, answerWithin)
-	defer done()
-	return c.DeleteToken(limited, id)
+	return i.outcome(NextLook, err, []string{id}, "token %s was deleted, but could not verify that its secret was revoked", id)
 }

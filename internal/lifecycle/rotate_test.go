@@ -2,6 +2,7 @@ package lifecycle_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -73,11 +74,11 @@ func TestRotate(t *testing.T) {
 		"it is accepted late":           {faults: []fault{{On: "create", RefuseNew: 3}}, want: "done", stay: 1},
 		"no answer to the verification": {faults: []fault{{On: "verify", Status: 503, Times: 9}}, want: "rolled back", oldStay: true, stay: 1},
 		"the delivery fails":            {shelf: shelf{failAt: "b"}, want: "rolled back", oldStay: true, stay: 1, names: "old token 10004 still works"},
-		"its undo is not known":         {shelf: shelf{failAt: "b", unknown: "a"}, want: "outcome", oldStay: true, stay: 2, names: "a may hold its secret"},
-		"a program has it":              {shelf: shelf{names: []string{"a", "exec:x", "b"}, failAt: "b"}, want: "outcome", oldStay: true, stay: 2, names: "exec:x has its secret"},
-		"the profile's own fails":       {shelf: shelf{names: []string{"a", "b", "own:p"}, failAt: "own:p"}, want: "outcome", oldStay: true, stay: 2, names: "own:p could not be written"},
-		"the own fails, alone":          {shelf: shelf{names: []string{"own:p"}, failAt: "own:p"}, want: "outcome", oldStay: true, stay: 2, names: "nowhere else"},
-		"the own is written and fails":  {shelf: shelf{names: []string{"own:p"}, failAt: "own:p", failWritten: true}, want: "outcome", oldStay: true, stay: 2, names: "is in own:p"},
+		"its undo is not known":         {shelf: shelf{failAt: "b", unknown: "a"}, want: "outcome", oldStay: true, stay: 2, names: "a (the keyring died) may hold the new secret"},
+		"a program has it":              {shelf: shelf{names: []string{"a", "exec:x", "b"}, failAt: "b"}, want: "outcome", oldStay: true, stay: 2, names: "exec:x has the new secret"},
+		"the profile's own fails":       {shelf: shelf{names: []string{"a", "b", "own:p"}, failAt: "own:p"}, want: "outcome", oldStay: true, stay: 2, names: "a, b has the new secret; own:p does not have it"},
+		"the own fails, alone":          {shelf: shelf{names: []string{"own:p"}, failAt: "own:p"}, want: "outcome", oldStay: true, stay: 2, names: ": own:p does not have it: "},
+		"the own is written and fails":  {shelf: shelf{names: []string{"own:p"}, failAt: "own:p", failWritten: true}, want: "outcome", oldStay: true, stay: 2, names: "own:p has the new secret"},
 		"the deletion fails":            {faults: []fault{{On: "delete", Status: 400}}, want: "outcome", oldStay: true, stay: 2, names: "10004 still works"},
 		"the deletion is lost":          {faults: []fault{{On: "delete", DropAfter: true}}, want: "done", stay: 1},
 		"the deletion is forbidden":     {faults: []fault{{On: "delete", Status: 403}}, write: true, want: "outcome", oldStay: true, stay: 2},
@@ -173,7 +174,9 @@ func TestRotateHeld(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w, old := rotating(t, name, true)
 			w.add("app.expires-20000131T0000Z", true)
-			s := onShelf(w, shelf{recorded: &lifecycle.Recorded{TokenID: old.ID, PreviousID: "9999"}})
+			w.places["k8s:x"] = old.Secret
+			w.notes["k8s:x"] = lifecycle.Recorded{TokenID: old.ID, PreviousID: "9999", Sum: sha256.Sum256([]byte(old.Secret))}
+			s := onShelf(w, shelf{names: []string{"k8s:x"}})
 			_, err := w.rotate(lifecycle.RotateRequest{Arg: "app", IfExpiresWithin: 2 * time.Hour}, s)
 			var several *lifecycle.AmbiguousError
 			if !errors.As(err, &several) || several.Held != old.ID || len(several.Tokens) != 2 || len(w.named("app")) != 2 {
@@ -250,6 +253,10 @@ func TestRecovery(t *testing.T) {
 							if err == nil && !w.srv.Works(w.places["a"]) {
 								t.Errorf("done, and place a does not work")
 							}
+							delivered := killed == "after the delivery" || killed == "before the deletion"
+							if delivered && keepsState && s.unprepared == nil && len(s.rotates) != 2 {
+								t.Errorf("the profile that holds the new secret was not asked for: %q", s.rotates)
+							}
 							var left *lifecycle.OutcomeError
 							if errors.As(err, &left) && (left.Old == "" || left.Next == lifecycle.NextFinishOrDrop && left.New == "") {
 								t.Errorf("%v names not both tokens", err)
@@ -261,6 +268,96 @@ func TestRecovery(t *testing.T) {
 		}
 	}
 	t.Logf("%d rows", rows)
+}
+
+// TestRotateTwice is what a second rotation does with what a first one, or somebody else, left behind.
+func TestRotateTwice(t *testing.T) {
+	t.Parallel()
+	verify := func(err error) func(context.Context, lifecycle.Issued) error {
+		return func(context.Context, lifecycle.Issued) error { return err }
+	}
+	for name, c := range map[string]struct {
+		first, then   lifecycle.RotateRequest
+		faults        []fault // of the first
+		shelf, second shelf
+		setup         func(w *world, old sandboxtest.Token)
+		between       func(w *world, old sandboxtest.Token)
+		want          string // how both end
+		oldStay       bool
+		stay          int
+	}{
+		"--self, the deletion failed": {faults: []fault{{On: "delete", Status: 400}}, shelf: shelf{names: []string{"a"}, ownID: "10004"},
+			then: lifecycle.RotateRequest{Arg: "10005"}, second: shelf{names: []string{"a"}, ownID: "10005"}, want: "outcome, done", stay: 1},
+		"its own, killed before the deletion": {faults: []fault{{On: "delete", Before: goexit}}, shelf: shelf{names: []string{"a"}, ownID: "10004"},
+			second: shelf{names: []string{"a"}, ownID: "10005"}, want: "killed, done", stay: 1},
+		"its own, killed before it was written": {shelf: shelf{names: []string{"a"}, ownID: "10004", killBefore: true},
+			second: shelf{names: []string{"a"}, ownID: "10004"}, want: "killed, outcome", oldStay: true, stay: 2},
+		"--self, --verify failed": {first: lifecycle.RotateRequest{Verify: verify(errors.New("no"))}, shelf: shelf{names: []string{"a"}, ownID: "10004"},
+			then: lifecycle.RotateRequest{Verify: verify(nil)}, second: shelf{names: []string{"a"}, ownID: "10005"}, want: "verify, done", stay: 1},
+		"an old token that was kept stays": {first: lifecycle.RotateRequest{KeepOld: true}, then: lifecycle.RotateRequest{Arg: "10005"},
+			shelf: shelf{names: []string{"k8s:x", "a"}}, second: shelf{names: []string{"k8s:x", "a"}}, want: "done, done", oldStay: true, stay: 2},
+		"k8s remembers": {faults: []fault{{On: "delete", Status: 400}}, shelf: shelf{names: []string{"k8s:x"}}, second: shelf{names: []string{"k8s:x"}},
+			between: func(w *world, _ sandboxtest.Token) { _ = os.RemoveAll(w.dir) }, want: "outcome, done", stay: 1},
+		"k8s remembers another's": {shelf: shelf{names: []string{"k8s:x"}}, second: shelf{names: []string{"k8s:x"}},
+			between: func(w *world, _ sandboxtest.Token) {
+				other := w.add("admin", false)
+				r := w.notes["k8s:x"]
+				r.PreviousID = other.ID
+				w.notes["k8s:x"] = r
+			}, want: "done, done", stay: 1},
+		"the old one is gone, and a place fails": {shelf: shelf{failAt: "b", before: func() {}}, setup: func(w *world, old sandboxtest.Token) {
+			w.srv.Fault(fault{On: "verify", After: func() { w.srv.Remove(old.ID) }})
+		}, want: "outcome, done", stay: 1},
+		"the old one is gone, and none has the new": {shelf: shelf{failAt: "a"}, setup: func(w *world, old sandboxtest.Token) {
+			w.srv.Fault(fault{On: "verify", After: func() { w.srv.Remove(old.ID) }})
+		}, want: "rolled back, not found", stay: 0},
+		"--keep-old, --verify fails": {first: lifecycle.RotateRequest{KeepOld: true, Verify: verify(errors.New("no"))},
+			then: lifecycle.RotateRequest{Arg: "10005"}, want: "verify, done", oldStay: true, stay: 2},
+		"another is killed while this one plans": {setup: func(w *world, _ sandboxtest.Token) {
+			w.srv.Fault(fault{On: "list", Times: 1, After: func() {
+				_, _ = w.rotate(lifecycle.RotateRequest{Arg: "app"}, onShelf(w, shelf{killAfter: true}))
+			}})
+		}, want: "done, done", stay: 1},
+		"a signal": {setup: func(w *world, _ sandboxtest.Token) {
+			w.srv.Fault(fault{On: "list", Times: 1, After: func() { w.signal() }})
+		}, want: "error, done", stay: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w, old := rotating(t, "app", false)
+				if c.setup != nil {
+					c.setup(w, old)
+				}
+				w.srv.Fault(c.faults...)
+				c.first.Arg = "app"
+				_, err := w.rotate(c.first, onShelf(w, c.shelf))
+				w.srv.Clear()
+				w.start()
+				if c.between != nil {
+					c.between(w, old)
+				}
+				if place := append(c.shelf.names, "a")[0]; !w.srv.Works(w.places[place]) && c.stay > 0 {
+					t.Errorf("after the first (%v) %s does not work", err, place)
+				}
+				if c.then.Arg == "" {
+					c.then.Arg = "app"
+				}
+				_, again := w.rotate(c.then, onShelf(w, c.second))
+				if got := kindOf(err) + ", " + kindOf(again); got != c.want {
+					t.Errorf("ended with %s, want %s:\n%v\n%v", got, c.want, err, again)
+				}
+				if w.srv.Works(old.Secret) != c.oldStay || len(w.named("app")) != c.stay {
+					t.Errorf("the old one works: %v, want %v; %d stay, want %d", w.srv.Works(old.Secret), c.oldStay, len(w.named("app")), c.stay)
+				}
+				for id := range w.others {
+					if id != old.ID && w.token(id) == nil {
+						t.Errorf("somebody else's token %s was deleted", id)
+					}
+				}
+			})
+		})
+	}
 }
 
 // TestRotateSignals sends a signal, or two, around every request of a rotation.
@@ -283,5 +380,60 @@ func TestRotateSignals(t *testing.T) {
 				t.Errorf("%d tokens after %v", n, err)
 			}
 		})
+	}
+}
+
+// TestTwoMachines rotates one token from two machines, which share no records: the second one runs whole at any moment
+// of the first. Who succeeds has a secret that works; who fails says so, and the other's token is not touched.
+func TestTwoMachines(t *testing.T) {
+	t.Parallel()
+	for _, on := range []sandboxtest.Op{"list", "create", "confirm", "verify", "delete"} {
+		for _, after := range []bool{false, true} {
+			for _, fails := range []string{"", "a", "x"} {
+				for _, arg := range []string{"app", "10004"} {
+					if on == "list" && !after && arg == "app" {
+						continue // the second has ended before, and the name means its token
+					}
+					t.Run(fmt.Sprintf("%s after %v, %q fails, %s", on, after, fails, arg), func(t *testing.T) {
+						t.Parallel()
+						synctest.Test(t, func(t *testing.T) {
+							w, old := rotating(t, "app", true)
+							w.places["x"] = old.Secret
+							other := lifecycle.Records{Dir: t.TempDir(), Origin: w.records().Origin}
+							var theirs error
+							second := func() {
+								theirs = w.run(func() error {
+									to := onShelf(w, shelf{names: []string{"x"}, failAt: fails})
+									p, err := w.session().PlanRotation(w.ctx, lifecycle.RotateRequest{Arg: "10004"}, other, to)
+									if err != nil {
+										return err
+									}
+									defer p.Close()
+									_, err = p.Run(w.ctx, w.grace, to)
+									return err
+								})
+							}
+							f := fault{On: on, Times: 1, Before: second}
+							if after {
+								f.Before, f.After = nil, second
+							}
+							w.srv.Fault(f)
+							_, ours := w.rotate(lifecycle.RotateRequest{Arg: arg}, onShelf(w, shelf{names: []string{"a"}, failAt: fails}))
+							for place, err := range map[string]error{"a": ours, "x": theirs} {
+								if err == nil && !w.srv.Works(w.places[place]) {
+									t.Errorf("done, and %s does not work (ours %v; theirs %v)", place, ours, theirs)
+								}
+							}
+							if !w.srv.Works(w.places["a"]) && !w.srv.Works(w.places["x"]) {
+								t.Errorf("no place works (ours %v; theirs %v)", ours, theirs)
+							}
+							if w.srv.Works(old.Secret) && ours == nil && theirs == nil {
+								t.Errorf("both are done, and the old token works")
+							}
+						})
+					})
+				}
+			}
+		}
 	}
 }

@@ -2,15 +2,15 @@
 //
 // The service shows a secret once, knows no idempotency key and may act without answering. So each protocol checks
 // first whatever can be checked, sends its create once, finds out what happened if the answer is lost, and either
-// delivers the secret or deletes the token that nobody has a secret of. What it cannot settle is an [OutcomeError],
-// which names what is left.
+// delivers the secret or deletes the token. What it cannot settle is an [OutcomeError], which names what is left.
 //
-// Two contexts run through it. ctx ends with the first signal and bounds what only waits. grace ends ten seconds
-// later, or with the second signal, and bounds what finds out, delivers and cleans up.
+// ctx ends with the first signal and bounds what only waits. grace ends ten seconds later, or with the second signal,
+// and bounds what finds out, delivers and cleans up.
 package lifecycle
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/utho/utho-cli/internal/expiry"
@@ -21,25 +21,21 @@ import (
 const (
 	confirmWithin  = 5 * time.Second  // for the new token to show in the list
 	inScopeWithin  = 2 * time.Second  // for one of the scope asked for, if another shows first
-	verifyWithin   = 10 * time.Second // for a new secret to be accepted
-	revokedWithin  = 10 * time.Second // for the secret of a deleted token to be refused
+	probeWithin    = 10 * time.Second // for a new secret to be accepted, or that of a deleted token refused
 	listWithin     = 5 * time.Second  // for one list after a create
 	deleteWithin   = 8 * time.Second  // for the deletion that rolls back
+	deliverWithin  = 24 * time.Hour   // for all destinations, which have limits of their own
 	answerWithin   = 4 * time.Second  // for what is under way when a signal comes
 	confirmInGrace = 2 * time.Second  // for the new token to show after a signal
 )
 
 // Session is what a protocol needs of the outside.
 type Session struct {
-	Client *utho.Client
-	// As returns a client of the same service with another secret.
-	As func(secret string) (*utho.Client, error)
-	// Timeout bounds one exchange with the service, its retries included.
-	Timeout time.Duration
-	// Warn shows one line that is no error.
-	Warn func(format string, args ...any)
-	// Waiting says what is waited for from now on, until the function that it returns is called.
-	Waiting func(what string) (done func())
+	Client  *utho.Client
+	As      func(secret string) (*utho.Client, error) // a client of the same service with another secret
+	Timeout time.Duration                             // for one exchange with the service, its retries included
+	Warn    func(format string, args ...any)          // shows one line that is no error
+	Waiting func(what string) (done func())           // says what is waited for until done is called
 }
 
 // Issued is a token that was created.
@@ -50,6 +46,7 @@ type Issued struct {
 	Secret    string
 	Confirmed bool        // the list showed the id, and the scope that was asked for
 	Replaces  *utho.Token // the old token of a rotation
+	Deletes   string      // the id of the old token if it is to be deleted
 	Now       time.Time   // of the service's clock, when the token was about to be created
 }
 
@@ -57,14 +54,13 @@ type Issued struct {
 type Destinations interface {
 	// Prepare checks all that can be checked before anything is created.
 	Prepare(ctx context.Context) error
-	// Deliver takes the secret to every place, in their order, and stops at the first that fails. A *DeliveryError
-	// says which.
+	// Deliver takes the secret to every place, in their order, and stops at the first that fails: a *DeliveryError.
 	Deliver(ctx context.Context, issued Issued) error
 	// Undo restores the places that Deliver changed, in reverse order.
 	Undo(ctx context.Context) Undone
-	// Rotates says which token a rotation is about, after Prepare: the profile that uses it becomes the last of the
-	// places, and is prepared.
-	Rotates(ctx context.Context, old utho.Token) error
+	// Rotates says which tokens a rotation is about, after Prepare: the old one, and the new one of an unfinished
+	// rotation. A profile in use that holds one of them becomes the last of the places, and is prepared.
+	Rotates(ctx context.Context, ids ...string) error
 	// Holds returns the secret whose SHA-256 is sum if every place can be read back and holds it, and "" if not;
 	// holders are the places that do. The error says which place cannot be read.
 	Holds(ctx context.Context, sum [32]byte) (secret string, holders []string, err error)
@@ -77,7 +73,7 @@ type Destinations interface {
 // DeliveryError is a delivery that failed.
 type DeliveryError struct {
 	Place string
-	Own   bool // the place is the profile that the command runs with
+	Own   bool // the place is the profile that the command runs with, the last one
 	Err   error
 }
 
@@ -86,16 +82,10 @@ func (e *DeliveryError) Unwrap() error { return e.Err }
 
 // Undone is what became of each place after a delivery that failed.
 type Undone struct {
-	Restored []string     // as they were
-	Kept     []string     // another program or a stream has the secret for good
-	Doubtful []string     // another program failed and may have kept a secret that is about to be deleted
-	Unknown  []PlaceError // utho wrote there, and the place is not known to be as it was
-}
-
-// PlaceError is why a place is not known to be as it was.
-type PlaceError struct {
-	Place string
-	Err   error
+	Restored []string // as they were
+	Kept     []string // another program or a stream has the secret for good
+	Doubtful []string // another program failed and may have kept a secret that is about to be deleted
+	Unknown  []string // utho wrote there, and the place is not known to be as it was; with the reason
 }
 
 // Recorded is what a place remembers of a rotation.
@@ -124,54 +114,33 @@ func Now(l *utho.TokenList) time.Time {
 	return l.ServerTime
 }
 
-// withGrace is a context that ends with parent, or so long after ctx has ended: what is under way may complete, and
-// there is still time to clean up.
-func withGrace(parent, ctx context.Context, last time.Duration) (context.Context, context.CancelFunc) {
-	parent, cancel := context.WithCancel(parent)
+// bounded is a context that ends with grace, after limit, or so long after ctx has ended as last says: what is under
+// way may complete, and there is still time to clean up.
+func bounded(ctx, grace context.Context, limit, last time.Duration) (context.Context, context.CancelFunc) {
+	limited, cancel := context.WithTimeout(grace, limit)
 	stop := context.AfterFunc(ctx, func() {
-		late := time.AfterFunc(last, cancel)
-		context.AfterFunc(parent, func() { late.Stop() })
-	})
-	return parent, func() {
-		stop()
+		pause(last, limited, limited)
 		cancel()
-	}
+	})
+	return limited, func() { stop(); cancel() }
 }
 
 // pause waits for d, or less if one of the contexts ends.
-func pause(d time.Duration, ctxs ...context.Context) {
+func pause(d time.Duration, ctx, grace context.Context) {
 	t := time.NewTimer(d)
 	defer t.Stop()
-	var first, second <-chan struct{}
-	first = ctxs[0].Done()
-	if len(ctxs) > 1 {
-		second = ctxs[1].Done()
-	}
 	select {
 	case <-t.C:
-	case <-first:
-	case <-second:
+	case <-ctx.Done():
+	case <-grace.Done():
 	}
 }
 
 func filter(tokens []utho.Token, keep func(utho.Token) bool) []utho.Token {
-	var kept []utho.Token
-	for _, t := range tokens {
-		if keep(t) {
-			kept = append(kept, t)
-		}
-	}
-	return kept
+	return slices.DeleteFunc(slices.Clone(tokens), func(t utho.Token) bool { return !keep(t) })
 }
 
-func contains(tokens []utho.Token, id string) bool {
-	for _, t := range tokens {
-		if t.ID == id {
-			return true
-		}
-	}
-	return false
-}
+func contains(tokens []utho.Token, id string) bool { return slices.Contains(idsOf(tokens), id) }
 
 func idsOf(tokens []utho.Token) []string {
 	ids := make([]string, 0, len(tokens))

@@ -140,8 +140,8 @@ func TestYAMLStrings(t *testing.T) {
 	}
 }
 
-// TestTrueValues writes trees with hostile text and reads the same values back from every format, in
-// text that is safe to look at.
+// TestTrueValues writes trees with hostile text and reads the same values back from every format, in text that is
+// safe to look at.
 func TestTrueValues(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -204,8 +204,8 @@ func tree(depth int) *rapid.Generator[any] {
 	)...)
 }
 
-// normal gives the values that readers differ in one type: numbers are float64, and bytes that are
-// not UTF-8 are U+FFFD, each by itself.
+// normal gives the values that readers differ in one type: numbers are float64, and bytes that are not UTF-8 are
+// U+FFFD, each by itself.
 func normal(v any) any {
 	switch v := v.(type) {
 	case int:

@@ -104,8 +104,7 @@ func TestMarkdownCells(t *testing.T) {
 	}
 }
 
-// TestMarkdownReadsBack takes lines apart as GitHub's tables are: at each bar without a backslash that
-// escapes it.
+// TestMarkdownReadsBack takes lines apart as GitHub's tables are: at each bar without a backslash that escapes it.
 func TestMarkdownReadsBack(t *testing.T) {
 	t.Parallel()
 	unescape := strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&",

@@ -1,13 +1,13 @@
 // Package output writes answers: tables, Markdown, CSV, JSON, YAML and lines of `NAME: value`.
 //
-// One column list per kind of row drives every format that has columns, so that no two of them can
-// disagree. JSON and YAML are written from one value, with one set of field names, and carry its
-// text as it is. Every other format is read by people, and the text in it comes from a service that
-// lets anyone call a token anything: it passes through [Safe] here, in the writers, and nowhere else.
+// One column list per kind of row drives every format that has columns, so that no two of them can disagree. JSON
+// and YAML are written from one value, with one set of field names, and carry its text as it is. Every other format
+// is read by people, and the text in it comes from a service that lets anyone call a token anything: it passes
+// through [Safe] here, in the writers, and nowhere else.
 //
-// Every writer makes one call of Write and returns its error, wrapped, so that a full disk is a failed
-// command and errors.Is still finds a closed pipe. Nothing here looks at a terminal, the locale or the
-// environment: the same values give the same bytes everywhere.
+// Every writer makes one call of Write and returns its error, wrapped, so that a full disk is a failed command and
+// errors.Is still finds a closed pipe. Nothing here looks at a terminal, the locale or the environment: the same
+// values give the same bytes everywhere.
 package output
 
 import (
@@ -37,8 +37,8 @@ func Narrow[T any](cols []Column[T]) []Column[T] {
 	return slices.DeleteFunc(slices.Clone(cols), func(c Column[T]) bool { return c.Wide })
 }
 
-// Select returns the columns with the given keys, in the order of keys, whether Wide or not. An
-// unknown key, a repeated one, and no key at all are errors that list the keys there are.
+// Select returns the columns with the given keys, in the order of keys, whether Wide or not. An unknown key, a
+// repeated one, and no key at all are errors that list the keys there are.
 func Select[T any](cols []Column[T], keys []string) ([]Column[T], error) {
 	known := make([]string, len(cols))
 	for i, c := range cols {
@@ -47,16 +47,16 @@ func Select[T any](cols []Column[T], keys []string) ([]Column[T], error) {
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("no column named (there are %s)", strings.Join(known, ", "))
 	}
-	selected := make([]Column[T], 0, len(keys))
+	selected := make([]Column[T], len(keys))
 	for i, key := range keys {
 		at := slices.Index(known, key)
-		if at < 0 {
+		switch {
+		case at < 0:
 			return nil, fmt.Errorf("unknown column %q (there are %s)", key, strings.Join(known, ", "))
-		}
-		if slices.Contains(keys[:i], key) {
+		case slices.Contains(keys[:i], key):
 			return nil, fmt.Errorf("column %q named twice", key)
 		}
-		selected = append(selected, cols[at])
+		selected[i] = cols[at]
 	}
 	return selected, nil
 }

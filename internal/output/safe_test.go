@@ -146,8 +146,8 @@ func TestSafeProperties(t *testing.T) {
 	})
 }
 
-// hostile draws text as a service may send it: plain words, any Unicode, any bytes, and what has
-// broken tables before.
+// hostile draws text as a service may send it: plain words, any Unicode, any bytes, and what has broken tables
+// before.
 func hostile() *rapid.Generator[string] {
 	return rapid.OneOf(
 		rapid.StringMatching(`[a-z0-9 _.=|-]{0,12}`),

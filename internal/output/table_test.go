@@ -69,8 +69,8 @@ func TestTableGolden(t *testing.T) {
 	}
 }
 
-// TestTableIgnoresEnvironment runs the golden test again where tablewriter would find another locale
-// and a tab width: its width library reads both once, when the program starts.
+// TestTableIgnoresEnvironment runs the golden test again where tablewriter would find another locale and a tab
+// width: its width library reads both once, when the program starts.
 func TestTableIgnoresEnvironment(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -117,8 +117,8 @@ func TestTableShapes(t *testing.T) {
 	}
 }
 
-// TestTableWidth: columns that have a short text use it if the table is wider than the terminal, and in
-// no other case; what is wider all the same is not cut.
+// TestTableWidth: columns that have a short text use it if the table is wider than the terminal, and in no other
+// case; what is wider all the same is not cut.
 func TestTableWidth(t *testing.T) {
 	t.Parallel()
 	cols := []Column[string]{
@@ -156,8 +156,8 @@ func TestTablesEqual(t *testing.T) {
 	})
 }
 
-// TestHostileNames holds every format for people to what a terminal may get: one line for each row,
-// of text that prints.
+// TestHostileNames holds every format for people to what a terminal may get: one line for each row, of text that
+// prints.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	type writer func(*bytes.Buffer, []Column[string], []string) error

@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestWidth has what wcwidth 0.7 says of the same texts, the usual reference of terminals, and but for
-// pictures and flags xterm and VTE too.
+// TestWidth has what wcwidth 0.7 says of the same texts, the usual reference of terminals, and but for pictures and
+// flags xterm and VTE too.
 func TestWidth(t *testing.T) {
 	t.Parallel()
 	for want, texts := range map[int][]string{

@@ -8,19 +8,15 @@ import (
 	"slices"
 )
 
-// YAML writes v as one document with the fields, names and order of [JSON], whose text it translates.
-// Every string is in double quotes with the escapes of [JSON], which are those of YAML too, but for
-// \UXXXXXXXX above U+FFFF; so no reader takes `no`, `0123` or a date for something else. Names of
-// fields stand without quotes: they must be plain words, and none that YAML reads as a value (no, on).
+// YAML writes v as one document with the fields, names and order of [JSON], whose text it translates. Every string
+// is in double quotes with the escapes of [JSON], which are those of YAML too, but for \UXXXXXXXX above U+FFFF; so
+// no reader takes `no`, `0123` or a date for something else. Names of fields stand without quotes: they must be
+// plain words, and none that YAML reads as a value (no, on).
 //
-// A YAML library is not used here: go.yaml.in/yaml writes bidirectional and zero-width controls as
-// they are, and knows no json tags. The tests read back with it what is written here.
+// A YAML library is not used here: go.yaml.in/yaml writes bidirectional and zero-width controls as they are, and
+// knows no json tags. The tests read back with it what is written here.
 func YAML(w io.Writer, v any) error {
-	doc, err := encode("yaml", v, " ")
-	if err != nil {
-		return err
-	}
-	return write(w, "yaml", appendEscaped(nil, blockStyle(doc), appendYAMLEscape))
+	return encode(w, "yaml", v, " ", func(doc []byte) []byte { return appendEscaped(blockStyle(doc), appendYAMLEscape) })
 }
 
 // YAMLList writes rows as the one list that [YAML] writes for them, `[]` if there are none.

@@ -30,43 +30,37 @@ func OpenLocked(ctx context.Context, path string, create bool) (*os.File, error)
 }
 
 // open is nil without an error if the lock is held and is not to be waited for.
-func open(ctx context.Context, path string, create, wait bool) (f *os.File, err error) {
-	for err == nil {
-		if create { // 0600 whatever the umask, else nobody could open it again
-			f, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-			if err == nil {
+func open(ctx context.Context, path string, create, wait bool) (*os.File, error) {
+	for {
+		f, err := tryOpen(path)
+		if create && errors.Is(err, fs.ErrNotExist) { // 0600 whatever the umask, else nobody could open it again
+			if f, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err == nil {
 				err = errors.Join(fill(f, nil, false), f.Close())
-			} else if errors.Is(err, fs.ErrExist) {
-				err = nil
+			}
+			if f = nil; err == nil || errors.Is(err, fs.ErrExist) {
+				continue
 			}
 		}
-		if err == nil {
-			f, err = tryOpen(path)
-		}
-		if err == nil && (f != nil || !wait) {
-			return f, nil
-		}
-		if err == nil && ctx.Err() != nil {
+		if err == nil && f == nil && wait && ctx.Err() != nil {
 			err = fmt.Errorf("held by another process: %w", context.Cause(ctx))
 		}
-		if err == nil {
-			select {
-			case <-ctx.Done():
-			case <-time.After(10 * time.Millisecond):
-			}
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		case f != nil || !wait:
+			return f, nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	return nil, fmt.Errorf("lock %s: %w", path, err)
 }
 
-// tryOpen opens and locks a regular file; nil if the lock is held, or if the file lost its name
-// at that moment.
+// tryOpen opens and locks a regular file; nil if the lock is held, or if the file lost its name at that moment.
 func tryOpen(path string) (*os.File, error) {
 	info, err := os.Lstat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		err = errNotRegular
-	}
-	if err != nil {
+	if err = regular("open", path, info, err); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|openNoFollow|openNonblock, 0)

@@ -24,23 +24,25 @@ const (
 // OthersCanRead reports whether others than the owner can read what info is of.
 func OthersCanRead(info fs.FileInfo) bool { return info.Mode().Perm()&0o044 != 0 }
 
-// check refuses what belongs to somebody else and what has one of the forbidden mode bits,
-// which chmod removes.
-func check(path string, info fs.FileInfo, forbidden fs.FileMode, what, chmod string) error {
-	if err := checkOwner(path, info); err != nil {
+// check refuses what belongs to somebody else and what has one of the forbidden mode bits.
+func check(path string, info fs.FileInfo, forbidden fs.FileMode) error {
+	if err := checkOwner(path, info); err != nil || info.Mode().Perm()&forbidden == 0 {
 		return err
 	}
-	if info.Mode().Perm()&forbidden == 0 {
-		return nil
+	what, fix := "can be written by others", "chmod go-w "
+	switch {
+	case forbidden == noAccess && info.IsDir():
+		what, fix = "is open to others", "chmod 700 "
+	case forbidden == noAccess:
+		what, fix = "can be read by others", "chmod 600 "
 	}
-	sudo := ""
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && os.Geteuid() != 0 && int(st.Uid) != os.Geteuid() {
-		sudo = "sudo "
+		fix = "sudo " + fix
 	}
-	fix := "fix it with: " + sudo + "chmod " + chmod + " " + shellescape.Quote(path)
+	fix = "fix it with: " + fix + shellescape.Quote(path)
 	var mount syscall.Statfs_t
 	if syscall.Statfs(path, &mount) == nil && mount.Flags&readOnly != 0 {
-		if forbidden&0o044 == 0 {
+		if forbidden == noWrite {
 			return nil // as ConfigMaps are: whatever the mode, nobody can write there
 		}
 		fix = "its file system is read-only: mount it with mode 0600 (defaultMode in Kubernetes)"
@@ -68,8 +70,7 @@ func checkOwner(path string, info fs.FileInfo) error {
 	return &ModeError{path, "belongs to " + name, fix}
 }
 
-// SyncDir makes the names in dir durable, if its file system can do that and this user may
-// read it.
+// SyncDir makes the names in dir durable, if its file system can do that and this user may read it.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if errors.Is(err, fs.ErrPermission) {
@@ -107,10 +108,10 @@ func keep(f *os.File, was fs.FileInfo) error {
 	}
 	want, ok := was.Sys().(*syscall.Stat_t)
 	have, ok2 := info.Sys().(*syscall.Stat_t)
-	if ok && want.Nlink > 1 {
+	switch {
+	case ok && want.Nlink > 1:
 		return errors.New("the file has other names (hard links), which would keep the old content")
-	}
-	if ok && ok2 && (want.Uid != have.Uid || want.Gid != have.Gid) {
+	case ok && ok2 && (want.Uid != have.Uid || want.Gid != have.Gid):
 		err = f.Chown(int(want.Uid), int(want.Gid))
 	}
 	if err == nil {

@@ -18,10 +18,10 @@ const (
 // OthersCanRead is false: modes do not say on Windows.
 func OthersCanRead(fs.FileInfo) bool { return false }
 
-func check(string, fs.FileInfo, fs.FileMode, string, string) error { return nil }
-func checkOwner(string, fs.FileInfo) error                         { return nil }
-func keep(*os.File, fs.FileInfo) error                             { return nil }
-func replaceable(string, fs.FileInfo) error                        { return nil }
+func check(string, fs.FileInfo, fs.FileMode) error { return nil }
+func checkOwner(string, fs.FileInfo) error         { return nil }
+func keep(*os.File, fs.FileInfo) error             { return nil }
+func replaceable(string, fs.FileInfo) error        { return nil }
 
 // SyncDir does nothing: Windows has no sync of a folder.
 func SyncDir(string) error { return nil }

@@ -13,8 +13,7 @@ import (
 // maxSize bounds what is read, in bytes; the files utho keeps are far smaller.
 const maxSize = 64 << 20
 
-// A ModeError says that a file or folder is open to people it should not be open to, or
-// belongs to one of them.
+// A ModeError says that a file or folder is open to people it should not be open to, or belongs to one of them.
 type ModeError struct {
 	Path string
 	What string // what is wrong, for example "can be read by others (mode 0644)"
@@ -31,17 +30,22 @@ var (
 	errNotRegular = errors.New("not a regular file")
 )
 
-// MkdirAll creates dir and its missing parents, each 0700 whatever the umask. What exists stays
-// as it is. Root creates nothing in a folder of somebody else, such as a user's HOME, whom it
-// would lock out (*ModeError).
+// What others must not do with a file or folder, as mode bits.
+const (
+	noAccess fs.FileMode = 0o077
+	noWrite  fs.FileMode = 0o022
+)
+
+// MkdirAll creates dir and its missing parents, each 0700 whatever the umask. What exists stays as it is. Root creates
+// nothing in a folder of somebody else, such as a user's HOME, whom it would lock out (*ModeError).
 func MkdirAll(dir string) error {
 	dir = filepath.Clean(dir)
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {
-		return &fs.PathError{Op: "mkdir", Path: dir, Err: errNotFolder}
+		err = &fs.PathError{Op: "mkdir", Path: dir, Err: errNotFolder}
 	}
-	if err == nil {
-		return nil
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	if parent := filepath.Dir(dir); parent != dir {
 		if err := MkdirAll(parent); err != nil {
@@ -53,39 +57,32 @@ func MkdirAll(dir string) error {
 			}
 		}
 	}
-	err = os.Mkdir(dir, 0o700)
-	if errors.Is(err, fs.ErrExist) {
+	if err = os.Mkdir(dir, 0o700); errors.Is(err, fs.ErrExist) {
 		return nil // another process created it meanwhile
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = os.Chmod(dir, 0o700)
 	}
-	return os.Chmod(dir, 0o700)
+	return err
 }
 
-// ReadSecret returns the content of a file that holds a secret. It refuses a symbolic link
-// (ErrLink), anything but a regular file, and a file that others may read or write or that
-// belongs to somebody else (*ModeError). fs.ErrNotExist if there is none.
+// ReadSecret returns the content of a file that holds a secret. It refuses a symbolic link (ErrLink), anything but a
+// regular file, and a file that others may read or write or that belongs to somebody else (*ModeError). fs.ErrNotExist
+// if there is none.
 func ReadSecret(path string) ([]byte, error) {
 	info, err := os.Lstat(path)
-	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		err = &fs.PathError{Op: "read", Path: path, Err: ErrLink}
-	}
-	if err != nil {
+	if err = regular("read", path, info, err); err != nil {
 		return nil, err
 	}
-	return read(path, openNoFollow, func(info fs.FileInfo) error {
-		return check(path, info, 0o077, "can be read by others", "600")
-	})
+	data, _, err := read(path, openNoFollow, noAccess)
+	return data, err
 }
 
-// ReadConfig returns the content of a file without secrets. A link is followed; a file that
-// others may write, that is itself or through a link in a folder that others may write, or
-// that belongs to somebody else is refused (*ModeError). fs.ErrNotExist if there is none.
+// ReadConfig returns the content of a file without secrets. A link is followed; a file that others may write, that is
+// itself or through a link in a folder that others may write, or that belongs to somebody else is refused (*ModeError).
+// fs.ErrNotExist if there is none.
 func ReadConfig(path string) ([]byte, error) {
-	data, err := read(path, 0, func(info fs.FileInfo) error {
-		return check(path, info, 0o022, "can be written by others", "go-w")
-	})
+	data, _, err := read(path, 0, noWrite)
 	if err == nil {
 		err = CheckUnwritableDir(filepath.Dir(path))
 	}
@@ -105,25 +102,17 @@ func ReadConfig(path string) ([]byte, error) {
 	return data, CheckUnwritableDir(dir)
 }
 
-// ReadForeign returns the content of a file that another program keeps, and what the system
-// says of it. A link is followed and no mode is refused; anything but a regular file is, so
-// that a pipe in its place cannot hang the command.
-func ReadForeign(path string) (data []byte, info fs.FileInfo, err error) {
-	data, err = read(path, 0, func(found fs.FileInfo) error { info = found; return nil })
-	return data, info, err
-}
+// ReadForeign returns the content of a file that another program keeps, and what the system says of it. A link is
+// followed and no mode is refused; anything but a regular file is, so that a pipe in its place cannot hang the command.
+func ReadForeign(path string) ([]byte, fs.FileInfo, error) { return read(path, 0, 0) }
 
-// CheckPrivateDir refuses a folder that others may enter, list or write, or that belongs to
-// somebody else (*ModeError).
-func CheckPrivateDir(dir string) error { return checkDir(dir, 0o077, "is open to others", "700") }
+// CheckPrivateDir refuses a folder that others may enter, list or write, or that belongs to somebody else (*ModeError).
+func CheckPrivateDir(dir string) error { return checkDir(dir, noAccess) }
 
-// CheckUnwritableDir refuses a folder that others may write, or that belongs to somebody else
-// (*ModeError).
-func CheckUnwritableDir(dir string) error {
-	return checkDir(dir, 0o022, "can be written by others", "go-w")
-}
+// CheckUnwritableDir refuses a folder that others may write, or that belongs to somebody else (*ModeError).
+func CheckUnwritableDir(dir string) error { return checkDir(dir, noWrite) }
 
-func checkDir(dir string, forbidden fs.FileMode, what, chmod string) error {
+func checkDir(dir string, forbidden fs.FileMode) error {
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {
 		err = &fs.PathError{Op: "check", Path: dir, Err: errNotFolder}
@@ -131,29 +120,37 @@ func checkDir(dir string, forbidden fs.FileMode, what, chmod string) error {
 	if err != nil {
 		return err
 	}
-	return check(dir, info, forbidden, what, chmod)
+	return check(dir, info, forbidden)
+}
+
+// regular refuses a link and anything else but a regular file.
+func regular(op, path string, info fs.FileInfo, err error) error {
+	switch {
+	case err == nil && info.Mode()&fs.ModeSymlink != 0:
+		return &fs.PathError{Op: op, Path: path, Err: ErrLink}
+	case err == nil && !info.Mode().IsRegular():
+		return &fs.PathError{Op: op, Path: path, Err: errNotRegular}
+	}
+	return err
 }
 
 // read opens first and checks what it opened, so that nothing can be swapped in between.
-func read(path string, flag int, check func(fs.FileInfo) error) ([]byte, error) {
+func read(path string, flag int, forbidden fs.FileMode) ([]byte, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|openNonblock|flag, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.Close() //nolint:errcheck // read only
 	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "read", Path: path, Err: errNotRegular}
-	}
-	if err == nil {
-		err = check(info)
+	if err = regular("read", path, info, err); err == nil && forbidden != 0 {
+		err = check(path, info, forbidden)
 	}
 	if err != nil {
-		return nil, err
+		return nil, info, err
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
 	if err == nil && len(data) > maxSize {
 		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("file too large")}
 	}
-	return data, err
+	return data, info, err
 }

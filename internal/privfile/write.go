@@ -85,8 +85,7 @@ func CheckReplace(path string, options ...Option) error {
 	return discard(f)
 }
 
-// Sweep removes the temporary files that killed processes left in dir. Those of live ones are
-// locked.
+// Sweep removes the temporary files that killed processes left in dir. Those of live ones are locked.
 func Sweep(dir string) {
 	entries, _ := os.ReadDir(dir) // nothing depends on it
 	for _, e := range entries {
@@ -106,15 +105,10 @@ func target(path string, options []Option) (string, fs.FileInfo, error) {
 		}
 	}
 	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return path, nil, nil
-	case err == nil && info.Mode()&fs.ModeSymlink != 0:
-		err = &fs.PathError{Op: "write", Path: path, Err: ErrLink}
-	case err == nil && !info.Mode().IsRegular():
-		err = &fs.PathError{Op: "write", Path: path, Err: errNotRegular}
 	}
-	return path, info, err
+	return path, info, regular("write", path, info, err)
 }
 
 // temp writes data to a new file in dir, locked against Sweep, which is private until it gets
@@ -130,8 +124,7 @@ func temp(dir string, was fs.FileInfo, data []byte, options []Option) (*os.File,
 		return temp(dir, was, data, options)
 	}
 	replaces := was != nil && slices.Contains(options, Keep)
-	err = fill(f, data, !replaces)
-	if err == nil && replaces {
+	if err = fill(f, data, !replaces); err == nil && replaces {
 		err = keep(f, was)
 	}
 	if err != nil {

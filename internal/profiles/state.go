@@ -45,6 +45,9 @@ func (e *StateError) Error() string {
 	case HoldsNew:
 		return fmt.Sprintf("%v; profile %s holds the new token", e.Err, e.Profile)
 	}
+	if errors.As(e.Err, new(*auth.NotKnownError)) { // which says so itself
+		return e.Err.Error()
+	}
 	return fmt.Sprintf("%v; it is not known which token profile %s holds now", e.Err, e.Profile)
 }
 

@@ -44,8 +44,8 @@ func (w wire) exchange(raw string) string {
 	return regexp.MustCompile(`Date: .* GMT`).ReplaceAllString(answer.String(), "Date: GMT")
 }
 
-// What the official Go SDK puts on the wire, byte for byte, is answered, and
-// the answers are what it reads: strings only, plain JSON.
+// What the official Go SDK puts on the wire, byte for byte, is answered, and the answers are what it reads: strings
+// only, plain JSON.
 func TestOfficialSDK(t *testing.T) {
 	t.Parallel()
 	s := open(t)

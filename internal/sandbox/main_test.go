@@ -14,8 +14,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain lets the test binary stand in for another process that uses a
-// sandbox's file; see process_test.go.
+// TestMain lets the test binary stand in for another process that uses a sandbox's file; see process_test.go.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("SANDBOX_TEST_PATH"); path != "" {
 		fmt.Fprintln(os.Stderr, createForEver(path))
@@ -54,8 +53,7 @@ type got struct {
 	body   string
 }
 
-// roundTrip sends one request; the error is that of the request or of reading
-// its answer.
+// roundTrip sends one request; the error is that of the request or of reading its answer.
 func roundTrip(ctx context.Context, rt http.RoundTripper, method, url, secret, body string) (got, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {

@@ -35,9 +35,8 @@ func createByName(ctx context.Context, s *Sandbox, name string) error {
 	return err
 }
 
-// Several processes at once, and several requests in one, lose nothing, also if
-// some are killed in the middle: the file can be read, all that was answered is
-// in it, ids are given once, and nobody holds the lock.
+// Several processes at once, and several requests in one, lose nothing, also if some are killed in the middle: the
+// file can be read, all that was answered is in it, ids are given once, and nobody holds the lock.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -51,7 +50,7 @@ func TestProcesses(t *testing.T) {
 	var wg sync.WaitGroup
 	for answers := range 4 {
 		cmd := exec.CommandContext(t.Context(), exe)
-		cmd.Env, cmd.Stderr = append(os.Environ(), "SANDBOX_TEST_PATH="+s.store.path), os.Stderr
+		cmd.Env, cmd.Stderr = append(os.Environ(), "SANDBOX_TEST_PATH="+s.path), os.Stderr
 		out, err := cmd.StdoutPipe()
 		if err == nil {
 			err = cmd.Start()
@@ -74,7 +73,7 @@ func TestProcesses(t *testing.T) {
 			}
 		})
 	}
-	for who, box := range []*Sandbox{s, s, openAt(t, s.store.path)} {
+	for who, box := range []*Sandbox{s, s, openAt(t, s.path)} {
 		wg.Go(func() {
 			for i := range 10 {
 				if err := createByName(t.Context(), box, fmt.Sprintf("here-%d-%d", who, i)); err != nil {

@@ -16,8 +16,7 @@ import (
 	"time"
 )
 
-// ErrAddress is returned by Listen for an address that is no "HOST:PORT", or is
-// not this machine's alone.
+// ErrAddress is returned by Listen for an address that is no "HOST:PORT", or is not this machine's alone.
 var ErrAddress = errors.New("not a loopback address and a port")
 
 // grace is how long Serve waits for requests under way after its context ended.
@@ -25,17 +24,16 @@ const grace = 5 * time.Second
 
 // Options of Serve. What is left out does not happen.
 type Options struct {
-	// Log gets one line of JSON a request, without secrets, in the order in which
-	// the answers were ready. What it fails with is ignored.
+	// Log gets one line of JSON a request, without secrets, in the order in which the answers were ready. What it
+	// fails with is ignored.
 	Log io.Writer
-	// Trace is called with one line of text a request, without secrets, by
-	// several goroutines at once.
+	// Trace is called with one line of text a request, without secrets, by several goroutines at once.
 	Trace func(line string)
 }
 
-// Listen listens on a loopback address, "HOST:PORT"; port 0 takes a free one.
-// The host is an IP address or localhost, which is 127.0.0.1, or ::1 on a
-// machine without that, whatever a resolver says. ErrAddress for any other.
+// Listen listens on a loopback address, "HOST:PORT"; port 0 takes a free one. The host is an IP address or
+// localhost, which is 127.0.0.1, or ::1 on a machine without that, whatever a resolver says. ErrAddress for any
+// other.
 func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err == nil {
@@ -57,9 +55,8 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	return nil, err
 }
 
-// Serve answers HTTP on ln, which must listen on a loopback address, until ctx
-// ends; then it lets requests under way finish, for five seconds at most, and
-// returns nil. It closes ln in every case.
+// Serve answers HTTP on ln, which must listen on a loopback address, until ctx ends; then it lets requests under
+// way finish, for five seconds at most, and returns nil. It closes ln in every case.
 func (s *Sandbox) Serve(ctx context.Context, ln net.Listener, opts Options) error {
 	at, err := netip.ParseAddrPort(ln.Addr().String())
 	if err != nil || !at.Addr().Unmap().IsLoopback() {
@@ -157,9 +154,8 @@ func hide(text string) string {
 	return text[:min(len(text), 1000)]
 }
 
-// loopback reports whether a Host header names this machine. A page in a
-// browser that has its own name resolve to 127.0.0.1 (DNS rebinding) comes with
-// that name, and is refused.
+// loopback reports whether a Host header names this machine. A page in a browser that has its own name resolve to
+// 127.0.0.1 (DNS rebinding) comes with that name, and is refused.
 func loopback(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {

@@ -17,8 +17,7 @@ import (
 	"github.com/utho/utho-cli/internal/privfile"
 )
 
-// serve offers s on a loopback port until the test ends, and returns its
-// address ("127.0.0.1:4711").
+// serve offers s on a loopback port until the test ends, and returns its address ("127.0.0.1:4711").
 func serve(t testing.TB, s *Sandbox, opts Options) string {
 	t.Helper()
 	ln, err := Listen(t.Context(), "127.0.0.1:0")
@@ -89,7 +88,7 @@ func TestServeFinishes(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	op := operator(t, s)
-	unlock, err := privfile.Lock(t.Context(), s.store.path+".lock") // which the request will wait for
+	unlock, err := privfile.Lock(t.Context(), s.path+".lock") // which the request will wait for
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +106,7 @@ func TestServeFinishes(t *testing.T) {
 		}
 		answered <- err
 	}()
-	for len(s.store.turn) > 0 { // until it has come
+	for len(s.turn) > 0 { // until it has come
 		time.Sleep(time.Millisecond)
 	}
 	stop()
@@ -150,8 +149,7 @@ func TestRequestLog(t *testing.T) {
 	})
 }
 
-// A failure of the store is an answer over HTTP and an error in process; a health
-// check needs no store.
+// A failure of the store is an answer over HTTP and an error in process; a health check needs no store.
 func TestNoStore(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
@@ -160,8 +158,8 @@ func TestNoStore(t *testing.T) {
 	}
 	s := openAt(t, filepath.Join(file, "sandbox.json"))
 	_, err := roundTrip(t.Context(), s.Transport(), "GET", BaseURL+"/api", "x", "")
-	checkStoreError(t, err, s.store.path, file)
-	checkStoreError(t, s.Reset(t.Context()), s.store.path, file)
+	checkStoreError(t, err, s.path, file)
+	checkStoreError(t, s.Reset(t.Context()), s.path, file)
 	g, err := overHTTP(t.Context(), "GET", "http://"+serve(t, s, Options{})+"/v2/api", "x", "")
 	const start = `{"status":"error","message":"sandbox: `
 	if err != nil || g.status != 500 || !strings.HasPrefix(g.body, start) || !strings.Contains(g.body, file) {

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// The service's words if they are known (unauthorized, not found, created), else
-// the sandbox's own. All but the last three come with HTTP 200.
+// The service's words if they are known (unauthorized, not found, created), else the sandbox's own. All but the
+// last three come with HTTP 200.
 const (
 	msgUnauthorized = "Unauthorized access. Please provide a valid API key."
 	msgReadOnly     = "Permission denied. This API key has Read-Only access."
@@ -55,31 +55,13 @@ type (
 		APIKey  string `json:"apikey"`
 		Message string `json:"message"`
 	}
-	accountBody struct {
-		Status string      `json:"status"`
-		User   wireAccount `json:"user"`
-	}
-	// wireAccount is the part of the account that the official SDK reads and that
-	// says something; amounts are numbers there, the rest are strings.
-	wireAccount struct {
-		ID              string  `json:"id"`
-		Type            string  `json:"type"`
-		FullName        string  `json:"fullname"`
-		Company         string  `json:"company"`
-		Email           string  `json:"email"`
-		City            string  `json:"city"`
-		Country         string  `json:"country"`
-		Mobile          string  `json:"mobile"`
-		CurrencyPrefix  string  `json:"currencyprefix"`
-		CurrencyRate    string  `json:"currencyrate"`
-		Currency        string  `json:"currency"`
-		Credit          float64 `json:"credit"`
-		AvailableCredit float64 `json:"availablecredit"`
-		FreeCredit      float64 `json:"freecredit"`
-		CurrentUsages   float64 `json:"currentusages"`
-		CloudLimit      string  `json:"cloudlimit"`
-	}
 )
+
+// accountBody is the part of an account that the official SDK reads and that says something; amounts are numbers there.
+const accountBody = `{"status":"success","user":{"id":"32154","type":"individual","fullname":"Asha Rao",` +
+	`"company":"Example Cloud Works","email":"asha.rao@example.com","city":"Pune","country":"in","mobile":"9000000000",` +
+	`"currencyprefix":"₹","currencyrate":"1.00000","currency":"INR","credit":500,"availablecredit":420.5,"freecredit":0,` +
+	`"currentusages":79.5,"cloudlimit":"25"}}`
 
 // answer is what the service says to one request.
 type answer struct {
@@ -107,9 +89,8 @@ const (
 	opHealth
 )
 
-// route finds what a request asks for. It takes the path as it came, so that
-// an escaped slash stays inside its segment: /v2/api/..%2Fcloud/delete is the
-// deletion of a token with the odd id "../cloud", of which there is none.
+// route finds what a request asks for. It takes the path as it came, so that an escaped slash stays inside its
+// segment: /v2/api/..%2Fcloud/delete is the deletion of a token with the odd id "../cloud", of which there is none.
 func route(method, escapedPath string) (op operation, id string) {
 	switch path := strings.TrimSuffix(escapedPath, "/"); method + " " + path {
 	case "GET /v2/api":
@@ -131,8 +112,7 @@ func route(method, escapedPath string) (op operation, id string) {
 	}
 }
 
-// answer does what the request asks for. Errors are *StoreError; then nothing
-// was changed.
+// answer does what the request asks for. Errors are *StoreError; then nothing was changed.
 func (s *Sandbox) answer(r *http.Request, body []byte) (answer, error) {
 	if !loopback(cmp.Or(r.Host, r.URL.Host)) {
 		return message(http.StatusMisdirectedRequest, statusError, msgHost), nil
@@ -149,7 +129,7 @@ func (s *Sandbox) answer(r *http.Request, body []byte) (answer, error) {
 		return message(http.StatusOK, statusSuccess, msgHealthy), nil
 	}
 	var a answer
-	err := s.store.update(r.Context(), func(st *state) (changed bool) {
+	err := s.update(r.Context(), func(st *state) (changed bool) {
 		by, write, ok := st.authenticate(bearer(r.Header))
 		switch {
 		case !ok:
@@ -159,11 +139,15 @@ func (s *Sandbox) answer(r *http.Request, body []byte) (answer, error) {
 		case op == opCreate:
 			a, changed = create(st, body)
 		case op == opDelete:
-			a, changed = remove(st, id)
+			if changed = st.remove(id); changed {
+				a = message(http.StatusOK, statusSuccess, msgDeleted)
+			} else {
+				a = refusal(msgUnknownID)
+			}
 		case op == opList:
 			a = list(st)
 		default:
-			a = account()
+			a = success(json.RawMessage(accountBody))
 		}
 		a.by = by
 		return changed
@@ -171,8 +155,7 @@ func (s *Sandbox) answer(r *http.Request, body []byte) (answer, error) {
 	return a, err
 }
 
-// bearer returns the secret of a request; empty if there is none, or more than
-// one header that claims to carry it.
+// bearer returns the secret of a request; empty if there is none, or more than one header that claims to carry it.
 func bearer(h http.Header) string {
 	if len(h["Authorization"]) != 1 {
 		return ""
@@ -205,9 +188,8 @@ func create(st *state, body []byte) (a answer, changed bool) {
 	return success(createBody{Status: statusSuccess, APIKey: secret, Message: msgCreated}), true
 }
 
-// parseCreate reads {"name":…,"write":…}; wrong says what is wrong with it.
-// Field names count letter by letter, and both must be there: a client that
-// misspells one is not to pass for one that asked for a read-only token.
+// parseCreate reads {"name":…,"write":…}; wrong says what is wrong with it. Field names count letter by letter, and
+// both must be there: a client that misspells one is not to pass for one that asked for a read-only token.
 func parseCreate(body []byte) (name string, write bool, wrong string) {
 	var fields map[string]json.RawMessage
 	if !utf8.Valid(body) || json.Unmarshal(body, &fields) != nil {
@@ -227,19 +209,4 @@ func parseCreate(body []byte) (name string, write bool, wrong string) {
 		return name, false, ""
 	}
 	return "", false, msgWrite
-}
-
-func remove(st *state, id string) (a answer, changed bool) {
-	if !st.remove(id) {
-		return refusal(msgUnknownID), false
-	}
-	return message(http.StatusOK, statusSuccess, msgDeleted), true
-}
-
-func account() answer {
-	return success(accountBody{Status: statusSuccess, User: wireAccount{
-		ID: "32154", Type: "individual", FullName: "Asha Rao", Company: "Example Cloud Works", Email: "asha.rao@example.com",
-		City: "Pune", Country: "in", Mobile: "9000000000", CurrencyPrefix: "₹", CurrencyRate: "1.00000", Currency: "INR",
-		Credit: 500, AvailableCredit: 420.5, CurrentUsages: 79.5, CloudLimit: "25",
-	}})
 }

@@ -145,8 +145,8 @@ func TestCreate(t *testing.T) {
 	}
 }
 
-// A deleted token's secret is refused at once, its id never comes back, and a
-// write token may do what the operator may.
+// A deleted token's secret is refused at once, its id never comes back, and a write token may do what the operator
+// may.
 func TestLifeOfAToken(t *testing.T) {
 	t.Parallel()
 	s := open(t)

@@ -31,15 +31,14 @@ type token struct {
 	Name    string `json:"name"`
 	Write   bool   `json:"write"`
 	Created string `json:"created_at"` // IST, as the service shows it
-	// Secret is the SHA-256 of the secret in hex, empty for seeds, whose secrets
-	// nobody has. A fast hash is enough for 160 random bits.
+	// Secret is the SHA-256 of the secret in hex, empty for seeds, whose secrets nobody has. A fast hash is enough
+	// for 160 random bits.
 	Secret string `json:"secret_sha256,omitempty"`
 }
 
 func (t token) id() string { return strconv.FormatInt(t.ID, 10) }
 
-// newState returns the seeds: the same for everybody, as the README shows them.
-// An empty operator means a new one.
+// newState returns the seeds: the same for everybody, as the README shows them. An empty operator means a new one.
 func newState(operator string) *state {
 	if operator == "" {
 		operator = newSecret()
@@ -73,8 +72,8 @@ func stamp(t time.Time) string {
 	return t.In(time.FixedZone("IST", 5*3600+1800)).Format("2006-01-02 15:04:05")
 }
 
-// authenticate reports whose secret it is, "operator" or the id of a token, and
-// whether it has write scope. ok is false for a secret that belongs to nobody.
+// authenticate reports whose secret it is, "operator" or the id of a token, and whether it has write scope. ok is
+// false for a secret that belongs to nobody.
 func (st *state) authenticate(secret string) (by string, write, ok bool) {
 	if secret == "" {
 		return "", false, false
@@ -119,8 +118,7 @@ func (st *state) encode() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// decode reads a file. What is wrong with one is not quoted: it may hold a
-// secret.
+// decode reads a file. What is wrong with one is not quoted: it may hold a secret.
 func decode(data []byte) (*state, error) {
 	st := new(state)
 	err := json.Unmarshal(data, st)
@@ -133,8 +131,7 @@ func decode(data []byte) (*state, error) {
 	return st, nil
 }
 
-// validOperator reports whether a credential can stand in a header and is
-// nobody's real one.
+// validOperator reports whether a credential can stand in a header and is nobody's real one.
 func validOperator(secret string) bool {
 	rest, ok := strings.CutPrefix(secret, SecretPrefix)
 	_, err := hex.DecodeString(rest)

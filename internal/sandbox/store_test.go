@@ -27,7 +27,7 @@ func TestOpenTouchesNothing(t *testing.T) {
 		t.Fatalf("it created the folder: %v", err)
 	}
 	operator(t, s)
-	for path, mode := range map[string]fs.FileMode{dir: 0o700, s.store.path: 0o600, s.store.path + ".lock": 0o600} {
+	for path, mode := range map[string]fs.FileMode{dir: 0o700, s.path: 0o600, s.path + ".lock": 0o600} {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != mode && runtime.GOOS != "windows" {
 			t.Errorf("%s: %v %v, want %v", path, err, info, mode)
 		}
@@ -39,7 +39,7 @@ func TestFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
 		secret := mustCreate(t, s, "<ci&x>", "on")
-		data, err := os.ReadFile(s.store.path)
+		data, err := os.ReadFile(s.path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,9 +65,9 @@ func TestFile(t *testing.T) {
 func TestPersistence(t *testing.T) {
 	t.Parallel()
 	one := open(t)
-	other := openAt(t, one.store.path)
+	other := openAt(t, one.path)
 	op, secret := operator(t, other), mustCreate(t, one, "kept", "off")
-	before, err := os.Stat(one.store.path)
+	before, err := os.Stat(one.path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestPersistence(t *testing.T) {
 	} {
 		do(t, other, r[0], r[1], r[2], r[3])
 	}
-	if after, err := os.Stat(one.store.path); err != nil || !os.SameFile(before, after) {
+	if after, err := os.Stat(one.path); err != nil || !os.SameFile(before, after) {
 		t.Errorf("a request that changes nothing has replaced the file: %v", err)
 	}
 	if got := tokens(t, other); operator(t, one) != op || !slices.Contains(got, "10004 kept 0") {
@@ -115,13 +115,13 @@ func TestBrokenFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := open(t)
-			if err := os.WriteFile(s.store.path, []byte(tt.file), 0o600); err != nil {
+			if err := os.WriteFile(s.path, []byte(tt.file), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			_, err := s.OperatorSecret(t.Context())
 			if tt.want != "" {
-				checkStoreError(t, err, s.store.path, s.store.path+tt.want)
-				if after, err := os.ReadFile(s.store.path); err != nil || string(after) != tt.file {
+				checkStoreError(t, err, s.path, s.path+tt.want)
+				if after, err := os.ReadFile(s.path); err != nil || string(after) != tt.file {
 					t.Errorf("the broken file was changed: %v %q", err, after)
 				}
 			} else if err != nil {
@@ -156,32 +156,32 @@ func checkStoreError(t *testing.T, err error, path string, parts ...string) {
 	}
 }
 
-// A file that others can read is refused with its fix; Reset replaces it, and
-// with it the secret that may be known. A link is followed by nothing.
+// A file that others can read is refused with its fix; Reset replaces it, and with it the secret that may be known.
+// A link is followed by nothing.
 func TestFileOfOthers(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("no modes")
 	}
 	s := open(t)
-	target := s.store.path + ".target"
+	target := s.path + ".target"
 	if err := os.WriteFile(target, []byte(testState), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(target, s.store.path); err != nil {
+	if err := os.Symlink(target, s.path); err != nil {
 		t.Fatal(err)
 	}
 	_, err := s.OperatorSecret(t.Context())
-	checkStoreError(t, err, s.store.path)
-	checkStoreError(t, s.Reset(t.Context()), s.store.path)
+	checkStoreError(t, err, s.path)
+	checkStoreError(t, s.Reset(t.Context()), s.path)
 	if data, err := os.ReadFile(target); err != nil || string(data) != testState {
 		t.Errorf("the target was changed: %v %s", err, data)
 	}
-	if err := errors.Join(os.Rename(target, s.store.path), os.Chmod(s.store.path, 0o644)); err != nil { //nolint:gosec // the case
+	if err := errors.Join(os.Rename(target, s.path), os.Chmod(s.path, 0o644)); err != nil { //nolint:gosec // the case
 		t.Fatal(err)
 	}
 	_, err = s.OperatorSecret(t.Context())
-	checkStoreError(t, err, s.store.path, "chmod 600 "+s.store.path)
+	checkStoreError(t, err, s.path, "chmod 600 "+s.path)
 	if err := s.Reset(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestLockHonoursContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
 		op := operator(t, s)
-		unlock, err := privfile.Lock(t.Context(), s.store.path+".lock") // as another process would
+		unlock, err := privfile.Lock(t.Context(), s.path+".lock") // as another process would
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +211,7 @@ func TestLockHonoursContext(t *testing.T) {
 		stop()
 		for range 2 {
 			err := <-answered
-			if checkStoreError(t, err, s.store.path); !errors.Is(err, context.Canceled) {
+			if checkStoreError(t, err, s.path); !errors.Is(err, context.Canceled) {
 				t.Errorf("error %v", err)
 			}
 		}

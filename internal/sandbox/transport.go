@@ -2,17 +2,16 @@ package sandbox
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
 )
 
-// Transport returns a way to the Sandbox without a port, for an http.Client
-// whose requests go to BaseURL. It honours the request's context.
+// Transport returns a way to the Sandbox without a port, for an http.Client whose requests go to BaseURL. It
+// honours the request's context.
 //
-// A failure of the store comes back as a *StoreError, not as an answer; then
-// nothing was changed, and no httptrace hook has seen a connection.
+// A failure of the store comes back as a *StoreError, not as an answer; then nothing was changed, and no httptrace
+// hook has seen a connection.
 func (s *Sandbox) Transport() http.RoundTripper { return transport{s} }
 
 type transport struct{ s *Sandbox }
@@ -30,13 +29,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	// A client that asks whether its request ever left hears that it did.
-	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil {
-		if trace.GotConn != nil {
-			trace.GotConn(httptrace.GotConnInfo{})
-		}
-		if trace.WroteRequest != nil {
-			trace.WroteRequest(httptrace.WroteRequestInfo{})
-		}
+	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.GotConn != nil {
+		trace.GotConn(httptrace.GotConnInfo{})
 	}
 	body, err := a.json()
 	if err == nil {
@@ -46,11 +40,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp := &http.Response{
-		Status:        fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)),
 		StatusCode:    a.status,
-		Proto:         "HTTP/1.1",
-		ProtoMajor:    1,
-		ProtoMinor:    1,
 		Header:        http.Header{},
 		Body:          io.NopCloser(bytes.NewReader(body)),
 		ContentLength: int64(len(body)),

@@ -11,8 +11,7 @@ import (
 	"testing/iotest"
 )
 
-// closing reports whether a request's body has been closed, as a RoundTripper
-// must do whatever happens.
+// closing reports whether a request's body has been closed, as a RoundTripper must do whatever happens.
 type closing struct {
 	io.Reader
 	closed bool
@@ -20,8 +19,7 @@ type closing struct {
 
 func (c *closing) Close() error { c.closed = true; return nil }
 
-// A client that traces its requests sees one leave, unless the store failed and
-// nothing can have happened.
+// A client that traces its requests sees one leave, unless the store failed and nothing can have happened.
 func TestTransport(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -46,8 +44,7 @@ func TestTransport(t *testing.T) {
 	} {
 		seen := 0
 		ctx := httptrace.WithClientTrace(tt.ctx, &httptrace.ClientTrace{
-			GotConn:      func(httptrace.GotConnInfo) { seen++ },
-			WroteRequest: func(httptrace.WroteRequestInfo) { seen += 10 },
+			GotConn: func(httptrace.GotConnInfo) { seen++ },
 		})
 		body := &closing{Reader: tt.body}
 		req, err := http.NewRequestWithContext(ctx, "GET", tt.url+"/api", body)
@@ -59,7 +56,7 @@ func TestTransport(t *testing.T) {
 		if errors.As(err, new(*StoreError)) {
 			err = errStore
 		}
-		if !errors.Is(err, tt.err) || err != nil != (tt.err != nil) || !body.closed || (seen == 11) != (err == nil) {
+		if !errors.Is(err, tt.err) || err != nil != (tt.err != nil) || !body.closed || (seen == 1) != (err == nil) {
 			t.Errorf("%s: %v, body closed %v, traced %d", name, err, body.closed, seen)
 		}
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -27,26 +28,21 @@ var (
 
 // answer is what came back.
 type answer struct {
-	status int
-	header http.Header
-	url    string // of the last request, without its query and secrets
-	body   []byte // what could be read of it
-	err    error  // why that is not all; nil if it is
+	status   int
+	header   http.Header
+	location *url.URL // where a redirect leads; nil if that cannot be read
+	body     []byte   // what could be read of it
+	err      error    // why that is not all; nil if it is
 }
 
-// readAnswer reads a whole answer. Its end closes what is read when ctx ends: not every body ends by itself when its
-// request does.
-func readAnswer(ctx context.Context, resp *http.Response, url string) *answer {
-	url, _, _ = strings.Cut(url, "?")
-	a := &answer{status: resp.StatusCode, header: resp.Header, url: url}
+// readAnswer reads a whole answer. The end of ctx closes what is read: not every body ends with its request.
+func readAnswer(ctx context.Context, resp *http.Response) *answer {
+	a := &answer{status: resp.StatusCode, header: resp.Header}
+	a.location, _ = resp.Location()
 	closeBody := func() { _ = resp.Body.Close() } // the answer has been read, or given up
 	defer closeBody()
-	switch {
-	case a.status == http.StatusSwitchingProtocols: // what follows is no body and has no end
+	if a.status == http.StatusSwitchingProtocols { // what follows is no body and has no end
 		a.err = errNotHTTP
-		return a
-	case resp.ContentLength > maxBody:
-		a.err = errTooLarge
 		return a
 	}
 	defer context.AfterFunc(ctx, closeBody)()
@@ -64,88 +60,71 @@ func readAnswer(ctx context.Context, resp *http.Response, url string) *answer {
 // object is a JSON object in an answer: {"status":…,"message":…, and what was asked for}.
 type object struct {
 	members map[string]json.RawMessage
-	twice   string // a member that is there twice, with different values
-	err     error  // why it is broken: then it has the members before that
+	tokens  []wireToken // the elements of "api", if that is an array; empty for those that are no objects
+	twice   string      // a member that is there twice, with different values
+	err     error       // why it is broken: then it has the members before that
 }
 
-func (o *object) has(names ...string) bool {
-	for _, name := range names {
+// rank is how much the object looks like the answer with the member key: 3 if it has it, 0 if it has nothing of one.
+func (o *object) rank(key string) int {
+	for i, name := range []string{key, "status", "message", "error", "errors", "errorcode"} {
 		if _, ok := o.members[name]; ok {
-			return true
+			return max(3-i, 1)
 		}
 	}
-	return false
+	return 0
 }
 
-// find looks for the object in an answer that has the member key, or, without one, that says how it went.
+// find looks for the object in an answer that has the member key, or, without one, that says how it went. It is empty
+// if there is an error, or JSON but nothing that answers have.
 //
-// Warnings of PHP may stand before the JSON, braces and brackets among them, and anything may follow it. Several
-// objects that could be the answer are an error, since one of them is not. An object that breaks off is no answer,
-// and neither is anything in it. The result has no members if there is JSON, but nothing that answers have.
+// Warnings of PHP may stand before the JSON, braces among them, and anything may follow it. Several objects that could
+// be the answer are an error, since one is not. An object that breaks off is no answer, nor is anything in it.
 func (a *answer) find(key string) (*object, error) {
 	body := bytes.TrimLeft(bytes.TrimPrefix(a.body, []byte("\ufeff")), " \t\r\n")
 	start := strings.ToLower(string(body[:min(len(body), len("<!doctype"))]))
 	switch {
 	case start == "":
-		return nil, errEmpty
+		return &object{}, errEmpty
 	case strings.HasPrefix(start, "<html"), start == "<!doctype": // scripts in a page can hold JSON
-		return nil, errWebPage
+		return &object{}, errWebPage
 	}
-	objects, other := objectsIn(body, key)
-	for _, names := range [][]string{{key}, {"status"}, {"message", "error", "errors", "errorcode"}} {
-		var found *object
-		for _, o := range objects {
-			switch {
-			case !o.has(names...):
-			case found != nil:
-				return nil, errSeveral
-			default:
-				found = o
-			}
-		}
-		if found != nil {
-			return found, found.err
-		}
-	}
-	switch {
-	case other == nil || other == errTruncated:
-		return &object{}, other
-	case start[0] == '<' || strings.Contains(strings.ToLower(a.header.Get("Content-Type")), "text/html"):
-		return nil, errWebPage
-	}
-	return nil, errNoJSON
-}
-
-// objectsIn gives the objects in body that have members of an answer. other says what else there is: nil for JSON
-// that is no answer, errTruncated for some that ends with the body.
-func objectsIn(body []byte, key string) (found []*object, other error) {
-	other = errNoJSON
+	found, best, several, other := &object{}, 0, false, errNoJSON
 	// Each brace in front of the JSON may be its start. The work for those that are not is bounded.
-	for work, bound := 0, 4*len(body)+1024; work <= bound; {
+	for work := 0; work <= 4*len(a.body)+1024; {
 		i := bytes.IndexAny(body, "{[")
 		if i < 0 {
 			break
 		}
-		body = body[i:]
-		o, size := readObject(body)
-		known := o.has("status", "message", "error", "errors", "errorcode", "api", "apikey", "user", key)
-		if known {
-			found = append(found, o)
+		o, size := readObject(body[i:])
+		rank := o.rank(key)
+		if rank > best {
+			found, best, several = o, rank, false
+		} else if rank > 0 && rank == best {
+			several = true
 		}
 		switch {
-		case o.err != nil && known:
-			return found, o.err
-		case o.err == errTruncated && len(o.members) > 0:
-			return found, o.err
-		case o.err != nil:
-			body = body[1:]
+		case o.err == nil:
+			body, other = body[i+size:], nil
+		case rank > 0 || o.err == errTruncated && len(o.members) > 0:
+			body, other = nil, o.err
 		default:
-			body = body[size:]
-		}
-		if other != nil && o.err != errBroken {
-			other = o.err
+			body = body[i+1:]
+			if other != nil && o.err == errTruncated {
+				other = o.err
+			}
 		}
 		work += size
+	}
+	switch html := strings.Contains(strings.ToLower(a.header.Get("Content-Type")), "text/html"); {
+	case several:
+		return &object{}, errSeveral
+	case best > 0 && found.err == nil, other == nil:
+		return found, nil
+	case best > 0:
+		return &object{}, found.err
+	case other == errNoJSON && (html || start[0] == '<'):
+		other = errWebPage
 	}
 	return found, other
 }
@@ -157,22 +136,10 @@ func readObject(b []byte) (o *object, size int) {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	var err error
 	if b[0] == '[' {
-		var skip json.RawMessage
-		err = dec.Decode(&skip)
+		err = dec.Decode(&json.RawMessage{})
 	} else {
 		for _, err = dec.Token(); err == nil && dec.More(); {
-			var name json.Token
-			if name, err = dec.Token(); err != nil {
-				break
-			}
-			key := fmt.Sprint(name)
-			before, twice := o.members[key]
-			o.members[key] = nil
-			var value json.RawMessage
-			if err = dec.Decode(&value); twice && !bytes.Equal(before, value) && o.twice == "" {
-				o.twice = key
-			}
-			o.members[key] = value
+			err = o.readMember(dec, b)
 		}
 		if err == nil {
 			_, err = dec.Token()
@@ -182,13 +149,35 @@ func readObject(b []byte) (o *object, size int) {
 	switch {
 	case err == nil:
 		return o, int(dec.InputOffset())
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		o.err = errTruncated
 	case ok:
 		o.err = errBroken
 		return o, int(min(max(syntax.Offset, 1), int64(len(b))))
-	default:
-		o.err = errBroken
 	}
+	o.err = errTruncated
 	return o, len(b)
+}
+
+// readMember reads one member of an object in b. The tokens of a list, which is long, are read at once and not again.
+func (o *object) readMember(dec *json.Decoder, b []byte) error {
+	name, err := dec.Token()
+	if err != nil {
+		return err
+	}
+	key, _ := name.(string)
+	before, twice := o.members[key]
+	o.members[key] = nil
+	start := dec.InputOffset()
+	var to any = &json.RawMessage{}
+	if key == "api" {
+		o.tokens, to = nil, &o.tokens
+	}
+	if err := dec.Decode(to); err != nil && !errors.As(err, new(*json.UnmarshalTypeError)) {
+		return err
+	}
+	value := bytes.TrimLeft(b[start:dec.InputOffset()], ": \t\r\n")
+	if twice && !bytes.Equal(before, value) {
+		o.twice = key
+	}
+	o.members[key] = value
+	return nil
 }

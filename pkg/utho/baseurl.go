@@ -12,11 +12,8 @@ const DefaultBaseURL = "https://api.utho.com/v2"
 
 // URLError says why a base URL is refused.
 type URLError struct {
-	// URL is the address without query and fragment, cut if it is long. It is empty if the address could hold a
-	// password or a secret.
-	URL string
-	// Reason is why, in plain words. It quotes nothing of the address.
-	Reason string
+	URL    string // the address without its query, cut if it is long; empty if it could hold a password or a secret
+	Reason string // in plain words; it quotes nothing of the address
 }
 
 // Error never quotes a user name, a password, or a query.
@@ -93,33 +90,20 @@ func canonicalHost(u *url.URL) (host string, loopback, ok bool) {
 	return name, name == "localhost", !strange && name != "" && name[0] != '.' && !strings.Contains(name, "..")
 }
 
-// quotable is what of a refused address may be repeated: nothing if an @ could mean a password in it, or if somebody
-// gave the secret for the address.
+// quotable is what of a refused address may be repeated: nothing if there can be a password or a secret in it, or if
+// it is no address at all.
 func quotable(base string) string {
-	if i := strings.IndexAny(base, "?#"); i >= 0 && !strings.Contains(base, "@") {
-		base = base[:i]
+	address, _, _ := strings.Cut(base, "?")
+	if strings.ContainsAny(base, "@#") || strings.Contains(base, "live_") || !strings.Contains(address, "/") {
+		return ""
 	}
-	if strings.Contains(base, "@") || strings.Contains(base, "live_") || !strings.Contains(base, "/") {
-		return "" // without a slash it is no address at all: it may be anything, a secret too
-	}
-	return clip(base, 200)
+	return clip(address, 200)
 }
 
-// endpoints are the addresses of the service below a base URL.
-type endpoints struct {
-	tokens  string // the collection of tokens, without a slash at its end
-	account string
+// endpoints gives what is where: the tokens are at BASE/api and the account at BASE/account/info. A base that ends in
+// /api is itself the tokens, and the account stands beside it.
+func endpoints(base *url.URL) (tokens, account string) {
+	path := strings.TrimRight(strings.TrimSuffix(base.EscapedPath(), "/api"), "/")
+	root := base.Scheme + "://" + base.Host + path
+	return root + "/api", root + "/account/info"
 }
-
-// endpointsOf gives what is at which address: the tokens are at BASE/api and the account at BASE/account/info. A base
-// that ends in /api is itself the tokens, and the account stands beside it.
-func endpointsOf(base *url.URL) endpoints {
-	root := strings.TrimRight(strings.TrimSuffix(base.EscapedPath(), "/api"), "/")
-	root = base.Scheme + "://" + base.Host + root
-	return endpoints{tokens: root + "/api", account: root + "/account/info"}
-}
-
-func (e endpoints) create() string { return e.tokens + "/generate" }
-
-// delete is the address of one token's deletion. The id is escaped so that it stays one segment.
-func (e endpoints) delete(id string) string { return e.tokens + "/" + url.PathEscape(id) + "/delete" }

@@ -1,6 +1,7 @@
 package utho
 
 import (
+	"cmp"
 	"crypto/x509"
 	"fmt"
 	"log/slog"
@@ -17,10 +18,11 @@ type Client struct {
 	options
 	secret    string
 	base      *url.URL
-	at        endpoints
+	tokens    string // the addresses of the tokens and of the account
+	account   string
 	transport http.RoundTripper
 	timeout   time.Duration // of one exchange; 0: the context's deadline only
-	proxy     *proxySetting // of the package's own transport; nil for another
+	proxy     ProxyError    // names the proxy of the package's own transport; empty if there is none
 	hooked    bool          // the transport is known to report connections to httptrace
 }
 
@@ -40,13 +42,11 @@ type options struct {
 // it ends in /api. See ParseBaseURL for what is refused.
 func WithBaseURL(base string) Option { return func(o *options) { o.baseURL = base } }
 
-// WithHTTPClient takes the transport and the timeout of c, which itself stays as it is. Its rule for redirects and
-// its cookies are not used. The transport must not send a request twice by itself; that of net/http does not if it
-// matters.
+// WithHTTPClient takes the transport and the timeout of c, and nothing else of it. The transport must not send a
+// create twice by itself; that of net/http does not.
 //
-// Without this option, or with a nil Transport, the client has a transport of its own, with what
-// http.DefaultTransport has, that keeps a few connections open for 30 s, connects localhost to nothing but the
-// loopback addresses, and explains what a proxy refuses. See Client.WithSecret for a second client that shares it.
+// Without this option, or with a nil Transport, the client has a transport of its own: it keeps a few connections
+// open for 30 s, connects localhost to nothing but the loopback addresses, and explains what a proxy refuses.
 func WithHTTPClient(c *http.Client) Option { return func(o *options) { o.http = c } }
 
 // WithUserAgent sets the User-Agent header, instead of this package's name and version.
@@ -69,21 +69,14 @@ func New(secret string, opts ...Option) (*Client, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	if o.agent == "" {
-		o.agent = defaultAgent()
-	}
-	if !headerSafe(strings.ReplaceAll(o.agent, " ", "")) {
-		return nil, fmt.Errorf("user agent %q: only printable ASCII can stand in a header", o.agent)
-	}
 	base, err := ParseBaseURL(o.baseURL)
 	if err != nil {
 		return nil, err
 	}
-	if o.loc == nil {
-		o.loc = time.FixedZone("IST", 5*60*60+30*60)
-	}
+	o.agent, o.loc = cmp.Or(o.agent, defaultAgent()), cmp.Or(o.loc, time.FixedZone("IST", 5*60*60+30*60))
 	o.retry = o.retry.withDefaults()
-	c := &Client{options: o, base: base, at: endpointsOf(base)}
+	c := &Client{options: o, base: base}
+	c.tokens, c.account = endpoints(base)
 	if o.http != nil {
 		c.transport, c.timeout = o.http.Transport, o.http.Timeout
 	}

@@ -12,9 +12,9 @@
 //
 // # What it takes care of
 //
-// The service answers a failure with HTTP 200, puts warnings before its JSON, and spells the same value as a string
-// today and as a number tomorrow. All of that ends in this package: an answer either becomes the types below or an error
-// that names the field which could not be read. The scope of a token is never guessed.
+// The service answers a failure with HTTP 200, puts warnings before its JSON, and spells a value as a string today and
+// a number tomorrow. All of that ends here: an answer becomes the types below or an error that names the field which
+// could not be read. The scope of a token is never guessed.
 //
 // Lists, account reads and deletes are sent again after lost connections and 429, 502, 503 and 504, with growing,
 // jittered pauses, inside the deadline of the context: see [RetryPolicy]. That deadline is the only limit of time there
@@ -32,8 +32,8 @@
 // # Secrets
 //
 // No error, no [Exchange] and no String, LogValue or JSON of this package carries the client's secret or one that it
-// received. A secret goes only to the scheme, host and port of the base URL: over https, or over http to the machine
-// itself, and a redirect never takes it to another.
+// received. A secret goes only to the base URL, over https, or over http to the machine itself; redirects are not
+// followed.
 //
 // The texts of errors hold what the service said. They are as trustworthy as the service: make control characters
 // harmless before showing them on a terminal.

@@ -37,27 +37,15 @@ var ErrInvalidSecret = errors.New("invalid secret")
 // Error is the error of every method of Client that talks to the service. errors.Is matches its Kind and its cause, a
 // context's too.
 type Error struct {
-	// Op is what was being done to what: "list tokens", "delete token 10000".
-	Op string
-	// StatusCode is the HTTP status of the last answer, 0 if there was none. The service reports most failures with
-	// 200.
-	StatusCode int
-	// Code is the service's own code for the failure, if it gave one: "NONODEFOUND".
-	Code string
-	// Message is what the service said, if anything: its words, with secrets taken out and cut to 2 KiB.
-	Message string
-	// Kind is one of ErrUnauthorized, ErrForbidden, ErrNotFound, ErrUnavailable, ErrOutcomeUnknown and
-	// ErrWrongAddress, or nil for any other failure.
-	Kind error
-	// Sent reports whether any request may have reached the service. If it is false, nothing has happened there.
-	Sent bool
-	// Attempts is how often it was tried; 0 if it was refused before.
-	Attempts int
-	// RetryAfter is how long the service asked to wait, 0 if it did not.
-	RetryAfter time.Duration
-	// Err is the cause if it is not the service's word: a *ProxyError, a context's error, a system's error number and
-	// others. May be nil.
-	Err error
+	Op         string        // what was being done to what: "list tokens", "delete token 10000"
+	StatusCode int           // of the last answer, 0 if there was none; the service reports most failures with 200
+	Code       string        // the service's own code for the failure, if it gave one: "NONODEFOUND"
+	Message    string        // what the service said, if anything: its words without secrets, cut to 2 KiB
+	Kind       error         // one of the kinds of failure above, nil for any other
+	Sent       bool          // whether a request may have reached the service; if not, nothing has happened there
+	Attempts   int           // how often it was tried; 0 if it was refused before
+	RetryAfter time.Duration // how long the service asked to wait, 0 if it did not
+	Err        error         // the cause if it is not the service's word: a *ProxyError, a context's error; may be nil
 }
 
 // Error gives one line: the operation, the HTTP status if it is a failure, the service's words and code, the cause.
@@ -71,11 +59,8 @@ func (e *Error) Error() string {
 	if e.StatusCode != 0 && e.StatusCode/100 != 2 && e.Kind != ErrWrongAddress {
 		parts = append(parts, strings.TrimSpace(fmt.Sprintf("HTTP %d %s", e.StatusCode, http.StatusText(e.StatusCode))))
 	}
-	switch {
-	case e.Message != "" && e.Code != "":
-		parts = append(parts, "the service says", e.Message+" ("+e.Code+")")
-	case e.Message != "" || e.Code != "":
-		parts = append(parts, "the service says", e.Message+e.Code)
+	if words := strings.TrimSuffix(e.Message+" ("+e.Code+")", " ()"); words != "" {
+		parts = append(parts, "the service says", strings.TrimPrefix(words, " "))
 	}
 	if e.Err != nil {
 		parts = append(parts, e.Err.Error())
@@ -115,10 +100,10 @@ func (k *call) kindOf(status int, message string) error {
 		return ErrForbidden
 	case status == http.StatusNotFound:
 		return ErrNotFound
-	case kind == ErrNotFound && !k.byID:
-		return nil
+	case kind != ErrNotFound || k.byID:
+		return kind
 	}
-	return kind
+	return nil
 }
 
 // kindOfMessage reads the kind of failure from the service's words, nil if they say none. The service sends failures
@@ -128,26 +113,23 @@ func kindOfMessage(message string) error {
 	m := " " + strings.Join(strings.FieldsFunc(strings.ToLower(message), func(r rune) bool {
 		return r < 0x80 && (r < '0' || r > '9') && (r < 'a' || r > 'z') && r != '\''
 	}), " ") + " "
-	has := func(phrases ...string) bool {
-		for _, p := range phrases {
-			if strings.Contains(m, " "+p+" ") {
-				return true
+	for _, known := range []struct {
+		kind    error
+		phrases []string
+	}{
+		{nil, []string{"name", "names"}},
+		{ErrUnauthorized, []string{"unauthorized access", "unauthorised access", "unauthenticated", "valid api key",
+			"invalid api key"}},
+		{ErrForbidden, []string{"forbidden", "permission denied", "not have permission", "don't have permission",
+			"read only", "write access", "access denied"}},
+		{ErrUnauthorized, []string{"unauthorized", "unauthorised", "invalid token"}},
+		{ErrNotFound, []string{"not found", "does not exist", "doesn't exist", "no such"}},
+	} {
+		for _, phrase := range known.phrases {
+			if strings.Contains(m, " "+phrase+" ") {
+				return known.kind
 			}
 		}
-		return false
-	}
-	switch {
-	case has("name", "names"):
-		return nil
-	case has("unauthorized access", "unauthorised access", "unauthenticated", "valid api key", "invalid api key"):
-		return ErrUnauthorized
-	case has("forbidden", "permission denied", "not have permission", "don't have permission", "read only",
-		"write access", "access denied"):
-		return ErrForbidden
-	case has("unauthorized", "unauthorised", "invalid token"):
-		return ErrUnauthorized
-	case has("not found", "does not exist", "doesn't exist", "no such"):
-		return ErrNotFound
 	}
 	return nil
 }

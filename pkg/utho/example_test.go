@@ -11,11 +11,14 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// service stands in for the service: it gives the same answer to everything.
-func service(answer string) *httptest.Server {
-	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = fmt.Fprint(w, answer)
-	}))
+// clientOf gives a client of a service that gives the same answer to everything.
+func clientOf(answer string) *utho.Client {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, answer) }))
+	client, err := utho.New("live_example", utho.WithBaseURL(s.URL))
+	if err != nil {
+		panic(err)
+	}
+	return client
 }
 
 func ExampleNew() {
@@ -28,13 +31,7 @@ func ExampleNew() {
 }
 
 func ExampleClient_ListTokens() {
-	s := service(`{"status":"success","api":[{"id":10000,"name":"ci","write":"1","created_at":"2024-04-22 01:12:36"}]}`)
-	defer s.Close()
-	client, err := utho.New("live_example", utho.WithBaseURL(s.URL))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	client := clientOf(`{"status":"success","api":[{"id":10000,"name":"ci","write":"1","created_at":"2024-04-22 01:12:36"}]}`)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	list, err := client.ListTokens(ctx)
@@ -49,13 +46,7 @@ func ExampleClient_ListTokens() {
 }
 
 func ExampleClient_CreateToken() {
-	s := service(`{"status":"success","message":"created"}`) // the secret is missing
-	defer s.Close()
-	client, err := utho.New("live_example", utho.WithBaseURL(s.URL))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	client := clientOf(`{"status":"success","message":"created"}`) // the secret is missing
 	request := utho.CreateTokenRequest{Name: "ci", Scope: utho.ScopeReadOnly}
 	created, err := client.CreateToken(context.Background(), request)
 	switch {
@@ -70,14 +61,8 @@ func ExampleClient_CreateToken() {
 }
 
 func ExampleClient_DeleteToken() {
-	s := service(`{"status":"error","message":"API not found"}`)
-	defer s.Close()
-	client, err := utho.New("live_example", utho.WithBaseURL(s.URL))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	err = client.DeleteToken(context.Background(), "10000")
+	client := clientOf(`{"status":"error","message":"API not found"}`)
+	err := client.DeleteToken(context.Background(), "10000")
 	if errors.Is(err, utho.ErrNotFound) {
 		fmt.Println("it is gone already:", err)
 	}

@@ -3,13 +3,10 @@ package utho
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"sync/atomic"
 	"time"
 )
@@ -20,7 +17,7 @@ type call struct {
 	body            []byte
 	wants           string                       // the member of the answer that it is after
 	byID            bool                         // it is about one token, which may be missing
-	read            func(*answer, *object) error // takes a success
+	read            func(*answer, *object) error // takes a success; may be nil
 	created         *CreatedToken                // where a create puts what it got; nil for the others
 	time            time.Duration                // that the context left it when it began; 0 without a deadline
 }
@@ -32,21 +29,20 @@ func (c *Client) do(ctx context.Context, k *call) error {
 	}
 	sent := false
 	for attempt := 1; ; attempt++ {
-		e, again := c.try(ctx, k, attempt)
+		e, again := c.exchange(ctx, k, attempt)
 		if e == nil {
 			return nil
 		}
 		sent = sent || e.Sent
 		if again && attempt < c.retry.MaxAttempts {
-			switch err := c.retry.pause(ctx, attempt, e.RetryAfter); {
+			err := c.retry.pause(ctx, attempt, e.RetryAfter)
+			switch {
 			case err == nil:
 				continue
 			case ctx.Err() != nil:
 				e = k.ended(ctx)
-			case e.Err == nil:
+			case e.Err == nil || e.RetryAfter > 0:
 				e.Err = err
-			default:
-				e.Err = fmt.Errorf("%w; %w", e.Err, err)
 			}
 		}
 		e.Op, e.Sent, e.Attempts = k.op, sent, attempt
@@ -58,7 +54,15 @@ func (c *Client) do(ctx context.Context, k *call) error {
 func (k *call) ended(ctx context.Context) *Error {
 	e := &Error{Err: ctx.Err()}
 	if e.Err == context.DeadlineExceeded {
-		e.Kind, e.Err = ErrUnavailable, &timeoutError{k.time}
+		text := "there was no time left for it"
+		if k.time > 0 {
+			unit := time.Second
+			if k.time < 2*unit {
+				unit /= 100
+			}
+			text = "no answer within " + k.time.Round(unit).String()
+		}
+		e.Kind, e.Err = ErrUnavailable, &worded{text, e.Err}
 	}
 	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
 		e.Err = fmt.Errorf("%w: %w", ctx.Err(), cause)
@@ -66,80 +70,40 @@ func (k *call) ended(ctx context.Context) *Error {
 	return e
 }
 
-// timeoutError says for a request what context.DeadlineExceeded means.
-type timeoutError struct{ after time.Duration }
-
-func (e *timeoutError) Error() string {
-	if e.after <= 0 {
-		return "there was no time left for it"
+// exchange sends the request once and reads its answer. again reports whether it may be better the next time.
+func (c *Client) exchange(outer context.Context, k *call, attempt int) (e *Error, again bool) {
+	if outer.Err() != nil {
+		return k.ended(outer), false
 	}
-	return "no answer within " + e.after.Round(min(max(e.after/10, time.Millisecond), time.Second)).String()
-}
-
-func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
-
-// maxRedirects is how many redirects of a GET are followed in one attempt.
-const maxRedirects = 5
-
-// try makes one attempt: one exchange, and one more for each redirect that may be followed.
-func (c *Client) try(ctx context.Context, k *call, attempt int) (e *Error, again bool) {
-	next := k.url
-	for range maxRedirects + 1 {
-		if ctx.Err() != nil {
-			return k.ended(ctx), false
-		}
-		next, e, again = c.exchange(ctx, k, next, attempt)
-		if next == "" {
-			return e, again
-		}
-	}
-	return &Error{Sent: true, Err: fmt.Errorf("more than %d redirects", maxRedirects)}, false
-}
-
-// exchange sends one request and reads its answer. A redirect that may be followed comes back as the next address.
-func (c *Client) exchange(outer context.Context, k *call, target string, attempt int) (next string, e *Error, again bool) {
 	ctx := outer
 	if c.timeout > 0 {
 		var cancel func()
 		ctx, cancel = context.WithTimeout(outer, c.timeout)
 		defer cancel()
 	}
-	sent := &sending{hooked: c.hooked}
 	start := time.Now()
 	var a *answer
 	if c.hook != nil {
-		defer func() { c.report(k, target, attempt, start, a, e) }()
+		defer func() { c.report(k, attempt, start, a, e) }()
 	}
-	req, err := c.newRequest(ctx, k, target, sent)
+	sent := &sending{believed: c.hooked}
+	req, err := c.newRequest(httptrace.WithClientTrace(ctx, sent.trace()), k)
 	if err != nil {
-		return "", &Error{Err: err}, false
+		return &Error{Err: err}, false
 	}
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		e, again = c.lost(outer, k, 0, sent.maybe(), err)
-		return "", e, again
+		return c.lost(outer, k, 0, sent.maybe(), err)
 	}
-	a = readAnswer(ctx, resp, c.redact(target))
-	switch {
-	case k.created != nil:
-		e, again = c.judgeCreate(outer, k, a)
-	case a.status/100 == 3 && a.status != http.StatusNotModified:
-		if next, err = c.redirect(k, a, target); err != nil {
-			e = c.answered(k, a, &Error{Err: err})
-		}
-	default:
-		e, again = c.judge(outer, k, a)
+	if a = readAnswer(ctx, resp); k.created != nil {
+		return c.judgeCreate(outer, k, a)
 	}
-	return next, e, again
+	return c.judge(outer, k, a)
 }
 
 // newRequest builds the request with its headers, the same for every operation.
-func (c *Client) newRequest(ctx context.Context, k *call, target string, sent *sending) (*http.Request, error) {
-	var body io.Reader
-	if k.body != nil {
-		body = bytes.NewReader(k.body)
-	}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, sent.trace()), k.method, target, body)
+func (c *Client) newRequest(ctx context.Context, k *call) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, k.method, k.url, bytes.NewReader(k.body))
 	if err != nil {
 		return nil, errors.New("the address cannot be read") // the error quotes it
 	}
@@ -148,26 +112,21 @@ func (c *Client) newRequest(ctx context.Context, k *call, target string, sent *s
 	req.Header.Set("User-Agent", c.agent)
 	if k.body != nil {
 		req.Header.Set("Content-Type", "application/json")
-		req.GetBody = func() (io.ReadCloser, error) {
-			if sent.http2.Load() { // there net/http would send again what the server says it did not process
-				return nil, errors.New("a create is not sent twice")
-			}
-			return io.NopCloser(bytes.NewReader(k.body)), nil
-		}
+		req.GetBody = nil // without it net/http does not send a create again by itself
 	}
 	return req, nil
 }
 
 // lost is the error for a request that has no whole answer. status is that of what came, 0 if nothing did.
 func (c *Client) lost(ctx context.Context, k *call, status int, sent bool, err error) (e *Error, again bool) {
-	again = !permanent(err)
 	switch {
 	case ctx.Err() != nil:
-		e, again = k.ended(ctx), false
+		e = k.ended(ctx)
 	case err == errTooLarge || err == errNotHTTP:
-		e, again = &Error{Err: err}, false
+		e = &Error{Err: err}
 	default:
-		e = &Error{Kind: ErrUnavailable, Err: c.cause(err, sent)}
+		e = &Error{Kind: ErrUnavailable}
+		e.Err, again = c.cause(err, sent)
 	}
 	e.StatusCode, e.Sent = status, sent
 	if k.created != nil && sent {
@@ -176,65 +135,30 @@ func (c *Client) lost(ctx context.Context, k *call, status int, sent bool, err e
 	return e, again
 }
 
-// redirect gives the address that an answer leads to if the request may be sent there, and else says where it leads.
-// Only a GET is followed, and only to where its secret may go.
-func (c *Client) redirect(k *call, a *answer, from string) (next string, err error) {
-	base, err := url.Parse(from)
-	if err != nil || a.header.Get("Location") == "" {
-		return "", errors.New("redirected to nowhere")
+// redirected says where an answer leads. No redirect is followed: the secret is for one place, and a request that
+// changes something must not become another.
+func (c *Client) redirected(a *answer) error {
+	if a.location == nil {
+		return errors.New("redirected to nowhere")
 	}
-	u, err := base.Parse(a.header.Get("Location"))
-	if err != nil {
-		return "", errors.New("redirected to an address that cannot be read")
-	}
-	place := u.Scheme + "://" + u.Host
-	canonical, err := ParseBaseURL(place)
-	why := ""
-	switch {
-	case k.method != http.MethodGet:
-		why = "a " + k.method
-	case u.User != nil || err != nil || canonical.Scheme != c.base.Scheme || canonical.Host != c.base.Host:
-		why = "the secret"
-	default:
-		u.Host, u.Fragment, u.RawFragment = canonical.Host, "", ""
-		return u.String(), nil
-	}
-	return "", fmt.Errorf("redirected to %s, where %s is not sent", clip(c.redact(place), 200), why)
+	place := a.location.Scheme + "://" + a.location.Host
+	return fmt.Errorf("redirected to %s, and redirects are not followed", clip(c.redact(place), 200))
 }
 
-// sending watches how far net/http gets with a request. Its hooks run on goroutines of net/http.
+// sending watches how far a transport gets with a request. Its hooks run on goroutines of net/http.
 type sending struct {
-	hooked    bool        // the transport is known to call the hooks
-	seen      atomic.Bool // a connection was asked for
+	believed  bool        // the transport is known to call the hooks
+	asked     atomic.Bool // a connection was asked for
 	connected atomic.Bool // and there was one
-	wrote     atomic.Bool // a request was written, if only to a buffer
-	http2     atomic.Bool // the connection speaks HTTP/2
 }
 
-// trace has the hooks. net/http asks for a second connection only if it wrote nothing on the first, so a new question
-// withdraws the answer of the old one.
 func (s *sending) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GetConn: func(string) {
-			s.connected.Store(false)
-			s.seen.Store(true)
-		},
-		GotConn: func(info httptrace.GotConnInfo) {
-			s.connected.Store(true)
-			if t, ok := info.Conn.(*tls.Conn); ok && t.ConnectionState().NegotiatedProtocol == "h2" {
-				s.http2.Store(true)
-			}
-		},
-		WroteRequest: func(info httptrace.WroteRequestInfo) {
-			if info.Err == nil {
-				s.wrote.Store(true)
-			}
-		},
+		GetConn: func(string) { s.asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { s.connected.Store(true) },
 	}
 }
 
 // maybe reports whether the request may have left. It has not if no connection was had. Of a transport that need not
-// say, or may send again on its own, one must believe the worst.
-func (s *sending) maybe() bool {
-	return s.connected.Load() || !s.hooked && (s.wrote.Load() || !s.seen.Load())
-}
+// say, one must believe the worst.
+func (s *sending) maybe() bool { return s.connected.Load() || !s.believed && !s.asked.Load() }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 )
 
 // judge says what the answer to a list, an account read or a delete means, and whether it may be better the next
@@ -17,31 +16,31 @@ func (c *Client) judge(ctx context.Context, k *call, a *answer) (e *Error, again
 	}
 	o, err := a.find(key)
 	switch {
+	case a.err == errNotHTTP:
+		return c.lost(ctx, k, a.status, true, a.err)
+	case a.status/100 == 3:
+		e = &Error{Err: c.redirected(a)}
 	case a.status/100 != 2:
-		switch e = (&Error{}); {
-		case err == nil:
-			e = o.said(c.redact)
-		case a.err == errNotHTTP:
-			e.Err = a.err
-		case err == errWebPage:
+		if e = o.said(c.redact); err == errWebPage {
 			e.Err = err
 		}
-		e.RetryAfter = retryAfter(a.header, time.Now())
-		return c.answered(k, a, e), retryStatus(a.status)
-	case err == nil:
+		e.RetryAfter, again = retryAfter(a.header), retryStatus(a.status)
+	case err != nil:
+		e = &Error{Err: err}
+	default:
 		if e = o.failure(k, c.redact); e == nil && k.read != nil {
-			err = k.read(a, o)
+			if err = k.read(a, o); err != nil {
+				e = &Error{Err: err}
+			}
 		}
 	}
 	switch {
-	case e == nil && err == nil:
-		return nil, false
-	case a.err != nil && (e == nil || e.Message == ""): // what came is only a part
-		return c.lost(ctx, k, a.status, true, a.err)
 	case e == nil:
-		e = &Error{Err: err}
+		return nil, false
+	case a.status/100 == 2 && a.err != nil && e.Message == "": // what came is only a part
+		return c.lost(ctx, k, a.status, true, a.err)
 	}
-	return c.answered(k, a, e), false
+	return c.answered(k, a, e), again
 }
 
 // answered completes the error of an answer: its status, its kind, and for a wrong address what helps to find the
@@ -49,37 +48,36 @@ func (c *Client) judge(ctx context.Context, k *call, a *answer) (e *Error, again
 func (c *Client) answered(k *call, a *answer, e *Error) *Error {
 	e.StatusCode, e.Sent = a.status, true
 	page, nothing := errors.Is(e.Err, errWebPage), e.Err == errEmpty && !k.byID
-	switch {
-	case a.status/100 == 2 && (page || nothing), a.status == http.StatusNotFound && page:
+	if a.status/100 == 2 && (page || nothing) || a.status == http.StatusNotFound && page {
 		e.Kind = ErrWrongAddress
-	default:
+	} else {
 		e.Kind = k.kindOf(a.status, e.Message)
 	}
 	if e.Kind == ErrWrongAddress {
-		e.Err = c.wrongAddress(a, e.Err)
+		e.Err = c.wrongAddress(k, e.Err)
+	} else if a.status/100 == 2 && e.Message+e.Code == "" && e.Err == nil {
+		e.Err = errors.New("the service refuses without saying why")
 	}
 	return e
 }
 
 // wrongAddress says what is at an address, and where the service is if that is elsewhere.
-func (c *Client) wrongAddress(a *answer, err error) error {
+func (c *Client) wrongAddress(k *call, err error) error {
 	if err == nil {
 		err = errors.New("there is no such path")
 	}
+	at := c.redact(k.url)
 	if c.base.String() == DefaultBaseURL {
-		return fmt.Errorf("%s: %w", a.url, err)
+		return fmt.Errorf("%s: %w", at, err)
 	}
-	return fmt.Errorf("wrong address %s: %w; the service is at %s", a.url, err, DefaultBaseURL)
+	return fmt.Errorf("wrong address %s: %w; the service is at %s", at, err, DefaultBaseURL)
 }
 
 // judgeCreate says what the answer to a create means. One with a secret is a create, whatever its status. One that
 // has none and refuses says that there is no token. After any other nobody knows.
 func (c *Client) judgeCreate(ctx context.Context, k *call, a *answer) (e *Error, again bool) {
 	o, err := a.find("apikey")
-	if err != nil {
-		o = &object{}
-	}
-	secret, blank, wrong := readSecret(o.members["apikey"])
+	secret, blank, wrong := o.readSecret()
 	e = &Error{}
 	if secret != "" || blank { // else the words could repeat a secret that is not known
 		e = o.said(func(text string) string { return Redact(text, c.secret, secret) })
@@ -91,26 +89,21 @@ func (c *Client) judgeCreate(ctx context.Context, k *call, a *answer) (e *Error,
 		k.created.Secret, k.created.Message = secret, e.Message
 		return nil, false
 	case a.err != nil:
-		lost, _ := c.lost(ctx, k, a.status, true, a.err)
-		lost.Message, lost.Code = e.Message, e.Code
-		return lost, false
+		return c.lost(ctx, k, a.status, true, a.err)
 	case a.status == http.StatusTooManyRequests && whole && blank:
-		e.RetryAfter = retryAfter(a.header, time.Now())
+		e.RetryAfter = retryAfter(a.header)
 		return c.answered(k, a, e), true
 	case status == "error" && o.twice == "" && blank && a.status < 500:
-		if e.Message == "" && e.Code == "" {
-			e.Err = errors.New("the service refuses without saying why")
-		}
 		return c.answered(k, a, e), false
-	case a.status/100 == 3 && a.status != http.StatusNotModified:
-		_, e.Err = c.redirect(k, a, k.url)
+	case a.status/100 == 3:
+		e.Err = c.redirected(a)
 	case a.status/100 != 2 && whole && blank: // the status says enough
 	case err == errWebPage:
-		e.Err = c.wrongAddress(a, err)
+		e.Err = c.wrongAddress(k, err)
 	case err != nil:
 		e.Err = err
 	case o.twice != "":
-		e.Err = &fieldError{"apikey", "is there twice, with different values"}
+		e.Err = o.ambiguous(c.redact)
 	default:
 		e.Err = wrong
 	}

@@ -1,6 +1,7 @@
 package utho
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -24,15 +25,16 @@ func TestListTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Token{
-		{"10000", "ci", ScopeWrite, time.Date(2024, 4, 22, 1, 12, 36, 0, ist), "2024-04-22 01:12:36"},
-		{"10001", "grafana", ScopeReadOnly, time.Date(2024, 4, 22, 1, 16, 51, 0, ist), "2024-04-22 01:16:51"},
+	const want = `[{"id":"10000","name":"ci","access_scope":"write","created_at":"2024-04-22T01:12:36+05:30",` +
+		`"created_at_raw":"2024-04-22 01:12:36"},{"id":"10001","name":"grafana","access_scope":"read-only",` +
+		`"created_at":"2024-04-22T01:16:51+05:30","created_at_raw":"2024-04-22 01:16:51"}]`
+	inJSON, err := json.Marshal(list.Tokens)
+	if err != nil || string(inJSON) != want || !list.ServerTime.Equal(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)) {
+		t.Errorf("got %s at %s, %v", inJSON, list.ServerTime, err)
 	}
-	if !sameTokens(list.Tokens, want) || !list.ServerTime.Equal(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)) {
-		t.Errorf("got %+v", list)
-	}
-	if got := list.Tokens[0].CreatedAt.Format(time.RFC3339); got != "2024-04-22T01:12:36+05:30" {
-		t.Error(got)
+	var back []Token
+	if err := json.Unmarshal([]byte(want), &back); err != nil || back[1].Scope != ScopeReadOnly {
+		t.Error(back, err)
 	}
 	got := s.requests()[0]
 	if got.method != "GET" || got.uri != "/v2/api" || got.body != "" {
@@ -79,7 +81,7 @@ func TestListElements(t *testing.T) {
 			`{"id":12345678901234567890123,"name":"n","write":0}`, `{"id":"12345678901234567890123","name":"n","write":0}`},
 		Token{ID: `a/b"é`, Name: "n", Scope: ScopeReadOnly}: {`{"id":"a/b\"é","name":"n","write":0}`},
 		Token{ID: "-1", Name: "n", Scope: ScopeReadOnly}:    {`{"id":-1,"name":"n","write":0}`},
-		"api[0].id is missing":                              {`{"name":"n","write":0}`, `null`, `{}`},
+		"api[0].id is missing":                              {`{"name":"n","write":0}`, `null`, `{}`, `"1"`, `[]`, `7`},
 		"api[0].id is null, not text":                       {`{"id":null,"name":"n","write":0}`},
 		"api[0].id is empty":                                {`{"id":"","name":"n","write":0}`},
 		"api[0].id is a boolean":                            {`{"id":true,"name":"n","write":0}`},
@@ -104,8 +106,6 @@ func TestListElements(t *testing.T) {
 		Token{ID: "1", Name: "n", Scope: ScopeReadOnly, CreatedRaw: "0000-00-00 00:00:00"}: {field + `"created_at":"0000-00-00 00:00:00"}`},
 		Token{ID: "1", Name: "n", Scope: ScopeReadOnly, CreatedRaw: "2023-02-29 00:00:00"}: {field + `"created_at":"2023-02-29 00:00:00"}`},
 		Token{ID: "1", Name: "n", Scope: ScopeReadOnly, CreatedRaw: "2024-04-22 1:12:36"}:  {field + `"created_at":"2024-04-22 1:12:36"}`},
-
-		"api holds a ": {`"1"`, `[]`, `7`},
 	} {
 		for _, element := range elements {
 			client, s := against(t, ok(`{"status":"success","api":[`+element+`]}`))
@@ -164,7 +164,7 @@ func TestListAnswers(t *testing.T) {
 		fails{nil, "refuses without saying"}: {`{"status":"error"}`},
 		fails{nil, `neither "success" nor "error"`}: {
 			`{"status":"failed","message":"x","api":[]}`, `{"status":true,"api":[]}`, `{"status":[],"api":[]}`, `{"status":1,"api":[]}`},
-		fails{nil, "is there twice"}: {
+		fails{nil, "is given twice with different values"}: {
 			`{"status":"success","api":[` + one + `],"api":[]}`, `{"status":"error","api":[],"status":"success"}`},
 		fails{nil, "several answers"}: {someTokens + someTokens, someTokens + someTokens[:150]},
 		fails{nil, "says: Name too long (E7)"}: {
@@ -174,6 +174,7 @@ func TestListAnswers(t *testing.T) {
 		},
 		fails{nil, `says: {"name":["bad"]}`}: {
 			`{"status":"error","errors":{"name":["bad"]}}`, `{"status":"error","message":{"name":["bad"]}}`, `{"error":{"name":["bad"]},"api":[]}`},
+		fails{nil, "éé…"}:                      {`{"status":"error","message":"` + strings.Repeat("é", 1_000_000) + `"}`},
 		fails{nil, "bad key [redacted] given"}: {`{"status":"error","message":"bad key ` + testSecret + ` given"}`},
 		fails{ErrUnauthorized, "Unauth"}:       {`{"message":"Unauthenticated."}`, `{"status":false,"message":"Unauthorized access"}`},
 		fails{ErrForbidden, "permission"}:      {`{"status":"error","message":"You do not have permission"}`},
@@ -210,9 +211,9 @@ func TestListAnswers(t *testing.T) {
 		fails{nil, "HTTP 418 I'm a teapot"}:                                             {reply(418, someTokens)},
 		fails{nil, "HTTP 500 Internal Server Error"}: {
 			reply(500, `{"status":"error","message":"Not Found GET"}`), reply(500, page), reply(500, someTokens)},
+		fails{nil, "HTTP 101 Switching Protocols: the answer cannot be read as HTTP"}: {
+			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"},
 		fails{nil, "HTTP 304"}: {"HTTP/1.1 304 Not Modified\r\n\r\n"},
-		fails{nil, "larger than 64 MiB"}: {
-			"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 67108865\r\n\r\n" + someTokens},
 	} {
 		for _, raw := range answers {
 			if !strings.HasPrefix(raw, "HTTP/1.1 ") {
@@ -252,29 +253,12 @@ func TestWrongAddressAtTheDefault(t *testing.T) {
 	}
 }
 
-func TestMessageIsBounded(t *testing.T) {
-	t.Parallel()
-	client, _ := against(t, ok(`{"status":"error","message":"`+strings.Repeat("é", 1_000_000)+`"}`))
-	_, err := client.ListTokens(t.Context())
-	if e := mustError(t, err, nil); len(e.Message) > maxMessage+len("…") || !strings.HasSuffix(e.Message, "é…") {
-		t.Errorf("%d bytes: …%q", len(e.Message), e.Message[len(e.Message)-8:])
-	}
-}
-
-// A list may be as long as it likes up to the bound, however it is framed.
+// A list may be as long as it likes up to the bound.
 func TestLongList(t *testing.T) {
 	t.Parallel()
 	const n = 20_000
-	body := string(manyTokens(n))
-	var chunked strings.Builder
-	for rest := body; rest != ""; rest = rest[min(len(rest), 999):] {
-		part := rest[:min(len(rest), 999)]
-		fmt.Fprintf(&chunked, "%x\r\n%s\r\n", len(part), part)
-	}
-	for _, raw := range []string{
-		ok(notice + body + notice), "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body,
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked.String() + "0\r\n\r\n",
-	} {
+	body := notice + string(manyTokens(n)) + notice
+	for _, raw := range []string{ok(body), "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body} {
 		client, _ := against(t, raw)
 		list, err := client.ListTokens(t.Context())
 		if err != nil || len(list.Tokens) != n {
@@ -288,22 +272,6 @@ func TestLongList(t *testing.T) {
 	}
 }
 
-func sameTokens(a, b []Token) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		x, y := a[i], b[i]
-		if !x.CreatedAt.Equal(y.CreatedAt) {
-			return false
-		}
-		if x.CreatedAt, y.CreatedAt = (time.Time{}), (time.Time{}); x != y {
-			return false
-		}
-	}
-	return true
-}
-
 // BenchmarkDecodeList is what a list costs beyond the network.
 func BenchmarkDecodeList(b *testing.B) {
 	for _, n := range []int{10, 1_000, 10_000} {
@@ -312,7 +280,7 @@ func BenchmarkDecodeList(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			for b.Loop() {
 				o, err := a.find("api")
-				if tokens, err2 := readTokens(o.members["api"], ist, c.redact); err != nil || err2 != nil || len(tokens) != n {
+				if tokens, err2 := o.readTokens(ist, c.redact); err != nil || err2 != nil || len(tokens) != n {
 					b.Fatal(err, err2)
 				}
 			}

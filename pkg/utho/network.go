@@ -2,6 +2,7 @@ package utho
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -46,22 +47,16 @@ func (e *ProxyError) Error() string {
 // Unwrap gives the cause.
 func (e *ProxyError) Unwrap() error { return e.Err }
 
-// proxySetting is the environment's proxy for https.
-type proxySetting struct {
-	variable string // empty if there is none
-	shown    string // the proxy's URL without user name and password
-}
-
 // proxyFromEnvironment reads the proxy variable for base as net/http does, but refuses what that ignores or takes for
-// another host. http goes to this machine only, and never through a proxy.
-func proxyFromEnvironment(base *url.URL) (*proxySetting, error) {
-	name := "HTTPS_PROXY"
-	if os.Getenv(name) == "" {
-		name = "https_proxy"
+// another host. http goes to this machine only, and never through a proxy. The result names the proxy, if there is
+// one, for errors.
+func proxyFromEnvironment(base *url.URL) (proxy ProxyError, err error) {
+	name, value := "HTTPS_PROXY", os.Getenv("HTTPS_PROXY")
+	if value == "" {
+		name, value = "https_proxy", os.Getenv("https_proxy")
 	}
-	value := os.Getenv(name)
 	if _, loopback, _ := canonicalHost(base); value == "" || base.Scheme != "https" || loopback {
-		return &proxySetting{}, nil
+		return proxy, nil
 	}
 	if !strings.Contains(value, "://") {
 		value = "http://" + value
@@ -69,19 +64,19 @@ func proxyFromEnvironment(base *url.URL) (*proxySetting, error) {
 	u, err := url.Parse(value)
 	switch {
 	case err != nil, u.Hostname() == "", strings.Trim(u.Path, "/") != "", strings.ContainsAny(value, "?#"):
-		return nil, &VariableError{name, "it is not http://[USER:PASSWORD@]HOST[:PORT]; in a user name or " +
+		return proxy, &VariableError{name, "it is not http://[USER:PASSWORD@]HOST[:PORT]; in a user name or " +
 			"password write %23 for #, %2F for /, %3F for ?, %25 for %"}
 	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5" && u.Scheme != "socks5h":
-		return nil, &VariableError{name, "a proxy is http://, https:// or socks5://"}
+		return proxy, &VariableError{name, "a proxy is http://, https:// or socks5://"}
 	}
-	return &proxySetting{variable: name, shown: u.Scheme + "://" + u.Host}, nil
+	return ProxyError{Proxy: u.Scheme + "://" + u.Host, Variable: name}, nil
 }
 
 // checkRoots refuses an SSL_CERT_FILE without certificates: crypto/x509 would go on with the system's own.
 func checkRoots() error {
 	const name = "SSL_CERT_FILE"
 	file := os.Getenv(name)
-	if file == "" || slices.Contains([]string{"windows", "darwin", "ios", "plan9"}, runtime.GOOS) { // they ignore it
+	if file == "" || slices.Contains([]string{"windows", "darwin"}, runtime.GOOS) { // they ignore it
 		return nil
 	}
 	switch data, err := os.ReadFile(file); {
@@ -94,22 +89,16 @@ func checkRoots() error {
 }
 
 // newTransport is http.DefaultTransport with limits that fit a service of small answers, and with its own way to
-// localhost and through proxies.
-func newTransport(p *proxySetting) *http.Transport {
+// localhost and through the proxy.
+func newTransport(proxy ProxyError) *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
-		Proxy: func(r *http.Request) (*url.URL, error) {
-			if r.URL.Scheme != "https" {
-				return nil, nil
-			}
-			return http.ProxyFromEnvironment(r)
-		},
-		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+		Proxy: http.ProxyFromEnvironment, // never for this machine
+		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 			if resp.StatusCode == http.StatusOK {
 				return nil
 			}
-			shown := proxy.Scheme + "://" + proxy.Host
-			return &ProxyError{Proxy: shown, Variable: p.variable, StatusCode: resp.StatusCode}
+			return &ProxyError{Proxy: proxy.Proxy, Variable: proxy.Variable, StatusCode: resp.StatusCode}
 		},
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			host, port, err := net.SplitHostPort(addr)
@@ -125,53 +114,53 @@ func newTransport(p *proxySetting) *http.Transport {
 			}
 			return conn, err
 		},
-		ForceAttemptHTTP2:      true,
-		TLSHandshakeTimeout:    10 * time.Second,
-		MaxIdleConns:           16,
-		MaxIdleConnsPerHost:    8, // as many deletes as a program may run at once keep theirs
-		IdleConnTimeout:        30 * time.Second,
-		MaxResponseHeaderBytes: 1 << 20,
+		ForceAttemptHTTP2:   true,
+		TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConnsPerHost: 8, // as many deletes as a program may run at once keep theirs
+		IdleConnTimeout:     30 * time.Second,
 	}
 }
 
-// networkError says in words what a system's error about a connection says with addresses.
-type networkError struct {
+// worded is an error in other words than its own.
+type worded struct {
 	text string
 	err  error
 }
 
-func (e *networkError) Error() string { return e.text }
-func (e *networkError) Unwrap() error { return e.err }
+func (e *worded) Error() string { return e.text }
+func (e *worded) Unwrap() error { return e.err }
 
-// cause gives the reason of a failed exchange in words, without secrets and without what an answer says. sent reports
-// whether the request may have left.
-func (c *Client) cause(err error, sent bool) error {
+// cause gives the reason of a failed exchange in words, without secrets, addresses and what an answer says. sent
+// reports whether the request may have left, again whether trying to connect again may be of use: at a proxy that
+// does not know the user, or does not allow the place, it can lock an account.
+func (c *Client) cause(err error, sent bool) (cause error, again bool) {
 	if proxy, ok := errors.AsType[*ProxyError](err); ok {
-		return proxy
+		return proxy, proxy.StatusCode != http.StatusProxyAuthRequired && proxy.StatusCode != http.StatusForbidden
 	}
-	text := networkWords(err)
+	text, permanent := networkWords(err)
 	op, ok := errors.AsType[*net.OpError](err)
 	switch {
-	case ok && op.Op == "proxyconnect" && c.proxy != nil:
-		return &ProxyError{Proxy: c.proxy.shown, Variable: c.proxy.variable, Err: &networkError{text, err}}
-	case !sent && text == "":
-		text = "no connection to " + c.base.Host + ": " + err.Error()
+	case ok && op.Op == "proxyconnect" && c.proxy.Proxy != "":
+		proxy := c.proxy
+		proxy.Err = &worded{text, err}
+		return &proxy, !permanent
 	case !sent:
-		text = "no connection to " + c.base.Host + ": " + text
+		text = "no connection to " + c.base.Host + ": " + cmp.Or(text, err.Error())
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		text = "the connection broke off before the answer was complete"
 	case text != "":
 		text = "the connection broke: " + text
 	case c.hooked:
-		return errNotHTTP // the words of net/http can quote the answer, which may be that to a create
+		return errNotHTTP, !permanent // the words of net/http can quote the answer, which may be that to a create
 	default:
 		text = err.Error() // another transport's own words
 	}
-	return &networkError{clip(c.redact(text), maxMessage), err}
+	return &worded{clip(c.redact(text), maxMessage), err}, !permanent
 }
 
-// networkWords gives the words for an error of the network, empty if it is none.
-func networkWords(err error) string {
+// networkWords gives the words for an error of the network, empty if it is none. permanent is one that will be the
+// same the next time.
+func networkWords(err error) (text string, permanent bool) {
 	dns, isDNS := errors.AsType[*net.DNSError](err)
 	errno, isErrno := errors.AsType[syscall.Errno](err)
 	timeout, isNet := errors.AsType[net.Error](err)
@@ -180,34 +169,23 @@ func networkWords(err error) string {
 	op, isOp := errors.AsType[*net.OpError](err)
 	switch {
 	case isDNS && dns.IsNotFound:
-		return "no such host"
+		return "no such host", true
 	case isDNS && dns.IsTimeout:
-		return "looking up the name timed out"
+		return "looking up the name timed out", false
 	case isDNS: // it can name the resolver's connection, ahead of what happened
-		return "looking up the name failed: " + strings.TrimSpace(dns.Err[strings.LastIndexByte(dns.Err, ':')+1:])
+		return "looking up the name failed: " + strings.TrimSpace(dns.Err[strings.LastIndexByte(dns.Err, ':')+1:]), false
 	case isErrno && !errno.Timeout():
-		return errno.Error()
+		return errno.Error(), false
 	case isNet && timeout.Timeout():
-		return "timed out"
+		return "timed out", false
 	case isCert:
-		return cert.Error()
+		return cert.Error(), true
 	case isRecord && string(record.RecordHeader[:]) == "HTTP/":
-		return "the server speaks http, not https"
+		return "the server speaks http, not https", true
 	case isOp:
-		return op.Err.Error()
+		return op.Err.Error(), isRecord
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "it was closed"
+		return "it was closed", false
 	}
-	return ""
-}
-
-// permanent reports whether trying to connect again would end the same way. Trying again at a proxy that does not know
-// the user, or does not allow the place, can lock an account.
-func permanent(err error) bool {
-	dns, isDNS := errors.AsType[*net.DNSError](err)
-	_, isCert := errors.AsType[*tls.CertificateVerificationError](err)
-	_, isPlain := errors.AsType[tls.RecordHeaderError](err)
-	proxy, isProxy := errors.AsType[*ProxyError](err)
-	return isDNS && dns.IsNotFound || isCert || isPlain ||
-		isProxy && (proxy.StatusCode == http.StatusProxyAuthRequired || proxy.StatusCode == http.StatusForbidden)
+	return "", isRecord
 }

@@ -1,7 +1,6 @@
 package utho
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -9,12 +8,15 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestNew(t *testing.T) {
 	t.Parallel()
+	good, err := New("x")
 	for _, secret := range []string{"", " ", "live_a b", "live_a\n", "\x00", "live_é", "live_a\x7f", "\ufefflive_a"} {
+		if c, err2 := good.WithSecret(secret); err != nil || c != nil || !errors.Is(err2, ErrInvalidSecret) {
+			t.Errorf("%q: %v, %v", secret, err, err2)
+		}
 		if c, err := New(secret); c != nil || !errors.Is(err, ErrInvalidSecret) || strings.Contains(err.Error(), "live_") {
 			t.Errorf("%q: %v", secret, err)
 		}
@@ -24,8 +26,9 @@ func TestNew(t *testing.T) {
 			t.Errorf("%q: %v", secret, err)
 		}
 	}
-	if _, err := New(testSecret, WithUserAgent("a\r\nX: y")); err == nil {
-		t.Error("a user agent with a newline")
+	bad, _ := New(testSecret, WithUserAgent("a\r\nX: y"), WithRetry(quick), WithBaseURL("http://127.0.0.1:1"))
+	if _, err := bad.ListTokens(t.Context()); !strings.Contains(err.Error(), "invalid header") {
+		t.Errorf("a user agent with a newline: %v", err)
 	}
 	if _, err := New(testSecret, WithBaseURL("http://api.utho.com/v2")); !errors.As(err, new(*URLError)) {
 		t.Error(err)
@@ -71,9 +74,8 @@ func TestParseBaseURL(t *testing.T) {
 			t.Errorf("%s: %v", base, err)
 			continue
 		}
-		at := endpointsOf(u)
-		if got := at.tokens + " " + at.account; got != want || at.create() != at.tokens+"/generate" {
-			t.Errorf("%s: %s, want %s", base, got, want)
+		if tokens, account := endpoints(u); tokens+" "+account != want {
+			t.Errorf("%s: %s %s, want %s", base, tokens, account, want)
 		}
 		if again, err := ParseBaseURL(u.String()); err != nil || again.String() != u.String() {
 			t.Errorf("%s: %s, then %s, %v", base, u, again, err)
@@ -133,20 +135,5 @@ func TestScope(t *testing.T) {
 	got := fmt.Sprint(Scope(0), ScopeReadOnly, ScopeWrite, Scope(0).Label(), ScopeReadOnly.Label(), ScopeWrite.Label())
 	if got != "unknown read-only writeUnknownRead-OnlyWrite" {
 		t.Error(got)
-	}
-}
-
-func TestTokenJSON(t *testing.T) {
-	t.Parallel()
-	for want, token := range map[string]Token{
-		`{"id":"1","name":"ci","access_scope":"write","created_at":"2024-04-22T01:12:36+05:30","created_at_raw":"2024-04-22 01:12:36"}`: {
-			"1", "ci", ScopeWrite, time.Date(2024, 4, 22, 1, 12, 36, 0, ist), "2024-04-22 01:12:36"},
-		`{"id":"1","name":"ci","access_scope":"read-only","created_at_raw":""}`: {ID: "1", Name: "ci", Scope: ScopeReadOnly},
-	} {
-		got, err := json.Marshal(token)
-		var back Token
-		if err != nil || string(got) != want || json.Unmarshal(got, &back) != nil || !sameTokens([]Token{back}, []Token{token}) {
-			t.Errorf("%s, %v; back: %+v", got, err, back)
-		}
 	}
 }

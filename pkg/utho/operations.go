@@ -2,9 +2,11 @@ package utho
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"unicode/utf8"
 )
 
@@ -12,35 +14,29 @@ import (
 // never a shorter list.
 func (c *Client) ListTokens(ctx context.Context) (list *TokenList, err error) {
 	err = c.do(ctx, &call{
-		op: "list tokens", method: http.MethodGet, url: c.at.tokens, wants: "api",
+		op: "list tokens", method: http.MethodGet, url: c.tokens, wants: "api",
 		read: func(a *answer, o *object) error {
-			tokens, err := readTokens(o.members["api"], c.loc, c.redact)
-			list = &TokenList{Tokens: tokens}
-			if date, err := http.ParseTime(a.header.Get("Date")); err == nil {
-				list.ServerTime = date
+			tokens, err := o.readTokens(c.loc, c.redact)
+			if err == nil {
+				at, _ := http.ParseTime(a.header.Get("Date")) // the zero time if there is none
+				list = &TokenList{Tokens: tokens, ServerTime: at}
 			}
 			return err
 		},
 	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
+	return list, err
 }
 
 // Account returns the account that the client's secret belongs to (GET BASE/account/info).
 func (c *Client) Account(ctx context.Context) (account *Account, err error) {
 	err = c.do(ctx, &call{
-		op: "read account", method: http.MethodGet, url: c.at.account, wants: "user",
+		op: "read account", method: http.MethodGet, url: c.account, wants: "user",
 		read: func(_ *answer, o *object) (err error) {
-			account, err = readAccount(o.members["user"])
+			account, err = o.readAccount()
 			return err
 		},
 	})
-	if err != nil {
-		return nil, err
-	}
-	return account, nil
+	return account, err
 }
 
 // DeleteToken deletes the token with the given id for good (DELETE BASE/api/ID/delete). The error is ErrNotFound if
@@ -53,7 +49,8 @@ func (c *Client) DeleteToken(ctx context.Context, id string) error {
 	if id == "" || id == "." || id == ".." {
 		return &Error{Op: op, Err: fmt.Errorf("%q is no id", id)}
 	}
-	return c.do(ctx, &call{op: op, method: http.MethodDelete, url: c.at.delete(id), wants: "message", byID: true})
+	at := c.tokens + "/" + url.PathEscape(id) + "/delete" // one segment, whatever is in the id
+	return c.do(ctx, &call{op: op, method: http.MethodDelete, url: at, wants: "message", byID: true})
 }
 
 // CreateToken creates a token and returns its secret, which the service shows only once (POST BASE/api/generate).
@@ -63,20 +60,17 @@ func (c *Client) DeleteToken(ctx context.Context, id string) error {
 // the request never left (Error.Sent). ErrOutcomeUnknown is everything else: no answer, a 5xx, a redirect, a page, an
 // answer without a usable secret. Whether there is a new token can then only be found out by listing.
 func (c *Client) CreateToken(ctx context.Context, r CreateTokenRequest) (*CreatedToken, error) {
-	k := &call{op: "create token", method: http.MethodPost, url: c.at.create(), created: &CreatedToken{}}
-	var wrong error
+	write := map[Scope]string{ScopeReadOnly: "off", ScopeWrite: "on"}[r.Scope]
+	k := &call{op: "create token", method: http.MethodPost, url: c.tokens + "/generate", created: &CreatedToken{}}
 	switch {
 	case r.Name == "":
-		wrong = errors.New("the name is empty")
+		return nil, &Error{Op: k.op, Err: errors.New("the name is empty")}
 	case !utf8.ValidString(r.Name):
-		wrong = errors.New("the name is not UTF-8")
-	case r.Scope != ScopeReadOnly && r.Scope != ScopeWrite:
-		wrong = errors.New("the scope must be read-only or write")
+		return nil, &Error{Op: k.op, Err: errors.New("the name is not UTF-8")}
+	case write == "":
+		return nil, &Error{Op: k.op, Err: errors.New("the scope must be read-only or write")}
 	}
-	if wrong != nil {
-		return nil, &Error{Op: k.op, Err: wrong}
-	}
-	k.body = []byte(`{"name":"` + inJSON(r.Name, false) + `","write":"` + r.Scope.wire() + `"}`)
+	k.body, _ = json.Marshal(map[string]string{"name": r.Name, "write": write}) // strings always have a spelling
 	if err := c.do(ctx, k); err != nil {
 		return nil, err
 	}

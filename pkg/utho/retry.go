@@ -1,13 +1,13 @@
 package utho
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -24,16 +24,11 @@ type RetryPolicy struct {
 }
 
 func (p RetryPolicy) withDefaults() RetryPolicy {
-	if p.MaxAttempts <= 0 {
-		p.MaxAttempts = 4
+	return RetryPolicy{
+		MaxAttempts: cmp.Or(max(p.MaxAttempts, 0), 4),
+		MinDelay:    cmp.Or(max(p.MinDelay, 0), 200*time.Millisecond),
+		MaxDelay:    cmp.Or(max(p.MaxDelay, 0), 5*time.Second),
 	}
-	if p.MinDelay <= 0 {
-		p.MinDelay = 200 * time.Millisecond
-	}
-	if p.MaxDelay <= 0 {
-		p.MaxDelay = 5 * time.Second
-	}
-	return p
 }
 
 // delay is the pause after the given attempt, counted from 1: half of it fixed, half by chance, so that clients which
@@ -52,10 +47,7 @@ const maxUnasked = 5 * time.Minute
 
 // pause waits before the next attempt. An error says why there will be none.
 func (p RetryPolicy) pause(ctx context.Context, attempt int, asked time.Duration) error {
-	wait, left := asked, maxUnasked
-	if wait <= 0 {
-		wait = p.delay(attempt)
-	}
+	wait, left := cmp.Or(asked, p.delay(attempt)), maxUnasked
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
 	}
@@ -75,24 +67,18 @@ func (p RetryPolicy) pause(ctx context.Context, attempt int, asked time.Duration
 
 // retryAfter reads the Retry-After header: seconds, or a date, which counts from the service's own clock if it gives
 // it. 0 if there is none that can be read.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	v := strings.TrimSpace(h.Get("Retry-After"))
-	if v == "" {
-		return 0
-	}
-	if strings.Trim(v, "0123456789") == "" {
-		n, err := strconv.ParseInt(v, 10, 32)
-		if err != nil { // more digits than anybody waits for
-			n = 1<<31 - 1
-		}
+func retryAfter(h http.Header) time.Duration {
+	v := h.Get("Retry-After")
+	if n, _ := strconv.ParseInt(v, 10, 32); n > 0 { // the largest there is if it does not fit
 		return time.Duration(n) * time.Second
 	}
 	at, err := http.ParseTime(v)
 	if err != nil {
 		return 0
 	}
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = date
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		now = time.Now()
 	}
 	return max(at.Sub(now), 0)
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -70,17 +72,12 @@ func TestRetryPolicy(t *testing.T) {
 		longest *= time.Millisecond
 		different := map[time.Duration]bool{}
 		for range 100 {
-			d := p.delay(attempt)
-			if different[d] = true; d < longest/2 || d > longest {
-				t.Errorf("after attempt %d: %s", attempt, d)
-			}
+			different[p.delay(attempt)] = true
 		}
-		if len(different) < 2 {
-			t.Error("no jitter")
+		all := slices.Sorted(maps.Keys(different))
+		if len(all) < 2 || all[0] < longest/2 || all[len(all)-1] > longest {
+			t.Errorf("after attempt %d: %s", attempt, all)
 		}
-	}
-	if d := (RetryPolicy{MinDelay: math.MaxInt64, MaxDelay: math.MaxInt64 - 1}).delay(3); d <= 0 {
-		t.Errorf("overflow: %s", d)
 	}
 }
 
@@ -127,14 +124,11 @@ func TestRetryAfter(t *testing.T) {
 			}
 		})
 	}
-	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	for after, want := range map[string]time.Duration{
-		"": 0, " 5 ": 5 * time.Second, "-5": 0, "+5": 0, "1.5": 0, "1e3": 0, "5s": 0, "soon": 0, "٥": 0,
-		"2147483648":                    (1<<31 - 1) * time.Second,
-		"Mon, 23 Nov 2026 12:00:30 GMT": 30 * time.Second, "Monday, 23-Nov-26 12:00:30 GMT": 30 * time.Second,
-		"Mon, 23 Nov 2026 11:59:30 GMT": 0,
+		"": 0, "-5": 0, "-99999999999": 0, "1.5": 0, "soon": 0, "٥": 0, "2147483648": (1<<31 - 1) * time.Second,
+		"Monday, 23-Nov-26 12:00:30 GMT": 30 * time.Second, "Mon, 23 Nov 2026 11:59:30 GMT": 0,
 	} {
-		if got := retryAfter(http.Header{"Retry-After": {after}, "Date": {"nonsense"}}, now); got != want {
+		if got := retryAfter(http.Header{"Retry-After": {after}, "Date": {date[6:]}}); got != want {
 			t.Errorf("%q: %s, want %s", after, got, want)
 		}
 	}

@@ -19,25 +19,16 @@ const (
 
 // ParseScope reads "read-only" or "write", in any case, so that "Read-Only" is read as well.
 func ParseScope(s string) (Scope, error) {
-	switch {
-	case strings.EqualFold(s, "read-only"):
-		return ScopeReadOnly, nil
-	case strings.EqualFold(s, "write"):
-		return ScopeWrite, nil
+	for _, scope := range []Scope{ScopeReadOnly, ScopeWrite} {
+		if strings.EqualFold(s, scope.String()) {
+			return scope, nil
+		}
 	}
 	return 0, fmt.Errorf("scope %q: must be read-only or write", s)
 }
 
 // String gives "read-only" or "write", the spelling for machines, and "unknown" for the rest.
-func (s Scope) String() string {
-	switch s {
-	case ScopeReadOnly:
-		return "read-only"
-	case ScopeWrite:
-		return "write"
-	}
-	return "unknown"
-}
+func (s Scope) String() string { return strings.ToLower(s.Label()) }
 
 // Label gives "Read-Only" or "Write", the spelling of Utho's console, and "Unknown" for the rest.
 func (s Scope) Label() string {
@@ -63,12 +54,4 @@ func (s *Scope) UnmarshalText(text []byte) error {
 		*s = v
 	}
 	return err
-}
-
-// wire is the scope as a create request spells it.
-func (s Scope) wire() string {
-	if s == ScopeWrite {
-		return "on"
-	}
-	return "off"
 }

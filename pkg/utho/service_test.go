@@ -92,6 +92,10 @@ func listen(t testing.TB, handle handler) (*service, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serve(t, l, handle), "http://" + l.Addr().String()
+}
+
+func serve(t testing.TB, l net.Listener, handle handler) *service {
 	t.Cleanup(func() { _ = l.Close() })
 	s := &service{handle: handle}
 	go func() {
@@ -100,7 +104,7 @@ func listen(t testing.TB, handle handler) (*service, string) {
 			go s.serve(c)
 		}
 	}()
-	return s, "http://" + l.Addr().String()
+	return s
 }
 
 // piped is the service without a network, for tests under a clock of their own.
@@ -153,7 +157,7 @@ func through(t testing.TB, transport http.RoundTripper, opts ...Option) *Client 
 // newClient gives a client of the service at base.
 func newClient(t testing.TB, base string, opts ...Option) *Client {
 	t.Helper()
-	return through(t, newTransport(&proxySetting{}), append([]Option{WithBaseURL(base)}, opts...)...)
+	return through(t, newTransport(ProxyError{}), append([]Option{WithBaseURL(base)}, opts...)...)
 }
 
 // against starts a service that always answers with raw, and gives a client for it.
@@ -214,7 +218,9 @@ func mustError(t testing.TB, err error, kind error) *Error {
 			t.Errorf("%v is also %v", err, k)
 		}
 	}
-	noSecret(t, err.Error())
+	if noSecret(t, err.Error()); len(e.Message) > maxMessage+len("…") {
+		t.Errorf("a message of %d bytes", len(e.Message))
+	}
 	return e
 }
 

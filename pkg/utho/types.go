@@ -22,10 +22,8 @@ type Token struct {
 
 // TokenList is what ListTokens returns.
 type TokenList struct {
-	// Tokens are in the service's order, and all there are: the list has no pages.
-	Tokens []Token
-	// ServerTime is the service's clock when it answered (the Date header, to the second). Zero if it did not say.
-	ServerTime time.Time
+	Tokens     []Token   // in the service's order, and all there are: the list has no pages
+	ServerTime time.Time // the service's clock when it answered (the Date header, to the second); zero if it did not say
 }
 
 // Account is whose token the client uses. Fields that the service left out are empty.
@@ -38,10 +36,8 @@ type Account struct {
 
 // CreateTokenRequest is what CreateToken needs. Both fields must be set.
 type CreateTokenRequest struct {
-	// Name is any text in UTF-8 but the empty one. It need not be free.
-	Name string
-	// Scope is what the token shall be allowed to do. That the service created it so can only be read in the list.
-	Scope Scope
+	Name  string // any text in UTF-8 but the empty one; it need not be free
+	Scope Scope  // what the token shall be allowed to do; that the service created it so can only be read in the list
 }
 
 // CreatedToken is a new token. The service does not give its id here: list to find it.
@@ -49,10 +45,8 @@ type CreateTokenRequest struct {
 // The secret is only in the field: fmt, log/slog and encoding/json show a CreatedToken without it, so that one
 // printed or logged by mistake is not a leak.
 type CreatedToken struct {
-	// Secret is the token itself, shown this once. It can stand in a header as it is.
-	Secret string `json:"-"`
-	// Message is what the service said with it, without the secret.
-	Message string `json:"message"`
+	Secret  string `json:"-"`       // the token itself, shown this once; it can stand in a header as it is
+	Message string `json:"message"` // what the service said with it, without the secret
 }
 
 // String shows the message only.

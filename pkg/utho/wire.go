@@ -1,6 +1,8 @@
 package utho
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,39 +13,29 @@ import (
 	"unicode/utf8"
 )
 
-// fieldError is a value that is JSON but not what this package can read.
-type fieldError struct {
-	field  string // "api[3].write"
-	reason string
-}
-
-func (e *fieldError) Error() string { return "the answer's " + e.field + " " + e.reason }
-
 // value is one JSON value of an answer, with its type, since the service writes the same value as a string today and
 // as a number tomorrow.
 type value struct {
 	kind byte   // its first byte: one of `"{[ntf-0…9`; 0 if it is missing
-	text string // a string's text, the JSON itself for the rest
+	text string // a string's text, the JSON itself for the rest; UTF-8
 }
 
 // UnmarshalJSON keeps any value. encoding/json has checked that b is one.
 func (v *value) UnmarshalJSON(b []byte) error {
 	v.kind = b[0]
-	if b[0] != '"' {
-		v.text = string(b)
-		return nil
+	switch {
+	case b[0] != '"':
+		v.text = strings.ToValidUTF8(string(b), "\ufffd")
+	case bytes.IndexByte(b, '\\') < 0 && utf8.Valid(b):
+		v.text = string(b[1 : len(b)-1])
+	default:
+		return json.Unmarshal(b, &v.text)
 	}
-	for _, c := range b {
-		if c == '\\' || c >= utf8.RuneSelf {
-			return json.Unmarshal(b, &v.text)
-		}
-	}
-	v.text = string(b[1 : len(b)-1])
 	return nil
 }
 
-func valueOf(raw json.RawMessage) (v value) {
-	if raw != nil {
+func (o *object) value(name string) (v value) {
+	if raw := o.members[name]; raw != nil {
 		_ = v.UnmarshalJSON(raw) // a valid string has a text
 	}
 	return v
@@ -77,6 +69,17 @@ func (v value) words() string {
 	return v.text
 }
 
+// name reads a string, or a number as its literal text. The error begins with the field.
+func (v value) name(field string) (string, error) {
+	switch {
+	case v.kind == 0:
+		return "", fmt.Errorf("%s is missing", field)
+	case v.kind == '"' || v.isNumber():
+		return v.text, nil
+	}
+	return "", fmt.Errorf("%s is %s, not text", field, v.kindName())
+}
+
 // wireToken is a token as the service spells it:
 //
 //	{"id":"10000","name":"ci","write":"1","created_at":"2024-04-22 01:12:36"}
@@ -87,18 +90,18 @@ type wireToken struct {
 	Created value `json:"created_at"`
 }
 
-// token reads the fields. The error is a *fieldError whose field begins at the token.
+// token reads the fields. The error begins with the field.
 func (w *wireToken) token(loc *time.Location, redact func(string) string) (t Token, err error) {
-	if t.ID, err = w.ID.name(".id"); err != nil {
+	if t.ID, err = w.ID.name("id"); err != nil {
 		return t, err
 	}
-	if t.ID == "" {
-		return t, &fieldError{".id", "is empty"}
+	switch {
+	case t.ID == "":
+		return t, errors.New("id is empty")
+	case w.ID.isNumber() && strings.ContainsAny(t.ID, ".eE"):
+		return t, errors.New("id is a number that is not whole")
 	}
-	if w.ID.isNumber() && strings.ContainsAny(t.ID, ".eE") {
-		return t, &fieldError{".id", "is a number that is not whole"}
-	}
-	if t.Name, err = w.Name.name(".name"); err != nil {
+	if t.Name, err = w.Name.name("name"); err != nil {
 		return t, err
 	}
 	if t.Scope, err = w.Write.scope(redact); err != nil {
@@ -114,67 +117,45 @@ func (w *wireToken) token(loc *time.Location, redact func(string) string) (t Tok
 	return t, nil
 }
 
-// name reads a string, or a number as its literal text.
-func (v value) name(field string) (string, error) {
-	switch {
-	case v.kind == 0:
-		return "", &fieldError{field, "is missing"}
-	case v.kind == '"' || v.isNumber():
-		return v.text, nil
-	}
-	return "", &fieldError{field, "is " + v.kindName() + ", not text"}
-}
-
 // scope reads what the service writes for a token's scope. Nothing else is a scope, so that none is guessed; above
 // all, no value is write only because it is not false.
 func (v value) scope(redact func(string) string) (Scope, error) {
 	text := v.kind == '"'
 	switch {
 	case v.kind == 0:
-		return 0, &fieldError{".write", "is missing"}
+		return 0, errors.New("write is missing")
 	case v.text == "1", v.text == "true", text && v.text == "on":
 		return ScopeWrite, nil
 	case v.text == "0", v.text == "false", v.kind == 'n', text && (v.text == "off" || v.text == ""):
 		return ScopeReadOnly, nil
 	}
-	return 0, &fieldError{".write", "is " + v.quote(redact) + ", which is no known scope"}
+	return 0, fmt.Errorf("write is %s, which is no known scope", v.quote(redact))
 }
 
 // readTokens reads the "api" of a list: an array of tokens, or one of the shapes of an empty one.
-func readTokens(api json.RawMessage, loc *time.Location, redact func(string) string) ([]Token, error) {
-	var wire []wireToken
-	var empty map[string]json.RawMessage
-	switch v := valueOf(api); {
-	case v.kind == '[':
-		var wrong *json.UnmarshalTypeError
-		if err := json.Unmarshal(api, &wire); errors.As(err, &wrong) {
-			return nil, &fieldError{"api", "holds a " + wrong.Value + ", not a token"}
-		} else if err != nil {
-			return nil, err // cannot be: it has been read as JSON before
-		}
-	case v.kind == 0, v.kind == 'n', v.kind == 'f', v.kind == '"' && v.text == "":
-	case v.kind == '{' && json.Unmarshal(api, &empty) == nil && len(empty) == 0:
+func (o *object) readTokens(loc *time.Location, redact func(string) string) ([]Token, error) {
+	api := o.members["api"]
+	switch {
+	case bytes.HasPrefix(api, []byte("[")), slices.Contains([]string{"", "null", "false", `""`}, string(api)):
+	case bytes.HasPrefix(api, []byte("{")) && len(bytes.TrimSpace(api[1:len(api)-1])) == 0:
 	default:
-		return nil, &fieldError{"api", "is " + v.kindName() + ", not a list"}
+		return nil, fmt.Errorf("the answer's api is %s, not a list", o.value("api").kindName())
 	}
-	tokens := make([]Token, len(wire))
-	for i := range wire {
+	tokens := make([]Token, len(o.tokens))
+	for i := range tokens {
 		var err error
-		if tokens[i], err = wire[i].token(loc, redact); err != nil {
-			if field, ok := err.(*fieldError); ok {
-				field.field = fmt.Sprintf("api[%d]%s", i, field.field)
-			}
-			return nil, err
+		if tokens[i], err = o.tokens[i].token(loc, redact); err != nil {
+			return nil, fmt.Errorf("the answer's api[%d].%w", i, err)
 		}
 	}
 	return tokens, nil
 }
 
 // readAccount reads the "user" of an account.
-func readAccount(user json.RawMessage) (*Account, error) {
+func (o *object) readAccount() (*Account, error) {
 	var wire map[string]value
-	if v := valueOf(user); json.Unmarshal(user, &wire) != nil || v.kind != '{' {
-		return nil, &fieldError{"user", "is " + v.kindName() + ", not an account"}
+	if v := o.value("user"); v.kind != '{' || json.Unmarshal(o.members["user"], &wire) != nil {
+		return nil, fmt.Errorf("the answer's user is %s, not an account", v.kindName())
 	}
 	a := &Account{}
 	for name, field := range map[string]*string{
@@ -182,7 +163,7 @@ func readAccount(user json.RawMessage) (*Account, error) {
 	} {
 		if v := wire[name]; v.kind != 0 && v.kind != 'n' {
 			var err error
-			if *field, err = v.name("user." + name); err != nil {
+			if *field, err = v.name("the answer's user." + name); err != nil {
 				return nil, err
 			}
 		}
@@ -192,28 +173,74 @@ func readAccount(user json.RawMessage) (*Account, error) {
 
 // readSecret reads the "apikey" of a create: a secret that can stand in a header. It is blank if there is nothing in
 // it, as in a refusal; the error says why it is neither.
-func readSecret(apikey json.RawMessage) (secret string, blank bool, err error) {
-	v := valueOf(apikey)
+func (o *object) readSecret() (secret string, blank bool, err error) {
+	v := o.value("apikey")
 	text := strings.TrimSpace(v.text)
 	switch {
 	case v.kind == 0:
-		return "", true, &fieldError{"apikey", "is missing"}
+		return "", true, errors.New("the answer's apikey is missing")
 	case v.words() == "" || text == "":
-		return "", true, &fieldError{"apikey", "is empty"}
+		return "", true, errors.New("the answer's apikey is empty")
 	case v.kind != '"':
-		return "", false, &fieldError{"apikey", "is " + v.kindName() + ", not a secret"}
+		return "", false, fmt.Errorf("the answer's apikey is %s, not a secret", v.kindName())
 	case !headerSafe(text):
-		return "", false, &fieldError{"apikey", "holds bytes that cannot stand in a header"}
+		return "", false, errors.New("the answer's apikey holds bytes that cannot stand in a header")
 	}
 	return text, false, nil
 }
 
-// headerSafe reports whether a secret can stand in the Authorization header: visible ASCII only.
-func headerSafe(secret string) bool {
-	for i := range len(secret) {
-		if secret[i] <= ' ' || secret[i] > '~' {
-			return false
-		}
+// headerSafe reports whether a text can stand in a header as one word: visible ASCII only.
+func headerSafe(text string) bool {
+	return text != "" && strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}
+
+// status reads "status": "success", "error", or "" if it is missing, empty or null. Anything else is an error, true
+// and 1 too: it is not guessed what they mean.
+func (o *object) status(redact func(string) string) (string, error) {
+	v := o.value("status")
+	text := strings.ToLower(v.text)
+	switch {
+	case v.kind == 0, v.kind == 'n':
+		return "", nil
+	case v.kind == '"' && (text == "" || text == "success" || text == "error"):
+		return text, nil
 	}
-	return secret != ""
+	return "", fmt.Errorf(`the answer's status is %s, neither "success" nor "error"`, v.quote(redact))
+}
+
+// said gives the service's words and code for a failure, without secrets and cut. They are in "message", else
+// "error", else "errors", which may be a list of objects with message and code.
+func (o *object) said(redact func(string) string) *Error {
+	var list [1]struct{ Message, Code value }
+	_ = json.Unmarshal(o.members["errors"], &list) // it may be anything
+	message := cmp.Or(o.value("message").words(), o.value("error").words(), list[0].Message.words())
+	code := cmp.Or(o.value("errorcode").words(), list[0].Code.words())
+	if message == "" && list[0].Code.kind == 0 {
+		message = o.value("errors").words()
+	}
+	return &Error{Message: clip(redact(message), maxMessage), Code: clip(redact(code), 100)}
+}
+
+// failure gives the object as an error, nil if it says success, or nothing and has what was asked for.
+func (o *object) failure(k *call, redact func(string) string) *Error {
+	e := o.said(redact)
+	status, err := o.status(redact)
+	failed := e.Code != "" || o.value("error").words() != "" || o.value("errors").words() != ""
+	switch {
+	case err != nil:
+		e.Err = err
+	case status == "error", status == "" && failed:
+	case status == "" && o.members[k.wants] == nil:
+		e.Err = fmt.Errorf("the answer holds no %q", k.wants)
+	case o.twice != "":
+		return &Error{Err: o.ambiguous(redact)}
+	default:
+		return nil
+	}
+	return e
+}
+
+// ambiguous says which member is there twice.
+func (o *object) ambiguous(redact func(string) string) error {
+	return fmt.Errorf("the answer's %s is given twice with different values", clip(redact(o.twice), 40))
 }

@@ -2,10 +2,10 @@ package sandboxtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -21,8 +21,7 @@ import (
 
 var errUnreachable = errors.New("unreachable")
 
-// ServeHTTP answers one request. It panics with [http.ErrAbortHandler] if a fault
-// breaks the connection.
+// ServeHTTP answers one request. It panics with [http.ErrAbortHandler] if a fault breaks the connection.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a, err := s.exchange(r)
 	if err != nil {
@@ -39,40 +38,26 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// Transport returns a way to the Server in process, for requests to
-// [sandbox.BaseURL]. A connection that a fault drops is io.EOF, one cut short
-// io.ErrUnexpectedEOF. Once a request's context has ended it fails with the
-// context's error, whether it took effect or not.
+// Transport returns a way to the Server in process, for requests to [sandbox.BaseURL]. A connection that a fault drops
+// is io.EOF, one cut short io.ErrUnexpectedEOF. Once a request's context has ended it fails with the context's error,
+// whether it took effect or not.
 func (s *Server) Transport() http.RoundTripper { return transport{s} }
 
-type transport struct{ s *Server }
+type transport struct{ *Server }
 
 // RoundTrip implements http.RoundTripper.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		defer r.Body.Close() //nolint:errcheck // it has been read
-	}
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
-	trace := httptrace.ContextClientTrace(r.Context())
-	if trace != nil && trace.GetConn != nil {
-		trace.GetConn(r.URL.Host)
-	}
-	a, err := t.s.exchange(r)
+	a, err := t.exchange(r)
 	if errors.Is(err, errUnreachable) {
+		if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.GetConn != nil {
+			trace.GetConn(r.URL.Host) // a client that asks whether its request left hears of no connection
+		}
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
-	if trace != nil && trace.GotConn != nil {
-		trace.GotConn(httptrace.GotConnInfo{})
-	}
-	if trace != nil && trace.WroteRequest != nil {
-		trace.WroteRequest(httptrace.WroteRequestInfo{})
-	}
-	if gone := r.Context().Err(); gone != nil {
-		return nil, gone
-	}
-	if err != nil {
+	if err = cmp.Or(r.Context().Err(), err); err != nil {
 		return nil, err
 	}
 	var body io.Reader = bytes.NewReader(a.body)
@@ -80,9 +65,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		body = io.MultiReader(bytes.NewReader(a.body[:len(a.body)/2]), iotest.ErrReader(io.ErrUnexpectedEOF))
 	}
 	return &http.Response{
-		Status: fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)), StatusCode: a.status,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: a.header, Body: io.NopCloser(body), ContentLength: int64(len(a.body)), Request: r,
+		StatusCode: a.status, Header: a.header, Body: io.NopCloser(body), ContentLength: int64(len(a.body)), Request: r,
 	}, nil
 }
 
@@ -96,91 +79,89 @@ type answer struct {
 
 const unauthorized = `{"status":"error","message":"Unauthorized access. Please provide a valid API key."}`
 
-// exchange answers a request as the faults say. The error says how the connection
-// breaks without an answer.
+// exchange answers a request as the faults say. The error says how the connection breaks without an answer.
 func (s *Server) exchange(r *http.Request) (*answer, error) {
 	var body []byte
 	if r.Body != nil {
+		defer r.Body.Close() //nolint:errcheck // read only
 		var err error
 		if body, err = io.ReadAll(r.Body); err != nil {
 			return nil, err
 		}
 	}
-	got, f, c := s.arrive(r, body)
-	defer s.note(func() {
-		s.ended++
-		c.ended = s.ended
-	})
-	ctx := r.Context()
+	got, f := s.arrive(r)
 	if f.Unreachable {
 		return nil, errUnreachable
 	}
-	if f.Before != nil {
-		f.Before()
-	}
-	if err := hold(ctx, f.Hold); err != nil {
+	if err := f.step(r.Context(), f.Before, f.Hold, f.DropBefore); err != nil {
 		return nil, err
-	}
-	if f.DropBefore {
-		return nil, io.EOF
 	}
 	a := &answer{status: http.StatusOK, header: http.Header{}}
 	if !f.replaces() || f.Effect || f.KeepBody || f.DropAfter {
-		var by string
 		var err error
-		if a, by, err = s.handle(r, body, &f, c); err != nil {
+		if a, err = s.handle(r, body, &f, got); err != nil {
 			return nil, err
 		}
-		s.note(func() { got.By, got.Effect = by, true })
 	}
-	if f.After != nil {
-		f.After()
-	}
-	if err := hold(ctx, f.HoldAfter); err != nil {
+	if err := f.step(r.Context(), f.After, f.HoldAfter, f.DropAfter); err != nil {
 		return nil, err
 	}
-	if f.DropAfter {
-		return nil, io.EOF
-	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.spoil(a, &f)
-	s.note(func() { got.Status = a.status })
+	got.Status = a.status
 	return a, nil
 }
 
-// handle lets the request take effect; by is whose secret it came with.
-func (s *Server) handle(r *http.Request, body []byte, f *Fault, c *change) (a *answer, by string, err error) {
-	s.turn.Lock()
-	defer s.turn.Unlock()
-	secret := bearer(r)
-	owner := s.createOf(secret)
-	if owner != nil && owner.refuse > 0 {
-		owner.refuse--
-		return &answer{status: http.StatusOK, header: http.Header{}, body: []byte(unauthorized)}, "", nil
+// step is what happens before or after a request takes effect.
+func (f *Fault) step(ctx context.Context, call func(), hold <-chan struct{}, drop bool) error {
+	if call != nil {
+		call()
 	}
-	if a, err = s.forward(r, f.tamper(body)); err != nil {
-		return nil, "", err
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	switch {
-	case a.status != http.StatusOK || string(a.body) == unauthorized:
-		return a, "", nil
-	case c.op == List:
-		a.body, err = s.visible()
-	case c.op == Create:
-		s.keep(c, a.body, f)
+	if drop {
+		return io.EOF
 	}
-	if secret == s.operator {
-		by = "operator"
-	} else if owner != nil {
-		by = owner.id
-	}
-	return a, by, err
+	return nil
 }
 
-// tamper rewrites what a create asks for. A body that is no create's is left for
-// the service to refuse.
+// handle lets the request take effect. Nobody lists a new token before it is hidden.
+func (s *Server) handle(r *http.Request, body []byte, f *Fault, got *Request) (*answer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	got.Effect = true
+	owner := s.find(bearer(r))
+	if owner.refuse > 0 {
+		owner.refuse--
+		return &answer{status: http.StatusOK, header: http.Header{}, body: []byte(unauthorized)}, nil
+	}
+	op, _ := asked(r)
+	if op == Create {
+		body = f.tamper(body)
+	}
+	a, err := s.forward(r, body)
+	if err != nil || a.status != http.StatusOK || string(a.body) == unauthorized {
+		return a, err
+	}
+	switch got.By = owner.id; op {
+	case List:
+		a.body, err = s.visible()
+	case Create:
+		s.keep(a.body, f, got.change)
+	}
+	return a, err
+}
+
+// tamper rewrites what a create asks for. A body that is no create's is left for the service to refuse.
 func (f *Fault) tamper(body []byte) []byte {
 	var fields map[string]any
-	if !f.ForceWrite && f.Rename == "" || json.Unmarshal(body, &fields) != nil {
+	if json.Unmarshal(body, &fields) != nil {
 		return body
 	}
 	if f.ForceWrite {
@@ -193,41 +174,27 @@ func (f *Fault) tamper(body []byte) []byte {
 	return body
 }
 
-// visible is the answer to a list, without the tokens that are hidden from it.
+// visible is the answer to a list, without the tokens that are hidden from it; s.mu is held.
 func (s *Server) visible() ([]byte, error) {
 	shown := slices.DeleteFunc(s.list(), func(t wireToken) bool {
-		c := s.createOf(t.ID)
-		if c == nil {
-			return false
-		}
+		c := s.find(t.ID)
 		c.lists--
 		return c.lists >= 0 || time.Now().Before(c.until)
 	})
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(wireList{Status: "success", API: shown})
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), err
+	return json.Marshal(wireList{"success", shown})
 }
 
-// spoil turns the service's answer into what the fault sends.
+// spoil turns the service's answer into what the fault sends; s.mu is held.
 func (s *Server) spoil(a *answer, f *Fault) {
 	a.header.Set("Content-Type", "application/json")
 	if f.replaces() {
-		switch {
-		case f.Status != 0:
-			a.status = f.Status
-		case f.RetryAfter != "":
-			a.status = http.StatusTooManyRequests
-		case f.RedirectTo != "":
-			a.status = http.StatusFound
-		default:
-			a.status = http.StatusOK
-		}
+		a.status = cmp.Or(f.Status, http.StatusOK)
 		if f.RedirectTo != "" {
+			a.status = cmp.Or(f.Status, http.StatusFound)
 			a.header.Set("Location", f.RedirectTo)
 		}
 		if f.RetryAfter != "" {
+			a.status = cmp.Or(f.Status, http.StatusTooManyRequests)
 			a.header.Set("Retry-After", f.RetryAfter)
 		}
 		if strings.HasPrefix(f.Body, "<") {
@@ -239,24 +206,5 @@ func (s *Server) spoil(a *answer, f *Fault) {
 	}
 	a.body, a.cut = append([]byte(f.Prefix), a.body...), f.Truncate
 	a.header.Set("Content-Length", strconv.Itoa(len(a.body)))
-	date := f.Date
-	if date.IsZero() {
-		s.mu.Lock()
-		date = time.Now().Add(s.ahead)
-		s.mu.Unlock()
-	}
-	a.header.Set("Date", date.UTC().Format(http.TimeFormat))
-}
-
-// hold blocks until something comes from c; a nil c holds nothing.
-func hold(ctx context.Context, c <-chan struct{}) error {
-	if c == nil {
-		return nil
-	}
-	select {
-	case <-c:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	a.header.Set("Date", cmp.Or(f.Date, time.Now().Add(s.ahead)).UTC().Format(http.TimeFormat))
 }

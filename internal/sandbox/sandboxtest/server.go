@@ -1,11 +1,11 @@
-// Package sandboxtest is the sandbox for tests: it can be told to misbehave and
-// to keep another time, and it records what it was asked. It stands around the
-// sandbox as an [http.Handler] and is spoken to over HTTP or in process, there
+// Package sandboxtest is the sandbox for tests: it can be told to misbehave and to keep another time, and it records
+// what it was asked. It stands around the sandbox as an [http.Handler] and is spoken to over HTTP or in process, there
 // also under testing/synctest: it starts no goroutines.
 package sandboxtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -25,26 +24,22 @@ import (
 type Server struct {
 	box      *sandbox.Sandbox
 	operator string
-	turn     sync.Mutex // one request takes effect at a time: a new token is hidden before anybody lists it
 
-	mu          sync.Mutex
+	mu          sync.Mutex // held while a request takes effect
 	faults      []*active
 	requests    []*Request
-	news        chan struct{} // closed and renewed whenever requests changes
-	changes     []*change     // creates and deletions, in the order of arrival
-	ended       int           // how many requests have been answered
-	marked      int           // ended, at the last Clear or Mark
+	changes     []Op // creates and deletions, in the order of arrival
+	created     []*created
+	marked      int // how many changes had come at the last Clear or Mark
 	ahead, zone time.Duration
 }
 
-// change is a create or a deletion, and what became of it.
-type change struct {
-	op    Op
-	ended int // 0, or its place among the requests that have been answered; -1 for Add
-
-	secret, id string    // of the token that a create made
+// created is a token that was created here.
+type created struct {
+	secret, id string
+	change     int       // the place of its create among the changes, from 1; 0 for Add
 	stamp      string    // created_at, if it is not the sandbox's own
-	lists      int       // that do not show the token
+	lists      int       // that do not show it
 	until      time.Time // before this no list shows it
 	refuse     int       // requests with its secret that are refused
 }
@@ -58,23 +53,18 @@ type Token struct {
 
 // A Request is one that a Server received.
 type Request struct {
-	Op     Op // Any for what is no operation
-	Method string
-	Path   string // escaped, as it came
-	Header http.Header
-	Body   string
+	Op           Op // Any for what is no operation
+	Method, Path string
+	Header       http.Header
+	By           string // whose secret the service saw: "operator" or the id of a token; empty for nobody's or if it saw none
+	Effect       bool   // the service has handled the request, be it by refusing it
+	Status       int    // of the answer; 0 while there is none, and if it was dropped
 
-	// By is whose secret the service saw: "operator", the id of a token, or empty
-	// for nobody's, and if the request did not reach the service.
-	By string
-	// Effect is set when the service has handled the request, be it by refusing it.
-	Effect bool
-	// Status of the answer; 0 while there is none, and if it was dropped.
-	Status int
+	change int // how many changes had come with it
 }
 
-// New returns a Server with the sandbox's seeds until the test ends, kept in
-// memory if the system has a folder for that.
+// New returns a Server with the sandbox's seeds until the test ends, kept in memory if the system has a folder for
+// that.
 func New(t testing.TB) *Server {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "utho-sandbox-") //nolint:usetesting // a disk takes 4 ms for each change
@@ -96,15 +86,14 @@ func Open(path string) (*Server, error) {
 		return nil, err
 	}
 	secret, err := box.OperatorSecret(context.Background())
-	return &Server{box: box, operator: secret, news: make(chan struct{})}, err
+	return &Server{box: box, operator: secret, created: []*created{{secret: secret, id: "operator"}}}, err
 }
 
 // Operator is a secret with write scope that belongs to no token.
 func (s *Server) Operator() string { return s.operator }
 
-// SetClock has the service's clock run ahead of time.Now, for the Date header and
-// for the stamps of tokens created from now on; those are in a zone that is zone
-// east of Indian Standard Time. Either may be negative.
+// SetClock has the service's clock run ahead of time.Now, for the Date header and for the stamps of tokens created
+// from now on; those are in a zone that is zone east of Indian Standard Time. Either may be negative.
 func (s *Server) SetClock(ahead, zone time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,19 +101,13 @@ func (s *Server) SetClock(ahead, zone time.Duration) {
 }
 
 // Requests returns what has been received so far, in the order of arrival.
-func (s *Server) Requests() []Request {
-	requests, _ := s.look()
-	return requests
-}
-
-// look returns the requests, and what is closed when they have changed.
-func (s *Server) look() (requests []Request, news <-chan struct{}) {
+func (s *Server) Requests() (requests []Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.requests {
 		requests = append(requests, *r)
 	}
-	return requests, s.news
+	return requests
 }
 
 // Ops returns what the requests so far were.
@@ -138,7 +121,7 @@ func (s *Server) Ops() (ops []Op) {
 // Count returns how many requests have been received that on names.
 func (s *Server) Count(on Op) (n int) {
 	for _, op := range s.Ops() {
-		if on == Any || on == op || on == List && op.isList() {
+		if on == Any || on == op || on == List && (op == Confirm || op == Recheck || op == Verify) {
 			n++
 		}
 	}
@@ -147,37 +130,29 @@ func (s *Server) Count(on Op) (n int) {
 
 // Await blocks until the requests received so far satisfy ok, or ctx ends.
 func (s *Server) Await(ctx context.Context, ok func([]Request) bool) error {
-	for {
-		requests, news := s.look()
-		if ok(requests) {
-			return nil
-		}
+	for !ok(s.Requests()) {
 		select {
-		case <-news:
+		case <-time.After(time.Millisecond):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+	return nil
 }
 
 // Tokens returns the tokens that there are, whatever faults hide, unrecorded.
 func (s *Server) Tokens() (all []Token) {
-	s.turn.Lock()
-	defer s.turn.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, w := range s.list() {
-		t := Token{ID: w.ID, Name: w.Name, Write: w.Write == "1", Created: w.Created}
-		if c := s.createOf(w.ID); c != nil {
-			t.Secret = c.secret
-		}
-		all = append(all, t)
+		all = append(all, Token{ID: w.ID, Name: w.Name, Write: w.Write == "1", Created: w.Created, Secret: s.find(w.ID).secret})
 	}
 	return all
 }
 
-// Works reports whether the service knows the secret, whatever faults refuse,
-// unrecorded.
+// Works reports whether the service knows the secret, whatever faults refuse, unrecorded.
 func (s *Server) Works(secret string) bool {
-	return string(s.ask(http.MethodGet, "/api", secret, nil).body) != unauthorized
+	return string(s.ask(http.MethodGet, "/api", secret, nil)) != unauthorized
 }
 
 // Add creates a token as somebody else would, past all faults, unrecorded.
@@ -186,13 +161,11 @@ func (s *Server) Add(name string, write bool) Token {
 	if err != nil {
 		panic(err)
 	}
-	c := &change{ended: -1} // so that no list is one after it
-	s.turn.Lock()
-	s.keep(c, s.ask(http.MethodPost, "/api/generate", s.operator, body).body, &Fault{})
-	s.turn.Unlock()
-	s.note(func() { s.changes = append(s.changes, c) })
+	s.mu.Lock()
+	s.keep(s.ask(http.MethodPost, "/api/generate", s.operator, body), &Fault{}, 0)
+	s.mu.Unlock()
 	all := s.Tokens()
-	return all[slices.IndexFunc(all, func(t Token) bool { return t.ID == c.id })]
+	return all[len(all)-1]
 }
 
 // Remove deletes a token as somebody else would, past all faults, unrecorded.
@@ -200,7 +173,6 @@ func (s *Server) Remove(id string) {
 	s.ask(http.MethodDelete, "/api/"+id+"/delete", s.operator, nil)
 }
 
-// wireToken is a token in a list.
 type wireToken struct {
 	ID      string `json:"id"`
 	Name    string `json:"name"`
@@ -213,64 +185,47 @@ type wireList struct {
 	API    []wireToken `json:"api"`
 }
 
-// list is what the sandbox itself lists, with the stamps of the clock that was
-// set; s.turn is held.
+// list is what the sandbox itself lists, with the stamps of the clock that was set; s.mu is held.
 func (s *Server) list() []wireToken {
 	var list wireList
-	a := s.ask(http.MethodGet, "/api", s.operator, nil)
-	if err := json.Unmarshal(a.body, &list); err != nil || list.Status != "success" {
-		panic(fmt.Sprintf("sandboxtest: list: %s", a.body))
+	body := s.ask(http.MethodGet, "/api", s.operator, nil)
+	if err := json.Unmarshal(body, &list); err != nil || list.Status != "success" {
+		panic(fmt.Sprintf("sandboxtest: list: %s", body))
 	}
 	for i, w := range list.API {
-		if c := s.createOf(w.ID); c != nil && c.stamp != "" {
-			list.API[i].Created = c.stamp
-		}
+		list.API[i].Created = cmp.Or(s.find(w.ID).stamp, w.Created)
 	}
 	return list.API
 }
 
-// keep remembers the token of an answer to a create, if there is one, and what
-// the fault wants of it; s.turn is held.
-func (s *Server) keep(c *change, body []byte, f *Fault) {
-	var created struct{ APIKey string }
-	if json.Unmarshal(body, &created) != nil || created.APIKey == "" {
+// keep remembers the token of an answer to a create, if there is one, and what the fault wants of it; s.mu is held.
+func (s *Server) keep(body []byte, f *Fault, change int) {
+	var answer struct{ APIKey string }
+	if json.Unmarshal(body, &answer) != nil || answer.APIKey == "" {
 		return
 	}
 	all := s.list()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c.secret, c.id = created.APIKey, all[len(all)-1].ID
-	c.lists, c.until, c.refuse = f.HideLists, time.Now().Add(f.HideFor), f.RefuseNew
+	c := &created{secret: answer.APIKey, id: all[len(all)-1].ID, change: change, lists: f.HideLists, refuse: f.RefuseNew}
+	c.until = time.Now().Add(f.HideFor)
 	if s.ahead != 0 || s.zone != 0 {
 		ist := time.FixedZone("IST", 5*3600+1800)
 		c.stamp = time.Now().Add(s.ahead + s.zone).In(ist).Format(time.DateTime)
 	}
+	s.created = append(s.created, c)
 }
 
-// createOf returns the create that made the token with that id or secret, nil if
-// it was not here.
-func (s *Server) createOf(idOrSecret string) *change {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range s.changes {
-		if c.id != "" && (c.id == idOrSecret || c.secret == idOrSecret) {
+// find returns the token created here with that id or secret, an empty one if there is none; s.mu is held.
+func (s *Server) find(idOrSecret string) *created {
+	for _, c := range s.created {
+		if c.id == idOrSecret || c.secret == idOrSecret {
 			return c
 		}
 	}
-	return nil
+	return &created{}
 }
 
-// note changes the records, and lets those who await look again.
-func (s *Server) note(change func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	change()
-	close(s.news)
-	s.news = make(chan struct{})
-}
-
-// ask sends a request to the sandbox itself.
-func (s *Server) ask(method, path, secret string, body []byte) *answer {
+// ask sends a request to the sandbox itself, and gives the body of the answer.
+func (s *Server) ask(method, path, secret string, body []byte) []byte {
 	r, err := http.NewRequestWithContext(context.Background(), method, sandbox.BaseURL+path, nil)
 	if err != nil {
 		panic(err)
@@ -280,11 +235,10 @@ func (s *Server) ask(method, path, secret string, body []byte) *answer {
 	if err != nil {
 		panic(err)
 	}
-	return a
+	return a.body
 }
 
-// forward sends a request on to the sandbox, with another body, and does not
-// give up with who asked.
+// forward sends a request on to the sandbox, with another body, and does not give up with who asked.
 func (s *Server) forward(r *http.Request, body []byte) (*answer, error) {
 	r = r.Clone(context.Background())
 	r.Body = io.NopCloser(bytes.NewReader(body))
