@@ -96,7 +96,7 @@ var victims = []victim{
 		setup: (*machine).logIn,
 		check: func(w *machine) {
 			if r := w.utho("token", "create", "other", "--to", "profile:new"); r.code != 0 {
-				r.want(w.t, 1).says(w.t, "profile new")
+				r.want(w.t, 6).says(w.t, "profile new")
 			}
 			w.utho("-p", "new", "token", "list").want(w.t, 0)
 		},
