@@ -92,7 +92,8 @@ func (d *profileSecret) Prepare(ctx context.Context) error {
 	case errors.As(err, new(*profiles.TakenError)):
 		return hintf(err, "choose another name, or first: %s", there.command("logout"))
 	case errors.As(err, new(*auth.KeyringError)):
-		return hintf(err, "take the secret to a file with --to file:PATH, then log in with it: %s <PATH", there.command("login", "--store", "file"))
+		return hintf(err, "take the secret to a file with --to file:PATH, then log in with it: %s <PATH",
+			there.command("login", "--store", "file"))
 	}
 	return err
 }

@@ -46,7 +46,8 @@ func (s *Session) Lend(ctx, grace context.Context, r LendRequest, use func(Issue
 	use(i.issued)
 	id := i.issued.Token.ID
 	if err := i.remove(context.WithoutCancel(ctx), grace, i.Client, id, deleteWithin); err != nil {
-		return true, i.outcome(NextDelete, err, []string{id}, "the command has ended, but its token %s may still work: deleting it failed", named(id, name))
+		return true, i.outcome(NextDelete, err, []string{id},
+			"the command has ended, but its token %s may still work: deleting it failed", named(id, name))
 	}
 	return true, i.revoked(grace, id)
 }

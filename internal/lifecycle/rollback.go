@@ -59,7 +59,8 @@ func (i *issuance) holders(ctx context.Context, to Destinations) (holders []stri
 
 // bothStay is a delivery that failed and could not be undone everywhere.
 func (i *issuance) bothStay(undone Undone, cause error) error {
-	where := said(undone.Unknown, "may hold the new secret") + said(undone.Kept, "has the new secret") + said(undone.Restored, "does not have it")
+	where := said(undone.Unknown, "may hold the new secret") + said(undone.Kept, "has the new secret") +
+		said(undone.Restored, "does not have it")
 	id, next, stay := i.issued.Token.ID, NextDelete, "the new token %s stays"
 	if i.old != "" {
 		next, stay = NextFinishOrDrop, "both tokens stay, the old "+i.old+" and the new %s"

@@ -150,7 +150,8 @@ func (p *Rotation) complete(ctx, grace context.Context, i *issuance) error {
 		if errors.Is(err, errUnseen) {
 			still = "may still work"
 		}
-		return i.outcome(NextFinish, err, []string{id}, "the new token %s works and its secret was delivered, but the old token %s %s: deleting it failed",
+		return i.outcome(NextFinish, err, []string{id},
+			"the new token %s works and its secret was delivered, but the old token %s %s: deleting it failed",
 			named(id, i.req.Name), i.old, still)
 	}
 	p.rec.discard()
