@@ -26,7 +26,7 @@ func TestRotateConfirmation(t *testing.T) {
 	}{
 		{"n\r", nil, 3, "declined; nothing was changed", 1},
 		{"\x03", nil, 130, "interrupted; nothing was changed", 1},
-		{"y\r", func() { m.Remove(id) }, 5, "no token has the id", 0},
+		{"y\r", func() { m.Remove(id) }, 5, "has gone meanwhile; nothing was created", 0},
 		{"y\r", func() { m.Add("ask", false) }, 0, "deleted the old token", 2},
 	} {
 		if m.count("ask") == 0 {

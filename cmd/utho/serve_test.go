@@ -91,11 +91,14 @@ func TestSandboxServe(t *testing.T) {
 	client.with("UTHO_API_URL", p.url+"/"+secret).utho("token", "list").want(t, 1)
 
 	// A second server, and a change past both: one store.
-	q := serveSandbox(t, m, "--addr", "localhost:0")
+	q := serveSandbox(t, m, "--addr", "localhost:0", "--debug")
 	m.utho("-p", "sandbox", "token", "delete", "ci", "--yes").want(t, 0)
 	client.with("UTHO_API_URL", q.url).utho("token", "get", "ci").want(t, 5)
 	client.utho("token", "get", "ci").want(t, 5)
 	q.ends(t, syscall.SIGINT)
+	if !regexp.MustCompile(`(?m)^debug: GET /v2/api: 200 in \S+ ms, success$`).MatchString(q.stderr.String()) {
+		t.Errorf("--debug shows\n%s", q.stderr)
+	}
 	p.ends(t, syscall.SIGTERM)
 	client.utho("token", "list", "--timeout", "1s").want(t, 9)
 

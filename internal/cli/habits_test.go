@@ -262,6 +262,9 @@ func TestHelp(t *testing.T) {
 		if status != 0 || stderr != "" || text == "" {
 			t.Errorf("utho %v: status %d, %s", page, status, stderr)
 		}
+		if strings.Contains(text, `\\`) {
+			t.Errorf("utho %s: a doubled backslash cannot be pasted", strings.Join(page, " "))
+		}
 		for line := range strings.Lines(text) {
 			if len([]rune(line)) > helpWidth+1 {
 				t.Errorf("utho %s: more than %d columns: %s", strings.Join(page, " "), helpWidth, line)

@@ -6,18 +6,25 @@
 package expiry
 
 import (
+	"errors"
 	"fmt"
+	"math"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 const (
-	marker = ".expires-"
-	// layout is that of the time in a suffix: UTC, to the minute. The Z is literal.
-	layout    = "20060102T1504Z"
-	suffixLen = len(marker) + len(layout)
+	day  = 24 * time.Hour
+	week = 7 * day
 
-	maxName = 255                 // bytes of a token's name, its suffix included
-	maxBase = maxName - suffixLen // bytes of a name that a suffix fits behind
+	marker    = ".expires-"
+	layout    = "20060102T1504Z" // of the time in a suffix: UTC, to the minute; the Z is literal
+	suffixLen = len(marker) + len(layout)
+	maxName   = 255                 // bytes of a token's name, its suffix included
+	maxBase   = maxName - suffixLen // bytes of a name that a suffix fits behind
 )
 
 // Append returns name with the suffix for at, rounded up to the next whole minute, so that a token never ends
@@ -48,14 +55,11 @@ func Append(name string, at time.Time) (string, error) {
 // that only looks alike is part of the name; then base is the whole name and at is the zero time. If base ends in
 // another suffix (Append never writes that, a person may), it is part of it.
 func Split(name string) (base string, at time.Time, ok bool) {
-	cut := len(name) - suffixLen
-	if cut < 1 || name[cut:cut+len(marker)] != marker {
-		return name, time.Time{}, false
-	}
-	text := name[cut+len(marker):]
+	cut := max(len(name)-suffixLen, 0)
+	text, found := strings.CutPrefix(name[cut:], marker)
 	at, err := time.Parse(layout, text)
 	// Printing it again holds the parser to the one spelling there is.
-	if err != nil || at.Year() < 1 || at.Format(layout) != text {
+	if cut == 0 || !found || err != nil || at.Year() < 1 || at.Format(layout) != text {
 		return name, time.Time{}, false
 	}
 	return name[:cut], at, true
@@ -90,4 +94,93 @@ func Renew(old string, created, now time.Time) (string, error) {
 		return "", fmt.Errorf("renew the expiry of %q: its length is not known, because its creation time is not usable", old)
 	}
 	return Append(base, now.Add(length).Round(time.Minute))
+}
+
+// SuffixError is the error for a new name that was typed with an expiry in it, which only Append may write there.
+type SuffixError struct {
+	Name string // as it was typed
+}
+
+func (e *SuffixError) Error() string {
+	return fmt.Sprintf("bad name %q: it ends like a name with an expiry, which utho writes itself", e.Name)
+}
+
+// CheckName returns an error unless name can be that of a new token: 1 to 255 bytes of UTF-8 text without control
+// characters (C0, DEL, C1) and without line or paragraph separators. A name that ends in an expiry suffix, or is
+// nothing but one, is a *SuffixError. A name that passes may still be too long for an expiry behind it; Append
+// reports that.
+func CheckName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("bad name: it is empty")
+	case len(name) > maxName:
+		return fmt.Errorf("bad name: it is %d bytes long; at most %d are allowed", len(name), maxName)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("bad name %q: it is not valid UTF-8", name)
+	}
+	for _, r := range name {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' { // which break lines
+			return fmt.Errorf("bad name %q: it has a control character, %U", name, r)
+		}
+	}
+	if Has("x" + name) { // the x is for a name that is only a suffix
+		return &SuffixError{Name: name}
+	}
+	return nil
+}
+
+// ParseDuration reads a length of time as --expires-in, --ttl, --older-than and the like take it: one positive
+// whole number and one unit, m, h, d or w, as in 90m, 36h, 30d, 12w. A day is 24 hours, a week seven of them. The
+// error says what to write instead.
+func ParseDuration(s string) (time.Duration, error) {
+	letters := strings.TrimLeft(s, "0123456789")
+	n, err := strconv.ParseInt(s[:len(s)-len(letters)], 10, 64)
+	unit := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": day, "w": week}[letters]
+	switch {
+	case unit > 0 && n > int64(math.MaxInt64/unit): // n is the largest there is if it does not fit
+		return 0, fmt.Errorf("bad duration %q: the longest is %d%s", s, math.MaxInt64/unit, letters)
+	case err == nil && unit > 0 && n > 0:
+		return time.Duration(n) * unit, nil
+	case err == nil && unit > 0:
+		return 0, fmt.Errorf("bad duration %q: it must be longer than zero, like 90m, 36h, 30d or 12w", s)
+	case err == nil && letters == "":
+		return 0, fmt.Errorf("bad duration %q: which unit? Write %dd for days or %[2]dm for minutes", s, n)
+	case 0 < n && n < 100 && letters == "y":
+		return 0, fmt.Errorf("bad duration %q: there is no unit for years; write %dd", s, 365*n)
+	}
+	if d, err := time.ParseDuration(s); err == nil && d > 0 && d%time.Minute == 0 {
+		return 0, fmt.Errorf("bad duration %q: use one whole number and one unit; write %dm", s, d/time.Minute)
+	}
+	return 0, fmt.Errorf("bad duration %q: use one whole number and one unit of m, h, d or w, like 90m, 36h, 30d or 12w", s)
+}
+
+// Age prints how old something is, in the largest unit of m, h and d that fits, rounded down: 45m, 7h, 12d. Less
+// than a minute, before or after now, is 0m. A token from the future, as a wrong clock or time zone gives, has an
+// age with a minus sign, so that the mistake shows.
+func Age(d time.Duration) string {
+	switch {
+	case d <= -day || d >= day:
+		return fmt.Sprintf("%dd", d/day)
+	case d <= -time.Hour || d >= time.Hour:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return fmt.Sprintf("%dm", d/time.Minute)
+}
+
+// Human writes a length of time in words, in the largest unit of which it has two or more, rounded: "5 minutes",
+// "about 3 days", "about 73 years". A year is 365 days. The sign is dropped.
+func Human(d time.Duration) string {
+	d = max(d, -d)
+	names := []string{"year", "day", "hour", "minute", "second"}
+	for i, unit := range []time.Duration{365 * day, day, time.Hour, time.Minute, time.Second} {
+		switch {
+		case d == unit:
+			return "1 " + names[i]
+		case d >= unit && d%unit == 0:
+			return fmt.Sprintf("%d %ss", d/unit, names[i])
+		case d >= 2*unit:
+			return fmt.Sprintf("about %d %ss", d.Round(unit)/unit, names[i])
+		}
+	}
+	return "less than 2 seconds"
 }

@@ -13,11 +13,11 @@ import (
 // JSON writes v as one document, indented by two, with a newline at its end. Strings carry their true value; DEL,
 // C1, bidirectional, zero-width and other invisible characters are \uXXXX escapes, so that the document is safe to
 // look at too. Bytes that are not UTF-8 become U+FFFD.
-func JSON(w io.Writer, v any) error { return writeJSON(w, v, "  ") }
+func JSON(w io.Writer, v any) error { return encode(w, "json", v, "  ", escapeJSON) }
 
 // JSONLine writes v as one document on one line, for a stream that carries other lines too. Strings are written as
 // by [JSON].
-func JSONLine(w io.Writer, v any) error { return writeJSON(w, v, "") }
+func JSONLine(w io.Writer, v any) error { return encode(w, "json", v, "", escapeJSON) }
 
 // JSONList writes rows as one array with an object in each line, so that long lists are quick to write and pleasant
 // to grep. No rows are `[]`. Strings are written as by [JSON].
@@ -37,38 +37,31 @@ func JSONList[T any](w io.Writer, rows iter.Seq[T]) error {
 		}
 	}
 	doc.WriteString("]\n")
-	return write(w, "json", appendEscaped(nil, doc.Bytes(), appendJSONEscape))
+	return write(w, "json", escapeJSON(doc.Bytes()))
 }
 
-func writeJSON(w io.Writer, v any, indent string) error {
-	doc, err := encode("json", v, indent)
-	if err != nil {
-		return err
-	}
-	return write(w, "json", appendEscaped(nil, doc, appendJSONEscape))
-}
-
-// encode returns v as JSON; what is being written is named in the error.
-func encode(what string, v any, indent string) ([]byte, error) {
+// encode writes v as JSON that finish has changed; what is being written is named in the error.
+func encode(w io.Writer, what string, v any, indent string, finish func([]byte) []byte) error {
 	var doc bytes.Buffer
 	enc := newEncoder(&doc)
 	enc.SetIndent("", indent)
 	if err := enc.Encode(v); err != nil {
-		return nil, fmt.Errorf("write %s: %w", what, err)
+		return fmt.Errorf("write %s: %w", what, err)
 	}
-	return doc.Bytes(), nil
+	return write(w, what, finish(doc.Bytes()))
 }
 
-// newEncoder returns an encoder that leaves <, > and & alone.
+func escapeJSON(doc []byte) []byte { return appendEscaped(doc, appendJSONEscape) }
+
 func newEncoder(w io.Writer) *json.Encoder {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc
 }
 
-// appendEscaped appends the JSON text doc with its invisible characters, which only strings have, as escapes. The
+// appendEscaped gives the JSON text doc with its invisible characters, which only strings have, as escapes. The
 // variation selectors of emoji stay; joiners are escaped everywhere.
-func appendEscaped(to, doc []byte, appendEscape func(to []byte, r rune) []byte) []byte {
+func appendEscaped(doc []byte, appendEscape func(to []byte, r rune) []byte) (to []byte) {
 	done := 0
 	for i := 0; ; {
 		for i < len(doc) && doc[i] < 0x7f {

@@ -47,16 +47,16 @@ func Select[T any](cols []Column[T], keys []string) ([]Column[T], error) {
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("no column named (there are %s)", strings.Join(known, ", "))
 	}
-	selected := make([]Column[T], 0, len(keys))
+	selected := make([]Column[T], len(keys))
 	for i, key := range keys {
 		at := slices.Index(known, key)
-		if at < 0 {
+		switch {
+		case at < 0:
 			return nil, fmt.Errorf("unknown column %q (there are %s)", key, strings.Join(known, ", "))
-		}
-		if slices.Contains(keys[:i], key) {
+		case slices.Contains(keys[:i], key):
 			return nil, fmt.Errorf("column %q named twice", key)
 		}
-		selected = append(selected, cols[at])
+		selected[i] = cols[at]
 	}
 	return selected, nil
 }

@@ -28,11 +28,8 @@ func Safe(s string) string {
 	if i == len(s) {
 		return s
 	}
-	var (
-		safe   []byte
-		done   int // s[:done] is in safe
-		before context
-	)
+	var safe []byte
+	done, before := 0, context{} // s[:done] is in safe
 	if i > 0 {
 		before.next(rune(s[i-1]))
 	}
@@ -67,12 +64,7 @@ func Safe(s string) string {
 
 // asciiPrefix returns how many bytes of printing ASCII s begins with: a short way for most text.
 func asciiPrefix(s string) int {
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7e {
-			return i
-		}
-	}
-	return len(s)
+	return len(s) - len(strings.TrimLeftFunc(s, func(r rune) bool { return 0x20 <= r && r <= 0x7e }))
 }
 
 // invisible reports whether r does something else than print: controls, line and paragraph separators, formatting
@@ -93,17 +85,10 @@ func invisible(r rune) bool {
 
 // context is what stands before a character, as far as joiners and variation selectors care.
 type context struct {
-	join joinKind
-	base rune // what a variation selector would change; 0 if there is nothing
+	word  bool // a word of a script that joins
+	emoji bool // an emoji
+	base  rune // what a variation selector would change; 0 if there is nothing
 }
-
-type joinKind uint8
-
-const (
-	joinNothing joinKind = iota
-	joinWord             // in a word of a script that joins
-	joinEmoji            // after an emoji
-)
 
 // next moves past r, which is shown as it is.
 func (c *context) next(r rune) {
@@ -115,11 +100,11 @@ func (c *context) next(r rune) {
 	case unicode.Is(unicode.Variation_Selector, r):
 		c.base = 0
 	case joiningScript(r):
-		*c = context{join: joinWord, base: r}
+		*c = context{word: true, base: r}
 	case unicode.Is(unicode.M, r): // belongs to what it stands on
 		c.base = 0
 	case emoji(r):
-		*c = context{join: joinEmoji, base: r}
+		*c = context{emoji: true, base: r}
 	default:
 		*c = context{base: r}
 	}
@@ -127,7 +112,7 @@ func (c *context) next(r rune) {
 
 // joins reports whether a joiner before the given character does its work there.
 func (c *context) joins(following rune) bool {
-	return c.join == joinWord && joiningScript(following) || c.join == joinEmoji && emoji(following)
+	return c.word && joiningScript(following) || c.emoji && emoji(following)
 }
 
 // takesSelector reports whether the variation selector r belongs here, before rest. It does in emoji, and if
@@ -139,7 +124,7 @@ func (c *context) takesSelector(r rune, rest string) bool {
 		return false
 	case c.base == '#' || c.base == '*' || '0' <= c.base && c.base <= '9':
 		return r == emojiPresentation && strings.HasPrefix(rest, enclosingKeycap)
-	case c.join == joinWord:
+	case c.word:
 		return c.base != 0 && r <= 0xfe00 // the selectors of Mongolian, and the first of all
 	case c.base == '©' || c.base == '®':
 		return r == emojiPresentation
@@ -166,4 +151,20 @@ func joiningScript(r rune) bool {
 		unicode.Sinhala, unicode.Khmer, unicode.Myanmar, unicode.Tibetan, unicode.Balinese, unicode.Javanese,
 		unicode.Sundanese, unicode.Meetei_Mayek, unicode.Chakma, unicode.Grantha, unicode.Newa,
 		unicode.Syloti_Nagri, unicode.Kaithi, unicode.Sharada, unicode.Tirhuta, unicode.Modi)
+}
+
+// Quote returns s as one word of a POSIX shell or zsh, in single quotes unless all of it is plain. It quotes for
+// pasting, not for showing: control characters stay, inside the quotes. The writers make them harmless, and the
+// word then names nothing, as it should be.
+func Quote(s string) string {
+	plain := s != ""
+	for i := range len(s) {
+		c := s[i]
+		plain = plain && ('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+			strings.IndexByte("-_./:@", c) >= 0)
+	}
+	if plain {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -16,11 +16,7 @@ import (
 // A YAML library is not used here: go.yaml.in/yaml writes bidirectional and zero-width controls as they are, and
 // knows no json tags. The tests read back with it what is written here.
 func YAML(w io.Writer, v any) error {
-	doc, err := encode("yaml", v, " ")
-	if err != nil {
-		return err
-	}
-	return write(w, "yaml", appendEscaped(nil, blockStyle(doc), appendYAMLEscape))
+	return encode(w, "yaml", v, " ", func(doc []byte) []byte { return appendEscaped(blockStyle(doc), appendYAMLEscape) })
 }
 
 // YAMLList writes rows as the one list that [YAML] writes for them, `[]` if there are none.
