@@ -200,12 +200,7 @@ func TestLogoutInterrupted(t *testing.T) {
 	p.until("waiting")
 	p.signal(syscall.SIGINT)
 	p.exits(130)
-<<<<<<< HEAD
-	p.says("log out of profile default: ")
-	p.says("interrupted")
-=======
 	p.says("log out of profile default: .*interrupted")
->>>>>>> tokens
 	_ = lock.Close()
 	m.utho("status").want(t, 0)
 }
