@@ -82,16 +82,14 @@ func TestEnvPrepareRefuses(t *testing.T) {
 		}
 		unchanged(t, dir, before)
 	}
-	env, _ := testEnv(t)
-	dir := t.TempDir()
-	fails(t, open(t, env, "env:"+dir+"/no/.env").Prepare(t.Context()), "the folder "+filepath.Join(dir, "no")+" does not exist")
 	for _, content := range []string{"-", "A=1\n"} { // a bad secret leaves no file behind, and no change
+		env, _ := testEnv(t)
+		dir := t.TempDir()
 		if content != "-" {
 			write(t, dir+"/.env", content, 0o600)
 		}
 		before := tree(t, dir)
-		d := prepared(t, env, "env:"+dir+"/.env")
-		fails(t, d.Deliver(t.Context(), Token{Secret: testSecret + "\nEVIL=1"}), "do not agree")
+		fails(t, prepared(t, env, "env:"+dir+"/.env").Deliver(t.Context(), Token{Secret: testSecret + "\nEVIL=1"}), "do not agree")
 		unchanged(t, dir, before)
 	}
 }

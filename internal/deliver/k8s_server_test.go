@@ -55,7 +55,7 @@ func editedConfig(t *testing.T, old, text string) string {
 // The Role of the CronJob is enough for a rotation and its restarts, and for nothing else.
 func TestKubernetesManifest(t *testing.T) {
 	b := serverBench(t)
-	manifest := filepath.Join("..", "..", "docs", "kubernetes", "rotate.yaml")
+	manifest, _ := filepath.Abs("../../docs/kubernetes/rotate.yaml")
 	b.kubectl(t, "", "create", "--dry-run=server", "-f", manifest)
 	b.kubectl(t, "", "apply", "-f", manifest)
 	t.Cleanup(func() { b.kubectl(t, "", "delete", "-f", manifest, "--wait=false") })

@@ -1,7 +1,6 @@
 package deliver
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -51,18 +50,11 @@ func TestKubernetesDelivers(t *testing.T) {
 				}
 				before := b.state(t)
 				d := b.open(t)
-				if err := d.Prepare(t.Context()); err != nil {
-					t.Fatal(err)
-				}
+				kubeSays(t, "prepare", d.Prepare(t.Context()), "")
 				if b.state(t) != before {
 					t.Error("Prepare changed the Secret")
 				}
-				if _, ok, err := d.Recorded(t.Context()); ok || err != nil {
-					t.Error("recorded before there was anything to", err)
-				}
-				if err := d.Deliver(t.Context(), kubeToken); err != nil {
-					t.Fatal(err)
-				}
+				kubeSays(t, "deliver", d.Deliver(t.Context(), kubeToken), "")
 				after := b.state(t)
 				sum := sha256.Sum256([]byte(kubeTestSecret))
 				for _, want := range []string{
@@ -84,9 +76,7 @@ func TestKubernetesDelivers(t *testing.T) {
 					t.Error("it holds what was not delivered:", err)
 				}
 				again := b.open(t)
-				if err := again.Prepare(t.Context()); err != nil {
-					t.Fatal(err)
-				}
+				kubeSays(t, "prepare again", again.Prepare(t.Context()), "")
 				r, ok, err := again.Recorded(t.Context())
 				if !ok || err != nil || r != (Recorded{TokenID: "10001", PreviousID: "10000", Sum: sum}) {
 					t.Error("recorded:", r, ok, err)
@@ -166,10 +156,8 @@ func TestKubernetesFaults(t *testing.T) {
 				}
 				before := b.state(t)
 				d := b.open(t)
-				if err := d.Prepare(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				_, _ = b.merge(cmp.Or(c.meanwhile, "{}"))
+				kubeSays(t, "prepare", d.Prepare(t.Context()), "")
+				_, _ = b.merge(c.meanwhile)
 				if c.verb != "" {
 					b.fault(t, c.verb, c.fault)
 				}
@@ -177,7 +165,7 @@ func TestKubernetesFaults(t *testing.T) {
 				if held, err := d.Holds(t.Context(), sha256.Sum256([]byte(kubeTestSecret))); (held != "") != (c.deliver == "") || err != nil {
 					t.Error("holds:", held, err)
 				}
-				_, _ = b.merge(cmp.Or(c.after, "{}"))
+				_, _ = b.merge(c.after)
 				if _, ok, err := d.Recorded(t.Context()); ok != (c.deliver == "" && c.after != key) || err != nil {
 					t.Error("recorded:", ok, err)
 				}
@@ -224,9 +212,7 @@ func TestKubernetesHangs(t *testing.T) {
 
 	for fault, said := range map[string]string{"hang": "the signal", "stay": ""} {
 		d = b.open(t)
-		if err := d.Prepare(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		kubeSays(t, "prepare", d.Prepare(t.Context()), "")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		b.fault(t, "patch", fault)
 		hanging := filepath.Join(b.dir, "hanging")
@@ -240,10 +226,4 @@ func TestKubernetesHangs(t *testing.T) {
 		kubeSays(t, "deliver", d.Deliver(ctx, kubeToken), said)
 		kubeSays(t, "undo", d.Undo(t.Context()), "")
 	}
-}
-
-func TestKubernetesNoKubectl(t *testing.T) {
-	b := newBench(t, "")
-	t.Setenv("PATH", t.TempDir())
-	kubeSays(t, "prepare", b.open(t).Prepare(t.Context()), "needs kubectl on the PATH")
 }
