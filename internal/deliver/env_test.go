@@ -1,7 +1,6 @@
 package deliver
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -11,9 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
-
-	"github.com/utho/utho-cli/internal/privfile"
 )
 
 func TestEnv(t *testing.T) {
@@ -139,30 +135,6 @@ func TestEnvAmongOthers(t *testing.T) {
 			t.Errorf("%s: the file holds %q; want %q", name, got, c.want)
 		}
 	}
-}
-
-// A delivery waits for the lock as long as its context lasts, and touches nothing without it.
-func TestEnvLocked(t *testing.T) {
-	env, _ := testEnv(t)
-	dir := t.TempDir()
-	path := filepath.Join(dir, ".env")
-	write(t, path, "A=1\n", 0o600)
-	d := prepared(t, env, "env:"+path)
-	before := tree(t, dir)
-	f, err := privfile.OpenLocked(t.Context(), path, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
-	defer cancel()
-	err = d.Deliver(ctx, Token{Secret: testSecret})
-	fails(t, err, "lock", path)
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Error(err)
-	}
-	unchanged(t, dir, before)
-	f.Close()
-	deliver(t, d)
 }
 
 // Several that edit one file at once, and share nothing but that file, lose nothing of each other's or of what was
