@@ -13,7 +13,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -67,7 +66,7 @@ var (
 type Env struct {
 	Home    string       // what ~/ stands for; empty if there is no home folder
 	Environ []string     // of the programs that are started, NAME=value; credentials are taken out
-	Stderr  io.Writer    // gets the stderr of exec: commands; nil discards it
+	Stderr  *os.File     // gets the stderr of exec: commands; nil discards it
 	Warn    func(string) // gets, without a newline, what is doubtful but no error; nil discards it
 	Rotate  bool         // file: replaces a file that exists, keeping its owner, group and mode
 }
@@ -88,13 +87,9 @@ const (
 // checkFolder says what keeps the folder of path from being one.
 func checkFolder(path string) error {
 	dir := filepath.Dir(path)
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the folder %s does not exist", dir)
-	case err != nil:
-		return err
-	case !info.IsDir():
+	} else if err == nil && !info.IsDir() {
 		return fmt.Errorf("%s is not a folder", dir)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -12,9 +13,6 @@ import (
 // of their own, and each library reads them a little differently. The editor writes the one line that it is asked for
 // so that all of them read the same, leaves every other line as it is, and refuses, naming the line, what it cannot be
 // sure of. Lines are never quoted in errors: they may hold other secrets.
-
-// maxDotenv is the largest dotenv file that is edited, in bytes.
-const maxDotenv = 1 << 20
 
 const bom = "\xef\xbb\xbf"
 
@@ -50,7 +48,7 @@ func (e edit) undo(content []byte) (back []byte, ok bool) {
 }
 
 // setVariable finds the edit that gives the variable the value secret in a dotenv file: its one line is rewritten, or
-// one is appended, with an export if most have it, or if export is set and there are none.
+// one is appended, with an export if the last have it, or if export is set and there are none.
 func setVariable(content []byte, name, secret string, export bool) (edit, error) {
 	value, err := quoteValue(secret)
 	if err != nil {
@@ -65,14 +63,10 @@ func setVariable(content []byte, name, secret string, export bool) (edit, error)
 	other := len(all) > 0 && all[0].start == len(bom) && all[0].name != name
 	e.unmark = bytes.HasPrefix(content, []byte(bom)) && !other
 	if found == nil {
-		exports := 0
-		for _, a := range all {
-			exports--
-			if a.exported {
-				exports += 2
-			}
+		if n := len(all); n > 0 {
+			export = all[n-1].exported
 		}
-		return appended(content, e, exports > 0 || len(all) == 0 && export)
+		return appended(content, e, export)
 	}
 	eol := "\n"
 	if bytes.HasPrefix(content[found.end:], []byte("\r\n")) {
@@ -149,8 +143,6 @@ func quoteValue(value string) (string, error) {
 // one counts), or if the line is more than one plain assignment.
 func findVariable(content []byte, name string) (found *assignment, all []assignment, err error) {
 	switch {
-	case len(content) > maxDotenv:
-		return nil, nil, fmt.Errorf("it is larger than %d bytes, which no dotenv file is", maxDotenv)
 	case bytes.IndexByte(content, 0) >= 0:
 		return nil, nil, errors.New("it has NUL bytes and is not a dotenv file in UTF-8")
 	case bytes.Count(content, []byte("\r")) != bytes.Count(content, []byte("\r\n")):
@@ -250,13 +242,10 @@ func (a *assignment) split() (why string) {
 		return ""
 	case strings.ContainsAny(behind, "'\"`") || strings.Contains(behind, "$("):
 		return "quotes or a command are within the value; quote all of it"
-	case strings.ContainsAny(behind, ";|") || strings.Contains(behind, "&&") || strings.HasSuffix(behind, "&"):
+	case strings.ContainsAny(behind, ";|") || strings.Contains(behind, "&&") || strings.HasSuffix(behind, "&"),
+		// Placeholders of several words are common.
+		len(words) > 1 && (a.exported || slices.Contains(words, "&") || strings.Contains(strings.Join(words[1:], ""), "=")):
 		return "to a shell more follows the value; give the variable a line of its own, or quote its value"
-	}
-	for i, word := range words { // placeholders of several words are common
-		if i > 0 && (a.exported || word == "&" || strings.Contains(word, "=")) {
-			return "to a shell more follows the value; give the variable a line of its own, or quote its value"
-		}
 	}
 	if a.gap == "" && a.comment != "" {
 		a.gap = " "

@@ -34,8 +34,8 @@ func TestSetVariable(t *testing.T) {
 		"replace, export, blanks": {"  export \t KEY= old  \n", "export KEY=live_new\n"},
 		"replace, spaces":         {"KEY = old\n", "KEY=live_new\n"},
 		// (c) Only what is exported reaches a program behind direnv.
-		"append, mostly exports":   {"A=1\nexport B=2\nexport C=3\n", "A=1\nexport B=2\nexport C=3\nexport KEY=live_new\n"},
-		"append, few exports":      {"A=1\nexport B=2\n", "A=1\nexport B=2\nKEY=live_new\n"},
+		"append, exports at end":   {"A=1\nexport C=3\n", "A=1\nexport C=3\nexport KEY=live_new\n"},
+		"append, exports before":   {"export B=2\nA=1\n", "export B=2\nA=1\nKEY=live_new\n"},
 		"replace, among exports":   {"export A=1\nKEY=old\n", "export A=1\nKEY=live_new\n"},
 		"replace, export, comment": {"export KEY=old  # why\n", "export KEY=live_new  # why\n"},
 		// (d) systemd goes on behind a comment that ends in a backslash.

@@ -22,7 +22,6 @@ import (
 // Each edit is made under a lock on the file itself, so that it holds between all who share the
 // file, from what the file holds at that moment, and takes effect at once as a whole.
 type envFile struct {
-	spec Spec
 	env  Env
 	path string // absolute
 	name string
@@ -146,7 +145,7 @@ func (d *envFile) open(ctx context.Context, create bool) (*os.File, []byte, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	content, err := io.ReadAll(io.LimitReader(f, maxDotenv+1))
+	content, err := io.ReadAll(f)
 	if err != nil {
 		_ = f.Close() // read only
 		return nil, nil, err
@@ -154,17 +153,10 @@ func (d *envFile) open(ctx context.Context, create bool) (*os.File, []byte, erro
 	return f, content, nil
 }
 
-// change finds the edit and reads back what it makes.
 func (d *envFile) change(content []byte, secret string) (edit, error) {
 	e, err := setVariable(content, d.name, secret, filepath.Base(d.path) == ".envrc")
-	if err == nil {
-		var found *assignment
-		if found, _, err = findVariable(e.apply(content), d.name); err == nil && (found == nil || found.value != secret) {
-			err = errors.New("the value would not read back as it was written")
-		}
-	}
 	if err != nil {
-		return edit{}, fmt.Errorf("edit %s: %w", d.path, err)
+		err = fmt.Errorf("edit %s: %w", d.path, err)
 	}
-	return e, nil
+	return e, err
 }

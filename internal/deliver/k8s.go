@@ -19,7 +19,6 @@ import (
 // before: the other keys stay, and nothing that somebody else wrote is overwritten. The patch
 // carries the annotations too, so that they always belong to the key's value.
 type kubernetes struct {
-	spec                 Spec
 	env                  Env
 	limit                time.Duration // of one run of kubectl
 	namespace, name, key string        // the namespace is empty until Prepare if none was typed
@@ -56,7 +55,7 @@ func newKubernetes(spec Spec, env Env) (Destination, error) {
 		return nil, &SpecError{Text: spec.String(), Why: "it is not [NAMESPACE/]SECRET#KEY with names that Kubernetes allows " +
 			"(a-z, 0-9 and -; in SECRET also a dot; in KEY also dots, _ and A-Z)", Hint: "an example: k8s:kube-system/utho-api-key#api-key"}
 	}
-	return &kubernetes{spec: spec, env: env, limit: kubeTime, namespace: part("ns"), name: part("name"), key: part("key")}, nil
+	return &kubernetes{env: env, limit: kubeTime, namespace: part("ns"), name: part("name"), key: part("key")}, nil
 }
 
 // Place has no UID while there is no such Secret.
@@ -80,15 +79,13 @@ func (d *kubernetes) Prepare(ctx context.Context) error {
 	case s.Metadata.UID == "":
 		_, err = d.create(ctx, nil, "--dry-run=server")
 		return err
-	case s.Immutable:
-		return errors.New("the Secret is immutable: nothing but deleting and creating it again could change it")
 	}
 	basic := s.Type == "kubernetes.io/basic-auth" && d.key == "password"
 	if group, _, _ := strings.Cut(s.Type, "/"); !basic && strings.HasSuffix("."+group, ".kubernetes.io") {
 		return fmt.Errorf("the Secret is of type %s, whose keys have a meaning of their own; use one of type Opaque", s.Type)
 	}
 	d.found, d.uid = s, s.Metadata.UID
-	_, err = d.patch(ctx, s.Metadata.ResourceVersion, map[string]any{}, s.Metadata.Annotations, "--dry-run=server")
+	_, err = d.patch(ctx, s.Metadata.ResourceVersion, map[string]any{d.key: ""}, s.Metadata.Annotations, "--dry-run=server")
 	return err
 }
 

@@ -26,9 +26,8 @@ type kubeSecret struct {
 		ResourceVersion string            `json:"resourceVersion"`
 		Annotations     map[string]string `json:"annotations"`
 	} `json:"metadata"`
-	Type      string            `json:"type"`
-	Immutable bool              `json:"immutable"`
-	Data      map[string][]byte `json:"data"`
+	Type string            `json:"type"`
+	Data map[string][]byte `json:"data"`
 }
 
 // A kubeError is the last line of what kubectl said.

@@ -118,7 +118,7 @@ func New(s Spec, env Env) (Destination, error) {
 				"the last # separates path and name: env:PATH#NAME, with NAME of letters, digits and _"}
 		}
 		path, err := absolute(s, arg, env.Home)
-		return &envFile{spec: s, env: env, path: path, name: name}, err
+		return &envFile{env: env, path: path, name: name}, err
 	case KindKubernetes:
 		return newKubernetes(s, env)
 	case KindExec:
@@ -126,7 +126,7 @@ func New(s Spec, env Env) (Destination, error) {
 		if err != nil {
 			return nil, commandError(s, err)
 		}
-		return &command{spec: s, env: env, argv: argv, limit: commandTime}, nil
+		return &command{env: env, argv: argv, limit: commandTime}, nil
 	}
 	return nil, &SpecError{Text: s.String(), Why: "it is not a destination of files and commands"}
 }

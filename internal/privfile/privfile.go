@@ -10,9 +10,6 @@ import (
 	"path/filepath"
 )
 
-// maxSize bounds what is read, in bytes; the files utho keeps are far smaller.
-const maxSize = 64 << 20
-
 // A ModeError says that a file or folder is open to people it should not be open to, or belongs to one of them.
 type ModeError struct {
 	Path string
@@ -148,9 +145,6 @@ func read(path string, flag int, forbidden fs.FileMode) ([]byte, fs.FileInfo, er
 	if err != nil {
 		return nil, info, err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err == nil && len(data) > maxSize {
-		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("file too large")}
-	}
+	data, err := io.ReadAll(f)
 	return data, info, err
 }
