@@ -16,11 +16,9 @@ import (
 	"github.com/utho/utho-cli/internal/privfile"
 )
 
-// envFile is env:PATH#NAME: one variable of a dotenv file. Everything else in the file stays,
-// and so do its owner, group and mode. A new file is 0600.
-//
-// Each edit is made under a lock on the file itself, so that it holds between all who share the
-// file, from what the file holds at that moment, and takes effect at once as a whole.
+// envFile is env:PATH#NAME: one variable of a dotenv file. Everything else in the file stays, and so do its owner, group
+// and mode; a new one is 0600. Each edit is made under a lock on the file itself, so that it holds between all who share
+// it, from what it holds at that moment, and takes effect at once as a whole.
 type envFile struct {
 	env  Env
 	path string // absolute
@@ -41,16 +39,15 @@ func (d *envFile) Prepare(ctx context.Context) error {
 		return err
 	}
 	f, content, err := d.open(ctx, false)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if f != nil {
+	if err == nil {
 		info, err := f.Stat()
 		_ = f.Close() // read only
 		if err == nil && privfile.OthersCanRead(info) {
 			d.env.warn("%s can be read by others (mode %#o); to close it: chmod 600 %s",
 				d.path, info.Mode().Perm(), shellescape.Quote(d.path))
 		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	if _, err := d.change(content, "x"); err != nil {
 		return err
@@ -60,6 +57,9 @@ func (d *envFile) Prepare(ctx context.Context) error {
 }
 
 func (d *envFile) Deliver(ctx context.Context, t Token) error {
+	if _, err := d.change(nil, t.Secret); err != nil { // before there is a file
+		return err
+	}
 	privfile.Sweep(filepath.Dir(d.path))
 	f, content, err := d.open(ctx, false)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -72,9 +72,6 @@ func (d *envFile) Deliver(ctx context.Context, t Token) error {
 	defer f.Close() //nolint:errcheck // it was only read
 	e, err := d.change(content, t.Secret)
 	if err != nil {
-		if d.created {
-			err = errors.Join(err, d.write(f, nil))
-		}
 		return err
 	}
 	d.edit, d.before, d.after = e, content, e.apply(content)
@@ -107,8 +104,7 @@ func (d *envFile) Undo(ctx context.Context) error {
 	return d.write(f, back)
 }
 
-// write replaces the file, whose lock is held; a file that Deliver created goes if nothing is
-// left in it. Who waits for the lock looks again which file it is.
+// write replaces the file, whose lock is held, or removes the one that Deliver created if nothing is left in it.
 func (d *envFile) write(f *os.File, content []byte) error {
 	if runtime.GOOS == "windows" {
 		_ = f.Close() // an open file cannot be replaced there
@@ -116,10 +112,7 @@ func (d *envFile) write(f *os.File, content []byte) error {
 	if len(content) > 0 || !d.created {
 		return privfile.Replace(d.path, content, privfile.Keep)
 	}
-	if err := os.Remove(d.path); err != nil {
-		return err
-	}
-	return privfile.SyncDir(filepath.Dir(d.path))
+	return remove(d.path)
 }
 
 func (d *envFile) Holds(_ context.Context, sum [32]byte) (string, error) {

@@ -56,7 +56,7 @@ func TestEnv(t *testing.T) {
 
 func TestEnvPrepareRefuses(t *testing.T) {
 	t.Parallel()
-	for says, make := range map[string]func(dir, path string) error{
+	for says, create := range map[string]func(dir, path string) error{
 		"is a symbolic link": func(_, p string) error { return os.Symlink("nowhere", p) },
 		"has other names": func(dir, p string) error {
 			return errors.Join(os.WriteFile(p, nil, 0o600), os.Link(p, filepath.Join(dir, "other")))
@@ -66,7 +66,7 @@ func TestEnvPrepareRefuses(t *testing.T) {
 		env, _ := testEnv(t)
 		dir := t.TempDir()
 		path := filepath.Join(dir, ".env")
-		if err := make(dir, path); err != nil {
+		if err := create(dir, path); err != nil {
 			t.Fatal(says, err)
 		}
 		before := tree(t, dir)

@@ -13,11 +13,9 @@ import (
 	"time"
 )
 
-// kubernetes is k8s:[NAMESPACE/]SECRET#KEY: one key of a Kubernetes Secret.
-//
-// It is written by one merge patch whose condition is the resourceVersion that was read just
-// before: the other keys stay, and nothing that somebody else wrote is overwritten. The patch
-// carries the annotations too, so that they always belong to the key's value.
+// kubernetes is k8s:[NAMESPACE/]SECRET#KEY: one key of a Kubernetes Secret. It is written by one merge patch whose
+// condition is the resourceVersion that was read just before, so that nothing that somebody else wrote is overwritten.
+// The patch carries the annotations too: they always belong to the key's value.
 type kubernetes struct {
 	env                  Env
 	limit                time.Duration // of one run of kubectl
@@ -44,7 +42,7 @@ const (
 // kubeReadBack bounds the look at what became of a write without an answer.
 const kubeReadBack = 8 * time.Second
 
-// newKubernetes reads [NAMESPACE/]SECRET#KEY. It touches nothing. Its errors are *SpecError.
+// newKubernetes reads [NAMESPACE/]SECRET#KEY. Its errors are *SpecError.
 func newKubernetes(spec Spec, env Env) (Destination, error) {
 	const label = `[a-z0-9]([-a-z0-9]*[a-z0-9])?`
 	form := regexp.MustCompile(`^((?<ns>` + label + `)/)?` + // no key begins with two dots or is one
@@ -63,8 +61,8 @@ func (d *kubernetes) Place() string {
 	return fmt.Sprintf("k8s:%s/%s/%s/%s#%s", d.server, d.namespace, d.name, d.uid, d.key)
 }
 
-// Prepare reads the Secret and has the server try the write without doing it, which asks for
-// the rights, the namespace, the admission of the cluster and the flags of kubectl all at once.
+// Prepare reads the Secret and has the server try the write, which asks for the rights, the namespace, the admission of
+// the cluster and the flags of kubectl all at once.
 func (d *kubernetes) Prepare(ctx context.Context) error {
 	if runtime.GOOS == "windows" {
 		return errors.New("kubectl reads a patch from /dev/stdin, which Windows does not have; use exec: or WSL")
@@ -129,8 +127,7 @@ func (d *kubernetes) Deliver(ctx context.Context, t Token) error {
 	return err
 }
 
-// Undo brings back the old value, or no key, or no Secret, and the old annotations. What
-// somebody else changed meanwhile is left as it is: ErrChanged.
+// Undo brings back the old value, or no key, or no Secret, and the old annotations.
 func (d *kubernetes) Undo(ctx context.Context) error {
 	var err error
 	for done, tries := !d.sent, 0; !done && tries < 3; tries++ { // a write of somebody else costs one
@@ -220,8 +217,8 @@ func (d *kubernetes) create(ctx context.Context, notes map[string]string, flags 
 	}, append([]string{"create", "--validate=false", "-f", "-", "-o", "jsonpath={.metadata.uid}"}, flags...)...)
 }
 
-// patch changes the Secret if version is still its resourceVersion, and returns the new one. In
-// data, nil removes; the annotations of utho become those among notes, the others stay.
+// patch changes the Secret if version is still its resourceVersion, and returns the new one. In data, nil removes; the
+// annotations of utho become notes, the others stay.
 func (d *kubernetes) patch(
 	ctx context.Context, version string, data map[string]any, notes map[string]string, flags ...string,
 ) (string, error) {

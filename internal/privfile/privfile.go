@@ -1,5 +1,4 @@
-// Package privfile reads, writes and locks files that belong to one person: settings that
-// nobody else may change and secrets that nobody else may read.
+// Package privfile reads, writes and locks files of one person: settings that nobody else may change, and secrets.
 package privfile
 
 import (
@@ -33,8 +32,8 @@ const (
 	noWrite  fs.FileMode = 0o022
 )
 
-// MkdirAll creates dir and its missing parents, each 0700 whatever the umask. What exists stays as it is. Root creates
-// nothing in a folder of somebody else, such as a user's HOME, whom it would lock out (*ModeError).
+// MkdirAll creates dir and its missing parents, 0700 whatever the umask. What exists stays. Root creates nothing in a
+// folder of somebody else, whom it would lock out (*ModeError).
 func MkdirAll(dir string) error {
 	dir = filepath.Clean(dir)
 	info, err := os.Stat(dir)
@@ -64,8 +63,7 @@ func MkdirAll(dir string) error {
 }
 
 // ReadSecret returns the content of a file that holds a secret. It refuses a symbolic link (ErrLink), anything but a
-// regular file, and a file that others may read or write or that belongs to somebody else (*ModeError). fs.ErrNotExist
-// if there is none.
+// regular file, and what others may read or write or what belongs to somebody else (*ModeError).
 func ReadSecret(path string) ([]byte, error) {
 	info, err := os.Lstat(path)
 	if err = regular("read", path, info, err); err != nil {
@@ -77,7 +75,6 @@ func ReadSecret(path string) ([]byte, error) {
 
 // ReadConfig returns the content of a file without secrets. A link is followed; a file that others may write, that is
 // itself or through a link in a folder that others may write, or that belongs to somebody else is refused (*ModeError).
-// fs.ErrNotExist if there is none.
 func ReadConfig(path string) ([]byte, error) {
 	data, _, err := read(path, 0, noWrite)
 	if err == nil {
@@ -99,14 +96,14 @@ func ReadConfig(path string) ([]byte, error) {
 	return data, CheckUnwritableDir(dir)
 }
 
-// ReadForeign returns the content of a file that another program keeps, and what the system says of it. A link is
-// followed and no mode is refused; anything but a regular file is, so that a pipe in its place cannot hang the command.
+// ReadForeign returns the content of a file that another program keeps, and what the system says of it. A link is followed,
+// no mode is refused; anything but a regular file is: a pipe would hang the command.
 func ReadForeign(path string) ([]byte, fs.FileInfo, error) { return read(path, 0, 0) }
 
-// CheckPrivateDir refuses a folder that others may enter, list or write, or that belongs to somebody else (*ModeError).
+// CheckPrivateDir refuses a folder that others may enter, list or write, or that is somebody else's (*ModeError).
 func CheckPrivateDir(dir string) error { return checkDir(dir, noAccess) }
 
-// CheckUnwritableDir refuses a folder that others may write, or that belongs to somebody else (*ModeError).
+// CheckUnwritableDir refuses a folder that others may write, or that is somebody else's (*ModeError).
 func CheckUnwritableDir(dir string) error { return checkDir(dir, noWrite) }
 
 func checkDir(dir string, forbidden fs.FileMode) error {

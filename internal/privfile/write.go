@@ -14,16 +14,15 @@ import (
 type Option uint8
 
 const (
-	// Keep keeps owner, group and mode of the file that is replaced, but no access lists; it is
-	// an error if they cannot be kept, or if the file has other names (hard links).
+	// Keep keeps owner, group and mode of the file that is replaced, not access lists; an error if they cannot be kept, or
+	// if the file has other names (hard links).
 	Keep Option = iota + 1
-	// FollowLink replaces the file behind a symbolic link, as dot-file managers keep them, and
-	// not for secrets. Without it a link is refused (ErrLink).
+	// FollowLink replaces the file behind a symbolic link, as dot-file managers keep them. Without it: ErrLink.
 	FollowLink
 )
 
-// Create writes data to a new file, 0600 whatever the umask, durably. fs.ErrExist if there is
-// anything at path. It is removed if that fails; a crash may leave a short file, 0600 as well.
+// Create writes data to a new file, 0600 whatever the umask, durably, and removes it if that fails. fs.ErrExist if there
+// is anything at path. A crash may leave a short file.
 func Create(path string, data []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -41,9 +40,8 @@ func Create(path string, data []byte) error {
 	return err
 }
 
-// Replace puts a file with data in the place of the one at path, or where there is none, in
-// one step: a crash leaves the old content or the new one. The new file is 0600 but for Keep.
-// It is in place already if only the sync of the folder fails.
+// Replace puts a file with data at path in one step: a crash leaves the old content or the new one. It is 0600 but for
+// Keep. It is in place already if only the sync of the folder fails.
 func Replace(path string, data []byte, options ...Option) error {
 	path, was, err := target(path, options)
 	if err != nil {
@@ -63,9 +61,7 @@ func Replace(path string, data []byte, options ...Option) error {
 	return SyncDir(filepath.Dir(path))
 }
 
-// CheckReplace reports what would keep Replace, or Create, from working, and leaves nothing
-// behind: a link, a file mounted alone or immutable, a folder that takes no file, a full disk,
-// a file system that cannot keep a secret private.
+// CheckReplace reports what would keep Replace, or Create, from working, and leaves nothing behind.
 func CheckReplace(path string, options ...Option) error {
 	path, was, err := target(path, options)
 	if err != nil {
@@ -111,8 +107,7 @@ func target(path string, options []Option) (string, fs.FileInfo, error) {
 	return path, info, regular("write", path, info, err)
 }
 
-// temp writes data to a new file in dir, locked against Sweep, which is private until it gets
-// the owner, group and mode of the file was, if those are to be kept.
+// temp writes data to a new file in dir, locked against Sweep, and private until it gets the owner, group and mode of was.
 func temp(dir string, was fs.FileInfo, data []byte, options []Option) (*os.File, error) {
 	f, err := os.CreateTemp(dir, ".utho-*.tmp")
 	if err != nil {
@@ -133,8 +128,8 @@ func temp(dir string, was fs.FileInfo, data []byte, options []Option) (*os.File,
 	return f, nil
 }
 
-// fill closes f to others and writes data to it. Some file systems have one mode for all files
-// and take any change of it, or refuse it: the outcome counts, if it has to be private.
+// fill closes f to others and writes data. Some file systems have one mode for all files and take any change of it, or
+// refuse it: the outcome counts, if it has to be private.
 func fill(f *os.File, data []byte, private bool) error {
 	_ = f.Chmod(0o600)
 	info, err := f.Stat()
