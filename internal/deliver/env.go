@@ -117,10 +117,7 @@ func (d *envFile) write(f *os.File, content []byte) error {
 
 func (d *envFile) Holds(_ context.Context, sum [32]byte) (string, error) {
 	content, _, err := privfile.ReadForeign(d.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
 	found, _, err := findVariable(content, d.name)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"runtime"
 	"strings"
@@ -202,9 +203,7 @@ func (d *kubernetes) holds(s kubeSecret) bool { return string(s.Data[d.key]) == 
 
 // same reports whether the key is the same in both, or in neither.
 func (d *kubernetes) same(a, b kubeSecret) bool {
-	valueA, okA := a.Data[d.key]
-	valueB, okB := b.Data[d.key]
-	return okA == okB && string(valueA) == string(valueB)
+	return reflect.DeepEqual(a.Data[d.key], b.Data[d.key])
 }
 
 // create creates the Secret and returns its UID.
@@ -219,9 +218,8 @@ func (d *kubernetes) create(ctx context.Context, notes map[string]string, flags 
 
 // patch changes the Secret if version is still its resourceVersion, and returns the new one. In data, nil removes; the
 // annotations of utho become notes, the others stay.
-func (d *kubernetes) patch(
-	ctx context.Context, version string, data map[string]any, notes map[string]string, flags ...string,
-) (string, error) {
+func (d *kubernetes) patch(ctx context.Context, version string, data map[string]any, notes map[string]string,
+	flags ...string) (string, error) {
 	own := make(map[string]any)
 	for _, name := range []string{noteID, noteName, noteExpires, notePrevious, noteSum} {
 		if own[name] = nil; notes[name] != "" {

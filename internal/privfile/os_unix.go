@@ -70,12 +70,9 @@ func checkOwner(path string, info fs.FileInfo) error {
 	return &ModeError{path, "belongs to " + name, fix}
 }
 
-// SyncDir makes the names in dir durable, if its file system can do that and this user may read it.
+// SyncDir makes the names in dir durable, if its file system can do that.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
-	if errors.Is(err, fs.ErrPermission) {
-		return nil // a folder to drop files in
-	}
 	if err != nil {
 		return err
 	}

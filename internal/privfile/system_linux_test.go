@@ -170,8 +170,6 @@ func childUser(home string) error {
 	err = errors.Join(err, MkdirAll(home+"/a/b"), CheckPrivateDir(home+"/a/b"))
 	file := home + "/a/b/mute" // its owner may replace it whatever its mode
 	err = errors.Join(err, os.WriteFile(file, nil, 0o400), CheckReplace(file, Keep), Replace(file, []byte("x"), Keep))
-	drop := home + "/a/drop" // a folder that can be written and not read
-	err = errors.Join(err, os.Mkdir(drop, 0o300), CheckReplace(drop+"/f"), Replace(drop+"/f", []byte("x")))
 	if err != nil {
 		return err
 	}

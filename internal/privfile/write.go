@@ -78,7 +78,7 @@ func CheckReplace(path string, options ...Option) error {
 	if err != nil {
 		return err
 	}
-	return discard(f)
+	return errors.Join(discard(f), SyncDir(filepath.Dir(path)))
 }
 
 // Sweep removes the temporary files that killed processes left in dir. Those of live ones are locked.
