@@ -3,6 +3,7 @@
 package deliver
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"io/fs"
@@ -13,57 +14,38 @@ import (
 	"testing"
 )
 
-func TestFileCreate(t *testing.T) {
+// A new file is 0600; a rotation replaces one in one step, and its mode stays. Undo brings back what was.
+func TestFile(t *testing.T) {
 	t.Parallel()
-	for _, rotate := range []bool{false, true} {
+	sum := sha256.Sum256([]byte(testSecret))
+	for _, c := range []struct {
+		rotate bool
+		mode   fs.FileMode // of the file that is there
+	}{{false, 0}, {true, 0}, {true, 0o640}, {true, 0o400}} {
 		env, _ := testEnv(t)
-		env.Rotate = rotate
+		env.Rotate = c.rotate
 		dir := t.TempDir()
 		path := filepath.Join(dir, "token")
+		if c.mode != 0 {
+			write(t, path, "live_old", c.mode)
+		}
 		before := tree(t, dir)
 		d := prepared(t, env, "file:"+path)
 		unchanged(t, dir, before)
-		sum := sha256.Sum256([]byte(testSecret))
-		if got, err := d.Holds(t.Context(), sum); got != "" || err != nil {
-			t.Errorf("holds %q, %v before", got, err)
-		}
+		held, heldErr := d.Holds(t.Context(), sum)
 		deliver(t, d)
-		info, err := os.Lstat(path)
-		if got := read(t, path); got != testSecret+"\n" || err != nil || info.Mode() != 0o600 {
-			t.Errorf("the file holds %q, mode %v, %v", got, info.Mode(), err)
+		if info, err := os.Lstat(path); read(t, path) != testSecret+"\n" || err != nil || info.Mode() != cmp.Or(c.mode, 0o600) {
+			t.Errorf("%+v: the file holds %q, mode %v, %v", c, read(t, path), info.Mode(), err)
 		}
-		if got, err := d.Holds(t.Context(), sum); got != testSecret || err != nil {
-			t.Errorf("holds %q, %v", got, err)
+		if got, err := d.Holds(t.Context(), sum); held != "" || heldErr != nil || got != testSecret || err != nil {
+			t.Errorf("%+v: holds %q, %v; before: %q, %v", c, got, err, held, heldErr)
 		}
 		if err := errors.Join(d.Undo(t.Context()), d.Undo(t.Context())); err != nil { // the second has nothing to do
 			t.Fatal(err)
 		}
 		unchanged(t, dir, before)
-	}
-}
-
-// A rotation replaces a file in one step; its mode stays, and undo brings it back.
-func TestFileRotate(t *testing.T) {
-	t.Parallel()
-	for _, mode := range []fs.FileMode{0o640, 0o400} {
-		env, _ := testEnv(t)
-		env.Rotate = true
-		dir := t.TempDir()
-		path := filepath.Join(dir, "token")
-		write(t, path, "live_old", mode)
-		before := tree(t, dir)
-		d := prepared(t, env, "file:"+path)
-		unchanged(t, dir, before)
 		deliver(t, d)
-		if info, err := os.Stat(path); read(t, path) != testSecret+"\n" || err != nil || info.Mode() != mode {
-			t.Errorf("the file holds %q, mode %v, %v", read(t, path), info.Mode(), err)
-		}
-		if err := d.Undo(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		unchanged(t, dir, before)
-		deliver(t, d)
-		write(t, path, "of somebody else", mode)
+		write(t, path, "of somebody else", 0o600)
 		if err := d.Undo(t.Context()); !errors.Is(err, ErrChanged) || read(t, path) != "of somebody else" {
 			t.Errorf("undo of what others wrote: %v", err)
 		}
@@ -75,26 +57,17 @@ func TestFilePrepareRefuses(t *testing.T) {
 	env, _ := testEnv(t)
 	dir := t.TempDir()
 	write(t, dir+"/taken", "x", 0o644)
-	if err := errors.Join(os.Mkdir(dir+"/folder", 0o700), os.Symlink("taken", dir+"/link")); err != nil {
-		t.Fatal(err)
-	}
+	_ = os.Symlink("taken", dir+"/link")
 	before := tree(t, dir)
-	for path, says := range map[string][2]string{ // on create, and on rotate
-		"taken":         {"utho token rotate NAME --to file:" + dir + "/taken", ""},
-		"folder":        {"already exists", "not a regular file"},
-		"link":          {"already exists", "symbolic link"},
-		"no/such/token": {"the folder " + filepath.Join(dir, "no", "such") + " does not exist", "does not exist"},
-		"taken/token":   {"is not a folder", "is not a folder"},
+	for path, says := range map[string]string{
+		"taken":         "utho token rotate NAME --to file:" + dir + "/taken",
+		"no/such/token": "the folder " + filepath.Join(dir, "no", "such") + " does not exist",
+		"taken/token":   "is not a folder",
 	} {
-		fails(t, open(t, env, "file:"+dir+"/"+path).Prepare(t.Context()), says[0])
-		rotate := env
-		rotate.Rotate = true
-		if err := open(t, rotate, "file:"+dir+"/"+path).Prepare(t.Context()); says[1] != "" {
-			fails(t, err, says[1])
-		} else if err != nil {
-			t.Errorf("rotate %s: %v", path, err)
-		}
+		fails(t, open(t, env, "file:"+dir+"/"+path).Prepare(t.Context()), says)
 	}
+	env.Rotate = true
+	fails(t, open(t, env, "file:"+dir+"/link").Prepare(t.Context()), "symbolic link")
 	unchanged(t, dir, before)
 }
 
@@ -128,17 +101,12 @@ func TestGitWarning(t *testing.T) {
 		missing(t, "git")
 	}
 	dir := t.TempDir()
-	git := func(args ...string) {
-		cmd := exec.Command("git", append([]string{"-C", dir}, args...)...)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("git %q: %v %s", args, err, out)
-		}
-	}
-	git("init", "-q")
-	write(t, dir+"/.gitignore", "*.secret\n", 0o600)
-	write(t, dir+"/tracked.secret", "old", 0o600)
-	git("add", "-f", "tracked.secret")
 	_ = os.Mkdir(dir+"/sub", 0o700)
+	write(t, dir+"/.gitignore", "*.secret\n", 0o600)
+	write(t, dir+"/tracked.secret", "", 0o600)
+	if out, err := exec.Command("sh", "-c", `cd "$1" && git init -q && git add -f tracked.secret`, "sh", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
 	for text, line := range map[string]string{
 		"file:" + dir + "/sub/a.secret":           "",
 		"file:" + t.TempDir() + "/a":              "", // no work tree

@@ -3,7 +3,6 @@ package deliver
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -157,33 +156,4 @@ func TestSamePlace(t *testing.T) {
 		"env:DIR/b", "env:DIR/b#UTHO_TOKEN", "env:DIR/c")); err != nil {
 		t.Errorf("different places: %v", err)
 	}
-}
-
-// Two variables of one file are set and undone one after the other.
-func TestSetOneFileTwoVariables(t *testing.T) {
-	t.Parallel()
-	env, _ := testEnv(t)
-	dir := t.TempDir()
-	path := filepath.Join(dir, ".env")
-	write(t, path, "UTHO_TOKEN='old'\nA=1", 0o640)
-	before := tree(t, dir)
-	var targets []Target
-	for _, text := range []string{"env:" + path, "env:" + path + "#UTHO_TOKEN"} {
-		spec, _ := ParseSpec(text)
-		targets = append(targets, Target{spec, open(t, env, text)})
-	}
-	s, err := NewSet(targets)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(s.Prepare(t.Context()), s.Deliver(t.Context(), Token{Secret: testSecret})); err != nil {
-		t.Fatal(err)
-	}
-	if got := dockerRead(read(t, path)); got["UTHO_API_KEY"] != testSecret || got["UTHO_TOKEN"] != testSecret {
-		t.Errorf("%q", got)
-	}
-	if u := s.Undo(t.Context()); len(u.Restored) != 2 || len(u.Unknown) > 0 {
-		t.Errorf("%+v", u)
-	}
-	unchanged(t, dir, before)
 }
