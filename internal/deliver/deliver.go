@@ -57,14 +57,8 @@ type Env struct {
 	Home    string       // what ~/ stands for; empty if there is no home folder
 	Environ []string     // of the programs that are started, NAME=value; credentials are taken out
 	Stderr  *os.File     // gets the stderr of exec: commands; nil discards it
-	Warn    func(string) // gets, without a newline, what is doubtful but no error; nil discards it
+	Warn    func(string) // gets, without a newline, what is doubtful but no error
 	Rotate  bool         // file: replaces a file that exists, keeping its owner, group and mode
-}
-
-func (e Env) warn(format string, args ...any) {
-	if e.Warn != nil {
-		e.Warn(fmt.Sprintf(format, args...))
-	}
 }
 
 const (

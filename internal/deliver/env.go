@@ -43,8 +43,8 @@ func (d *envFile) Prepare(ctx context.Context) error {
 		info, err := f.Stat()
 		_ = f.Close() // read only
 		if err == nil && privfile.OthersCanRead(info) {
-			d.env.warn("%s can be read by others (mode %#o); to close it: chmod 600 %s",
-				d.path, info.Mode().Perm(), shellescape.Quote(d.path))
+			d.env.Warn(fmt.Sprintf("%s can be read by others (mode %#o); to close it: chmod 600 %s",
+				d.path, info.Mode().Perm(), shellescape.Quote(d.path)))
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err

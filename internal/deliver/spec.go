@@ -136,11 +136,9 @@ func commandError(s Spec, err error) error {
 	case strings.Contains(s.Arg, "$UTHO"):
 		bad.Hint = "the secret is in no variable: the command reads it from stdin, as with --from-file=token=/dev/stdin"
 	case errors.As(err, &words) && words.Hint != "":
-		word := "exec:sh -c " + shellescape.Quote(s.Arg)
-		if strings.ContainsAny(word, "\"$`\\!") {
-			word = shellescape.Quote(word)
-		} else {
-			word = `"` + word + `"` // it has single quotes
+		word := `"exec:sh -c ` + shellescape.Quote(s.Arg) + `"` // it has single quotes
+		if strings.ContainsAny(s.Arg, "'\"$`\\!") {
+			word = shellescape.Quote(strings.Trim(word, `"`))
 		}
 		bad.Hint = "no shell runs the command; to have one, write --to " + word
 	}

@@ -18,13 +18,8 @@ type ModeError struct {
 
 func (e *ModeError) Error() string { return e.Path + " " + e.What + "; " + e.Fix }
 
-var (
-	// ErrLink is returned for a secret that is behind a symbolic link.
-	ErrLink = errors.New("is a symbolic link, which is not followed for secrets")
-
-	errNotFolder  = errors.New("not a folder")
-	errNotRegular = errors.New("not a regular file")
-)
+// ErrLink is returned for a secret that is behind a symbolic link.
+var ErrLink = errors.New("is a symbolic link, which is not followed for secrets")
 
 // What others must not do with a file or folder, as mode bits.
 const (
@@ -36,30 +31,24 @@ const (
 // folder of somebody else, whom it would lock out (*ModeError).
 func MkdirAll(dir string) error {
 	dir = filepath.Clean(dir)
-	info, err := os.Stat(dir)
-	if err == nil && !info.IsDir() {
-		err = &fs.PathError{Op: "mkdir", Path: dir, Err: errNotFolder}
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	if _, err := folder(dir); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if parent := filepath.Dir(dir); parent != dir {
-		if err := MkdirAll(parent); err != nil {
+		err := MkdirAll(parent)
+		if err == nil && os.Geteuid() == 0 {
+			err = checkDir(parent, 0)
+		}
+		if err != nil {
 			return err
 		}
-		if info, err := os.Stat(parent); err == nil && os.Geteuid() == 0 {
-			if err := checkOwner(parent, info); err != nil {
-				return err
-			}
-		}
 	}
-	if err = os.Mkdir(dir, 0o700); errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(dir, 0o700); errors.Is(err, fs.ErrExist) {
 		return nil // another process created it meanwhile
+	} else if err != nil {
+		return err
 	}
-	if err == nil {
-		err = os.Chmod(dir, 0o700)
-	}
-	return err
+	return os.Chmod(dir, 0o700)
 }
 
 // ReadSecret returns the content of a file that holds a secret. It refuses a symbolic link (ErrLink), anything but a
@@ -87,13 +76,13 @@ func ReadConfig(path string) ([]byte, error) {
 	if err != nil || real == path {
 		return data, err
 	}
-	// Whoever can write the folder behind the link can put another file there, but not if it
-	// is sticky, as the store of Nix is: the owner of the file was checked.
-	dir := filepath.Dir(real)
-	if info, err := os.Stat(dir); err == nil && info.Mode()&fs.ModeSticky != 0 {
-		return data, nil
+	// Whoever can write the folder behind the link can put another file there, but not if it is sticky, as the store of
+	// Nix is: the owner of the file was checked.
+	info, err := folder(filepath.Dir(real))
+	if err == nil && info.Mode()&fs.ModeSticky == 0 {
+		err = CheckUnwritableDir(filepath.Dir(real))
 	}
-	return data, CheckUnwritableDir(dir)
+	return data, err
 }
 
 // ReadForeign returns the content of a file that another program keeps, and what the system says of it. A link is followed,
@@ -107,14 +96,19 @@ func CheckPrivateDir(dir string) error { return checkDir(dir, noAccess) }
 func CheckUnwritableDir(dir string) error { return checkDir(dir, noWrite) }
 
 func checkDir(dir string, forbidden fs.FileMode) error {
+	info, err := folder(dir)
+	if err == nil {
+		err = check(dir, info, forbidden)
+	}
+	return err
+}
+
+func folder(dir string) (fs.FileInfo, error) {
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {
-		err = &fs.PathError{Op: "check", Path: dir, Err: errNotFolder}
+		err = &fs.PathError{Op: "open", Path: dir, Err: errors.New("not a folder")}
 	}
-	if err != nil {
-		return err
-	}
-	return check(dir, info, forbidden)
+	return info, err
 }
 
 // regular refuses a link and anything else but a regular file.
@@ -123,7 +117,7 @@ func regular(op, path string, info fs.FileInfo, err error) error {
 	case err == nil && info.Mode()&fs.ModeSymlink != 0:
 		return &fs.PathError{Op: op, Path: path, Err: ErrLink}
 	case err == nil && !info.Mode().IsRegular():
-		return &fs.PathError{Op: op, Path: path, Err: errNotRegular}
+		return &fs.PathError{Op: op, Path: path, Err: errors.New("not a regular file")}
 	}
 	return err
 }
