@@ -16,10 +16,10 @@ import (
 // Client speaks to one service with one secret. It is safe for concurrent use and does not change after New.
 type Client struct {
 	options
-	secret    string
-	base      *url.URL
-	tokens    string // the addresses of the tokens and of the account
-	account   string
+	secret          string
+	base            *url.URL
+	tokens, account string // their addresses
+
 	transport http.RoundTripper
 	timeout   time.Duration // of one exchange; 0: the context's deadline only
 	proxy     ProxyError    // names the proxy of the package's own transport; empty if there is none

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -56,7 +57,7 @@ func (k *call) ended(ctx context.Context) *Error {
 	if e.Err == context.DeadlineExceeded {
 		text := "there was no time left for it"
 		if k.time > 0 {
-			text = "no answer within " + k.time.Round(min(max(k.time/10, time.Millisecond), time.Second)).String()
+			text = "no answer within " + k.time.Round(time.Millisecond).String()
 		}
 		e.Kind, e.Err = ErrUnavailable, &worded{text, e.Err}
 	}
@@ -137,8 +138,9 @@ func (c *Client) redirected(a *answer) error {
 	if a.location == nil {
 		return errors.New("redirected to nowhere")
 	}
-	place := a.location.Scheme + "://" + a.location.Host
-	return fmt.Errorf("redirected to %s, and redirects are not followed", clip(c.redact(place), 200))
+	place := strings.ToLower(a.location.Scheme + "://" + a.location.Host) // names of hosts have no case
+	place = Redact(place, c.secret, strings.ToLower(c.secret))
+	return fmt.Errorf("redirected to %s, and redirects are not followed", clip(place, 200))
 }
 
 // sending watches how far a transport gets with a request. Its hooks run on goroutines of net/http.
