@@ -19,11 +19,10 @@ type Client struct {
 	secret          string
 	base            *url.URL
 	tokens, account string // their addresses
-
-	transport http.RoundTripper
-	timeout   time.Duration // of one exchange; 0: the context's deadline only
-	proxy     ProxyError    // names the proxy of the package's own transport; empty if there is none
-	hooked    bool          // the transport is known to report connections to httptrace
+	transport       http.RoundTripper
+	timeout         time.Duration // of one exchange; 0: the context's deadline only
+	proxy           ProxyError    // names the proxy of the package's own transport; empty if there is none
+	hooked          bool          // the transport is known to report connections to httptrace
 }
 
 // Option changes what New gives.
