@@ -207,17 +207,14 @@ func (b *Book) Rename(ctx context.Context, oldName, newName string) error {
 		var item auth.Item
 		if stores && !from.same(to) {
 			var err error
-			if item, err = b.stored(ctx, &from); err != nil {
+			item, err = b.stored(ctx, &from)
+			to.ref.Origin = from.ref.Origin // if its file is for another place than the profile, it stays so
+			if err == nil && item.Secret != "" {
+				err = b.empty(ctx, to)
+			}
+			if err != nil {
 				return err
 			}
-		}
-		if item.Secret == "" {
-			_, err := h.Update(func(e *config.Edit) error { return rename(e, was.OtherSecrets) })
-			return err
-		}
-		to.ref.Origin = from.ref.Origin // if its file is for another place than the profile, it stays so
-		if err := b.empty(ctx, to); err != nil {
-			return err
 		}
 		return b.put(ctx, h, f, move{was.Name, newName, to, item, rename})
 	})

@@ -30,7 +30,7 @@ type StateError struct {
 // Unwrap returns why.
 func (e *StateError) Unwrap() error { return e.error }
 
-// A move brings a secret to a place and has the configuration say so.
+// A move brings a secret, if there is one, to a place and has the configuration say so.
 type move struct {
 	from, name string // of the profile, before and after
 	to         place
@@ -56,7 +56,7 @@ func (b *Book) put(ctx context.Context, h *config.Held, f *config.File, m move) 
 	was, listed := f.Profile(m.from)
 	from, stores := b.placeOf(was)
 	others := slices.DeleteFunc(slices.Clone(was.OtherSecrets), func(s string) bool { return placeNamed(s).same(m.to) })
-	moves := listed && !(stores && from.same(m.to))
+	moves := listed && m.item.Secret != "" && !(stores && from.same(m.to))
 	if moves && stores {
 		others = append(others, from.String())
 	}
@@ -69,7 +69,7 @@ func (b *Book) put(ctx context.Context, h *config.Held, f *config.File, m move) 
 		first = func(e *config.Edit) error { return write(was, false)(e, append(others, m.to.String())) }
 	}
 	undo, err := h.Update(first)
-	if err != nil {
+	if err != nil || m.item.Secret == "" {
 		return err
 	}
 	err = b.Store(m.to.kind).Set(ctx, m.to.ref, m.item)
