@@ -99,7 +99,7 @@ func (p *program) importToken(from string) (string, error) {
 	case errors.As(err, &not):
 		return "", hintf(fmt.Errorf("import: %w", err), "name another file with --import=PATH, or leave --import out to paste the token")
 	case err != nil:
-		return "", fmt.Errorf("import: %w", err)
+		return "", err
 	}
 	p.console.note("found the token of %s in %s; that file still holds it", found.Tool, found.Path)
 	if found.Open {
