@@ -36,7 +36,7 @@ func Clean(raw []byte) (secret string, notes []string, err error) {
 	}
 	for before := ""; before != s; {
 		before = s
-		if last := len(s) - 1; last > 0 && s[0] == s[last] && strings.Contains("\"'`", s[:1]) {
+		if last := len(s) - 1; last > 0 && s[0] == s[last] && strings.ContainsRune("\"'`", rune(s[0])) {
 			take("the quotes around it", strings.TrimFunc(s[1:last], blank))
 		}
 		if word := s[:min(len(s), len("bearer"))]; strings.EqualFold(word, "bearer") {
