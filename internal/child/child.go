@@ -1,5 +1,5 @@
-// Package child starts other programs: without utho's own credentials in their environment,
-// in a process group of their own, and never longer than their caller's context.
+// Package child starts other programs: without utho's own credentials in their environment, in a process group of their
+// own, and never longer than their caller's context.
 package child
 
 import (
@@ -40,9 +40,9 @@ type StartError struct {
 func (e *StartError) Error() string { return e.Name + ": " + e.Err.Error() }
 func (e *StartError) Unwrap() error { return e.Err }
 
-// Run starts the program and waits for it. When ctx ends, the program and its group get TERM, and KILL if any of it is left
-// 5 s later (on Windows the program is killed at once), and the error is the cause of ctx. Otherwise it is a *StartError,
-// or an *exec.ExitError. A child that the program left behind on purpose keeps running.
+// Run starts the program and waits for it. When ctx ends, the program and its group get TERM, and KILL if any of it is
+// left 5 s later (on Windows the program is killed at once), and the error is the cause of ctx. Otherwise it is a
+// *StartError, or an *exec.ExitError. A child that the program left behind on purpose keeps running.
 func (c Command) Run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -1,7 +1,7 @@
-// Package deliver takes a new secret to where it was asked to go. The service shows a secret once, so every
-// destination is prepared before the token is created: what can be checked is checked, by trying it if it can be
-// tried. The secret goes first to what can be undone (file:, env:, profile:, k8s:), then to commands (exec:), then
-// to stdout, and last to the profile that the rotated token belongs to. If one fails, the others can be undone.
+// Package deliver takes a new secret to where it was asked to go. The service shows a secret once, so every destination
+// is prepared before the token is created: what can be checked is checked, by trying it if it can be tried. The secret
+// goes first to what can be undone (file:, env:, profile:, k8s:), then to commands (exec:), then to stdout, and last to
+// the profile that the rotated token belongs to. If one fails, the others can be undone.
 //
 // No error, no temporary file's name and no command line ever carries the secret.
 package deliver

@@ -10,9 +10,9 @@ import (
 )
 
 // There is no one definition of dotenv files: shells source them, docker and systemd have rules of their own, and each
-// library reads them a little differently. The editor writes the one line that it is asked for so that all of them
-// read the same, leaves every other line as it is, and refuses, naming the line, what it cannot be sure of. Lines are
-// never quoted in errors: they may hold other secrets.
+// library reads them a little differently. The editor writes the one line that it is asked for so that all of them read
+// the same, leaves every other line as it is, and refuses, naming the line, what it cannot be sure of. Lines are never
+// quoted in errors: they may hold other secrets.
 
 const bom = "\xef\xbb\xbf"
 

@@ -16,9 +16,9 @@ import (
 	"github.com/utho/utho-cli/internal/privfile"
 )
 
-// envFile is env:PATH#NAME: one variable of a dotenv file. Everything else in the file stays, and so do its owner, group
-// and mode; a new one is 0600. Each edit is made under a lock on the file itself, so that it holds between all who share
-// it, from what it holds at that moment, and takes effect at once as a whole.
+// envFile is env:PATH#NAME: one variable of a dotenv file. Everything else in the file stays, and so do its owner,
+// group and mode; a new one is 0600. Each edit is made under a lock on the file itself, so that it holds between all
+// who share it, from what it holds at that moment, and takes effect at once as a whole.
 type envFile struct {
 	env  Env
 	path string // absolute

@@ -11,8 +11,8 @@ import (
 	"github.com/utho/utho-cli/internal/child"
 )
 
-// command is exec:COMMAND: a program that gets the secret, without a newline, on its stdin. Its stdout is discarded, its
-// stderr passes, and it has to end with status 0 in time; whether it reads its stdin is its own affair.
+// command is exec:COMMAND: a program that gets the secret, without a newline, on its stdin. Its stdout is discarded,
+// its stderr passes, and it has to end with status 0 in time; whether it reads its stdin is its own affair.
 type command struct {
 	env   Env
 	argv  []string

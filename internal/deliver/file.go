@@ -14,8 +14,8 @@ import (
 	"github.com/utho/utho-cli/internal/privfile"
 )
 
-// file is file:PATH: the secret and a newline. A new file is 0600 and never takes the place of anything. In a rotation one
-// that exists is replaced in one step; its owner, group and mode stay.
+// file is file:PATH: the secret and a newline. A new file is 0600 and never takes the place of anything. In a rotation
+// one that exists is replaced in one step; its owner, group and mode stay.
 type file struct {
 	spec Spec
 	env  Env

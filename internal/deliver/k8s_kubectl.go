@@ -38,8 +38,8 @@ type kubeError struct {
 
 func (e *kubeError) Error() string { return e.text }
 
-// locate asks kubectl for its current context. In a pod without a configuration kubectl takes the pod's service account,
-// and so does this.
+// locate asks kubectl for its current context. In a pod without a configuration kubectl takes the pod's service
+// account, and so does this.
 func (d *kubernetes) locate(ctx context.Context) error {
 	if _, err := child.LookPath("kubectl"); err != nil {
 		return fmt.Errorf("a k8s: destination needs kubectl on the PATH: %w", err)

@@ -103,8 +103,8 @@ func (s *Set) Deliver(ctx context.Context, t Token) error {
 	return nil
 }
 
-// Undone says what an undo came to, destinations as they were typed, in the order in which they were undone. Only if all
-// but Restored are empty is the secret nowhere.
+// Undone says what an undo came to, destinations as they were typed, in the order in which they were undone. Only if
+// all but Restored are empty is the secret nowhere.
 type Undone struct {
 	Restored []string // as they were before
 	Kept     []string // have the secret for good
@@ -112,8 +112,8 @@ type Undone struct {
 	Unknown  []string // not known to be as they were, and why
 }
 
-// Undo undoes what Deliver began, in reverse order, each destination within 10 s. One that failed and is as it was is not
-// mentioned.
+// Undo undoes what Deliver began, in reverse order, each destination within 10 s. One that failed and is as it was is
+// not mentioned.
 func (s *Set) Undo(ctx context.Context) Undone {
 	var u Undone
 	for ; s.begun > 0; s.begun-- {

@@ -59,8 +59,8 @@ type SpecError struct {
 
 func (e *SpecError) Error() string { return fmt.Sprintf("bad destination %q: %s", e.Text, e.Why) }
 
-// ParseSpec reads a destination: stdout, file:PATH, env:PATH#NAME, profile:NAME, k8s:[NAMESPACE/]SECRET#KEY or exec:COMMAND.
-// It touches nothing. Its errors are *SpecError.
+// ParseSpec reads a destination: stdout, file:PATH, env:PATH#NAME, profile:NAME, k8s:[NAMESPACE/]SECRET#KEY or
+// exec:COMMAND. It touches nothing. Its errors are *SpecError.
 func ParseSpec(text string) (Spec, error) {
 	bad := func(why, hint string) (Spec, error) { return Spec{}, &SpecError{text, why, hint} }
 	word, arg, colon := strings.Cut(text, ":")
@@ -98,8 +98,8 @@ func ParseSpec(text string) (Spec, error) {
 	return s, nil
 }
 
-// New returns the destination of a Spec; stdout and profile are for the caller. Relative paths are taken from the current
-// folder, now and for good. It touches nothing. Its errors are *SpecError.
+// New returns the destination of a Spec; stdout and profile are for the caller. Relative paths are taken from the
+// current folder, now and for good. It touches nothing. Its errors are *SpecError.
 func New(s Spec, env Env) (Destination, error) {
 	switch s.Kind {
 	case KindFile:

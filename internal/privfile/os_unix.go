@@ -137,8 +137,8 @@ func replaceable(path string, info fs.FileInfo) error {
 	case foreign && dir.Mode()&fs.ModeSticky != 0 && int(d.Uid) != uid:
 		return fmt.Errorf("%s belongs to another user, in a folder where only owners replace files", path)
 	}
-	// A rename needs no right to write to the file, and a mode without it is no obstacle; but
-	// an immutable file can be neither replaced nor opened.
+	// A rename needs no right to write to the file, and a mode without it is no obstacle; but an immutable file can be
+	// neither replaced nor opened.
 	f, err := os.OpenFile(path, os.O_WRONLY|openNoFollow|openNonblock, 0)
 	switch {
 	case errors.Is(err, syscall.EACCES) && !foreign:

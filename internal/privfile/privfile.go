@@ -85,8 +85,8 @@ func ReadConfig(path string) ([]byte, error) {
 	return data, err
 }
 
-// ReadForeign returns the content of a file that another program keeps, and what the system says of it. A link is followed,
-// no mode is refused; anything but a regular file is: a pipe would hang the command.
+// ReadForeign returns the content of a file that another program keeps, and what the system says of it. A link is
+// followed, no mode is refused; anything but a regular file is: a pipe would hang the command.
 func ReadForeign(path string) ([]byte, fs.FileInfo, error) { return read(path, 0, 0) }
 
 // CheckPrivateDir refuses a folder that others may enter, list or write, or that is somebody else's (*ModeError).

@@ -14,15 +14,15 @@ import (
 type Option uint8
 
 const (
-	// Keep keeps owner, group and mode of the file that is replaced, not access lists; an error if they cannot be kept, or
-	// if the file has other names (hard links).
+	// Keep keeps owner, group and mode of the file that is replaced, not access lists; an error if they cannot be kept,
+	// or if the file has other names (hard links).
 	Keep Option = iota + 1
 	// FollowLink replaces the file behind a symbolic link, as dot-file managers keep them. Without it: ErrLink.
 	FollowLink
 )
 
-// Create writes data to a new file, 0600 whatever the umask, durably, and removes it if that fails. fs.ErrExist if there
-// is anything at path. A crash may leave a short file.
+// Create writes data to a new file, 0600 whatever the umask, durably, and removes it if that fails. fs.ErrExist if
+// there is anything at path. A crash may leave a short file.
 func Create(path string, data []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -144,10 +144,9 @@ func fill(f *os.File, data []byte, private bool) error {
 
 // discard removes f before its lock goes, so that Sweep and its writer agree whose it is.
 func discard(f *os.File) error {
-	err := os.Remove(f.Name())
-	_ = f.Close()
-	if err != nil {
-		err = os.Remove(f.Name()) // on Windows no open file can be removed
+	if err := os.Remove(f.Name()); err == nil {
+		return f.Close()
 	}
-	return err
+	_ = f.Close() // on Windows no open file can be removed
+	return os.Remove(f.Name())
 }
