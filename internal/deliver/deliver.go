@@ -9,10 +9,7 @@ package deliver
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -67,14 +64,3 @@ const (
 	commandTime = 60 * time.Second // for an exec: command
 	gitTime     = 2 * time.Second
 )
-
-// checkFolder says what keeps the folder of path from being one.
-func checkFolder(path string) error {
-	dir := filepath.Dir(path)
-	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the folder %s does not exist", dir)
-	} else if err == nil && !info.IsDir() {
-		return fmt.Errorf("%s is not a folder", dir)
-	}
-	return nil
-}

@@ -32,9 +32,6 @@ type envFile struct {
 func (d *envFile) Place() string { return "env:" + d.path + "#" + d.name }
 
 func (d *envFile) Prepare(ctx context.Context) error {
-	if err := checkFolder(d.path); err != nil {
-		return err
-	}
 	if err := privfile.CheckReplace(d.path, privfile.Keep); err != nil {
 		return err
 	}

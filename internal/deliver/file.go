@@ -29,9 +29,6 @@ type file struct {
 func (d *file) Place() string { return "file:" + d.path }
 
 func (d *file) Prepare(ctx context.Context) error {
-	if err := checkFolder(d.path); err != nil {
-		return err
-	}
 	if _, err := os.Lstat(d.path); err == nil && !d.env.Rotate {
 		return fmt.Errorf("%s %w, and create never replaces it; remove it first, name another, "+
 			"or put a new secret in it with: utho token rotate NAME --to %s", d.path, fs.ErrExist, d.spec)

@@ -62,7 +62,7 @@ func TestFilePrepareRefuses(t *testing.T) {
 	for path, says := range map[string]string{
 		"taken":         "utho token rotate NAME --to file:" + dir + "/taken",
 		"no/such/token": "the folder " + filepath.Join(dir, "no", "such") + " does not exist",
-		"taken/token":   "is not a folder",
+		"taken/token":   "not a directory",
 	} {
 		fails(t, open(t, env, "file:"+dir+"/"+path).Prepare(t.Context()), says)
 	}

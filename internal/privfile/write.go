@@ -67,6 +67,10 @@ func CheckReplace(path string, options ...Option) error {
 	if err != nil {
 		return err
 	}
+	dir := filepath.Dir(path)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the folder %s does not exist", dir)
+	}
 	size := int64(4096) // more than any secret, and a block of most file systems
 	if was != nil {
 		if err := replaceable(path, was); err != nil {
@@ -74,11 +78,11 @@ func CheckReplace(path string, options ...Option) error {
 		}
 		size += min(was.Size(), 1<<20)
 	}
-	f, err := temp(filepath.Dir(path), was, make([]byte, size), options)
+	f, err := temp(dir, was, make([]byte, size), options)
 	if err != nil {
 		return err
 	}
-	return errors.Join(discard(f), SyncDir(filepath.Dir(path)))
+	return errors.Join(discard(f), SyncDir(dir))
 }
 
 // Sweep removes the temporary files that killed processes left in dir. Those of live ones are locked.
