@@ -87,27 +87,12 @@ func setVariable(content []byte, name, secret string, export bool) (edit, error)
 		}
 		e.at, e.old = found.start, string(content[found.start:found.end])
 	}
-	blank, err := joined(content[:e.at])
-	if blank {
-		e.before += eol
+	// A line that ends in a backslash goes on in the next one; to systemd a comment does, too.
+	before := bytes.TrimSuffix(bytes.TrimSuffix(content[:e.at], []byte("\n")), []byte("\r"))
+	if endsInBackslash(string(before)) {
+		return e, fmt.Errorf("line %d: a backslash at its end may join it with the next", 1+bytes.Count(before, []byte("\n")))
 	}
-	return e, err
-}
-
-// joined looks at the line that content ends with: a comment that ends in a backslash goes on, to systemd, on the next
-// line, which has to be blank then. Any other line that ends so is an error.
-func joined(content []byte) (blank bool, err error) {
-	content = bytes.TrimSuffix(bytes.TrimSuffix(content, []byte("\n")), []byte("\r"))
-	start := bytes.LastIndexByte(content, '\n') + 1
-	line := bytes.TrimLeft(bytes.TrimPrefix(content[start:], []byte(bom)), " \t")
-	switch {
-	case !endsInBackslash(string(line)):
-		return false, nil
-	case line[0] == '#':
-		return true, nil
-	}
-	number := 1 + bytes.Count(content[:start], []byte("\n"))
-	return false, fmt.Errorf("line %d: a backslash at its end may join it with the next", number)
+	return e, nil
 }
 
 // quoteValue writes a value so that all readers read it back: bare if it can be, else in single quotes, which all but

@@ -46,10 +46,7 @@ func TestSetOrder(t *testing.T) {
 	t.Parallel()
 	var log []string
 	s, err := NewSet(fakes(&log, "own:", "stdout", "exec:b", "k8s:k", "profile:p", "exec:a", "file:f", "exec:b", "env:e"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(s.Prepare(t.Context()), s.Deliver(t.Context(), Token{Secret: testSecret})); err != nil {
+	if err := errors.Join(err, s.Prepare(t.Context()), s.Deliver(t.Context(), Token{Secret: testSecret})); err != nil {
 		t.Fatal(err)
 	}
 	u := s.Undo(t.Context())
