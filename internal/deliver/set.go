@@ -84,11 +84,8 @@ type Failure struct {
 func (f *Failure) Error() string { return fmt.Sprintf("deliver to %s: %v", f.Destination, f.Err) }
 func (f *Failure) Unwrap() error { return f.Err }
 
-// Deliver stops at the first destination that fails: a *Failure. It can be called once.
+// Deliver stops at the first destination that fails: a *Failure. It is called once.
 func (s *Set) Deliver(ctx context.Context, t Token) error {
-	if t.Secret == "" || s.begun > 0 {
-		return errors.New("deliver: there is no secret, or it was delivered already")
-	}
 	for _, target := range s.targets {
 		s.begun++
 		err := context.Cause(ctx)

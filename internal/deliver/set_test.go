@@ -105,7 +105,6 @@ func TestSetFails(t *testing.T) {
 		!slices.Equal(u.Doubtful, []string{"exec:c"}) || len(u.Unknown) != 1 || u.Unknown[0] != "profile:b ("+why.Error()+")" {
 		t.Errorf("%+v", u)
 	}
-	fails(t, s.Deliver(t.Context(), Token{}), "no secret")
 }
 
 // After the end nothing begins.

@@ -85,8 +85,7 @@ func SyncDir(dir string) error {
 
 // lockNow takes the lock of an open file if it is free.
 func lockNow(f *os.File) (free bool, err error) {
-	err = syscall.EINTR
-	for errors.Is(err, syscall.EINTR) {
+	for err = syscall.EINTR; errors.Is(err, syscall.EINTR); {
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
