@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -41,21 +42,14 @@ func TestProcesses(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	op := operator(t, s)
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var mu sync.Mutex
 	var answered []string
 	var wg sync.WaitGroup
 	for answers := range 4 {
-		cmd := exec.CommandContext(t.Context(), exe)
+		cmd := exec.CommandContext(t.Context(), os.Args[0])
 		cmd.Env, cmd.Stderr = append(os.Environ(), "SANDBOX_TEST_PATH="+s.path), os.Stderr
 		out, err := cmd.StdoutPipe()
-		if err == nil {
-			err = cmd.Start()
-		}
-		if err != nil {
+		if err = errors.Join(err, cmd.Start()); err != nil {
 			t.Fatal(err)
 		}
 		wg.Go(func() {
