@@ -114,39 +114,34 @@ func TestCreate(t *testing.T) {
 func TestLifeOfAToken(t *testing.T) {
 	t.Parallel()
 	s := open(t)
+	expect := func(method, path, secret, want string) {
+		t.Helper()
+		if g := do(t, s, method, path, secret, ""); g.body != want {
+			t.Errorf("%s %s: %s, want %s", method, path, g.body, want)
+		}
+	}
+	const deleted = `{"status":"success","message":"API has been deleted"}`
 	first, second := mustCreate(t, s, "twin", "on"), mustCreate(t, s, "twin", "on")
 	if first == second || len(first) < len(SecretPrefix)+32 || !strings.HasPrefix(first, SecretPrefix) {
 		t.Errorf("secrets %s and %s", first, second)
 	}
-	if g := do(t, s, "DELETE", "/api/10004/delete", second, ""); g.body != `{"status":"success","message":"API has been deleted"}` {
-		t.Fatal(g.body)
-	}
-	if g := do(t, s, "GET", "/api", first, ""); g.body != errorBody(msgUnauthorized) {
-		t.Errorf("a deleted secret still works: %s", g.body)
-	}
-	if g := do(t, s, "DELETE", "/api/10004/delete", second, ""); g.body != errorBody(msgUnknownID) {
-		t.Errorf("deleted twice: %s", g.body)
-	}
-	third := secretIn(t, do(t, s, "POST", "/api/generate", second, `{"name":"third","write":"off"}`).body)
-	if g := do(t, s, "DELETE", "/api/10005/delete", second, ""); !strings.Contains(g.body, "success") {
-		t.Errorf("a token cannot delete itself: %s", g.body)
-	}
+	expect("DELETE", "/api/10004/delete", second, deleted)
+	expect("GET", "/api", first, errorBody(msgUnauthorized))
+	expect("DELETE", "/api/10004/delete", second, errorBody(msgUnknownID))
+	secretIn(t, do(t, s, "POST", "/api/generate", second, `{"name":"third","write":"off"}`).body)
+	expect("DELETE", "/api/10005/delete", second, deleted) // itself
 	for _, id := range []int{10000, 10001, 10002, 10003, 10006} {
-		do(t, s, "DELETE", fmt.Sprintf("/api/%d/delete", id), operator(t, s), "")
+		expect("DELETE", fmt.Sprintf("/api/%d/delete", id), operator(t, s), deleted)
 	}
-	if g := do(t, s, "GET", "/api", operator(t, s), ""); g.body != `{"status":"success","api":[]}` {
-		t.Errorf("an empty list: %s", g.body)
-	}
-	mustCreate(t, s, "later", "off")
+	expect("GET", "/api", operator(t, s), `{"status":"success","api":[]}`)
+	later := mustCreate(t, s, "later", "off")
 	if got := tokens(t, s); !slices.Equal(got, []string{"10007 later 0"}) {
 		t.Errorf("ids come back: %q", got)
 	}
 	if err := s.Reset(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if g := do(t, s, "GET", "/api", third, ""); g.body != errorBody(msgUnauthorized) {
-		t.Errorf("a secret survived reset: %s", g.body)
-	}
+	expect("GET", "/api", later, errorBody(msgUnauthorized))
 }
 
 func TestAuthorizationHeader(t *testing.T) {
