@@ -145,11 +145,6 @@ func TestCreateAnswers(t *testing.T) {
 		unknown("unknown: HTTP 502 Bad Gateway"):         {reply(502, page)},
 		unknown("unknown: HTTP 503 Service Unavailable"): {reply(503, page, "Retry-After: 1"), reply(503, "")},
 		unknown("unknown: HTTP 304"):                     {"HTTP/1.1 304 Not Modified\r\n\r\n"},
-		unknown(", and redirects are not followed"): {
-			reply(301, "", "Location: /elsewhere"), reply(307, "", "Location: /api/generate"),
-			reply(308, "", "Location: https://u:pw@other.example/x"),
-		},
-		unknown("redirected to nowhere"): {reply(302, "")},
 	} {
 		for _, raw := range answers {
 			if !strings.HasPrefix(raw, "HTTP/1.1 ") && !strings.HasPrefix(raw, "garbage") {

@@ -1,7 +1,7 @@
 package utho
 
 import (
-	"errors"
+	"io"
 	"strings"
 	"testing"
 )
@@ -144,21 +144,15 @@ func TestKindOfMessage(t *testing.T) {
 func TestErrorText(t *testing.T) {
 	t.Parallel()
 	for want, e := range map[string]*Error{
-		"list tokens: boom": {Op: "list tokens", Err: errors.New("boom")},
-		"list tokens: HTTP 503 Service Unavailable (attempt 4)": {Op: "list tokens", StatusCode: 503, Kind: ErrUnavailable, Attempts: 4},
-		"list tokens: HTTP 599":                                 {Op: "list tokens", StatusCode: 599, Attempts: 1},
-		`delete token 1: the service says: a\nb (E1)`:           {Op: "delete token 1", StatusCode: 200, Message: "a\nb", Code: "E1"},
-		"create token: outcome unknown: HTTP 502 Bad Gateway: x": {Op: "create token", StatusCode: 502,
-			Kind: ErrOutcomeUnknown, Err: errors.New("x")},
-		"list tokens: the service says: (E1): there": {Op: "list tokens", StatusCode: 401, Code: "E1",
-			Kind: ErrWrongAddress, Err: errors.New("there")},
+		"list tokens: HTTP 503 Service Unavailable (attempt 4)":   {StatusCode: 503, Kind: ErrUnavailable, Attempts: 4},
+		"list tokens: HTTP 599":                                   {StatusCode: 599, Attempts: 1},
+		`list tokens: the service says: a\nb (E1)`:                {StatusCode: 200, Message: "a\nb", Code: "E1"},
+		"list tokens: outcome unknown: HTTP 502 Bad Gateway: EOF": {StatusCode: 502, Kind: ErrOutcomeUnknown, Err: io.EOF},
+		"list tokens: the service says: (E1): EOF":                {StatusCode: 401, Code: "E1", Kind: ErrWrongAddress, Err: io.EOF},
 	} {
-		if got := e.Error(); got != want {
-			t.Errorf("%q, want %q", got, want)
+		if e.Op = "list tokens"; e.Error() != want {
+			t.Errorf("%q, want %q", e, want)
 		}
-	}
-	if errs := (&Error{}).Unwrap(); len(errs) != 0 {
-		t.Error(errs)
 	}
 }
 
@@ -166,12 +160,11 @@ func TestRedact(t *testing.T) {
 	t.Parallel()
 	const secret = `op/aque"1+2&`
 	for in, want := range map[string]string{
-		"": "", "nothing": "nothing", "live_ live": "live_ live", `a op/aque"1+2& b`: "a [redacted] b",
-		`{"k":"op\/aque\"1+2&"}`: `{"k":"[redacted]"}`, `{"k":"op/aque\"1+2\u0026"}`: `{"k":"[redacted]"}`,
-		`{"k":"op\/aque\"1+2\u0026"}`: `{"k":"[redacted]"}`, "x=op%2Faque%221%2B2%26&y": "x=[redacted]&y",
-		"/op%2Faque%221+2&/y": "/[redacted]/y", "x live_0123456789abcdefghi y": "x live_0123456789abcdefghi y",
+		"": "", "live_ live": "live_ live", `a op/aque"1+2& b`: "a [redacted] b", `{"k":"op\/aque\"1+2&"}`: `{"k":"[redacted]"}`,
+		`{"k":"op/aque\"1+2\u0026"}`: `{"k":"[redacted]"}`, `{"k":"op\/aque\"1+2\u0026"}`: `{"k":"[redacted]"}`,
+		"x=op%2Faque%221%2B2%26&y": "x=[redacted]&y", "/op%2Faque%221+2&/y": "/[redacted]/y",
+		"x live_0123456789abcdefghi y": "x live_0123456789abcdefghi y", "live_live_0123456789abcdefghij": "[redacted]",
 		"x live_0123456789abcdefghij.live_ABCDEFGHIJ-KLMNO_QRST": "x [redacted].[redacted]",
-		"live_live_0123456789abcdefghij":                         "[redacted]",
 	} {
 		if got := Redact(in, "", secret); got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)
