@@ -207,10 +207,9 @@ func TestCreate429(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, s := pipedClient(t, func(n int, _ seen, conn net.Conn) bool {
+				client, s := pipedClient(t, func(n int, r seen, conn net.Conn) bool {
 					raw := c.answers[min(n, len(c.answers))-1]
-					_, err := io.WriteString(conn, raw)
-					return err == nil && raw != ""
+					return answering(raw)(n, r, conn) && raw != ""
 				})
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()

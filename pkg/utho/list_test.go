@@ -107,7 +107,7 @@ func TestListElements(t *testing.T) {
 			}
 		}
 	}
-	client, _ := against(t, ok(strings.Replace(string(manyTokens(4)), `"name":"token-3","write":"1"`, `"name":"x","write":"x"`, 1)))
+	client, _ := against(t, ok(strings.Replace(manyTokens(4), `"name":"token-3","write":"1"`, `"name":"x","write":"x"`, 1)))
 	_, err := client.ListTokens(t.Context())
 	if e := mustError(t, err, nil); e.Error() != `list tokens: the answer's api[3].write is "x", which is no known scope` {
 		t.Error(e)
@@ -131,7 +131,7 @@ func TestListAnswers(t *testing.T) {
 			`[` + someTokens, `{"status":"error","message":"deprecated"}` + someTokens, strings.Repeat("x", 100_000) + someTokens,
 			someTokens + notice, someTokens + `{"status":"error","message":"no"}`,
 		},
-		20_000: {notice + string(manyTokens(20_000)) + notice, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + string(manyTokens(20_000))},
+		20_000: {notice + manyTokens(20_000) + notice, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + manyTokens(20_000)},
 		1: {
 			`{"api":[` + one + `],"status":"success"}`, `{"api":[` + one + `]}`, `{"status":"","api":[` + one + `]}`,
 			`{"status":null,"api":[` + one + `]}`, `{"status":"SUCCESS","api":[` + one + `]}`,
@@ -148,8 +148,7 @@ func TestListAnswers(t *testing.T) {
 			`[]`, `{}`, "\ufeff[]\n", "Notice: x in y.php on line 3\n[]\n", `{"status":""}`, `{"message":"Hello"}`, `{"foo":"bar"}`,
 			`{"user":{"id":"1"}}`, `[` + one + `]`,
 		},
-		fails{nil, "says: no"}:               {`{"status":"error","message":"no"}`, `{"status":"error","message":"no","api":[` + one + `]}`},
-		fails{nil, "refuses without saying"}: {`{"status":"error"}`},
+		fails{nil, "says: no"}: {`{"status":"error","message":"no"}`, `{"status":"error","message":"no","api":[` + one + `]}`},
 		fails{nil, `neither "success" nor "error"`}: {
 			`{"status":"failed","message":"x","api":[]}`, `{"status":true,"api":[]}`, `{"status":[],"api":[]}`, `{"status":1,"api":[]}`},
 		fails{nil, "is given twice with different values"}: {
@@ -165,8 +164,6 @@ func TestListAnswers(t *testing.T) {
 		fails{nil, "éé…"}:                      {`{"status":"error","message":"` + strings.Repeat("é", 1_000_000) + `"}`},
 		fails{nil, "bad key [redacted] given"}: {`{"status":"error","message":"bad key ` + testSecret + ` given"}`},
 		fails{ErrUnauthorized, "Unauth"}:       {`{"message":"Unauthenticated."}`, `{"status":false,"message":"Unauthorized access"}`},
-		fails{ErrForbidden, "permission"}:      {`{"status":"error","message":"You do not have permission"}`},
-		fails{nil, "Route not found"}:          {`{"status":"error","message":"Route not found"}`},
 		fails{nil, "not a list"}: {
 			`{"status":"success","api":"none"}`, `{"status":"success","api":true}`, `{"status":"success","api":0}`,
 			`{"status":"success","api":{"0":` + one + `}}`,
@@ -201,7 +198,6 @@ func TestListAnswers(t *testing.T) {
 			reply(500, `{"status":"error","message":"Not Found GET"}`), reply(500, page), reply(500, someTokens)},
 		fails{nil, "HTTP 101 Switching Protocols: the answer cannot be read as HTTP"}: {
 			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"},
-		fails{nil, "HTTP 304"}: {"HTTP/1.1 304 Not Modified\r\n\r\n"},
 	} {
 		for _, raw := range answers {
 			if !strings.HasPrefix(raw, "HTTP/1.1 ") {
