@@ -118,12 +118,8 @@ func TestListElements(t *testing.T) {
 // list.
 func TestListAnswers(t *testing.T) {
 	t.Parallel()
-	type fails struct {
-		kind error
-		text string
-	}
 	const one = `{"id":1,"name":"a","write":1}`
-	for want, answers := range map[any][]string{
+	judge(t, "list", map[any][]string{
 		2: {
 			someTokens, "\r\n\t " + someTokens + "\n\n", "\ufeff \n" + someTokens, notice + someTokens, notice + "\ufeff" + someTokens,
 			"#0 /a.php(12): f(Array)\n#1 {main}\n  thrown\n" + someTokens, `{"debug":[1,2,{"x":{}}]}` + "\n" + someTokens,
@@ -144,41 +140,41 @@ func TestListAnswers(t *testing.T) {
 			`{"status":"success","message":"No API found"}`,
 		},
 		// An answer with neither status nor list is no empty list.
-		fails{nil, `the answer holds no "api"`}: {
+		`the answer holds no "api"`: {
 			`[]`, `{}`, "\ufeff[]\n", "Notice: x in y.php on line 3\n[]\n", `{"status":""}`, `{"message":"Hello"}`, `{"foo":"bar"}`,
 			`{"user":{"id":"1"}}`, `[` + one + `]`,
 		},
-		fails{nil, "says: no"}: {`{"status":"error","message":"no"}`, `{"status":"error","message":"no","api":[` + one + `]}`},
-		fails{nil, `neither "success" nor "error"`}: {
+		"says: no": {`{"status":"error","message":"no"}`, `{"status":"error","message":"no","api":[` + one + `]}`},
+		`neither "success" nor "error"`: {
 			`{"status":"failed","message":"x","api":[]}`, `{"status":true,"api":[]}`, `{"status":[],"api":[]}`, `{"status":1,"api":[]}`},
-		fails{nil, "is given twice with different values"}: {
+		"is given twice with different values": {
 			`{"status":"success","api":[` + one + `],"api":[]}`, `{"status":"error","api":[],"status":"success"}`},
-		fails{nil, "several answers"}: {someTokens + someTokens, someTokens + someTokens[:150]},
-		fails{nil, "says: Name too long (E7)"}: {
+		"several answers": {someTokens + someTokens, someTokens + someTokens[:150]},
+		"says: Name too long (E7)": {
 			`{"errors":[{"message":"Name too long","code":"E7"},{"message":"and bad"}]}`, `{"message":"Name too long","errorcode":"E7"}`,
 			`{"status":"error","error":"Name too long","errors":[{"code":"E7"}]}`,
 			reply(400, `{"errors":[{"message":"Name too long","code":"E7"}]}`),
 		},
-		fails{nil, `says: {"name":["bad"]}`}: {
+		`says: {"name":["bad"]}`: {
 			`{"status":"error","errors":{"name":["bad"]}}`, `{"status":"error","message":{"name":["bad"]}}`, `{"error":{"name":["bad"]},"api":[]}`},
-		fails{nil, "éé…"}:                      {`{"status":"error","message":"` + strings.Repeat("é", 1_000_000) + `"}`},
-		fails{nil, "bad key [redacted] given"}: {`{"status":"error","message":"bad key ` + testSecret + ` given"}`},
-		fails{ErrUnauthorized, "Unauth"}:       {`{"message":"Unauthenticated."}`, `{"status":false,"message":"Unauthorized access"}`},
-		fails{nil, "not a list"}: {
+		"éé…":                            {`{"status":"error","message":"` + strings.Repeat("é", 1_000_000) + `"}`},
+		"bad key [redacted] given":       {`{"status":"error","message":"bad key ` + testSecret + ` given"}`},
+		fails{ErrUnauthorized, "Unauth"}: {`{"message":"Unauthenticated."}`, `{"status":false,"message":"Unauthorized access"}`},
+		"not a list": {
 			`{"status":"success","api":"none"}`, `{"status":"success","api":true}`, `{"status":"success","api":0}`,
 			`{"status":"success","api":{"0":` + one + `}}`,
 		},
-		fails{nil, "not JSON"}: {"PHP Fatal error: x.php\n", "OK", "null", `"success"`, `{'status':'success'}`},
-		fails{nil, "broken JSON"}: {
+		"not JSON": {"PHP Fatal error: x.php\n", "OK", "null", `"success"`, `{'status':'success'}`},
+		"broken JSON": {
 			`{"status":"success","api":[` + one + `,]}`, `{"status":"success" "api":[]}`, `{"status":"success",,"api":[]}`,
 			`{"status":"success",}`, "{\"status\":\"success\",\"api\":[{\"name\":\"a\nb\"}]}", `{"status":"success","api":[{"z":"\x"}]}`,
 			`{"status":"success","api":[` + one + `}}`, `{"status":"success","api":[` + one + `, oops {"status":"success"}]}`,
 		},
-		fails{nil, "ends in the middle"}: {
+		"ends in the middle": {
 			someTokens[:len(someTokens)-1], someTokens[:120], someTokens[:5], notice + someTokens[:100],
 			`{"api":[{"id":1,"name":"a","write":1,"status":"success"},{"id":`, `{"x":{"status":"success","api":[]},"y":`,
 		},
-		fails{nil, "JSON"}: {strings.Repeat("[", 1_000_000), strings.Repeat(`{"a":`, 200_000)},
+		"JSON": {strings.Repeat("[", 1_000_000), strings.Repeat(`{"a":`, 200_000)},
 
 		// A wrong address, not a rejected token.
 		fails{ErrWrongAddress, "/api: the answer is empty; the service is at https://api.utho.com/v2"}: {
@@ -193,35 +189,12 @@ func TestListAnswers(t *testing.T) {
 			reply(401, ""), reply(401, page), reply(401, `{"status":"error","message":"Not Found POST"}`)},
 		fails{ErrUnauthorized, "HTTP 403 Forbidden: the service says: Invalid API key"}: {reply(403, `{"message":"Invalid API key"}`)},
 		fails{ErrForbidden, "HTTP 403 Forbidden: the service says: nope"}:               {reply(403, `{"error":"nope"}`)},
-		fails{nil, "HTTP 418 I'm a teapot"}:                                             {reply(418, someTokens)},
-		fails{nil, "HTTP 500 Internal Server Error"}: {
+		"HTTP 418 I'm a teapot": {reply(418, someTokens)},
+		"HTTP 500 Internal Server Error": {
 			reply(500, `{"status":"error","message":"Not Found GET"}`), reply(500, page), reply(500, someTokens)},
-		fails{nil, "HTTP 101 Switching Protocols: the answer cannot be read as HTTP"}: {
+		"HTTP 101 Switching Protocols: the answer cannot be read as HTTP": {
 			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"},
-	} {
-		for _, raw := range answers {
-			if !strings.HasPrefix(raw, "HTTP/1.1 ") {
-				raw = ok(raw)
-			}
-			client, s := against(t, raw)
-			list, err := client.ListTokens(t.Context())
-			w, no := want.(fails)
-			switch {
-			case !no && (err != nil || len(list.Tokens) != want || list.Tokens == nil):
-				t.Errorf("%.300s: %v tokens wanted: %+v, %v", raw, want, list, err)
-			case no && list != nil:
-				t.Errorf("%.300s: a list: %+v", raw, list)
-			case no:
-				e := mustError(t, err, w.kind)
-				if !strings.HasPrefix(e.Error(), "list tokens: ") || !strings.Contains(e.Error(), w.text) {
-					t.Errorf("%.300s: error %q, want %q in it", raw, e, w.text)
-				}
-				if n := s.count("GET"); n != 1 || !e.Sent || e.Attempts != 1 {
-					t.Errorf("%.300s: %d requests, sent %v, attempts %d", raw, n, e.Sent, e.Attempts)
-				}
-			}
-		}
-	}
+	})
 }
 
 // At its default address the service itself says so, and there is no other to name.

@@ -170,13 +170,88 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// result does an operation, and gives what matters of what it got.
+func result(ctx context.Context, c *Client, op string) (any, error) {
+	switch op {
+	case "list":
+		list, err := c.ListTokens(ctx)
+		if err != nil || list.Tokens == nil {
+			return nil, err
+		}
+		return len(list.Tokens), nil
+	case "account":
+		a, err := c.Account(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return *a, nil
+	case "delete":
+		return true, c.DeleteToken(ctx, "1")
+	}
+	created, err := c.CreateToken(ctx, ci)
+	if err != nil || strings.Contains(created.Message, created.Secret) {
+		return nil, err
+	}
+	return secret(created.Secret), nil
+}
+
+type secret string
+
 // calls are the four operations.
 func calls(t testing.TB) map[string]func(*Client) error {
-	return map[string]func(*Client) error{
-		"list":    func(c *Client) error { _, err := c.ListTokens(t.Context()); return err },
-		"account": func(c *Client) error { _, err := c.Account(t.Context()); return err },
-		"delete":  func(c *Client) error { return c.DeleteToken(t.Context(), "1") },
-		"create":  func(c *Client) error { _, err := c.CreateToken(t.Context(), ci); return err },
+	all := map[string]func(*Client) error{}
+	for _, op := range []string{"list", "account", "delete", "create"} {
+		all[op] = func(c *Client) error { _, err := result(t.Context(), c, op); return err }
+	}
+	return all
+}
+
+// fails is what an error must be: its kind, and a part of its text.
+type fails struct {
+	kind error
+	text string
+}
+
+// judge holds what each answer to an operation means: a result, how it fails (a kind, a text of none, or both).
+// Whatever it is, the request is sent once, and neither an error nor the hook shows a secret.
+func judge(t *testing.T, op string, cases map[any][]string) {
+	t.Helper()
+	for want, answers := range cases {
+		for _, raw := range answers {
+			if !strings.HasPrefix(raw, "HTTP/1.1 ") && !strings.HasPrefix(raw, "garbage") {
+				raw = ok(raw)
+			}
+			s, base := listen(t, answering(raw))
+			var shown []string
+			client := newClient(t, base+"/v2", WithRequestHook(func(x Exchange) { shown = append(shown, fmt.Sprintf("%+v %v", x, x.Err)) }))
+			got, err := result(t.Context(), client, op)
+			one := map[string]string{"list": "GET /v2/api", "account": "GET /v2/account/info", "delete": "DELETE /v2/api/1/delete",
+				"create": "POST /v2/api/generate"}[op]
+			if all := s.requests(); len(all) != 1 || all[0].method+" "+all[0].uri != one || len(shown) != 1 {
+				t.Errorf("%.300s: requests %+v, shown %q", raw, all, shown)
+				continue
+			}
+			if noSecret(t, shown[0]); op == "create" && (strings.Contains(shown[0], "opaque") || strings.Contains(shown[0], `apikey"`)) {
+				t.Errorf("%s: shown: %s", raw, shown)
+			}
+			w, _ := want.(fails)
+			switch want := want.(type) {
+			case fails:
+			case error:
+				w.kind = want
+			case string:
+				w.text = want
+			default:
+				if err != nil || got != want {
+					t.Errorf("%.300s: got %+v, %v, want %+v", raw, got, err, want)
+				}
+				continue
+			}
+			e := mustError(t, err, w.kind)
+			if !strings.Contains(e.Error(), w.text) || !e.Sent || e.Attempts != 1 || e.StatusCode >= 500 && strings.Contains(e.Error(), DefaultBaseURL) {
+				t.Errorf("%.300s: error %q, want %q in it; sent %v, attempts %d", raw, e, w.text, e.Sent, e.Attempts)
+			}
+		}
 	}
 }
 
