@@ -128,7 +128,7 @@ func TestLifeOfAToken(t *testing.T) {
 	expect("DELETE", "/api/10004/delete", second, deleted)
 	expect("GET", "/api", first, errorBody(msgUnauthorized))
 	expect("DELETE", "/api/10004/delete", second, errorBody(msgUnknownID))
-	secretIn(t, do(t, s, "POST", "/api/generate", second, `{"name":"third","write":"off"}`).body)
+	createAs(t, s, second, `{"name":"third","write":"off"}`)
 	expect("DELETE", "/api/10005/delete", second, deleted) // itself
 	for _, id := range []int{10000, 10001, 10002, 10003, 10006} {
 		expect("DELETE", fmt.Sprintf("/api/%d/delete", id), operator(t, s), deleted)
