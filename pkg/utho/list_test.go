@@ -189,6 +189,7 @@ func TestListAnswers(t *testing.T) {
 			reply(401, ""), reply(401, page), reply(401, `{"status":"error","message":"Not Found POST"}`)},
 		fails{ErrUnauthorized, "HTTP 403 Forbidden: the service says: Invalid API key"}: {reply(403, `{"message":"Invalid API key"}`)},
 		fails{ErrForbidden, "HTTP 403 Forbidden: the service says: nope"}:               {reply(403, `{"error":"nope"}`)},
+		"list tokens: HTTP 599": {reply(599, "")},
 		"HTTP 418 I'm a teapot": {reply(418, someTokens)},
 		"HTTP 500 Internal Server Error": {
 			reply(500, `{"status":"error","message":"Not Found GET"}`), reply(500, page), reply(500, someTokens)},

@@ -1,7 +1,6 @@
 package utho
 
 import (
-	"io"
 	"strings"
 	"testing"
 )
@@ -40,13 +39,14 @@ func TestAnswers(t *testing.T) {
 			"delete token 1: the service says: Token name does not exist": {`{"status":"error","message":"Token name does not exist"}`},
 			"refuses without saying why":                                  {`{"status":"error"}`},
 			`done: the answer's status is "true"`:                         {`{"status":true,"message":"done"}`},
-			"oops":                                                        {`{"error":"oops"}`},
-			`holds no "message"`:                                          {`{}`, `{"deleted":true}`, `{"status":""}`},
-			"several answers":                                             {`{"status":"success"}{"status":"error"}`},
-			"empty":                                                       {``},
-			"ends in the middle":                                          {`{"status":"success"`},
-			"HTTP 500":                                                    {reply(500, `{"status":"success"}`)},
-			"the service says: bad id (NONODEFOUND)":                      {reply(400, `{"message":"bad id","errorcode":"NONODEFOUND"}`)},
+			`delete token 1: the service says: a\nb (E1)`:                 {`{"status":"error","message":"a\nb","errorcode":"E1"}`},
+			"oops":                                   {`{"error":"oops"}`},
+			`holds no "message"`:                     {`{}`, `{"deleted":true}`, `{"status":""}`},
+			"several answers":                        {`{"status":"success"}{"status":"error"}`},
+			"empty":                                  {``},
+			"ends in the middle":                     {`{"status":"success"`},
+			"HTTP 500":                               {reply(500, `{"status":"success"}`)},
+			"the service says: bad id (NONODEFOUND)": {reply(400, `{"message":"bad id","errorcode":"NONODEFOUND"}`)},
 		},
 	} {
 		judge(t, op, cases)
@@ -96,21 +96,6 @@ func TestKindOfMessage(t *testing.T) {
 			if got := kindOfMessage(message); got != want {
 				t.Errorf("%q: %v, want %v", message, got, want)
 			}
-		}
-	}
-}
-
-func TestErrorText(t *testing.T) {
-	t.Parallel()
-	for want, e := range map[string]*Error{
-		"list tokens: HTTP 503 Service Unavailable (attempt 4)":   {StatusCode: 503, Kind: ErrUnavailable, Attempts: 4},
-		"list tokens: HTTP 599":                                   {StatusCode: 599, Attempts: 1},
-		`list tokens: the service says: a\nb (E1)`:                {StatusCode: 200, Message: "a\nb", Code: "E1"},
-		"list tokens: outcome unknown: HTTP 502 Bad Gateway: EOF": {StatusCode: 502, Kind: ErrOutcomeUnknown, Err: io.EOF},
-		"list tokens: the service says: (E1): EOF":                {StatusCode: 401, Code: "E1", Kind: ErrWrongAddress, Err: io.EOF},
-	} {
-		if e.Op = "list tokens"; e.Error() != want {
-			t.Errorf("%q, want %q", e, want)
 		}
 	}
 }
