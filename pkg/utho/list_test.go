@@ -53,64 +53,55 @@ func TestListTokens(t *testing.T) {
 // One token in every spelling that the service is known to use, and the ones it must not be guessed from.
 func TestListElements(t *testing.T) {
 	t.Parallel()
-	for form, cases := range map[string]map[string][]string{ // what a value reads as, or a part of the error
+	reads := func(id, name, created string) Token {
+		return Token{ID: id, Name: name, Scope: ScopeReadOnly, CreatedRaw: created}
+	}
+	plain := reads("1", "n", "")
+	for form, cases := range map[string]map[any][]string{ // what a value reads as, or a part of the error
 		`{"id":"1","name":"n","write":%s}`: {
-			"=1|n|write|":     {`"1"`, `1`, `true`, `"on"`, `"true"`, `"\u0031"`},
-			"=1|n|read-only|": {`"0"`, `0`, `false`, `"off"`, `"false"`, `""`, `null`},
-			`write is "`:      {`"yes"`, `"ON"`, `"null"`, `" 1"`, `2`, `1.0`, `-1`, `"read"`, `1e0`},
-			`write is "[redacted]", which is no known scope`: {`"` + testSecret + `"`},
-			"write is an array":  {`[]`, `[1]`},
-			"write is an object": {`{"a":1}`},
+			Token{ID: "1", Name: "n", Scope: ScopeWrite}: {`"1"`, `1`, `true`, `"on"`, `"true"`, `"\u0031"`},
+			plain:               {`"0"`, `0`, `false`, `"off"`, `"false"`, `""`, `null`},
+			`api[0].write is "`: {`"yes"`, `"ON"`, `"null"`, `" 1"`, `2`, `1.0`, `-1`, `"read"`, `1e0`},
+			`api[0].write is "[redacted]", which is no known scope`: {`"` + testSecret + `"`},
+			"api[0].write is an array":                              {`[]`, `[1]`},
+			"api[0].write is an object":                             {`{"a":1}`},
 		},
 		`{"id":%s,"name":"n","write":0}`: {
-			"=12345678901234567890123|n|read-only|": {`12345678901234567890123`, `"12345678901234567890123"`},
-			`=a/b"é|n|read-only|`:                   {`"a/b\"é"`}, "=-1|n|read-only|": {`-1`},
-			"id is null, not text": {`null`}, "id is empty": {`""`}, "id is a boolean": {`true`}, "id is an array": {`["1"]`},
-			"id is an object": {`{"a":1}`}, "id is a number that is not whole": {`1.5`, `1e3`},
+			reads("12345678901234567890123", "n", ""): {`12345678901234567890123`, `"12345678901234567890123"`},
+			reads(`a/b"é`, `n`, ""):                   {`"a/b\"é"`}, reads("-1", "n", ""): {`-1`},
+			"api[0].id is null, not text": {`null`}, "api[0].id is empty": {`""`}, "api[0].id is a boolean": {`true`},
+			"api[0].id is an array": {`["1"]`}, "api[0].id is an object": {`{"a":1}`}, "api[0].id is a number that is not whole": {`1.5`, `1e3`},
 		},
 		`{"id":"1","name":%s,"write":0}`: {
-			"=1||read-only|": {`""`}, "=1|42|read-only|": {`42`}, "=1|a\ufffdb|read-only|": {"\"a\xffb\""},
-			"=1|सीआई \u200d|read-only|":        {"\"सीआई \u200d\""},
-			"=1|\x1b[31m\u202e 😀 /|read-only|": {`"\u001b[31m\u202e \ud83d\ude00 \/"`},
-			"name is null":                     {`null`}, "name is a boolean": {`false`},
+			reads("1", "", ""): {`""`}, reads("1", "42", ""): {`42`},
+			reads("1", "a\ufffdb", ""):           {"\"a\xffb\""},
+			reads("1", "सीआई \u200d", ""):        {"\"सीआई \u200d\""},
+			reads("1", "\x1b[31m\u202e 😀 /", ""): {`"\u001b[31m\u202e \ud83d\ude00 \/"`},
+			"api[0].name is null":                {`null`}, "api[0].name is a boolean": {`false`},
 		},
 		`{"id":"1","name":"n","write":0,"created_at":%s}`: { // one that does not parse is passed through and has no age
-			"=1|n|read-only|": {`null`}, "=1|n|read-only|1713728556": {`1713728556`}, `=1|n|read-only|{"a":[1]}`: {`{"a":[1]}`},
-			"=1|n|read-only|yesterday\a":         {`"yesterday\u0007"`},
-			"=1|n|read-only|0000-00-00 00:00:00": {`"0000-00-00 00:00:00"`},
-			"=1|n|read-only|2023-02-29 00:00:00": {`"2023-02-29 00:00:00"`},
-			"=1|n|read-only|2024-04-22 1:12:36":  {`"2024-04-22 1:12:36"`},
+			plain: {`null`}, reads("1", "n", "1713728556"): {`1713728556`},
+			reads("1", "n", `{"a":[1]}`):           {`{"a":[1]}`},
+			reads("1", "n", "yesterday\a"):         {`"yesterday\u0007"`},
+			reads("1", "n", "0000-00-00 00:00:00"): {`"0000-00-00 00:00:00"`},
+			reads("1", "n", "2023-02-29 00:00:00"): {`"2023-02-29 00:00:00"`},
+			reads("1", "n", "2024-04-22 1:12:36"):  {`"2024-04-22 1:12:36"`},
 		},
 		"%s": {
-			"=1|n|read-only|": {
+			plain: {
 				`{"extra":"}]","id":"1","name":"n","write":"0","e2":[["]"]]}`, ` { "id" : 1 , "name" : "n" , "write" : "0" } `,
 				`{"id":"1","name":"n","write":0,"x":[{"write":1}],"y":{"id":2}}`,
 			},
-			"id is missing":   {`{"name":"n","write":0}`, `null`, `{}`, `"1"`, `[]`, `7`},
-			"name is missing": {`{"id":"1","write":0}`}, "write is missing": {`{"id":"1","name":"n"}`},
+			"api[0].id is missing":   {`{"name":"n","write":0}`, `null`, `{}`, `"1"`, `[]`, `7`},
+			"api[0].name is missing": {`{"id":"1","write":0}`}, "api[0].write is missing": {`{"id":"1","name":"n"}`},
 		},
 	} {
 		for want, values := range cases {
-			for _, value := range values {
-				element := fmt.Sprintf(form, value)
-				client, s := against(t, ok(`{"status":"success","api":[`+element+`]}`))
-				list, err := client.ListTokens(t.Context())
-				if want[0] != '=' {
-					if e := mustError(t, err, nil); !strings.Contains(e.Error(), "api[0]."+want) || s.count("GET") != 1 {
-						t.Errorf("%s: error %q, want %q in it", element, e, want)
-					}
-				} else if err != nil {
-					t.Errorf("%s: %v", element, err)
-				} else if k := list.Tokens[0]; fmt.Sprintf("=%s|%s|%s|%s", k.ID, k.Name, k.Scope, k.CreatedRaw) != want || !k.CreatedAt.IsZero() {
-					t.Errorf("%s: got %+v, want %s", element, k, want)
-				}
+			for i, value := range values {
+				values[i] = `{"status":"success","api":[` + fmt.Sprintf(form, value) + `]}`
 			}
+			judge(t, "list", map[any][]string{want: values})
 		}
-	}
-	client, _ := against(t, ok(strings.Replace(manyTokens(4), `"name":"token-3","write":"1"`, `"name":"x","write":"x"`, 1)))
-	_, err := client.ListTokens(t.Context())
-	if e := mustError(t, err, nil); e.Error() != `list tokens: the answer's api[3].write is "x", which is no known scope` {
-		t.Error(e)
 	}
 }
 
@@ -128,7 +119,7 @@ func TestListAnswers(t *testing.T) {
 			someTokens + notice, someTokens + `{"status":"error","message":"no"}`,
 		},
 		20_000: {notice + manyTokens(20_000) + notice, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + manyTokens(20_000)},
-		1: {
+		Token{ID: "1", Name: "a", Scope: ScopeWrite}: {
 			`{"api":[` + one + `],"status":"success"}`, `{"api":[` + one + `]}`, `{"status":"","api":[` + one + `]}`,
 			`{"status":null,"api":[` + one + `]}`, `{"status":"SUCCESS","api":[` + one + `]}`,
 			`{"st\u0061tus":"success","\u0061pi":[` + one + `]}`, `{"x":{"api":[1]},"status":"success","api":[` + one + `]}`,
@@ -189,6 +180,8 @@ func TestListAnswers(t *testing.T) {
 			reply(401, ""), reply(401, page), reply(401, `{"status":"error","message":"Not Found POST"}`)},
 		fails{ErrUnauthorized, "HTTP 403 Forbidden: the service says: Invalid API key"}: {reply(403, `{"message":"Invalid API key"}`)},
 		fails{ErrForbidden, "HTTP 403 Forbidden: the service says: nope"}:               {reply(403, `{"error":"nope"}`)},
+		`list tokens: the answer's api[3].write is "x", which is no known scope`: {
+			strings.Replace(manyTokens(4), `"name":"token-3","write":"1"`, `"name":"x","write":"x"`, 1)},
 		"list tokens: HTTP 599": {reply(599, "")},
 		"HTTP 418 I'm a teapot": {reply(418, someTokens)},
 		"HTTP 500 Internal Server Error": {

@@ -170,13 +170,16 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// result does an operation, and gives what matters of what it got.
+// result does an operation, and gives what matters of what it got: of a list the only token, or how many there are.
 func result(ctx context.Context, c *Client, op string) (any, error) {
 	switch op {
 	case "list":
 		list, err := c.ListTokens(ctx)
 		if err != nil || list.Tokens == nil {
 			return nil, err
+		}
+		if len(list.Tokens) == 1 {
+			return list.Tokens[0], nil
 		}
 		return len(list.Tokens), nil
 	case "account":
