@@ -119,17 +119,14 @@ func TestTrueValues(t *testing.T) {
 		}
 		for name, write := range formats {
 			var b bytes.Buffer
-			if err := write(&b); err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
+			err := write(&b)
 			doc := b.String()
 			if i := strings.IndexFunc(doc, func(r rune) bool {
 				return invisible(r) && r != '\n' && (r < 0xfe00 || r > 0xfe0f)
-			}); i >= 0 || !utf8.ValidString(doc) || !strings.HasSuffix(doc, "\n") {
-				t.Fatalf("%s is not safe to look at (at %d): %+q", name, i, doc)
+			}); err != nil || i >= 0 || !utf8.ValidString(doc) || !strings.HasSuffix(doc, "\n") {
+				t.Fatalf("%s: %v, or not safe to look at (at %d): %+q", name, err, i, doc)
 			}
 			var got any
-			var err error
 			if strings.HasPrefix(name, "json") {
 				err = json.Unmarshal(b.Bytes(), &got)
 			} else {
