@@ -11,11 +11,7 @@ import (
 
 func TestNew(t *testing.T) {
 	t.Parallel()
-	good, err := New("x")
 	for _, secret := range []string{"", " ", "live_a b", "live_a\n", "\x00", "live_é", "live_a\x7f", "\ufefflive_a"} {
-		if c, err2 := good.WithSecret(secret); err != nil || c != nil || !errors.Is(err2, ErrInvalidSecret) {
-			t.Errorf("%q: %v, %v", secret, err, err2)
-		}
 		if c, err := New(secret); c != nil || !errors.Is(err, ErrInvalidSecret) || strings.Contains(err.Error(), "live_") {
 			t.Errorf("%q: %v", secret, err)
 		}
@@ -42,8 +38,8 @@ func TestNew(t *testing.T) {
 	if noSecret(t, text); strings.Count(text, "utho.Client("+DefaultBaseURL+")") != 7 {
 		t.Error(text)
 	}
-	given := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("no") })}
-	if _, err = New(testSecret, WithHTTPClient(given)); err != nil || given.CheckRedirect != nil {
+	given := &http.Client{}
+	if _, err = New(testSecret, WithHTTPClient(given)); err != nil || given.CheckRedirect != nil || given.Transport != nil {
 		t.Error("the given client was changed")
 	}
 }

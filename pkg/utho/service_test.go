@@ -160,7 +160,6 @@ func against(t testing.TB, raw string) (*Client, *service) {
 
 // pipedClient is a client for a service without a network, with the retries of any.
 func pipedClient(t testing.TB, handle handler, opts ...Option) (*Client, *service) {
-	t.Helper()
 	s, transport := piped(handle)
 	return through(t, transport, append([]Option{WithBaseURL("http://localhost"), WithRetry(RetryPolicy{})}, opts...)...), s
 }
