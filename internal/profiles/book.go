@@ -25,6 +25,7 @@ type Book struct {
 	DefaultURL string                       // of a profile that names none
 	Waiting    func()                       // called once if another utho holds the lock for 2 s; may be nil
 	Warn       func(text string)            // of what went wrong after all was done; may be nil
+	Replaces   func(was config.Profile)     // called by Save with the profile before, if no other utho can change it; may be nil
 
 	seen map[string]config.Profile // what CheckAdd saw, by name
 }
@@ -76,6 +77,9 @@ func (b *Book) Save(ctx context.Context, p config.Profile, ref auth.Ref, item au
 		return "", err
 	}
 	defer h.Release()
+	if was, _ := f.Profile(p.Name); b.Replaces != nil {
+		b.Replaces(was)
+	}
 	return f.Current(), b.put(ctx, h, f, move{p.Name, p, placeFor(p, ref), item, write(p, makeCurrent)})
 }
 
