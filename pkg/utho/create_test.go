@@ -99,7 +99,8 @@ func TestCreateAnswers(t *testing.T) {
 		},
 		refused{nil, "refuses without saying why"}: {`{"status":"error"}`},
 		refused{nil, "key [redacted] is full (E9)"}: {
-			`{"status":"error","message":"key ` + testSecret + ` is full","errorcode":"E9"}`},
+			`{"status":"error","message":"key ` + testSecret + ` is full","errorcode":"E9"}`,
+			`{"status":"error","message":"key ` + strings.Repeat("aB", 26) + ` is full","errorcode":"E9"}`},
 		refused{nil, "HTTP 400 Bad Request: the service says: no"}: {reply(400, `{"status":"error","message":"no"}`)},
 		refused{nil, "HTTP 422"}:                                   {reply(422, `{"status":"error","message":"x"}`)},
 		refused{ErrForbidden, ""}: {
