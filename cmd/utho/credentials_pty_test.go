@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
 // What must be known before a person pastes what is shown only once.
@@ -163,6 +165,10 @@ func TestRevokeConfirmation(t *testing.T) {
 	key := m.key
 	m = m.with("UTHO_API_KEY", "")
 	m.login(key, "login", "--own-token", "--name", "laptop", "--store", "file").want(t, 0)
+	// A rejection of the deletion alone: the token still works, and its secret stays.
+	m.Fault(sandboxtest.Fault{On: sandboxtest.Delete, Status: 401, Body: `{"status":"error","message":"Unauthorized access."}`, Times: 1})
+	m.utho("logout", "--revoke", "--yes").want(t, 4).says(t, "token 10004 was not deleted, and profile default keeps it")
+	m.utho("status").want(t, 0)
 	for typed, code := range map[string]int{"n\r": 3, "\x03": 130} {
 		p := m.onTerminal(nil, "utho", "logout", "--revoke")
 		p.until(`Delete token 10004 "laptop" of asha.rao@example.com \(profile default\) and log out\? \[y/N\]: `)

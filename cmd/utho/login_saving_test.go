@@ -92,3 +92,18 @@ func TestLoginTogether(t *testing.T) {
 	}
 	belong()
 }
+
+// Two logins that create tokens of their own for one profile: the last one says which token it replaced.
+func TestOwnTokensTogether(t *testing.T) {
+	t.Parallel()
+	m := newServed(t)
+	key := m.key
+	m = m.with("UTHO_API_KEY", "")
+	m.stopAt("first", sandboxtest.Create, beforeEffect, 1)
+	late := make(chan result)
+	go func() { late <- m.login(key, "login", "--own-token", "--name", "late", "--store", "file") }()
+	m.awaitHeld("first")
+	m.login(key, "login", "--own-token", "--name", "early", "--store", "file").want(t, 0)
+	m.release("first")
+	(<-late).want(t, 0).says(t, "it replaces token 10004", "token delete 10004")
+}

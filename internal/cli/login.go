@@ -134,8 +134,9 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 
 // save stores the secret of a login over what the profile had. said says what that was.
 func (p *program) save(ctx context.Context, b *profiles.Book, s *session, item auth.Item) (said func(), err error) {
-	was, _ := p.env.file.Profile(s.profile.Name)
-	id := p.peekID(ctx, was)
+	var was config.Profile // and its token, which another login may have stored since this one began
+	var id string
+	b.Replaces = func(now config.Profile) { was, id = now, p.peekID(ctx, now) }
 	before, err := b.Save(ctx, s.profile, s.ref(), item, true)
 	if err != nil {
 		return func() {}, err

@@ -277,7 +277,7 @@ func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.De
 		return stopped
 	case rejected: // one of the tokens may have been the credential itself
 		err = &textError{"the credential of " + s.from() + " was rejected, and the rest was not attempted; " +
-			"it may have been one of the tokens that were just deleted: " + strings.Join(suspects, ", "), stopped}
+			"it may have been one of the tokens whose deletion was just sent: " + strings.Join(suspects, ", "), stopped}
 		hint, mixed = "use another token, then try the rest again: "+s.replaceCredential(p.route), len(gone) > 0
 	case len(all) == 1:
 		return cmp.Or(first, stopped)

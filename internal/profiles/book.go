@@ -24,6 +24,7 @@ type Book struct {
 	DefaultURL string                       // of a profile that names none
 	Waiting    func()                       // called once if another utho holds the lock for 2 s
 	Warn       func(text string)            // of what went wrong after all was done
+	Replaces   func(was config.Profile)     // called by Save, under the lock, with the profile before; may be nil
 }
 
 // locked takes the lock, removes what killed runs left in utho's own folders, and reads the configuration for do.
@@ -88,6 +89,9 @@ func (b *Book) save(ctx context.Context, p config.Profile, ref auth.Ref, item au
 	before := &config.File{}
 	return before, b.locked(ctx, func(h *config.Held, f *config.File) error {
 		*before = *f
+		if was, _ := f.Profile(p.Name); item.Secret != "" && !add && b.Replaces != nil {
+			b.Replaces(was)
+		}
 		to, write := placeFor(p, ref), write(p, makeCurrent)
 		if add {
 			was, _ := f.Profile(p.Name)

@@ -94,7 +94,8 @@ func TestCreateAnswers(t *testing.T) {
 		},
 		"refuses without saying why": {`{"status":"error"}`},
 		"key [redacted] is full (E9)": {
-			`{"status":"error","message":"key ` + testSecret + ` is full","errorcode":"E9"}`},
+			`{"status":"error","message":"key ` + testSecret + ` is full","errorcode":"E9"}`,
+			`{"status":"error","message":"key ` + strings.Repeat("aB", 26) + ` is full","errorcode":"E9"}`},
 		"HTTP 400 Bad Request: the service says: no": {reply(400, `{"status":"error","message":"no"}`)},
 		"HTTP 422": {reply(422, `{"status":"error","message":"x"}`)},
 		ErrForbidden: {

@@ -114,6 +114,9 @@ func TestRedact(t *testing.T) {
 			t.Errorf("%s: %s, want %s", in, got, want)
 		}
 	}
+	if got := Redact("a 0123456789abcdefghij b", "", "live_0123456789abcdefghij"); got != "a [redacted] b" {
+		t.Error(got)
+	}
 	if got := Redact("ab abc", "ab", "abc"); got != "[redacted] [redacted]" {
 		t.Error(got)
 	}
