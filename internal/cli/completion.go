@@ -137,8 +137,8 @@ func completeCommand(_ *cobra.Command, args []string, typed string) ([]string, c
 	return slices.Compact(names), noFile
 }
 
-// completeTokens offers ids and names from a live list, with scope and age. It takes at
-// most n arguments; -1 takes any number. Whatever fails, it is silent.
+// completeTokens offers ids and names from a live list, with scope and age. It takes at most n arguments; -1 takes
+// any number. Whatever fails, it is silent.
 func (p *program) completeTokens(n int) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if n >= 0 && len(args) >= n {
@@ -155,8 +155,8 @@ func (p *program) completeTokens(n int) cobra.CompletionFunc {
 	}
 }
 
-// peekList asks for the list with a credential that can be read without disturbing
-// anybody: it runs no credential command and raises no dialog.
+// peekList asks for the list with a credential that can be read without disturbing anybody: it runs no credential
+// command and raises no dialog.
 func (p *program) peekList(ctx context.Context) (*utho.TokenList, error) {
 	s, err := p.locate()
 	switch {
@@ -180,8 +180,8 @@ func (p *program) peekList(ctx context.Context) (*utho.TokenList, error) {
 	return s.Client.ListTokens(ctx)
 }
 
-// offers are the tokens that fit what is typed, each once: by its name if that means
-// this token and nothing else and a shell takes it as it is, else by its id.
+// offers are the tokens that fit what is typed, each once: by its name if that means this token and nothing else
+// and a shell takes it as it is, else by its id.
 func offers(list *utho.TokenList, args []string, typed string) []string {
 	now := lifecycle.Now(list)
 	count := map[string]int{}
@@ -210,8 +210,7 @@ func offers(list *utho.TokenList, args []string, typed string) []string {
 	return all
 }
 
-// plainWord reports whether every shell takes s as one word without quotes, and utho
-// not as a flag.
+// plainWord reports whether every shell takes s as one word without quotes, and utho not as a flag.
 func plainWord(s string) bool {
 	return s != "" && s[0] != '-' && !strings.ContainsFunc(s, func(r rune) bool {
 		return !strings.ContainsRune(".-_", r) && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')

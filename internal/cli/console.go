@@ -114,8 +114,8 @@ func (c *console) send(text string) {
 	}
 }
 
-// wait says on a terminal what is waited for, if that takes longer than a second, until the function that it returns
-// is called.
+// wait says on a terminal what is waited for, if that takes longer than a second, until the function that it
+// returns is called.
 func (c *console) wait(what string) (done func()) {
 	if c.silent || !isTerminal(c.f) {
 		return func() {}

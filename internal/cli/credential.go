@@ -43,8 +43,8 @@ func fromVariable(name string) string {
 	return value
 }
 
-// environmentSecrets are the secrets in the environment, for redaction. Shorter ones would
-// take words out of sentences.
+// environmentSecrets are the secrets in the environment, for redaction. Shorter ones would take words out of
+// sentences.
 func environmentSecrets() []string {
 	secrets := []string{fromVariable(variables[0]), fromVariable(variables[1])}
 	return slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 8 })
@@ -68,8 +68,8 @@ func (p *program) named() (flag, variable string) {
 	return strings.TrimSpace(p.flags.profile), strings.TrimSpace(os.Getenv("UTHO_PROFILE"))
 }
 
-// chosenProfile is the profile that stands for itself, whatever the environment supplies:
-// the one that login and logout are about.
+// chosenProfile is the profile that stands for itself, whatever the environment supplies: the one that login and
+// logout are about.
 func (p *program) chosenProfile() (name, typed string, err error) {
 	flag, variable := p.named()
 	file, err := p.profiles()
@@ -181,8 +181,7 @@ func (p *program) warnShadowed(profile string) {
 // route is what leads a pasted command to the same place.
 type route struct{ profile, apiURL string }
 
-// command is a line of shell that people can paste: utho, the flags that lead to the
-// same place, and the words.
+// command is a line of shell that people can paste: utho, the flags that lead to the same place, and the words.
 func (r route) command(words ...string) string {
 	line := []string{"utho"}
 	if r.profile != "" {
@@ -199,8 +198,7 @@ func (r route) command(words ...string) string {
 	return strings.Join(line, " ")
 }
 
-// about is command with ids behind the words, and -- before them if one would pass for
-// a flag.
+// about is command with ids behind the words, and -- before them if one would pass for a flag.
 func (r route) about(ids []string, words ...string) string {
 	if slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, "-") }) {
 		words = append(words, "--")

@@ -24,16 +24,15 @@ const (
 	formatID       format = "id"
 )
 
-// The formats that commands have: those of tokens, those of other documents, and those
-// that can carry a secret.
+// The formats that commands have: those of tokens, those of other documents, and those that can carry a secret.
 var (
 	allFormats      = []format{formatTable, formatWide, formatJSON, formatYAML, formatCSV, formatMarkdown, formatID}
 	documentFormats = []format{formatTable, formatJSON, formatYAML}
 	secretFormats   = []format{formatJSON, formatYAML}
 )
 
-// formatsOf are the formats of the command with that path, for help and completion; nil
-// if it has no answer of its own, and takes documentFormats for its errors.
+// formatsOf are the formats of the command with that path, for help and completion; nil if it has no answer of its
+// own, and takes documentFormats for its errors.
 func formatsOf(commandPath string) []format {
 	switch strings.TrimPrefix(commandPath, "utho ") {
 	case "token list", "token get":
@@ -51,8 +50,8 @@ func (f format) hasColumns() bool { return !f.isDocument() && f != formatID }
 // isDocument reports whether the format is a document that can carry a secret.
 func (f format) isDocument() bool { return slices.Contains(secretFormats, f) }
 
-// format is the one in force for a command that has those allowed. A default that the
-// command does not have counts as table; one that is typed is refused.
+// format is the one in force for a command that has those allowed. A default that the command does not have counts
+// as table; one that is typed is refused.
 func (p *program) format(allowed []format) (format, error) {
 	if typed := format(p.flags.output); typed != "" {
 		if !slices.Contains(allowed, typed) {
@@ -91,8 +90,7 @@ func (p *program) document(f format, v any) error {
 	return output.JSON(p.out, v)
 }
 
-// boldFirstLine is stdout for a table, which is written at once and whose first line is
-// bold on a terminal.
+// boldFirstLine is stdout for a table, which is written at once and whose first line is bold on a terminal.
 func (p *program) boldFirstLine(header bool) io.Writer {
 	if header && p.console.colored(p.out.f) {
 		return boldWriter{p.out}
@@ -108,15 +106,14 @@ func (b boldWriter) Write(text []byte) (int, error) {
 	return len(text), err
 }
 
-// glob reports whether a pattern matches a whole name. The slash, at which the * of
-// path.Match stops, means nothing in a name.
+// glob reports whether a pattern matches a whole name. The slash, at which the * of path.Match stops, means nothing
+// in a name.
 func glob(pattern, name string) bool {
 	ok, err := path.Match(globPattern(pattern), strings.ReplaceAll(name, "/", "\x00"))
 	return ok && err == nil
 }
 
-// globPattern is a pattern as path.Match reads it, which knows [^a] only, while shells
-// know [!a] too.
+// globPattern is a pattern as path.Match reads it, which knows [^a] only, while shells know [!a] too.
 func globPattern(pattern string) string {
 	return strings.NewReplacer("/", "\x00", `\\`, `\\`, `\[`, `\[`, "[!", "[^").Replace(pattern)
 }

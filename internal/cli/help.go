@@ -111,8 +111,8 @@ address; all are in utho help environment.`) + "\nDocs: " + docsURL + "\n")
 	return p.writeText(b.String())
 }
 
-// subcommands are the commands of a group, or all of them. Those of token are listed
-// with it on the root's page, since people look for them there.
+// subcommands are the commands of a group, or all of them. Those of token are listed with it on the root's page,
+// since people look for them there.
 func subcommands(cmd *cobra.Command, groupID string) [][2]string {
 	var rows [][2]string
 	for _, c := range cmd.Commands() {
@@ -162,8 +162,7 @@ func wrap(text string, indent int) string {
 	return b.String()
 }
 
-// paragraphs wraps the paragraphs of a text, but those of lines that are to be pasted,
-// which start with a blank.
+// paragraphs wraps the paragraphs of a text, but those of lines that are to be pasted, which start with a blank.
 func paragraphs(text string) string {
 	all := strings.Split(strings.Trim(text, "\n"), "\n\n")
 	for i, p := range all {

@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hide has a terminal not show what is typed, line by line, until restore is called, which
-// also drops what was typed and not read. Ctrl-C is the only key that sends a signal then.
-// A program that was stopped and continues finds the modes of its shell: they are set again.
-// x/term cannot do that: its ReadPassword hides once, and drops nothing.
+// hide has a terminal not show what is typed, line by line, until restore is called, which also drops what was
+// typed and not read. Ctrl-C is the only key that sends a signal then. A program that was stopped and continues
+// finds the modes of its shell: they are set again. x/term cannot do that: its ReadPassword hides once, and drops
+// nothing.
 func hide(fd int) (restore func(), err error) {
 	was, err := unix.IoctlGetTermios(fd, getTermios)
 	if err != nil {

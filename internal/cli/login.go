@@ -165,8 +165,7 @@ func (a *accountDoc) who() string {
 	return firstOf(a.Email, a.Name, a.ID)
 }
 
-// loginTarget is the profile to log in to, and the place its token is for. The secret is
-// empty.
+// loginTarget is the profile to log in to, and the place its token is for. The secret is empty.
 func (p *program) loginTarget(r loginRequest) (*session, error) {
 	name, typed, err := p.chosenProfile()
 	if err != nil {
@@ -198,9 +197,8 @@ func (p *program) loginTarget(r loginRequest) (*session, error) {
 	return s, nil
 }
 
-// checkPlace tries the store and the configuration. If the keyring cannot be used it asks
-// whether a file may take its place; without a terminal, or if a store was named, there is
-// no fallback.
+// checkPlace tries the store and the configuration. If the keyring cannot be used it asks whether a file may take
+// its place; without a terminal, or if a store was named, there is no fallback.
 func (p *program) checkPlace(ctx context.Context, s *session, r loginRequest) error {
 	check := func() error {
 		return p.withBook(func(b *profiles.Book) error { return b.Check(ctx, s.profile, s.ref()) })

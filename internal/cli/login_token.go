@@ -76,10 +76,9 @@ func (p *program) readLine(ctx context.Context) ([]byte, error) {
 	})
 }
 
-// readHidden reads a line that is not shown. Whatever ends it, the terminal is as it was,
-// and what was pasted behind the line is dropped: it may be the rest of a secret, which a
-// shell would run, show and remember. The echo goes before the prompt comes: a script that
-// answers the prompt is faster than a person.
+// readHidden reads a line that is not shown. Whatever ends it, the terminal is as it was, and what was pasted
+// behind the line is dropped: it may be the rest of a secret, which a shell would run, show and remember. The echo
+// goes before the prompt comes: a script that answers the prompt is faster than a person.
 func (p *program) readHidden(ctx context.Context, prompt string) ([]byte, error) {
 	restore, err := hide(int(p.in.Fd()))
 	if err != nil {

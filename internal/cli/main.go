@@ -1,6 +1,6 @@
-// Package cli holds the commands of utho: flags in, answers out. A command runs so: Main → cobra → the command's RunE
-// → connect, if it talks to the service (settings, then the credential, then the client) → one function of lifecycle
-// or one method of the client → one writer → an error, which exitOf turns into an exit code.
+// Package cli holds the commands of utho: flags in, answers out. A command runs so: Main → cobra → the command's
+// RunE → connect, if it talks to the service (settings, then the credential, then the client) → one function of
+// lifecycle or one method of the client → one writer → an error, which exitOf turns into an exit code.
 package cli
 
 import (
@@ -39,8 +39,8 @@ type program struct {
 	pipe    bool // a closed stdout is silent: list, get, help
 }
 
-// answer is stdout. It remembers the first failed write, for cobra and others that drop the error: a failed write to
-// stdout is a failed command.
+// answer is stdout. It remembers the first failed write, for cobra and others that drop the error: a failed write
+// to stdout is a failed command.
 type answer struct {
 	f   *os.File
 	err error

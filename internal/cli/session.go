@@ -31,8 +31,8 @@ type session struct {
 	box     *sandbox.Sandbox // of the profile sandbox
 }
 
-// connect finds settings, credential and client for a command that talks to the
-// service. Nothing has been sent when it returns.
+// connect finds settings, credential and client for a command that talks to the service. Nothing has been sent when
+// it returns.
 func (p *program) connect(ctx context.Context) (*session, error) {
 	s, err := p.locate()
 	if err != nil {
@@ -44,8 +44,7 @@ func (p *program) connect(ctx context.Context) (*session, error) {
 	return s, p.use(s)
 }
 
-// locate is connect without the secret: whatever is wrong with flags, environment and
-// configuration is found here.
+// locate is connect without the secret: whatever is wrong with flags, environment and configuration is found here.
 func (p *program) locate() (*session, error) {
 	c, err := p.chooseCredential()
 	if err != nil {
@@ -54,8 +53,7 @@ func (p *program) locate() (*session, error) {
 	return p.newSession(c)
 }
 
-// newSession is a session for a credential, at the address that flags, environment and
-// profile agree on.
+// newSession is a session for a credential, at the address that flags, environment and profile agree on.
 func (p *program) newSession(c credential) (*session, error) {
 	st, err := p.settings()
 	if err != nil {
@@ -82,8 +80,8 @@ func (p *program) newSession(c credential) (*session, error) {
 	return s, err
 }
 
-// routeTo is what repeats the way to a session in a command that is pasted elsewhere:
-// the profile if one was named, the address if it is not the profile's.
+// routeTo is what repeats the way to a session in a command that is pasted elsewhere: the profile if one was named,
+// the address if it is not the profile's.
 func routeTo(s *session) (r route) {
 	if s.typed != "" {
 		r.profile = s.profile.Name
@@ -94,8 +92,7 @@ func routeTo(s *session) (r route) {
 	return r
 }
 
-// otherOrigin is the refusal to send a secret elsewhere than to the place it was stored
-// for.
+// otherOrigin is the refusal to send a secret elsewhere than to the place it was stored for.
 func (s *session) otherOrigin(stored string) error {
 	return hintf(authf("the token of profile %s was stored for %s and is not sent to %s; nothing was sent", s.profile.Name, stored, s.origin),
 		"log in there under a name of its own: utho -p NAME --api-url %s login", quote(s.baseURL))

@@ -46,8 +46,8 @@ func (p *program) state() (string, error) {
 	return "", err
 }
 
-// config is the configuration. A container without HOME has none; the environment can
-// still give everything, and what needs the folder says so.
+// config is the configuration. A container without HOME has none; the environment can still give everything, and
+// what needs the folder says so.
 func (p *program) config() (*config.File, error) {
 	if p.env.file != nil {
 		return p.env.file, nil
@@ -123,8 +123,8 @@ func (p *program) withBook(f func(*profiles.Book) error) error {
 	})
 }
 
-// change changes profiles and their secrets. A signal that came before stops it; one that
-// comes later only ends what it waits for.
+// change changes profiles and their secrets. A signal that came before stops it; one that comes later only ends
+// what it waits for.
 func (p *program) change(f func(*profiles.Book) error) error {
 	return p.withBook(func(b *profiles.Book) error {
 		end, err := p.signals.protect()

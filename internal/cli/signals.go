@@ -116,8 +116,8 @@ func (s *signals) protect() (end func(), err error) {
 	}, nil
 }
 
-// run starts a command and waits for it, whatever comes; signals are passed on to it. It fails if the command was not
-// started.
+// run starts a command and waits for it, whatever comes; signals are passed on to it. It fails if the command was
+// not started.
 func (s *signals) run(cmd *exec.Cmd) (status int, err error) {
 	s.mu.Lock() // a signal that comes meanwhile waits for the command
 	err = context.Cause(s.ctx)

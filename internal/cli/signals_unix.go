@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fatalSignals would end the program with a dump of its goroutines, and with a status that means something else here.
-// passedSignals only matter to a command that runs.
+// fatalSignals would end the program with a dump of its goroutines, and with a status that means something else
+// here. passedSignals only matter to a command that runs.
 var (
 	fatalSignals  = []os.Signal{syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGTRAP, syscall.SIGSYS, syscall.SIGXCPU}
 	passedSignals = []os.Signal{syscall.SIGUSR1, syscall.SIGUSR2}

@@ -50,8 +50,8 @@ func orNull(s string) *string {
 	return &s
 }
 
-// expiryOf is the moment in the name of a stored token: as a table shows it in a zone,
-// else as RFC 3339; "" if there is none.
+// expiryOf is the moment in the name of a stored token: as a table shows it in a zone, else as RFC 3339; "" if
+// there is none.
 func expiryOf(item auth.Item, zone *time.Location) string {
 	_, at, ok := expiry.Split(item.TokenName)
 	switch {
@@ -141,8 +141,8 @@ func (p *program) status(ctx context.Context, f format, withToken bool) error {
 	return err
 }
 
-// locatePiped is a session for a secret from stdin, at the address that one from the
-// environment would go to, or that of the profile that --profile names.
+// locatePiped is a session for a secret from stdin, at the address that one from the environment would go to, or
+// that of the profile that --profile names.
 func (p *program) locatePiped() (*session, error) {
 	var c credential
 	var err error
@@ -204,8 +204,7 @@ func (p *program) warnEnd(s *session, list *utho.TokenList) {
 	p.console.warn("the token in use %s; rotate it: %s", when, p.route.command("token", "rotate", "--self"))
 }
 
-// health is one line on the tokens of the account, with the command that lists what
-// deserves a look.
+// health is one line on the tokens of the account, with the command that lists what deserves a look.
 func (p *program) health(list *utho.TokenList) string {
 	now := lifecycle.Now(list)
 	var forever, old, expired int
@@ -237,8 +236,8 @@ func (p *program) health(list *utho.TokenList) string {
 	return strings.TrimSuffix(plural(len(list.Tokens), "token")+": "+strings.Join(parts, ", "), ": ") + look
 }
 
-// shownURL is an address without the name and password that somebody may have written
-// into it. utho does not use such a one, but has to show it, also if it cannot be parsed.
+// shownURL is an address without the name and password that somebody may have written into it. utho does not use
+// such a one, but has to show it, also if it cannot be parsed.
 func shownURL(s string) string {
 	return regexp.MustCompile(`^(?s)(https?://)?.*@`).ReplaceAllString(s, "${1}xxxxx@")
 }

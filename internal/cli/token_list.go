@@ -131,8 +131,7 @@ func (p *program) writeTokens(f format, columns []column, tokens []utho.Token, v
 	return output.Table(p.boldFirstLine(!noHeaders), columns, tokens, options)
 }
 
-// pick chooses the columns of a format: those asked for, else all for wide and csv, else
-// the four of the console.
+// pick chooses the columns of a format: those asked for, else all for wide and csv, else the four of the console.
 func pick(v views, f format, keys string) ([]column, error) {
 	all, names := v.columns(), wideKeys
 	if f == formatCSV {
@@ -166,8 +165,7 @@ func plainKey(word string, csv bool) string {
 	return cmp.Or(same[key], key)
 }
 
-// order is the comparison for --sort. A minus reverses it; what has no value comes last
-// either way.
+// order is the comparison for --sort. A minus reverses it; what has no value comes last either way.
 func order(word string) (func(x, y utho.Token) int, error) {
 	key, reverse := strings.CutPrefix(plainKey(word, false), "-")
 	compare, when := strings.Compare, func(t utho.Token) time.Time { return t.CreatedAt }

@@ -10,8 +10,8 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// topic is a page of help about something that several commands have in common: a text, two
-// columns, and a text behind them.
+// topic is a page of help about something that several commands have in common: a text, two columns, and a text
+// behind them.
 type topic struct {
 	name, short, before string
 	rows                [][2]string

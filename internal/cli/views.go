@@ -33,8 +33,7 @@ type views struct {
 	about  func(ids []string, words ...string) string
 }
 
-// views makes the views of this run. now is the service's clock, zone that of its time
-// stamps; nil is the default.
+// views makes the views of this run. now is the service's clock, zone that of its time stamps; nil is the default.
 func (p *program) views(now time.Time, zone *time.Location) views {
 	if zone == nil {
 		zone = time.FixedZone("IST", 5*60*60+30*60)
@@ -124,8 +123,8 @@ func (v views) age(t utho.Token) string {
 	return expiry.Age(v.now.Sub(t.CreatedAt))
 }
 
-// expires is the moment in the token's name, in the zone of CREATED AT, and whether it
-// has passed. The service does not enforce it.
+// expires is the moment in the token's name, in the zone of CREATED AT, and whether it has passed. The service does
+// not enforce it.
 func (v views) expires(t utho.Token) string {
 	_, at, ok := expiry.Split(t.Name)
 	if !ok {

@@ -12,8 +12,9 @@ import (
 // IsID reports whether an argument can only be an id: digits.
 func IsID(arg string) bool { return arg != "" && strings.Trim(arg, "0123456789") == "" }
 
-// Find returns the token that an argument means. Digits are an id and only that, so that a stale command never hits a
-// name; anything else is an id, else an exact name, else a name without its expiry. *NotFoundError, *AmbiguousError.
+// Find returns the token that an argument means. Digits are an id and only that, so that a stale command never hits
+// a name; anything else is an id, else an exact name, else a name without its expiry. *NotFoundError,
+// *AmbiguousError.
 func Find(tokens []utho.Token, arg string) (utho.Token, error) {
 	return only(tokens, matches(tokens, arg), arg)
 }

@@ -234,8 +234,8 @@ func (i *issuance) verifySecret(ctx, grace context.Context) error {
 	return errors.New("the new secret could not be verified: " + opless(err))
 }
 
-// probe lists with the new secret until it is accepted, or refused if accepted is false, or the service does not say:
-// nothing tells how soon a new token works, and a deleted one no longer does. It returns the last answer.
+// probe lists with the new secret until it is accepted, or refused if accepted is false, or the service does not
+// say: nothing tells how soon a new token works, and a deleted one no longer does. It returns the last answer.
 func (i *issuance) probe(ctx, grace context.Context, accepted bool) error {
 	client, err := i.As(i.issued.Secret)
 	if err != nil {

@@ -134,8 +134,8 @@ func (rec *record) candidates(tokens []utho.Token) []utho.Token {
 	return addedTo(rec.Before, tokens, rec.NewName)
 }
 
-// stampedThen reports whether a token was created when the rotation sent its create, by what the service itself says of
-// both: its clock at the list just before, and the stamp.
+// stampedThen reports whether a token was created when the rotation sent its create, by what the service itself
+// says of both: its clock at the list just before, and the stamp.
 func (rec *record) stampedThen(t utho.Token) bool {
 	since := t.CreatedAt.Sub(rec.At)
 	return !t.CreatedAt.IsZero() && !rec.At.IsZero() && since > -5*time.Second && since < 40*time.Second

@@ -4,8 +4,8 @@
 // first whatever can be checked, sends its create once, finds out what happened if the answer is lost, and either
 // delivers the secret or deletes the token. What it cannot settle is an [OutcomeError], which names what is left.
 //
-// ctx ends with the first signal and bounds what only waits. grace ends ten seconds later, or with the second signal,
-// and bounds what finds out, delivers and cleans up.
+// ctx ends with the first signal and bounds what only waits. grace ends ten seconds later, or with the second
+// signal, and bounds what finds out, delivers and cleans up.
 package lifecycle
 
 import (
@@ -114,8 +114,8 @@ func Now(l *utho.TokenList) time.Time {
 	return l.ServerTime
 }
 
-// bounded is a context that ends with grace, after limit, or so long after ctx has ended as last says: what is under
-// way may complete, and there is still time to clean up.
+// bounded is a context that ends with grace, after limit, or so long after ctx has ended as last says: what is
+// under way may complete, and there is still time to clean up.
 func bounded(ctx, grace context.Context, limit, last time.Duration) (context.Context, context.CancelFunc) {
 	limited, cancel := context.WithTimeout(grace, limit)
 	stop := context.AfterFunc(ctx, func() {
