@@ -48,8 +48,7 @@ fish:
 
 powershell, in the file that $PROFILE names:
   utho completion powershell | Out-String | Invoke-Expression`,
-		Example:   "  source <(utho completion bash)",
-		ValidArgs: shells,
+		Example: "  source <(utho completion bash)", ValidArgs: shells,
 	}
 	cmd.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 || !slices.Contains(shells, args[0]) {

@@ -14,15 +14,13 @@ import (
 func newExec(p *program) *cobra.Command {
 	var env []string
 	cmd := &cobra.Command{
-		Use:   "exec [flags] -- COMMAND [ARG...]",
-		Short: "Run a command with the credential in use",
+		Use: "exec [flags] -- COMMAND [ARG...]", Short: "Run a command with the credential in use",
 		Long: `Run a command with the credential in use in UTHO_API_KEY and UTHO_TOKEN (or the
 variables that --env names) and the service's address in UTHO_API_URL. Nothing is
 created, and the secret is not printed. On Unix the command takes utho's place.`,
 		Example: `  utho exec --env TF_VAR_utho_api_key -- terraform plan
   utho -p work exec -- ./deploy.sh`,
-		Args:              commandArgs,
-		ValidArgsFunction: completeCommand,
+		Args: commandArgs, ValidArgsFunction: completeCommand,
 	}
 	envFlag(cmd, &env)
 	cmd.RunE = p.runE(func(ctx context.Context, args []string) error { return p.exec(ctx, env, args) })

@@ -15,10 +15,8 @@ const docsURL = "https://github.com/utho/utho-cli/tree/main/docs"
 // newHelp is `utho help`: an unknown command or topic is a usage error.
 func (p *program) newHelp(root *cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "help [COMMAND|TOPIC]",
-		Short:   "Help about a command or a topic",
-		Example: "  utho help token create\n  utho help environment",
-		GroupID: groupTools,
+		Use: "help [COMMAND|TOPIC]", Short: "Help about a command or a topic",
+		Example: "  utho help token create\n  utho help environment", GroupID: groupTools,
 	}
 	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		found, _, err := root.Find(args)

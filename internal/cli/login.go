@@ -27,8 +27,7 @@ type loginRequest struct {
 func newLogin(p *program) *cobra.Command {
 	var r loginRequest
 	cmd := &cobra.Command{
-		Use:   "login",
-		Short: "Log in with an API token",
+		Use: "login", Short: "Log in with an API token",
 		Long: `Log in with an API token, which you create at ` + consoleURL + `.
 Creating and deleting tokens needs one with Write access.
 

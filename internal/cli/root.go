@@ -20,15 +20,12 @@ const (
 // newRoot is the whole tree of commands.
 func newRoot(p *program) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "utho",
-		Short: "Manage the API tokens of Utho Cloud",
+		Use: "utho", Short: "Manage the API tokens of Utho Cloud",
 		Long: `utho lists, creates, rotates and deletes the API tokens of Utho Cloud.
 
   utho -p sandbox token list   try it without an account
   utho login                   log in`,
-		Args:              noSuchCommand,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
+		Args: noSuchCommand, SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.CompletionOptions.SetDefaultShellCompDirective(noFile) // unless a flag or a command says otherwise
@@ -71,8 +68,7 @@ func newRoot(p *program) *cobra.Command {
 // newGroup is a command that only holds others: it shows its help.
 func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: use, Short: short, Long: long,
-		Args: noSuchCommand,
+		Use: use, Short: short, Long: long, Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(commands...)

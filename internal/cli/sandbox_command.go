@@ -25,9 +25,8 @@ until Ctrl-C or TERM. It prints the two variables that lead utho and others to i
 	serve.Flags().BoolVar(&log, "log", false, "write one line of JSON for each request to stderr, without secrets")
 	reset := &cobra.Command{
 		Use: "reset", Short: "Start the sandbox afresh",
-		Long:    "Delete what was done in the sandbox: it has its first tokens again.",
-		Example: "  utho sandbox reset",
-		Args:    noArgs,
+		Long: "Delete what was done in the sandbox: it has its first tokens again.", Example: "  utho sandbox reset",
+		Args: noArgs,
 		RunE: p.sandboxE(func(ctx context.Context, box *sandbox.Sandbox) error {
 			ctx, cancel := context.WithTimeout(ctx, p.env.settings.Timeout)
 			defer cancel()

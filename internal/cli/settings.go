@@ -97,8 +97,7 @@ func (p *program) settings() (*config.Settings, error) {
 func (p *program) store(kind string) (auth.Store, error) {
 	if kind != config.StoreFile {
 		return auth.NewKeyring(auth.KeyringOptions{
-			Terminal: p.console.canAsk(),
-			Waiting:  func(text string) { p.console.note("%s", text) },
+			Terminal: p.console.canAsk(), Waiting: func(text string) { p.console.note("%s", text) },
 		}), nil
 	}
 	paths, err := p.paths()
@@ -112,10 +111,8 @@ func (p *program) withBook(f func(*profiles.Book) error) error {
 		return err
 	}
 	return f(&profiles.Book{
-		Paths:      paths,
-		DefaultURL: utho.DefaultBaseURL,
-		Warn:       func(text string) { p.console.warn("%s", text) },
-		Waiting:    func() { p.console.note("waiting for another login or logout of yours to end") },
+		Paths: paths, DefaultURL: utho.DefaultBaseURL, Warn: func(text string) { p.console.warn("%s", text) },
+		Waiting: func() { p.console.note("waiting for another login or logout of yours to end") },
 		Store: func(kind string) auth.Store {
 			s, _ := p.store(kind) // fails only without paths
 			return s

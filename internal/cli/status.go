@@ -85,8 +85,7 @@ func (p *program) documentE(f func(ctx context.Context, f format, args []string)
 func newStatus(p *program) *cobra.Command {
 	var withToken bool
 	cmd := &cobra.Command{
-		Use: "status", Aliases: []string{"whoami"},
-		Short: "Show who is logged in and whether the token still works",
+		Use: "status", Aliases: []string{"whoami"}, Short: "Show who is logged in and whether the token still works",
 		Long: `Show which credential is used, where it comes from, and whether the service accepts
 it. The exit status is 0 if it does, 4 if not, and 9 if the service cannot be reached.
 --with-token answers for a token from stdin instead, and stores nothing.`,

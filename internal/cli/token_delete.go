@@ -26,9 +26,7 @@ type deleteRequest struct {
 func newDelete(p *program) *cobra.Command {
 	var r deleteRequest
 	cmd := &cobra.Command{
-		Use:     "delete {ID|NAME... | SELECTORS}",
-		Aliases: []string{"rm", "revoke"},
-		Short:   "Delete tokens, for good",
+		Use: "delete {ID|NAME... | SELECTORS}", Aliases: []string{"rm", "revoke"}, Short: "Delete tokens, for good",
 		Long: `Delete tokens, by id or name or by selectors, which combine with AND. A deleted token
 stops working at once and cannot be restored. --expired deletes every token whose
 expiry has passed, in use or not.`,

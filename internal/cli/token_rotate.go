@@ -29,8 +29,7 @@ type rotateRequest struct {
 func newRotate(p *program) *cobra.Command {
 	var r rotateRequest
 	cmd := &cobra.Command{
-		Use:   "rotate {ID|NAME | --self}",
-		Short: "Give a token a new secret: same name and scope",
+		Use: "rotate {ID|NAME | --self}", Short: "Give a token a new secret: same name and scope",
 		Long: `Create a token of the same name and scope, verify its secret by using it, deliver
 it, and only then delete the old token. Whatever fails, the old secret still works,
 or the new one works and was delivered. An expiry is renewed for the same length.

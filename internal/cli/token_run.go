@@ -20,8 +20,7 @@ func newRun(p *program) *cobra.Command {
 	r := lifecycle.LendRequest{Prefix: "utho-run", Scope: utho.ScopeReadOnly, Lifetime: 24 * time.Hour}
 	var env []string
 	cmd := &cobra.Command{
-		Use:   "run [flags] -- COMMAND [ARG...]",
-		Short: "Run a command with a token that lives as long as it does",
+		Use: "run [flags] -- COMMAND [ARG...]", Short: "Run a command with a token that lives as long as it does",
 		Long: `Create a token, run the command with its secret in UTHO_API_KEY and UTHO_TOKEN (or
 the variables that --env names) and the service's address in UTHO_API_URL, and
 delete the token when the command has ended.
@@ -32,8 +31,7 @@ token stays; its name has an expiry, and utho token delete --expired finds it.`,
 		Example: `  utho token run --env TF_VAR_utho_api_key -- terraform plan
   utho token run --scope write -- ./deploy.sh production
   utho -p sandbox token run --scope write -- go test ./...`,
-		Args:              commandArgs,
-		ValidArgsFunction: completeCommand,
+		Args: commandArgs, ValidArgsFunction: completeCommand,
 	}
 	f := cmd.Flags()
 	f.Var(scopeFlag(&r.Scope), "scope", "what the token may do: read-only or write")

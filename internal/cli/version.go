@@ -41,12 +41,10 @@ func (p *program) versionDoc() versionDoc {
 
 func newVersion(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use:     "version",
-		Short:   "Print the version",
+		Use: "version", Short: "Print the version",
 		Long:    "Print the version of utho, its commit and date, Go's version and the platform.",
-		Example: "  utho version\n  utho version -o json",
-		Args:    noArgs,
-		RunE:    p.runE(func(context.Context, []string) error { return p.printVersion() }),
+		Example: "  utho version\n  utho version -o json", Args: noArgs,
+		RunE: p.runE(func(context.Context, []string) error { return p.printVersion() }),
 	}
 }
 

@@ -87,8 +87,7 @@ func (v views) columns() []column {
 		{Key: "scope", Header: "ACCESS SCOPE", Text: func(t utho.Token) string { return t.Scope.Label() }},
 		{Key: "created", Header: "CREATED AT", Text: func(t utho.Token) string { return t.CreatedRaw }},
 		{
-			Key: "action", Header: "ACTION",
-			Text:  func(t utho.Token) string { return v.action(t.ID) },
+			Key: "action", Header: "ACTION", Text: func(t utho.Token) string { return v.action(t.ID) },
 			Short: func(t utho.Token) string { return "delete " + output.Quote(t.ID) },
 		},
 		{Key: "id", Header: "ID", Wide: true, Text: func(t utho.Token) string { return t.ID }},
