@@ -193,7 +193,7 @@ func (c *console) ask(ctx context.Context, question string) error {
 	case "y", "yes":
 		return nil
 	}
-	return &declinedError{"declined; nothing was changed"}
+	return codef(exitCancelled, "declined; nothing was changed")
 }
 
 // await runs a call that takes no context, and returns early if ctx ends. The call goes on until it returns or the

@@ -43,13 +43,6 @@ func fromVariable(name string) string {
 	return value
 }
 
-// environmentSecrets are the secrets in the environment, for redaction. Shorter ones would take words out of
-// sentences.
-func environmentSecrets() []string {
-	secrets := []string{fromVariable(variables[0]), fromVariable(variables[1])}
-	return slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 8 })
-}
-
 // environmentCredentials are the variables that supply different credentials, the strongest first.
 func environmentCredentials() (set []string) {
 	for _, name := range variables {
@@ -136,11 +129,11 @@ func (p *program) profileCredential(name, typed string, shadows []string) (crede
 	}
 	profile, ok := file.Profile(name)
 	if err := config.ValidName(name); !ok && err != nil {
-		return credential{}, &usageError{err}
+		return credential{}, coded(exitUsage, err)
 	}
 	profile.Name = firstOf(profile.Name, name)
 	if !ok && typed != "" {
-		return credential{}, hintf(&missingError{name}, "log in to create it: %s", route{profile: name, apiURL: p.flags.apiURL}.command("login"))
+		return credential{}, hintf(missing(name), "log in to create it: %s", route{profile: name, apiURL: p.flags.apiURL}.command("login"))
 	}
 	kind := storeOf(profile)
 	return credential{kind: kind, source: kind, profile: profile, exists: ok, typed: typed, shadows: shadows}, nil

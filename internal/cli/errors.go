@@ -33,12 +33,33 @@ const (
 	exitRunFailed   = 125
 )
 
-// usageError is something wrong with flags, arguments or settings.
-type usageError struct{ error }
+// codedError is an error that has an exit code of its own: the one of these that names what happened.
+type codedError struct {
+	error
+	status int
+}
 
-func (e *usageError) Unwrap() error { return e.error }
+func (e *codedError) Unwrap() error { return e.error }
 
-func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+func coded(status int, err error) error { return &codedError{err, status} }
+
+func codef(status int, format string, args ...any) error {
+	return coded(status, fmt.Errorf(format, args...))
+}
+
+// usagef is something wrong with flags, arguments or settings.
+func usagef(format string, args ...any) error { return codef(exitUsage, format, args...) }
+
+// missing is a profile that is not there.
+func missing(profile string) error {
+	return codef(exitNotFound, "there is no profile %s", quoteText(profile))
+}
+
+// hasStatus reports whether err, or one that it wraps, has that exit code of its own.
+func hasStatus(err error, status int) bool {
+	e, ok := errors.AsType[*codedError](err)
+	return ok && (e.status == status || hasStatus(e.error, status))
+}
 
 // hintedError is an error with the next step.
 type hintedError struct {
@@ -52,38 +73,6 @@ func (e *hintedError) Unwrap() error { return e.error }
 func hintf(err error, format string, args ...any) error {
 	return &hintedError{err, fmt.Sprintf(format, args...)}
 }
-
-// authError is a credential that is missing or cannot be used.
-type authError struct{ error }
-
-func (e *authError) Unwrap() error { return e.error }
-
-func authf(format string, args ...any) error { return &authError{fmt.Errorf(format, args...)} }
-
-// missingError is a profile that is not there.
-type missingError struct{ profile string }
-
-func (e *missingError) Error() string { return "there is no profile " + quoteText(e.profile) }
-
-// declinedError is an answer of no.
-type declinedError struct{ text string }
-
-func (e *declinedError) Error() string { return e.text }
-
-// partialError is a failure of some of several.
-type partialError struct{ error }
-
-func (e *partialError) Unwrap() error { return e.error }
-
-// matchedError is --fail-if-any.
-type matchedError struct{ n int }
-
-func (e *matchedError) Error() string { return plural(e.n, "token") + " matched" }
-
-// runError is a failure of utho around a command that it runs.
-type runError struct{ error }
-
-func (e *runError) Unwrap() error { return e.error }
 
 // childStatus is the command's own exit status, about which utho has nothing to say.
 type childStatus int
@@ -107,39 +96,39 @@ type outcome struct {
 // exitOf is the one place that turns errors into exit codes.
 func exitOf(err error) outcome {
 	var in interrupted
-	var start *child.StartError
-	var run *runError
 	is := func(target error) bool { return errors.Is(err, target) }
-	around := errors.As(err, &run)
+	has := func(status int) bool { return hasStatus(err, status) }
+	around := has(exitRunFailed)
 	switch {
 	case errors.As(err, new(*lifecycle.OutcomeError)), errors.As(err, new(*auth.NotKnownError)):
 		if around {
 			return outcome{exitRunFailed, "unknown_outcome"}
 		}
 		return outcome{exitUnknown, "unknown_outcome"}
-	case errors.As(err, new(*partialError)):
+	case has(exitPartial):
 		return outcome{exitPartial, "partial"}
 	case errors.As(err, &in):
 		return outcome{in.status(), "interrupted"}
-	case errors.As(err, new(*usageError)), isUsage(err):
+	case has(exitUsage), isUsage(err):
 		return outcome{exitUsage, "usage"}
-	case around && errors.As(err, &start) && start.NotFound:
-		return outcome{127, "not_found"}
-	case around && start != nil:
-		return outcome{126, "error"}
 	case around:
-		return outcome{exitRunFailed, exitOf(run.error).code}
-	case errors.As(err, new(*matchedError)):
+		if start, ok := errors.AsType[*child.StartError](err); ok && start.NotFound {
+			return outcome{127, "not_found"}
+		} else if ok {
+			return outcome{126, "error"}
+		}
+		return outcome{exitRunFailed, exitOf(errors.Unwrap(err)).code}
+	case has(exitMatched):
 		return outcome{exitMatched, "matched"}
-	case errors.As(err, new(*declinedError)):
+	case has(exitCancelled):
 		return outcome{exitCancelled, "cancelled"}
-	case errors.As(err, new(*missingError)), errors.As(err, new(*lifecycle.NotFoundError)), is(utho.ErrNotFound):
+	case has(exitNotFound), errors.As(err, new(*lifecycle.NotFoundError)), is(utho.ErrNotFound):
 		return outcome{exitNotFound, "not_found"}
 	case errors.As(err, new(*lifecycle.AmbiguousError)):
 		return outcome{exitAmbiguous, "ambiguous"}
 	case errors.As(err, new(*lifecycle.TakenError)), errors.As(err, new(*profiles.TakenError)):
 		return outcome{exitAmbiguous, "exists"}
-	case errors.As(err, new(*authError)), is(auth.ErrNotFound), rejected(err):
+	case has(exitAuth), is(auth.ErrNotFound), rejected(err):
 		return outcome{exitAuth, "auth"}
 	case is(utho.ErrForbidden):
 		return outcome{exitAuth, "forbidden"}
@@ -170,7 +159,7 @@ func rejected(err error) bool {
 func cutShort(err error) bool {
 	return (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) &&
 		!errors.As(err, new(*lifecycle.OutcomeError)) && !errors.As(err, new(*lifecycle.RolledBackError)) &&
-		!errors.As(err, new(*partialError)) && !errors.As(err, new(*exec.ExitError))
+		!hasStatus(err, exitPartial) && !errors.As(err, new(*exec.ExitError))
 }
 
 // report writes the one account of an error to stderr, for a person or, with -o json, as one object on one line.

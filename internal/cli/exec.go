@@ -37,7 +37,7 @@ func (p *program) exec(ctx context.Context, env, argv []string) error {
 	}
 	path, err := child.LookPath(argv[0])
 	if err != nil {
-		return &runError{err}
+		return coded(exitRunFailed, err)
 	}
 	s, err := p.locate()
 	if err == nil && s.box != nil {
@@ -54,7 +54,7 @@ func (p *program) exec(ctx context.Context, env, argv []string) error {
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		return &runError{err}
+		return coded(exitRunFailed, err)
 	}
 	p.mask(s.item.Secret)
 	status, err := p.signals.become(p.command(path, argv, names, s.item.Secret, s.baseURL))
@@ -78,12 +78,12 @@ func ended(name string, status int, err error) error {
 	var path *os.PathError
 	switch {
 	case errors.As(err, new(interrupted)):
-		return &runError{err}
+		return coded(exitRunFailed, err)
 	case errors.As(err, &path):
 		err = path.Err
 		fallthrough
 	case err != nil:
-		return &runError{&child.StartError{Name: name, NotFound: errors.Is(err, os.ErrNotExist), Err: err}}
+		return coded(exitRunFailed, &child.StartError{Name: name, NotFound: errors.Is(err, os.ErrNotExist), Err: err})
 	case status != 0:
 		return childStatus(status)
 	}

@@ -199,7 +199,7 @@ func (p *program) flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, new(*pflag.InvalidSyntaxError)):
 		err = usagef("there is a flag without a name")
 	}
-	return helped(cmd, &usageError{err}, hint)
+	return helped(cmd, coded(exitUsage, err), hint)
 }
 
 func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {

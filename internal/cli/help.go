@@ -42,7 +42,7 @@ func (p *program) newHelp(root *cobra.Command) *cobra.Command {
 		found, rest, err := root.Find(args)
 		switch {
 		case err != nil:
-			return &usageError{err}
+			return coded(exitUsage, err)
 		case len(rest) > 0:
 			return noSuchCommand(found, rest)
 		}

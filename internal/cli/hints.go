@@ -111,12 +111,12 @@ func (p *program) replaceHint() string {
 	return p.session.replaceCredential(p.route)
 }
 
-// addressHint names the default address, unless that is the one that failed.
+// addressHint says where the address came from, unless it is the default one. The error names that.
 func (p *program) addressHint() string {
 	if p.session != nil && p.session.baseURL == utho.DefaultBaseURL {
 		return "the service says that this path does not exist; try again later"
 	}
-	return "check the address; the default is " + utho.DefaultBaseURL
+	return "check the address in --api-url, UTHO_API_URL or the profile"
 }
 
 // unavailableHint is the next step if the service cannot be reached.

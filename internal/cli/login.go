@@ -174,7 +174,7 @@ func (p *program) loginTarget(r loginRequest) (*session, error) {
 		return nil, hintf(usagef("the sandbox needs no login"), "try it: utho -p sandbox token list")
 	}
 	if err := config.ValidName(name); err != nil {
-		return nil, &usageError{err}
+		return nil, coded(exitUsage, err)
 	}
 	profile, ok := p.env.file.Profile(name)
 	if !ok {

@@ -92,7 +92,7 @@ func (p *program) readHidden(ctx context.Context, prompt string) ([]byte, error)
 	p.console.write("\n") // the Enter was not shown
 	switch eof := errors.Is(err, io.EOF); {
 	case eof && len(line) == 0:
-		return nil, &declinedError{"no token was entered; nothing was changed"}
+		return nil, codef(exitCancelled, "no token was entered; nothing was changed")
 	case err != nil && !eof:
 		return nil, fmt.Errorf("%w; nothing was changed", err)
 	}
@@ -114,7 +114,7 @@ func (p *program) importToken(from string) (string, error) {
 	var not *auth.ImportError
 	switch {
 	case errors.As(err, &not) && not.Both:
-		return "", hintf(&usageError{err}, "choose one with --import=PATH")
+		return "", hintf(coded(exitUsage, err), "choose one with --import=PATH")
 	case errors.As(err, &not):
 		return "", hintf(fmt.Errorf("import: %w", err), "name another file with --import=PATH, or leave --import out to paste the token")
 	case err != nil:

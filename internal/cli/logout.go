@@ -101,7 +101,7 @@ func (p *program) logoutAll(ctx context.Context, f format, all []config.Profile)
 	}
 	err := error(&textError{fmt.Sprintf("%d of %d profiles keep their token", len(kept), len(all)), failed})
 	if len(docs) > 0 && ctx.Err() == nil {
-		err = &partialError{err}
+		err = coded(exitPartial, err)
 	}
 	return &linesError{err, kept}
 }

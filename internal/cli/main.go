@@ -9,6 +9,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -51,6 +52,9 @@ func (w *answer) Write(p []byte) (int, error) {
 		return 0, w.err
 	}
 	n, err := w.f.Write(p)
+	if path, ok := errors.AsType[*os.PathError](err); ok {
+		err = path.Err
+	}
 	if err != nil {
 		w.err = &stdoutError{err}
 	}
@@ -60,15 +64,7 @@ func (w *answer) Write(p []byte) (int, error) {
 // stdoutError is a write to stdout that failed.
 type stdoutError struct{ err error }
 
-func (e *stdoutError) Error() string {
-	err := e.err
-	var pe *os.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return "write to stdout: " + err.Error()
-}
-
+func (e *stdoutError) Error() string { return "write to stdout: " + e.err.Error() }
 func (e *stdoutError) Unwrap() error { return e.err }
 
 // Main runs utho with the arguments after the program's name and returns its exit status.
@@ -116,7 +112,7 @@ func (p *program) exit(err error) int {
 		err = cause
 	}
 	if !p.started && exitOf(err).status == exitError && !errors.As(err, new(*stdoutError)) {
-		err = &usageError{err}
+		err = coded(exitUsage, err)
 	}
 	p.report(err)
 	return exitOf(err).status
@@ -130,7 +126,9 @@ func (p *program) runE(f func(ctx context.Context, args []string) error) func(*c
 	}
 }
 
-// redact takes out the secrets that this run knows, and what looks like one.
+// redact takes out the secrets that this run knows, and what looks like one. Shorter ones would take words out of
+// sentences.
 func (p *program) redact(text string) string {
-	return utho.Redact(text, append(environmentSecrets(), p.secrets...)...)
+	secrets := append(p.secrets[:len(p.secrets):len(p.secrets)], fromVariable(variables[0]), fromVariable(variables[1]))
+	return utho.Redact(text, slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 8 })...)
 }

@@ -82,6 +82,9 @@ func (p *program) listProfiles(ctx context.Context, f format, _ []string) error 
 	if err != nil {
 		return err
 	}
+	if len(file.Profiles()) == 0 {
+		p.console.note("there is no profile yet; log in with: %s", p.route.command("login"))
+	}
 	docs := []profileDoc{}
 	for _, profile := range file.Profiles() {
 		docs = append(docs, p.profileDoc(ctx, profile, file.Current()))
@@ -145,7 +148,7 @@ func (p *program) peekID(ctx context.Context, profile config.Profile) string {
 }
 
 func noProfile(name string) error {
-	return hintf(&missingError{name}, "see what there is with: utho profile list")
+	return hintf(missing(name), "see what there is with: utho profile list")
 }
 
 // existing is a profile that must be there.
@@ -203,7 +206,7 @@ func (p *program) removeProfile(ctx context.Context, profile config.Profile, _ [
 func (p *program) renameProfile(ctx context.Context, profile config.Profile, args []string) error {
 	to := args[1]
 	if err := config.ValidName(to); err != nil {
-		return &usageError{err}
+		return coded(exitUsage, err)
 	}
 	err := p.change(func(b *profiles.Book) error { return b.Rename(ctx, profile.Name, to) })
 	if errors.As(err, new(*profiles.TakenError)) {

@@ -94,7 +94,7 @@ func routeTo(s *session) (r route) {
 
 // otherOrigin is the refusal to send a secret elsewhere than to the place it was stored for.
 func (s *session) otherOrigin(stored string) error {
-	return hintf(authf("the token of profile %s was stored for %s and is not sent to %s; nothing was sent", s.profile.Name, stored, s.origin),
+	return hintf(codef(exitAuth, "the token of profile %s was stored for %s and is not sent to %s; nothing was sent", s.profile.Name, stored, s.origin),
 		"log in there under a name of its own: utho -p NAME --api-url %s login", quote(s.baseURL))
 }
 
@@ -114,7 +114,7 @@ func (p *program) readSecret(ctx context.Context, s *session) (err error) {
 	switch {
 	case s.kind == kindEnvironment && s.source == keyFileVariable:
 		if s.item.Secret, err = auth.ReadKeyFile(os.Getenv(keyFileVariable)); err != nil {
-			return authf("%s: %w", keyFileVariable, err)
+			return codef(exitAuth, "%s: %w", keyFileVariable, err)
 		}
 	case s.kind == kindEnvironment:
 		s.item.Secret = fromVariable(s.source)
@@ -138,7 +138,7 @@ func (p *program) readSecret(ctx context.Context, s *session) (err error) {
 		case errors.As(err, &origin):
 			err = s.otherOrigin(origin.Stored)
 		case err != nil && s.kind == config.StoreFile:
-			err = &authError{err}
+			err = coded(exitAuth, err)
 		}
 	}
 	if err == nil {
@@ -188,13 +188,13 @@ func (p *program) runCredentialCommand(ctx context.Context, s *session) (string,
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	}
-	return "", authf("credential_command of profile %s: %w", s.profile.Name, err)
+	return "", codef(exitAuth, "credential_command of profile %s: %w", s.profile.Name, err)
 }
 
 // use connects the session: nothing is sent yet.
 func (p *program) use(s *session) (err error) {
 	if strings.HasPrefix(s.item.Secret, sandbox.SecretPrefix) && !isLoopback(s.origin) {
-		return hintf(authf("this is a token of the sandbox, which is only sent to this machine, not to %s; nothing was sent", s.origin),
+		return hintf(codef(exitAuth, "this is a token of the sandbox, which is only sent to this machine, not to %s; nothing was sent", s.origin),
 			"use the sandbox with: utho -p sandbox token list")
 	}
 	options := []utho.Option{
@@ -215,7 +215,7 @@ func (p *program) use(s *session) (err error) {
 	}
 	if s.Client, err = utho.New(s.item.Secret, options...); err != nil {
 		if errors.Is(err, utho.ErrInvalidSecret) {
-			err = authf("the token from %s cannot be used: %w", s.from(), err)
+			err = codef(exitAuth, "the token from %s cannot be used: %w", s.from(), err)
 		}
 		return err
 	}

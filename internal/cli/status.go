@@ -135,7 +135,7 @@ func (p *program) status(ctx context.Context, f format, withToken bool) error {
 		return writeErr
 	}
 	if err != nil && exitOf(err).status == exitError && !errors.Is(err, utho.ErrWrongAddress) {
-		return &authError{err}
+		return coded(exitAuth, err)
 	}
 	return err
 }
@@ -167,12 +167,12 @@ func (p *program) writeStatus(f format, s *session, list *utho.TokenList, a *acc
 		}
 		return p.document(f, newStatusDoc(s, list != nil, a))
 	}
-	var account, health string
+	var account, health, look string
 	if a != nil {
 		account = strings.Join(slices.DeleteFunc([]string{a.Name, a.Email, a.ID}, func(w string) bool { return w == "" }), ", ")
 	}
 	if list != nil {
-		health = p.health(list)
+		health, look = p.health(list)
 	}
 	pairs := []output.Pair{
 		{Name: "PROFILE", Value: s.profile.Name},
@@ -185,6 +185,7 @@ func (p *program) writeStatus(f format, s *session, list *utho.TokenList, a *acc
 		{Name: "TOKEN ID", Value: s.item.TokenID},
 		{Name: "EXPIRES", Value: expiryOf(s.item, zoneOr(s.zone))},
 		{Name: "TOKENS", Value: health},
+		{Name: "SEE", Value: look},
 	}
 	return output.Pairs(p.out, slices.DeleteFunc(pairs, func(pair output.Pair) bool { return pair.Value == "" }))
 }
@@ -203,8 +204,8 @@ func (p *program) warnEnd(s *session, list *utho.TokenList) {
 	p.console.warn("the token in use %s; rotate it: %s", when, p.route.command("token", "rotate", "--self"))
 }
 
-// health is one line on the tokens of the account, with the command that lists what deserves a look.
-func (p *program) health(list *utho.TokenList) string {
+// health is one line on the tokens of the account, and the command that lists what deserves a look.
+func (p *program) health(list *utho.TokenList) (line, look string) {
 	now := lifecycle.Now(list)
 	var forever, old, expired int
 	for _, t := range list.Tokens {
@@ -219,20 +220,19 @@ func (p *program) health(list *utho.TokenList) string {
 		}
 	}
 	var parts []string
-	look := ""
 	count := func(n int, what, selectors string) {
 		if n == 1 {
 			what = strings.NewReplacer("never expire", "never expires", "have", "has", " are ", " is ").Replace(what)
 		}
 		if n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, what))
-			look = "; see " + p.route.command("token", "list") + " " + selectors
+			look = p.route.command("token", "list") + " " + selectors
 		}
 	}
 	count(forever, "never expire", "--without-expiry")
 	count(expired, "have expired", "--expired")
 	count(old, "with write access are older than 90 days", "--scope write --older-than 90d")
-	return strings.TrimSuffix(plural(len(list.Tokens), "token")+": "+strings.Join(parts, ", "), ": ") + look
+	return strings.TrimSuffix(plural(len(list.Tokens), "token")+": "+strings.Join(parts, ", "), ": "), look
 }
 
 // shownURL is an address without the name and password that somebody may have written into it. utho does not use

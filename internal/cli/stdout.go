@@ -3,7 +3,10 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"os"
+	"time"
 
 	"github.com/utho/utho-cli/internal/deliver"
 	"github.com/utho/utho-cli/internal/lifecycle"
@@ -17,12 +20,16 @@ type stdoutDestination struct {
 	format  format // of -o; empty for the bare secret, or nothing
 	issued  lifecycle.Issued
 	written bool // something of the secret may have been read
+	limit   time.Duration
 }
+
+// readWithin is how long a pipe that nobody reads may keep a secret from being written.
+const readWithin = time.Minute
 
 // newStdout checks -o against the destinations. UTHO_OUTPUT and the configuration do not count here: a script that
 // captures the secret must get the secret.
 func (p *program) newStdout(secret bool) (*stdoutDestination, error) {
-	o := &stdoutDestination{p: p, secret: secret, format: format(p.flags.output)}
+	o := &stdoutDestination{p: p, secret: secret, format: format(p.flags.output), limit: readWithin}
 	if o.format != "" && !o.format.isDocument() {
 		err := usagef("-o %s: this command has json and yaml only; nothing was created", o.format)
 		return nil, hintf(err, "use -o json or -o yaml, leave -o out for the bare secret, or send the secret elsewhere with --to")
@@ -41,9 +48,12 @@ func (o *stdoutDestination) Place() string                 { return "stdout" }
 func (o *stdoutDestination) Prepare(context.Context) error { return nil }
 
 // Deliver writes the secret, alone or in its document, or the document alone.
-func (o *stdoutDestination) Deliver(_ context.Context, t deliver.Token) error {
-	n, err := o.write(t.Secret)
+func (o *stdoutDestination) Deliver(ctx context.Context, t deliver.Token) error {
+	n, err := o.write(ctx, t.Secret)
 	o.written = o.secret && n > 0 && err == nil
+	if failed, ok := errors.AsType[*stdoutError](err); ok {
+		return failed.err // the destination is named already
+	}
 	return err
 }
 
@@ -53,12 +63,12 @@ func (o *stdoutDestination) show(i lifecycle.Issued) error {
 		return nil
 	}
 	o.issued = i
-	_, err := o.write("")
+	_, err := o.write(context.Background(), "")
 	return err
 }
 
 // write writes the bare secret, or a document of what is known of the token, with its secret if stdout gets it.
-func (o *stdoutDestination) write(secret string) (n int, err error) {
+func (o *stdoutDestination) write(ctx context.Context, secret string) (n int, err error) {
 	text := bytes.NewBufferString(secret + "\n")
 	if o.format != "" {
 		v := o.p.views(o.issued.Now, nil)
@@ -80,7 +90,9 @@ func (o *stdoutDestination) write(secret string) (n int, err error) {
 			return 0, err
 		}
 	}
-	return o.p.out.Write(text.Bytes())
+	limited, cancel := context.WithTimeoutCause(ctx, o.limit, fmt.Errorf("nobody has read it for %v", o.limit))
+	defer cancel()
+	return await(limited, func() (int, error) { return o.p.out.Write(text.Bytes()) })
 }
 
 // Undo cannot take back what somebody may have read. A write that failed was no delivery.

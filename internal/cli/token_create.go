@@ -71,7 +71,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	}
 	if r.Lifetime > 0 { // the longest name is checked before anything is sent
 		if _, err := expiry.Append(r.Name, time.Now().Add(r.Lifetime)); err != nil {
-			return &usageError{err}
+			return coded(exitUsage, err)
 		}
 	}
 	specs, err := parseTo(r.to)

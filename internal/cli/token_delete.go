@@ -289,7 +289,7 @@ func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.De
 		}
 	}
 	if mixed {
-		err = &partialError{errors.New(err.Error())}
+		err = codef(exitPartial, "%v", err)
 	}
 	return hintf(&linesError{err, lines}, "%s", hint)
 }

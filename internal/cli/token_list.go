@@ -103,7 +103,7 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 	err = p.writeTokens(format, columns, tokens, v, r.noHeaders)
 	// A gate stays shut if head has seen enough.
 	if r.failIfAny && len(tokens) > 0 && (err == nil || errors.Is(err, syscall.EPIPE)) {
-		return &matchedError{len(tokens)}
+		return codef(exitMatched, "%s matched", plural(len(tokens), "token"))
 	}
 	return err
 }

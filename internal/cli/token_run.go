@@ -94,17 +94,17 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env
 	}
 	path, err := child.LookPath(argv[0])
 	if err != nil {
-		return &runError{fmt.Errorf("%w; nothing was created", err)}
+		return coded(exitRunFailed, fmt.Errorf("%w; nothing was created", err))
 	}
 	s, err := p.connect(ctx)
 	if err != nil {
-		return &runError{err}
+		return coded(exitRunFailed, err)
 	}
 	apiURL := s.baseURL
 	if s.box != nil {
 		url, stop, err := serveSandbox(s.box)
 		if err != nil {
-			return &runError{err}
+			return coded(exitRunFailed, err)
 		}
 		defer stop()
 		apiURL = url
@@ -122,7 +122,7 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env
 		status, failed = p.signals.run(p.command(path, argv, names, i.Secret, apiURL))
 	})
 	if err != nil {
-		err = &runError{err}
+		err = coded(exitRunFailed, err)
 	}
 	if used && err != nil && (status != 0 || failed != nil) { // the command's own end counts
 		p.report(err)
