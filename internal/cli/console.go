@@ -100,18 +100,10 @@ func (c *console) send(text string) {
 	if c.stuck || c.silent {
 		return
 	}
-	done := make(chan struct{})
-	go func() {
-		_, _ = io.WriteString(c.f, text)
-		close(done)
-	}()
-	limit := time.NewTimer(writeWithin)
-	defer limit.Stop()
-	select {
-	case <-done:
-	case <-limit.C:
-		c.stuck = true
-	}
+	limited, cancel := context.WithTimeout(context.Background(), writeWithin)
+	defer cancel()
+	_, err := await(limited, func() (int, error) { return io.WriteString(c.f, text) })
+	c.stuck = errors.Is(err, context.DeadlineExceeded)
 }
 
 // wait says on a terminal what is waited for, if that takes longer than a second, until the function that it

@@ -129,6 +129,6 @@ func (p *program) runE(f func(ctx context.Context, args []string) error) func(*c
 // redact takes out the secrets that this run knows, and what looks like one. Shorter ones would take words out of
 // sentences.
 func (p *program) redact(text string) string {
-	secrets := append(p.secrets[:len(p.secrets):len(p.secrets)], fromVariable(variables[0]), fromVariable(variables[1]))
+	secrets := slices.Concat(p.secrets, []string{fromVariable(variables[0]), fromVariable(variables[1])})
 	return utho.Redact(text, slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 8 })...)
 }

@@ -31,12 +31,7 @@ type profileDoc struct {
 func newProfile(p *program) *cobra.Command {
 	// about is a command about one profile, which is there.
 	about := func(cmd *cobra.Command, run func(context.Context, config.Profile, []string) error) *cobra.Command {
-		cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return p.completeProfiles(cmd, args, typed)
-		}
+		cmd.ValidArgsFunction = p.completeProfiles
 		if cmd.Args == nil {
 			cmd.Args = exactArg("one NAME")
 		}

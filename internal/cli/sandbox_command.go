@@ -46,10 +46,7 @@ network. Its tokens are not real. Use it as a profile:
 
 // sandboxE is runE for what uses the sandbox itself and has no answer of its own.
 func (p *program) sandboxE(run func(context.Context, *sandbox.Sandbox) error) func(*cobra.Command, []string) error {
-	return p.runE(func(ctx context.Context, _ []string) error {
-		if _, err := p.format(documentFormats); err != nil {
-			return err
-		}
+	return p.documentE(func(ctx context.Context, _ format, _ []string) error {
 		if _, err := p.settings(); err != nil {
 			return err
 		}

@@ -44,6 +44,16 @@ func (p *program) connect(ctx context.Context) (*session, error) {
 	return s, p.use(s)
 }
 
+// list connects and lists the tokens.
+func (p *program) list(ctx context.Context) (*session, *utho.TokenList, error) {
+	s, err := p.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := s.List(ctx)
+	return s, list, err
+}
+
 // locate is connect without the secret: whatever is wrong with flags, environment and configuration is found here.
 func (p *program) locate() (*session, error) {
 	c, err := p.chooseCredential()

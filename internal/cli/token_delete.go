@@ -40,9 +40,9 @@ expiry has passed, in use or not.`,
 	f.BoolVarP(&r.yes, "yes", "y", false, "do not ask")
 	f.BoolVar(&r.dryRun, "dry-run", false, "say what would be deleted, delete nothing")
 	f.BoolVar(&r.ignoreMissing, "ignore-missing", false, "a token that is not there is no error")
-	cmd.RunE = p.runE(func(ctx context.Context, args []string) error {
+	cmd.RunE = p.documentE(func(ctx context.Context, f format, args []string) error {
 		r.args = args
-		return p.deleteTokens(ctx, r)
+		return p.deleteTokens(ctx, f, r)
 	})
 	return cmd
 }
@@ -68,19 +68,11 @@ func emptyArgument() error {
 	return hintf(usagef("an ID or NAME is empty; nothing was changed"), "a token without a name is named by its id")
 }
 
-func (p *program) deleteTokens(ctx context.Context, r deleteRequest) error {
+func (p *program) deleteTokens(ctx context.Context, format format, r deleteRequest) error {
 	if err := r.check(p); err != nil {
 		return err
 	}
-	format, err := p.format(documentFormats)
-	if err != nil {
-		return err
-	}
-	s, err := p.connect(ctx)
-	if err != nil {
-		return err
-	}
-	list, err := s.List(ctx)
+	s, list, err := p.list(ctx)
 	if err != nil {
 		return err
 	}

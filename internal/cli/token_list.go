@@ -52,14 +52,12 @@ the command that deletes it. Selectors combine with AND.`,
 	f.BoolVar(&r.failIfAny, "fail-if-any", false, "exit with 10 if a token is listed, as a gate for pipelines")
 	_ = cmd.RegisterFlagCompletionFunc("sort", fixed(sortKeys...))
 	_ = cmd.RegisterFlagCompletionFunc("columns", completeColumns)
-	cmd.RunE = p.runE(func(ctx context.Context, _ []string) error {
-		p.pipe = true
-		return p.listTokens(ctx, r)
-	})
+	cmd.RunE = p.runE(func(ctx context.Context, _ []string) error { return p.listTokens(ctx, r) })
 	return cmd
 }
 
 func (p *program) listTokens(ctx context.Context, r listRequest) error {
+	p.pipe = true
 	format, err := p.format(allFormats)
 	if err != nil {
 		return err
@@ -82,11 +80,7 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 	if err != nil {
 		return err
 	}
-	s, err := p.connect(ctx)
-	if err != nil {
-		return err
-	}
-	list, err := s.List(ctx)
+	s, list, err := p.list(ctx)
 	if err != nil {
 		return err
 	}
@@ -222,14 +216,12 @@ it. The service never shows a secret again.`,
 		Example: "  utho token get 10000\n  utho token get ci -o json", Args: exactArg("one ID or NAME"),
 		ValidArgsFunction: p.completeTokens(1),
 	}
-	cmd.RunE = p.runE(func(ctx context.Context, args []string) error {
-		p.pipe = true
-		return p.getToken(ctx, args[0])
-	})
+	cmd.RunE = p.runE(func(ctx context.Context, args []string) error { return p.getToken(ctx, args[0]) })
 	return cmd
 }
 
 func (p *program) getToken(ctx context.Context, arg string) error {
+	p.pipe = true
 	format, err := p.format(allFormats)
 	if err != nil {
 		return err
@@ -237,17 +229,12 @@ func (p *program) getToken(ctx context.Context, arg string) error {
 	if arg == "" {
 		return emptyArgument()
 	}
-	s, err := p.connect(ctx)
-	if err != nil {
-		return err
-	}
-	list, err := s.List(ctx)
+	s, list, err := p.list(ctx)
 	if err != nil {
 		return err
 	}
 	t, err := lifecycle.Find(list.Tokens, arg)
-	var ambiguous *lifecycle.AmbiguousError
-	if errors.As(err, &ambiguous) {
+	if ambiguous, ok := errors.AsType[*lifecycle.AmbiguousError](err); ok {
 		return hintf(&linesError{err, describeAll(ambiguous.Tokens)}, "name one by its id: %s",
 			p.route.about([]string{newestOf(ambiguous.Tokens).ID}, "token", "get"))
 	}

@@ -43,7 +43,7 @@ token stays; its name has an expiry, and utho token delete --expired finds it.`,
 	f.Lookup("ttl").DefValue = "24h"
 	envFlag(cmd, &env)
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
-	cmd.RunE = p.runE(func(ctx context.Context, args []string) error { return p.runWithToken(ctx, r, env, args) })
+	cmd.RunE = p.documentE(func(ctx context.Context, _ format, args []string) error { return p.runWithToken(ctx, r, env, args) })
 	return cmd
 }
 
@@ -82,9 +82,6 @@ func checkEnv(names []string) ([]string, error) {
 }
 
 func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env, argv []string) error {
-	if _, err := p.format(documentFormats); err != nil {
-		return err
-	}
 	if err := checkName(r.Prefix); err != nil {
 		return err
 	}
@@ -166,14 +163,11 @@ created, and the secret is not printed. On Unix the command takes utho's place.`
 		Args: commandArgs, ValidArgsFunction: completeCommand,
 	}
 	envFlag(cmd, &env)
-	cmd.RunE = p.runE(func(ctx context.Context, args []string) error { return p.exec(ctx, env, args) })
+	cmd.RunE = p.documentE(func(ctx context.Context, _ format, args []string) error { return p.exec(ctx, env, args) })
 	return cmd
 }
 
 func (p *program) exec(ctx context.Context, env, argv []string) error {
-	if _, err := p.format(documentFormats); err != nil {
-		return err
-	}
 	names, err := checkEnv(env)
 	if err != nil {
 		return err

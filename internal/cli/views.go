@@ -40,10 +40,7 @@ type views struct {
 
 // views makes the views of this run. now is the service's clock, zone that of its time stamps; nil is the default.
 func (p *program) views(now time.Time, zone *time.Location) views {
-	if zone == nil {
-		zone = time.FixedZone("IST", 5*60*60+30*60)
-	}
-	return views{now: now, zone: zone, delete: p.route.command("token", "delete") + " ", about: p.route.about}
+	return views{now: now, zone: zoneOr(zone), delete: p.route.command("token", "delete") + " ", about: p.route.about}
 }
 
 // action is the command that deletes a token. Most ids are digits, which need no quotes.
