@@ -136,8 +136,7 @@ func completeCommand(_ *cobra.Command, args []string, typed string) ([]string, c
 	return slices.Compact(names), noFile
 }
 
-// completeTokens offers ids and names from a live list, with scope and age. It takes at most n arguments; -1 takes
-// any number. Whatever fails, it is silent.
+// completeTokens offers ids and names from a live list, with scope and age, to at most n arguments; -1 is any number.
 func (p *program) completeTokens(n int) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if n >= 0 && len(args) >= n {
@@ -154,8 +153,7 @@ func (p *program) completeTokens(n int) cobra.CompletionFunc {
 	}
 }
 
-// peekList asks for the list with a credential that can be read without disturbing anybody: it runs no credential
-// command and raises no dialog.
+// peekList lists with a credential that can be read without a command and without a dialog.
 func (p *program) peekList(ctx context.Context) (*utho.TokenList, error) {
 	s, err := p.locate()
 	switch {
@@ -179,8 +177,7 @@ func (p *program) peekList(ctx context.Context) (*utho.TokenList, error) {
 	return s.Client.ListTokens(ctx)
 }
 
-// offers are the tokens that fit what is typed, each once: by its name if that means this token and nothing else
-// and a shell takes it as it is, else by its id.
+// offers are the tokens that fit what is typed: by name if that means one token and needs no quotes, else by id.
 func offers(list *utho.TokenList, args []string, typed string) []string {
 	now := lifecycle.Now(list)
 	count := map[string]int{}

@@ -20,8 +20,7 @@ import (
 // maxInput bounds what is read from stdin, in bytes.
 const maxInput = 64 << 10
 
-// writeWithin bounds a write to stderr. The conversation never stops a protocol: a stderr that nobody reads gets
-// nothing more.
+// writeWithin bounds a write to stderr: one that nobody reads gets nothing more, and stops no protocol.
 const writeWithin = 2 * time.Second
 
 // waitingAfter is how long the service may be silent before a person is told.
@@ -106,8 +105,7 @@ func (c *console) send(text string) {
 	c.stuck = errors.Is(err, context.DeadlineExceeded)
 }
 
-// wait says on a terminal what is waited for, if that takes longer than a second, until the function that it
-// returns is called.
+// wait says on a terminal what is waited for, if that takes longer than a second, until done is called.
 func (c *console) wait(what string) (done func()) {
 	if c.silent || !isTerminal(c.f) {
 		return func() {}
@@ -188,8 +186,7 @@ func (c *console) ask(ctx context.Context, question string) error {
 	return codef(exitCancelled, "declined; nothing was changed")
 }
 
-// await runs a call that takes no context, and returns early if ctx ends. The call goes on until it returns or the
-// process ends.
+// await runs a call that takes no context. If ctx ends first, it returns, and the call goes on.
 func await[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	type result struct {
 		value T

@@ -61,8 +61,7 @@ func (p *program) named() (flag, variable string) {
 	return strings.TrimSpace(p.flags.profile), strings.TrimSpace(os.Getenv("UTHO_PROFILE"))
 }
 
-// chosenProfile is the profile that stands for itself, whatever the environment supplies: the one that login and
-// logout are about.
+// chosenProfile is the profile that login and logout are about, whatever the environment supplies.
 func (p *program) chosenProfile() (name, typed string, err error) {
 	flag, variable := p.named()
 	file, err := p.profiles()

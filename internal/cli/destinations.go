@@ -144,8 +144,7 @@ func (d *destinations) Deliver(ctx context.Context, i lifecycle.Issued) error {
 	return err
 }
 
-// mask tells the runner of GitHub Actions to hide a secret in its log, before the secret leaves by a way that may
-// end up there.
+// mask tells the runner of GitHub Actions to hide a secret in its log, before the secret can get there.
 func (p *program) mask(secret string) {
 	if os.Getenv("GITHUB_ACTIONS") == "true" && os.Getenv("UTHO_NO_MASK") != "1" {
 		// The runner reads %25 as a percent sign.
@@ -242,8 +241,7 @@ type stdoutDestination struct {
 // readWithin is how long a pipe that nobody reads may keep a secret from being written.
 const readWithin = time.Minute
 
-// newStdout checks -o against the destinations. UTHO_OUTPUT and the configuration do not count here: a script that
-// captures the secret must get the secret.
+// newStdout checks -o. UTHO_OUTPUT does not count: a script that captures the secret must get the secret.
 func (p *program) newStdout(secret bool) (*stdoutDestination, error) {
 	o := &stdoutDestination{p: p, secret: secret, format: format(p.flags.output), limit: readWithin}
 	if o.format != "" && !o.format.isDocument() {

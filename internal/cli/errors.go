@@ -150,8 +150,7 @@ func isUsage(err error) bool {
 		errors.As(err, new(*child.WordsError)) || errors.As(err, new(*expiry.SuffixError)) || errors.As(err, new(*lifecycle.NoExpiryError))
 }
 
-// rejected reports whether the service rejects the credential in use. Any token may read, so a 403 to a list says
-// this too, not that write scope is missing.
+// rejected reports whether the service rejects the credential. Any token may read: a 403 to a list says this too.
 func rejected(err error) bool {
 	var e *utho.Error
 	return errors.Is(err, utho.ErrUnauthorized) ||

@@ -94,8 +94,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	return helped(cmd, usagef("%s has no command %q", cmd.CommandPath(), args[0]), hint)
 }
 
-// helped adds a hint, or the way to the help of the command if there is none. Its commands repeat the profile and
-// the address that were chosen.
+// helped adds a hint with the profile and the address that were chosen, or the way to the command's help.
 func helped(cmd *cobra.Command, err error, hint string) error {
 	if hint == "" {
 		return hintf(err, "see %s --help", cmd.CommandPath())
@@ -117,8 +116,7 @@ func helped(cmd *cobra.Command, err error, hint string) error {
 	return hintf(err, "%s", strings.NewReplacer(repeat...).Replace(hint))
 }
 
-// looksLikeCommand reports whether a word can be repeated in an error: anything else may be a secret in the wrong
-// place.
+// looksLikeCommand reports whether a word can be repeated in an error: others may be secrets in the wrong place.
 func looksLikeCommand(word string) bool {
 	return len(word) <= 16 && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz-") == ""
 }
@@ -174,8 +172,7 @@ func argumentHint(cmd *cobra.Command, arg string) string {
 	return ""
 }
 
-// flagError is what a flag that cannot be read says. It never repeats a value of an unknown flag, or of one that
-// takes none: it may be a secret.
+// flagError is what a flag that cannot be read says, without the value of a flag that takes none: it may be a secret.
 func (p *program) flagError(cmd *cobra.Command, err error) error {
 	if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 {
 		return noSuchCommand(cmd, args) // utho create ci --scope write

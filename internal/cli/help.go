@@ -113,8 +113,7 @@ address; all are in utho help environment.`) + "\nDocs: " + docsURL + "\n")
 	return p.writeText(b.String())
 }
 
-// subcommands are the commands of a group, or all of them. Those of token are listed with it on the root's page,
-// since people look for them there.
+// subcommands are the commands of a group, or all of them. On the root's page those of token stand for it.
 func subcommands(cmd *cobra.Command, groupID string) [][2]string {
 	var rows [][2]string
 	for _, c := range cmd.Commands() {
@@ -175,8 +174,7 @@ func paragraphs(text string) string {
 	return strings.Join(all, "\n\n") + "\n"
 }
 
-// topic is a page of help about something that several commands have in common: a text, two columns, and a text
-// behind them.
+// topic is a page of help: a text, two columns, and a text behind them.
 type topic struct {
 	name, short, before string
 	rows                [][2]string

@@ -203,8 +203,7 @@ func (p *program) loginTarget(r loginRequest) (*session, error) {
 	return s, nil
 }
 
-// checkPlace tries the store and the configuration. If the keyring cannot be used it asks whether a file may take
-// its place; without a terminal, or if a store was named, there is no fallback.
+// checkPlace tries the store and the configuration, and asks whether a file may replace a keyring that fails.
 func (p *program) checkPlace(ctx context.Context, s *session, r loginRequest) error {
 	check := func() error {
 		return p.withBook(func(b *profiles.Book) error { return b.Check(ctx, s.profile, s.ref()) })

@@ -159,8 +159,7 @@ func (p *program) forget(ctx context.Context, profile config.Profile) error {
 	})
 }
 
-// ofRemoval is an error of a removal. That it is not known whether it was done is no unknown outcome: the next one
-// does the rest.
+// ofRemoval is an error of a removal, never an unknown outcome: the next removal does the rest.
 func ofRemoval(ctx context.Context, err error) error {
 	var late *auth.NotKnownError
 	switch {

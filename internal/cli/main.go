@@ -40,8 +40,7 @@ type program struct {
 	pipe    bool // a closed stdout is silent: list, get, help
 }
 
-// answer is stdout. It remembers the first failed write, for cobra and others that drop the error: a failed write
-// to stdout is a failed command.
+// answer is stdout. It remembers the first failed write, which fails the command: cobra and others drop the error.
 type answer struct {
 	f   *os.File
 	err error
@@ -126,8 +125,7 @@ func (p *program) runE(f func(ctx context.Context, args []string) error) func(*c
 	}
 }
 
-// redact takes out the secrets that this run knows, and what looks like one. Shorter ones would take words out of
-// sentences.
+// redact takes out the secrets of this run but short ones, which would take words out of sentences, and what looks like one.
 func (p *program) redact(text string) string {
 	secrets := slices.Concat(p.secrets, []string{fromVariable(variables[0]), fromVariable(variables[1])})
 	return utho.Redact(text, slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 8 })...)

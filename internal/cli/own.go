@@ -36,8 +36,7 @@ func (p *program) held(ctx context.Context, kind string, ref auth.Ref, sum [32]b
 	return item.Secret, err
 }
 
-// ownSecret is the secret of the profile in use, in a rotation of the very token that it holds. It is written last
-// of all, so it is never undone.
+// ownSecret is the secret of the profile in use, in a rotation of its own token. It is the last one: nothing undoes it.
 type ownSecret struct {
 	p *program
 	s *session
@@ -127,8 +126,7 @@ func (d *profileSecret) Holds(ctx context.Context, sum [32]byte) (string, error)
 	return d.p.held(ctx, d.profile.Store, d.ref, sum)
 }
 
-// loginOwn creates a token for this machine with the one that was pasted, verifies it and keeps it: create's
-// protocol with the profile as its destination.
+// loginOwn creates a token for this machine with the one that was pasted: create's protocol into the profile.
 func (p *program) loginOwn(ctx context.Context, s *session, r loginRequest, tokens []utho.Token) error {
 	name, err := ownName(tokens, r.name)
 	if err != nil {
@@ -151,8 +149,7 @@ func (p *program) loginOwn(ctx context.Context, s *session, r loginRequest, toke
 	})
 }
 
-// withLogin adds to an error of a login that left a token at the service how to delete it: the profile may hold
-// nothing to do that with.
+// withLogin adds that deleting the token that is left takes a login first: the profile may hold nothing.
 func (p *program) withLogin(err error) error {
 	var left *lifecycle.OutcomeError
 	if !errors.As(err, &left) {
@@ -184,8 +181,7 @@ func ownName(tokens []utho.Token, asked string) (string, error) {
 	return name, checkName(name)
 }
 
-// loginSecret is the profile that logs in, as the one destination of its own token. A create asks for no more than
-// these three.
+// loginSecret is the profile that logs in, as the one destination of its own token. A create asks for no more.
 type loginSecret struct {
 	lifecycle.Destinations
 	p      *program

@@ -31,8 +31,7 @@ type session struct {
 	box     *sandbox.Sandbox // of the profile sandbox
 }
 
-// connect finds settings, credential and client for a command that talks to the service. Nothing has been sent when
-// it returns.
+// connect finds settings, credential and client. Nothing has been sent when it returns.
 func (p *program) connect(ctx context.Context) (*session, error) {
 	s, err := p.locate()
 	if err != nil {
@@ -90,8 +89,7 @@ func (p *program) newSession(c credential) (*session, error) {
 	return s, err
 }
 
-// routeTo is what repeats the way to a session in a command that is pasted elsewhere: the profile if one was named,
-// the address if it is not the profile's.
+// routeTo repeats the way to a session: the profile if one was named, the address if it is not the profile's.
 func routeTo(s *session) (r route) {
 	if s.typed != "" {
 		r.profile = s.profile.Name

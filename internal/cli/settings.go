@@ -120,8 +120,7 @@ func (p *program) withBook(f func(*profiles.Book) error) error {
 	})
 }
 
-// change changes profiles and their secrets. A signal that came before stops it; one that comes later only ends
-// what it waits for.
+// change changes profiles and their secrets. A signal that comes before stops it, a later one ends its waiting.
 func (p *program) change(f func(*profiles.Book) error) error {
 	return p.withBook(func(b *profiles.Book) error {
 		end, err := p.signals.protect()

@@ -50,8 +50,7 @@ func orNull(s string) *string {
 	return &s
 }
 
-// expiryOf is the moment in the name of a stored token: as a table shows it in a zone, else as RFC 3339; "" if
-// there is none.
+// expiryOf is the moment in the name of a stored token, "" if there is none: in a zone, or as RFC 3339.
 func expiryOf(item auth.Item, zone *time.Location) string {
 	_, at, ok := expiry.Split(item.TokenName)
 	switch {
@@ -140,8 +139,7 @@ func (p *program) status(ctx context.Context, f format, withToken bool) error {
 	return err
 }
 
-// locatePiped is a session for a secret from stdin, at the address that one from the environment would go to, or
-// that of the profile that --profile names.
+// locatePiped is a session for a secret from stdin, at the address of the environment or of --profile.
 func (p *program) locatePiped() (*session, error) {
 	var c credential
 	var err error
@@ -235,8 +233,7 @@ func (p *program) health(list *utho.TokenList) (line, look string) {
 	return strings.TrimSuffix(plural(len(list.Tokens), "token")+": "+strings.Join(parts, ", "), ": "), look
 }
 
-// shownURL is an address without the name and password that somebody may have written into it. utho does not use
-// such a one, but has to show it, also if it cannot be parsed.
+// shownURL is an address, even one that cannot be parsed, without the name and password that it may hold.
 func shownURL(s string) string {
 	return regexp.MustCompile(`^(?s)(https?://)?.*@`).ReplaceAllString(s, "${1}xxxxx@")
 }

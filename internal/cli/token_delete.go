@@ -240,8 +240,7 @@ type textError struct {
 func (e *textError) Error() string { return e.text }
 func (e *textError) Unwrap() error { return e.err }
 
-// deletionError is the end of a delete: nil if all went, the one error if all failed the same way, else a partial
-// failure that names each.
+// deletionError is nil if all went, the one error if all failed the same way, else a partial failure that names each.
 func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.Deletion, gone []string, stopped error) error {
 	var first error // why one was not deleted
 	mixed, suspects := len(gone) > 0, gone

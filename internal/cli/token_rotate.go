@@ -249,8 +249,7 @@ func (p *program) again(arg, other string) string {
 	return way.command(words...)
 }
 
-// warnOwn says so if the credential in use has stopped working: then it was the token that was rotated, and utho
-// could not know.
+// warnOwn says so if the credential in use was the token that was rotated, which utho could not know.
 func (p *program) warnOwn(ctx context.Context, s *session, to *destinations) {
 	if to.own != nil || s.item.TokenID != "" || s.box != nil {
 		return

@@ -124,8 +124,7 @@ func (v views) age(t utho.Token) string {
 	return expiry.Age(v.now.Sub(t.CreatedAt))
 }
 
-// expires is the moment in the token's name, in the zone of CREATED AT, and whether it has passed. The service does
-// not enforce it.
+// expires is the moment in the token's name, in the zone of CREATED AT, and whether it has passed.
 func (v views) expires(t utho.Token) string {
 	_, at, ok := expiry.Split(t.Name)
 	if !ok {
@@ -158,8 +157,7 @@ var (
 	secretFormats   = []format{formatJSON, formatYAML}
 )
 
-// formatsOf are the formats of the command with that path, for help and completion; nil if it has no answer of its
-// own, and takes documentFormats for its errors.
+// formatsOf are the formats of the command with that path; nil if it has no answer, and documentFormats for its errors.
 func formatsOf(commandPath string) []format {
 	switch strings.TrimPrefix(commandPath, "utho ") {
 	case "token list", "token get":
@@ -177,8 +175,7 @@ func (f format) hasColumns() bool { return !f.isDocument() && f != formatID }
 // isDocument reports whether the format is a document that can carry a secret.
 func (f format) isDocument() bool { return slices.Contains(secretFormats, f) }
 
-// format is the one in force for a command that has those allowed. A default that the command does not have counts
-// as table; one that is typed is refused.
+// format is the one in force. A default that the command does not have counts as table; a typed one is refused.
 func (p *program) format(allowed []format) (format, error) {
 	if typed := format(p.flags.output); typed != "" {
 		if !slices.Contains(allowed, typed) {
@@ -233,8 +230,7 @@ func (b boldWriter) Write(text []byte) (int, error) {
 	return len(text), err
 }
 
-// glob reports whether a pattern matches a whole name. The slash, at which the * of path.Match stops, means nothing
-// in a name.
+// glob reports whether a pattern matches a whole name. The slash, at which path.Match stops, means nothing there.
 func glob(pattern, name string) bool {
 	ok, err := path.Match(globPattern(pattern), strings.ReplaceAll(name, "/", "\x00"))
 	return ok && err == nil

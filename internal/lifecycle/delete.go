@@ -69,8 +69,7 @@ func (s *Session) Delete(ctx, grace context.Context, tokens []utho.Token, own st
 	return all, context.Cause(stop)
 }
 
-// settle decides by the list what became of those whose answer was no success: one that went meanwhile counts as
-// deleted.
+// settle decides by the list what became of those that failed: one that went meanwhile counts as deleted.
 func (s *Session) settle(ctx, grace context.Context, all []*Deletion) {
 	if !slices.ContainsFunc(all, func(d *Deletion) bool { return d.Err != nil }) {
 		return
@@ -100,8 +99,7 @@ func (s *Session) settle(ctx, grace context.Context, all []*Deletion) {
 	}
 }
 
-// Revoke deletes the token that the credential itself is. A rejection of the credential after the deletion was sent
-// says that it is gone.
+// Revoke deletes the token that the credential itself is: that it is rejected then says that it is gone.
 func (s *Session) Revoke(ctx, grace context.Context, id string) error {
 	if err := s.remove(ctx, grace, s.Client, id, s.Timeout); !errors.Is(err, utho.ErrUnauthorized) {
 		return err
@@ -112,8 +110,7 @@ func (s *Session) Revoke(ctx, grace context.Context, id string) error {
 // errUnseen is a deletion that failed, after which the list failed too.
 var errUnseen = errors.New("whether it is gone could not be seen")
 
-// remove deletes a token with a client. After any answer but success the list decides whether it is gone, not the
-// answer's words.
+// remove deletes a token. After a failure the list decides whether it is gone, not the answer's words.
 func (s *Session) remove(ctx, grace context.Context, c *utho.Client, id string, limit time.Duration) error {
 	err := s.deleteOnce(ctx, grace, c, id, limit)
 	if err == nil {

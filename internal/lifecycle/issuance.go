@@ -38,8 +38,7 @@ func (i *issuance) outcome(next Next, err error, ids []string, format string, ar
 	return e
 }
 
-// post creates the token, once, and finds it in the list. If the answer is lost it finds out what happened, and the
-// error says what is left.
+// post creates the token, once, and finds it in the list, or finds out what became of an answer that was lost.
 func (i *issuance) post(ctx, grace context.Context) error {
 	if ctx.Err() != nil {
 		return &NotCreatedError{Name: i.req.Name, Old: i.old, Err: context.Cause(ctx)}
@@ -61,8 +60,7 @@ func (i *issuance) post(ctx, grace context.Context) error {
 	return &NotCreatedError{Name: i.req.Name, Old: i.old, Err: err}
 }
 
-// findLost lists 0, 1 and 3 s after an answer that was lost. A token that is found is deleted only if its name can
-// be nobody else's.
+// findLost lists 0, 1 and 3 s after a lost answer, and deletes only a token whose name can be nobody else's.
 func (i *issuance) findLost(ctx, grace context.Context, lost error) error {
 	name, cause := quote(i.req.Name), errors.New(opless(lost)) // its kind is this package's to tell
 	var listErr error
@@ -188,8 +186,7 @@ func (i *issuance) confirm(ctx, grace context.Context) error {
 	return nil
 }
 
-// checkStamp warns if the service stamps another zone than the profile's: ages would be off by hours, and
-// --older-than would match a new token.
+// checkStamp warns if the service stamps another zone than the profile's: ages would be off by hours.
 func (i *issuance) checkStamp(list *utho.TokenList) {
 	at := i.issued.Token.CreatedAt
 	off := at.Sub(list.ServerTime)
@@ -206,8 +203,7 @@ func (i *issuance) checkStamp(list *utho.TokenList) {
 	i.Warn("ages are off by %s: the service's time stamps fit time_zone: %q in the profile", expiry.Human(off.Abs()), zone)
 }
 
-// deliver takes the secret to every place. A signal leaves what is under way some seconds, and is named first if it
-// cut the delivery short.
+// deliver takes the secret to every place. A signal leaves some seconds, and is named if it cut the delivery short.
 func (i *issuance) deliver(ctx, grace context.Context, to Destinations) error {
 	limited, done := bounded(ctx, grace, deliverWithin, answerWithin)
 	defer done()

@@ -38,8 +38,7 @@ func (e *OutcomeError) Error() string {
 	return e.Left + ": " + e.Err.Error()
 }
 
-// RolledBackError is a failure after a token was created; the token was deleted again and every place is as it was,
-// except those that it names.
+// RolledBackError is a failure after which the token was deleted again and every place is as it was, but those named.
 type RolledBackError struct {
 	Name     string
 	Old      string   // of a rotation: the token that still works

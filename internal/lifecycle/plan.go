@@ -216,8 +216,7 @@ func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinat
 	return left
 }
 
-// readBack returns the new secret if this command has the places of the record, all of them hold it and the service
-// accepts it; else "", which places hold it, and why.
+// readBack returns the new secret if every place of the record holds it and it works; else which hold it, and why.
 func (p *Rotation) readBack(ctx context.Context, to Destinations, err error) (secret string, holders []string, _ error) {
 	var sum [32]byte
 	if n, bad := hex.Decode(sum[:], []byte(p.rec.Sum)); err == nil && (bad != nil || n != len(sum)) {

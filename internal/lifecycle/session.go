@@ -114,8 +114,7 @@ func Now(l *utho.TokenList) time.Time {
 	return l.ServerTime
 }
 
-// bounded is a context that ends with grace, after limit, or so long after ctx has ended as last says: what is
-// under way may complete, and there is still time to clean up.
+// bounded ends with grace, after limit, or so long after ctx as last says: what is under way may complete.
 func bounded(ctx, grace context.Context, limit, last time.Duration) (context.Context, context.CancelFunc) {
 	limited, cancel := context.WithTimeout(grace, limit)
 	stop := context.AfterFunc(ctx, func() {
