@@ -36,18 +36,36 @@ const (
 	exitRunFailed   = 125
 )
 
-// codedError is an error that has an exit code of its own: the one of these that names what happened.
-type codedError struct {
+// told is an error of which more is known than its text.
+type told struct {
 	error
-	status int
+	status int      // an exit code of its own: the one of these that names what happened
+	hint   string   // the next step, a sentence with a command if there is one
+	lines  []string // further lines, which are meant to be lines
 }
 
-func (e *codedError) Unwrap() error { return e.error }
+func (e *told) Unwrap() error { return e.error }
 
-func coded(status int, err error) error { return &codedError{err, status} }
+// find is the outermost of what is told of err that fits; empty if there is none.
+func find(err error, fits func(*told) bool) *told {
+	e, ok := errors.AsType[*told](err)
+	switch {
+	case !ok:
+		return &told{}
+	case fits(e):
+		return e
+	}
+	return find(e.error, fits)
+}
+
+func coded(status int, err error) error { return &told{error: err, status: status} }
 
 func codef(status int, format string, args ...any) error {
 	return coded(status, fmt.Errorf(format, args...))
+}
+
+func hintf(err error, format string, args ...any) error {
+	return &told{error: err, hint: fmt.Sprintf(format, args...)}
 }
 
 // usagef is something wrong with flags, arguments or settings.
@@ -58,37 +76,25 @@ func missing(profile string) error {
 	return codef(exitNotFound, "there is no profile %s", quoteText(profile))
 }
 
-// hasStatus reports whether err, or one that it wraps, has that exit code of its own.
+// hasStatus reports whether err has that exit code of its own.
 func hasStatus(err error, status int) bool {
-	e, ok := errors.AsType[*codedError](err)
-	return ok && (e.status == status || hasStatus(e.error, status))
+	return find(err, func(e *told) bool { return e.status == status }).status == status
 }
 
-// hintedError is an error with the next step.
-type hintedError struct {
-	error
-	hint string
-}
-
-func (e *hintedError) Unwrap() error { return e.error }
-
-// hintf adds the next step to an error, as a sentence with a command if there is one.
-func hintf(err error, format string, args ...any) error {
-	return &hintedError{err, fmt.Sprintf(format, args...)}
+// linesOf are the further lines of err, such as the tokens that a name may mean.
+func linesOf(err error) []string {
+	if several, ok := errors.AsType[*lifecycle.AmbiguousError](err); ok {
+		return describeAll(several.Tokens)
+	} else if taken, ok := errors.AsType[*lifecycle.TakenError](err); ok {
+		return describeAll(taken.Tokens)
+	}
+	return find(err, func(e *told) bool { return e.lines != nil }).lines
 }
 
 // childStatus is the command's own exit status, about which utho has nothing to say.
 type childStatus int
 
 func (childStatus) Error() string { return "the command's own exit status" }
-
-// linesError is an error whose further lines are meant to be lines.
-type linesError struct {
-	error
-	lines []string
-}
-
-func (e *linesError) Unwrap() error { return e.error }
 
 // outcome is what a script can rely on.
 type outcome struct {
@@ -166,10 +172,7 @@ func cutShort(err error) bool {
 
 // report writes the one account of an error to stderr, for a person or, with -o json, as one object on one line.
 func (p *program) report(err error) {
-	text, hint := err.Error(), p.hint(err)
-	more := &linesError{}
-	errors.As(err, &more)
-	c := p.console
+	c, text, lines, hint := p.console, err.Error(), linesOf(err), p.hint(err)
 	if c.json {
 		type account struct {
 			Code    string `json:"code"`
@@ -178,14 +181,14 @@ func (p *program) report(err error) {
 			Exit    int    `json:"exit_code"`
 		}
 		o := exitOf(err)
-		text = strings.Join(append([]string{text}, more.lines...), "\n")
+		text = strings.Join(append([]string{text}, lines...), "\n")
 		var b strings.Builder
 		_ = output.JSONLine(&b, map[string]account{"error": {o.code, p.redact(text), p.redact(hint), o.status}}) // to memory: it cannot fail
 		c.write(b.String())
 		return
 	}
 	c.line("utho:", red, text)
-	for _, l := range more.lines {
+	for _, l := range lines {
 		c.plain("  " + l)
 	}
 	if hint != "" {
@@ -193,9 +196,9 @@ func (p *program) report(err error) {
 	}
 }
 
-// hint is the next step after an error, a sentence with a command if there is one.
+// hint is the next step after an error.
 func (p *program) hint(err error) string {
-	var hinted *hintedError
+	hint := find(err, func(e *told) bool { return e.hint != "" }).hint
 	var left *lifecycle.OutcomeError
 	var unusable *auth.KeyringError
 	var taken *lifecycle.NotFoundError
@@ -203,8 +206,8 @@ func (p *program) hint(err error) string {
 	var verify *lifecycle.VerifyError
 	var words *child.WordsError
 	switch {
-	case errors.As(err, &hinted):
-		return hinted.hint
+	case hint != "":
+		return hint
 	case errors.As(err, &left):
 		return p.outcomeHint(left)
 	case errors.As(err, &verify):
@@ -213,7 +216,7 @@ func (p *program) hint(err error) string {
 	case errors.As(err, &taken):
 		return p.notFoundHint(taken)
 	case errors.As(err, &several):
-		return "name one by its id, for example: " + p.route.about([]string{newestOf(several.Tokens).ID}, "token", "get")
+		return "name one by its id: " + p.route.about([]string{newestOf(several.Tokens).ID}, "token", "get")
 	case rejected(err):
 		return p.rejectedHint()
 	case errors.Is(err, utho.ErrForbidden):

@@ -103,7 +103,7 @@ func (p *program) logoutAll(ctx context.Context, f format, all []config.Profile)
 	if len(docs) > 0 && ctx.Err() == nil {
 		err = coded(exitPartial, err)
 	}
-	return &linesError{err, kept}
+	return &told{error: err, lines: kept}
 }
 
 // revoke deletes the profile's own token at the service, then removes its secret.

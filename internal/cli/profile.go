@@ -84,11 +84,8 @@ func (p *program) listProfiles(ctx context.Context, f format, _ []string) error 
 	for _, profile := range file.Profiles() {
 		docs = append(docs, p.profileDoc(ctx, profile, file.Current()))
 	}
-	switch f {
-	case formatJSON:
-		return output.JSONList(p.out, slices.Values(docs))
-	case formatYAML:
-		return output.YAMLList(p.out, slices.Values(docs))
+	if f != formatTable {
+		return documents(p, f, slices.Values(docs))
 	}
 	var columns []output.Column[profileDoc]
 	for i, header := range []string{"NAME", "API URL", "STORE", "TOKEN", "ID", "EXPIRES", "CURRENT"} {

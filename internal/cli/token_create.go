@@ -99,7 +99,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	var taken *lifecycle.TakenError
 	switch {
 	case errors.As(err, &taken):
-		return hintf(&linesError{err, describeAll(taken.Tokens)}, "rotate it with %s, or create a second one with --allow-duplicate",
+		return hintf(err, "rotate it with %s, or create a second one with --allow-duplicate",
 			p.route.about([]string{taken.Tokens[0].ID}, "token", "rotate"))
 	case err != nil:
 		return err

@@ -131,12 +131,7 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 	err = p.deletionError(s, r, all, gone, stopped)
 	switch {
 	case err != nil && unwritten != nil:
-		more := &linesError{error: err}
-		if !errors.As(err, &more) {
-			err = more
-		}
-		more.lines = append(more.lines, unwritten.Error())
-		return err
+		return &told{error: err, lines: append(linesOf(err), unwritten.Error())}
 	case unwritten != nil && len(gone) > 0:
 		return fmt.Errorf("deleted %s: %w", strings.Join(gone, ", "), unwritten)
 	}
@@ -221,11 +216,8 @@ func (p *program) writeDeletions(f format, all []*lifecycle.Deletion, dry bool) 
 		}
 		docs = append(docs, doc)
 	}
-	switch f {
-	case formatJSON:
-		return output.JSONList(p.out, slices.Values(docs))
-	case formatYAML:
-		return output.YAMLList(p.out, slices.Values(docs))
+	if f != formatTable {
+		return documents(p, f, slices.Values(docs))
 	}
 	_, err := io.WriteString(p.out, text.String())
 	return err
@@ -271,7 +263,7 @@ func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.De
 	case len(all) == 1:
 		return cmp.Or(first, stopped)
 	case first == nil: // a signal stopped them
-		return &linesError{fmt.Errorf("%w; %s not attempted", stopped, plural(len(ids), "deletion")), lines}
+		return &told{error: fmt.Errorf("%w; %s not attempted", stopped, plural(len(ids), "deletion")), lines: lines}
 	default:
 		err = &textError{fmt.Sprintf("%d of %s not deleted", len(ids), plural(len(all), "token")), first}
 		hint = "run the same command again to try the rest"
@@ -282,5 +274,5 @@ func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.De
 	if mixed {
 		err = codef(exitPartial, "%v", err)
 	}
-	return hintf(&linesError{err, lines}, "%s", hint)
+	return &told{error: err, lines: lines, hint: hint}
 }

@@ -106,10 +106,8 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 func (p *program) writeTokens(f format, columns []column, tokens []utho.Token, v views, noHeaders bool) error {
 	options := output.TableOptions{NoHeaders: noHeaders}
 	switch f {
-	case formatJSON:
-		return output.JSONList(p.out, v.docs(tokens))
-	case formatYAML:
-		return output.YAMLList(p.out, v.docs(tokens))
+	case formatJSON, formatYAML:
+		return documents(p, f, v.docs(tokens))
 	case formatCSV:
 		return output.CSV(p.out, columns, tokens, options)
 	case formatMarkdown:
@@ -234,10 +232,6 @@ func (p *program) getToken(ctx context.Context, arg string) error {
 		return err
 	}
 	t, err := lifecycle.Find(list.Tokens, arg)
-	if ambiguous, ok := errors.AsType[*lifecycle.AmbiguousError](err); ok {
-		return hintf(&linesError{err, describeAll(ambiguous.Tokens)}, "name one by its id: %s",
-			p.route.about([]string{newestOf(ambiguous.Tokens).ID}, "token", "get"))
-	}
 	if err != nil {
 		return err
 	}

@@ -219,11 +219,10 @@ func (p *program) rotateError(err error) error {
 				others = append(others, t.ID)
 			}
 		}
-		return hintf(&linesError{err, describeAll(ambiguous.Tokens)},
-			"the destination holds the secret of %s; if the rest is what a killed rotation left, delete it and run the same command again: %s",
+		return hintf(err, "the destination holds the secret of %s; if the rest is what a killed rotation left, delete it and run the same command again: %s",
 			ambiguous.Held, p.route.about(others, "token", "delete"))
 	case errors.As(err, &ambiguous):
-		return hintf(&linesError{err, describeAll(ambiguous.Tokens)}, "name one by its id; with the newest it is: %s",
+		return hintf(err, "name one by its id; with the newest it is: %s",
 			p.again(ambiguous.Arg, newestOf(ambiguous.Tokens).ID))
 	case errors.As(err, &none):
 		return hintf(err, "say how long the new one is to live: --expires-in 90d")

@@ -214,6 +214,14 @@ func (p *program) document(f format, v any) error {
 	return output.JSON(p.out, v)
 }
 
+// documents writes several values, one by one.
+func documents[T any](p *program, f format, all iter.Seq[T]) error {
+	if f == formatYAML {
+		return output.YAMLList(p.out, all)
+	}
+	return output.JSONList(p.out, all)
+}
+
 // boldFirstLine is stdout for a table, which is written at once and whose first line is bold on a terminal.
 func (p *program) boldFirstLine(header bool) io.Writer {
 	if header && p.console.colored(p.out.f) {
