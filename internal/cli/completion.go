@@ -75,12 +75,10 @@ powershell, in the file that $PROFILE names:
 	return cmd
 }
 
-// fixed completes from a list that never changes.
 func fixed(values ...string) cobra.CompletionFunc {
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) { return values, noFile }
 }
 
-// completeFormats offers the formats that the command has.
 func completeFormats(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	formats := formatsOf(cmd.CommandPath())
 	if formats == nil {
@@ -89,7 +87,6 @@ func completeFormats(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.
 	return words(formats), noFile
 }
 
-// completeColumns offers the columns that the list does not have yet.
 func completeColumns(_ *cobra.Command, _ []string, typed string) (offers []string, _ cobra.ShellCompDirective) {
 	before := typed[:strings.LastIndex(typed, ",")+1]
 	for _, key := range columnKeys {

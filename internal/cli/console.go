@@ -51,7 +51,6 @@ type console struct {
 	shown   bool // a line that passes is on the terminal
 }
 
-// note says one thing.
 func (c *console) note(format string, args ...any) { c.plain(fmt.Sprintf(format, args...)) }
 
 // warn says something that may be wrong, once.
@@ -94,7 +93,6 @@ func (c *console) pass(line string) {
 	}
 }
 
-// send writes within writeWithin.
 func (c *console) send(text string) {
 	if c.stuck || c.silent {
 		return
@@ -131,7 +129,6 @@ func (c *console) wait(what string) (done func()) {
 	}
 }
 
-// endWaiting takes away what passes: the command is at its end.
 func (c *console) endWaiting() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -157,11 +154,8 @@ func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // terminal reports whether a person can be talked to: stdin and stderr both.
 func (c *console) terminal() bool { return isTerminal(c.in) && isTerminal(c.f) }
+func (c *console) canAsk() bool   { return !c.noInput && c.terminal() }
 
-// canAsk reports whether a question may be asked.
-func (c *console) canAsk() bool { return !c.noInput && c.terminal() }
-
-// cannotAsk says why canAsk is false.
 func (c *console) cannotAsk() string {
 	if c.terminal() {
 		return "--no-input forbids that"
@@ -206,7 +200,6 @@ func await[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	}
 }
 
-// colored reports whether text for f is coloured.
 func (c *console) colored(f *os.File) bool {
 	color := c.color
 	if color == "" {
@@ -222,7 +215,6 @@ func (c *console) colored(f *os.File) bool {
 	return os.Getenv("NO_COLOR") == "" && t != "" && t != "dumb" && os.PathSeparator == '/' && isTerminal(f)
 }
 
-// quote is s as one word of a POSIX shell.
 func quote(s string) string { return output.Quote(s) }
 
 // quoteText is a name in a sentence: in quotes, harmless.

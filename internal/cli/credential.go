@@ -138,7 +138,6 @@ func (p *program) profileCredential(name, typed string, shadows []string) (crede
 	return credential{kind: kind, source: kind, profile: profile, exists: ok, typed: typed, shadows: shadows}, nil
 }
 
-// storeOf is where the secret of a profile comes from.
 func storeOf(p config.Profile) string {
 	if len(p.CredentialCommand) > 0 {
 		return kindCommand
@@ -146,10 +145,8 @@ func storeOf(p config.Profile) string {
 	return firstOf(p.Store, config.StoreKeyring)
 }
 
-// addressOf is the base URL of a profile.
 func addressOf(p config.Profile) string { return firstOf(p.APIURL, utho.DefaultBaseURL) }
 
-// originOf is the origin of a base URL.
 func originOf(base string) (string, error) {
 	u, err := utho.ParseBaseURL(base)
 	if err != nil {
@@ -198,7 +195,6 @@ func (r route) about(ids []string, words ...string) string {
 	return r.command(append(words, ids...)...)
 }
 
-// loginTo is the command that logs in to a profile.
 func (r route) loginTo(profile string) string {
 	return route{profile: profile, apiURL: r.apiURL}.command("login")
 }

@@ -30,7 +30,6 @@ type destinations struct {
 	own     *ownSecret // nil if the profile in use does not change
 }
 
-// destinationFlag binds --to.
 func destinationFlag(cmd *cobra.Command, to *[]string) {
 	cmd.Flags().Var(listFlag(to, "DEST"), "to", "send the secret there (repeatable); see utho help destinations")
 	_ = cmd.RegisterFlagCompletionFunc("to", func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
@@ -108,7 +107,6 @@ func (d *destinations) Prepare(ctx context.Context) (err error) {
 	return unchanged(specError(err))
 }
 
-// unchanged says of an error that nothing was created.
 func unchanged(err error) error {
 	if err == nil {
 		return nil
@@ -203,7 +201,6 @@ func (d *destinations) names() string {
 	return strings.Join(names, ", ")
 }
 
-// went says where the secret has gone.
 func (d *destinations) went() string {
 	names := d.names()
 	switch {
@@ -256,8 +253,7 @@ func (p *program) newStdout(secret bool) (*stdoutDestination, error) {
 }
 
 // wanted reports whether stdout gets anything: the secret, or a document about a token whose secret goes elsewhere.
-func (o *stdoutDestination) wanted() bool { return o.secret || o.format != "" }
-
+func (o *stdoutDestination) wanted() bool                  { return o.secret || o.format != "" }
 func (o *stdoutDestination) Place() string                 { return "stdout" }
 func (o *stdoutDestination) Prepare(context.Context) error { return nil }
 

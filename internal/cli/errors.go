@@ -68,10 +68,8 @@ func hintf(err error, format string, args ...any) error {
 	return &told{error: err, hint: fmt.Sprintf(format, args...)}
 }
 
-// usagef is something wrong with flags, arguments or settings.
 func usagef(format string, args ...any) error { return codef(exitUsage, format, args...) }
 
-// missing is a profile that is not there.
 func missing(profile string) error {
 	return codef(exitNotFound, "there is no profile %s", quoteText(profile))
 }
@@ -196,7 +194,6 @@ func (p *program) report(err error) {
 	}
 }
 
-// hint is the next step after an error.
 func (p *program) hint(err error) string {
 	hint := find(err, func(e *told) bool { return e.hint != "" }).hint
 	var left *lifecycle.OutcomeError
@@ -233,7 +230,6 @@ func (p *program) hint(err error) string {
 	return ""
 }
 
-// outcomeHint is what is left to do.
 func (p *program) outcomeHint(e *lifecycle.OutcomeError) string {
 	look := p.route.command("token", "list", "-o", "wide")
 	remove := func(ids ...string) string { return p.route.about(ids, "token", "delete") }
@@ -265,7 +261,6 @@ func (p *program) notFoundHint(e *lifecycle.NotFoundError) string {
 	return "see what there is: " + p.route.command("token", "list", "-o", "wide")
 }
 
-// rejectedHint is the next step if the service rejects the credential.
 func (p *program) rejectedHint() string {
 	login := "log in with a token that works: " + p.route.command("login")
 	if p.session == nil {
@@ -302,7 +297,6 @@ func (p *program) addressHint() string {
 	return "check the address in --api-url, UTHO_API_URL or the profile"
 }
 
-// unavailableHint is the next step if the service cannot be reached.
 func unavailableHint(err error) string {
 	var dns *net.DNSError
 	var proxy *utho.ProxyError

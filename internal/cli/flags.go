@@ -30,7 +30,6 @@ func (f flagValue) String() string {
 	return f.current()
 }
 
-// enumFlag takes one of a few words, in any case.
 func enumFlag(to *string, what string, words []string) flagValue {
 	return flagValue{what, func() string { return *to }, func(text string) error {
 		for _, word := range words {
@@ -54,7 +53,6 @@ func nonEmptyFlag(to *string, what, empty string) flagValue {
 	}}
 }
 
-// listValue collects the values of a flag that may be repeated.
 type listValue struct {
 	flagValue
 	to *[]string
@@ -111,7 +109,6 @@ func scopeFlag(to *utho.Scope) flagValue {
 	}}
 }
 
-// globFlag takes a pattern for names.
 func globFlag(to *string) flagValue {
 	return flagValue{"GLOB", nil, func(text string) error {
 		if text == "" {

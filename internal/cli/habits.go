@@ -78,7 +78,6 @@ var flagHabits = [...][3]string{
 	{"sandbox mock", "", "use -p sandbox"},
 }
 
-// noSuchCommand refuses what follows a group and is no command of it.
 func noSuchCommand(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:
@@ -121,7 +120,6 @@ func looksLikeCommand(word string) bool {
 	return len(word) <= 16 && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
-// insteadOf is what to type instead of a command that is not there.
 func insteadOf(cmd *cobra.Command, args []string) string {
 	habit := func(under string) string {
 		for _, h := range commandHabits {
@@ -159,7 +157,6 @@ func repeatable(args ...string) bool {
 	})
 }
 
-// argumentHint is what to do instead of an argument that a command does not take.
 func argumentHint(cmd *cobra.Command, arg string) string {
 	switch {
 	case strings.HasPrefix(arg, "live_"), strings.HasPrefix(arg, "Bearer "):

@@ -11,7 +11,6 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// helpWidth is how wide help may be, in cells.
 const helpWidth = 80
 
 const docsURL = "https://github.com/utho/utho-cli/tree/main/docs"

@@ -21,7 +21,6 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// loginRequest is what `login` was asked for.
 type loginRequest struct {
 	withToken bool
 	store     string
@@ -322,7 +321,6 @@ func (p *program) readHidden(ctx context.Context, prompt string) ([]byte, error)
 	return line, nil
 }
 
-// importToken takes the token that another tool keeps.
 func (p *program) importToken(from string) (string, error) {
 	find := auth.FindImport
 	if from != "auto" {

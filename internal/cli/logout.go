@@ -13,7 +13,6 @@ import (
 	"github.com/utho/utho-cli/internal/profiles"
 )
 
-// logoutRequest is what `logout` was asked for.
 type logoutRequest struct{ all, revoke, yes bool }
 
 func newLogout(p *program) *cobra.Command {

@@ -60,7 +60,6 @@ func (w *answer) Write(p []byte) (int, error) {
 	return n, w.err
 }
 
-// stdoutError is a write to stdout that failed.
 type stdoutError struct{ err error }
 
 func (e *stdoutError) Error() string { return "write to stdout: " + e.err.Error() }

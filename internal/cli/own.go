@@ -18,7 +18,6 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// itemOf is what a store keeps of a token that utho created.
 func itemOf(i lifecycle.Issued) auth.Item {
 	return auth.Item{Secret: i.Secret, TokenID: i.Token.ID, TokenName: i.Token.Name}
 }

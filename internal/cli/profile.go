@@ -15,7 +15,6 @@ import (
 	"github.com/utho/utho-cli/internal/profiles"
 )
 
-// profileDoc is a profile in JSON and YAML.
 type profileDoc struct {
 	Name      string  `json:"name"`
 	APIURL    string  `json:"api_url"`
@@ -143,7 +142,6 @@ func noProfile(name string) error {
 	return hintf(missing(name), "see what there is with: utho profile list")
 }
 
-// existing is a profile that must be there.
 func (p *program) existing(name string) (config.Profile, error) {
 	if strings.EqualFold(name, sandboxName) {
 		return config.Profile{}, hintf(usagef("the sandbox is built in: it cannot be the current profile, renamed or removed"),

@@ -20,7 +20,6 @@ const (
 	groupTools  = "More, tools:"
 )
 
-// newRoot is the whole tree of commands.
 func newRoot(p *program) *cobra.Command {
 	root := &cobra.Command{
 		Use: "utho", Short: "Manage the API tokens of Utho Cloud",
@@ -68,7 +67,6 @@ func newRoot(p *program) *cobra.Command {
 	return root
 }
 
-// newGroup is a command that only holds others: it shows its help.
 func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, Long: long, Args: noSuchCommand,
@@ -78,7 +76,6 @@ func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Comman
 	return cmd
 }
 
-// bindGlobals binds the flags that every command has.
 func (p *program) bindGlobals(root *cobra.Command) {
 	f := root.PersistentFlags()
 	p.flags.set = f // its flags are those of the command that runs
@@ -121,7 +118,6 @@ read, or read and write. Its secret is shown once, when it is created.`,
 	return cmd
 }
 
-// versionDoc is what is known of this program, in JSON and YAML.
 type versionDoc struct {
 	Version string  `json:"version"`
 	Commit  *string `json:"commit"`

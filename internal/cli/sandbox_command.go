@@ -88,7 +88,6 @@ func (p *program) serveSandbox(ctx context.Context, box *sandbox.Sandbox, addr s
 	return box.Serve(ctx, ln, options)
 }
 
-// logWriter is stderr for lines that are safe as they are.
 type logWriter struct{ c *console }
 
 func (w logWriter) Write(line []byte) (int, error) {

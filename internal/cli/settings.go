@@ -17,7 +17,6 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// globals are the flags that every command has.
 type globals struct {
 	profile, output, apiURL string
 	timeout                 time.Duration
@@ -31,7 +30,6 @@ type environment struct {
 	settings *config.Settings
 }
 
-// paths are the folders of the configuration and the state.
 func (p *program) paths() (config.Paths, error) { return config.Locate(os.Getenv, runtime.GOOS) }
 
 // state is the folder of what utho can do without: the sandbox, records of rotations.
@@ -132,7 +130,6 @@ func (p *program) change(f func(*profiles.Book) error) error {
 	})
 }
 
-// sandbox is the built-in service.
 func (p *program) sandbox() (*sandbox.Sandbox, error) {
 	dir, err := p.state()
 	if err != nil {

@@ -24,7 +24,6 @@ func (e interrupted) Error() string {
 	return "ended by " + signalName(e.sig)
 }
 
-// status is the status a shell gives to a command that the signal ended.
 func (e interrupted) status() int {
 	if s, ok := e.sig.(syscall.Signal); ok {
 		return 128 + int(s)

@@ -15,8 +15,7 @@ func signalName(os.Signal) string { return "TERM" }
 func ignorePipe() {}
 
 // fromTerminal is always true: a console sends Ctrl-C to every program on it.
-func fromTerminal(os.Signal) bool { return true }
-
+func fromTerminal(os.Signal) bool           { return true }
 func exitStatus(state *os.ProcessState) int { return state.ExitCode() }
 
 // become runs the command and waits: Windows cannot replace a program.

@@ -18,7 +18,6 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// statusDoc is who is logged in, in JSON and YAML.
 type statusDoc struct {
 	Profile       *string     `json:"profile"`
 	APIURL        string      `json:"api_url"`
@@ -188,7 +187,6 @@ func (p *program) writeStatus(f format, s *session, list *utho.TokenList, a *acc
 	return output.Pairs(p.out, slices.DeleteFunc(pairs, func(pair output.Pair) bool { return pair.Value == "" }))
 }
 
-// warnEnd warns if the token in use ends within a week.
 func (p *program) warnEnd(s *session, list *utho.TokenList) {
 	_, at, ok := expiry.Split(s.item.TokenName)
 	rest := at.Sub(lifecycle.Now(list))

@@ -18,7 +18,6 @@ line, run by cron, enforces it:
 
   utho token delete --expired --yes`
 
-// createRequest is what `token create` was asked for.
 type createRequest struct {
 	lifecycle.CreateRequest
 	to       []string
@@ -111,7 +110,6 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	return nil
 }
 
-// created says on stderr what was created.
 func (p *program) created(s *session, i lifecycle.Issued, to *destinations) {
 	id := ""
 	if i.Token.ID != "" {
@@ -139,7 +137,6 @@ func checkName(name string) error {
 	return usagef("token name: %w", err)
 }
 
-// arrows says where a secret would go besides stdout.
 func arrows(names string) string {
 	if names == "" {
 		return ""
@@ -147,7 +144,6 @@ func arrows(names string) string {
 	return "; its secret would go to " + names
 }
 
-// describe is one token in a sentence.
 func describe(t utho.Token) string {
 	created := ""
 	if t.CreatedRaw != "" {

@@ -16,7 +16,6 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// deleteRequest is what `token delete` was asked for.
 type deleteRequest struct {
 	selectors
 	args                       []string
@@ -184,7 +183,6 @@ func (p *program) selectAll(s *session, list *utho.TokenList, r deleteRequest) (
 	}), nil
 }
 
-// deletionDoc is a deletion in JSON and YAML.
 type deletionDoc struct {
 	ID      string  `json:"id"`
 	Name    string  `json:"name"`

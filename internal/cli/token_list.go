@@ -18,7 +18,6 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// listRequest is what `token list` was asked for.
 type listRequest struct {
 	selectors
 	sort, columns        string
@@ -102,7 +101,6 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 	return err
 }
 
-// writeTokens is the list in any format.
 func (p *program) writeTokens(f format, columns []column, tokens []utho.Token, v views, noHeaders bool) error {
 	options := output.TableOptions{NoHeaders: noHeaders}
 	switch f {

@@ -18,7 +18,6 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// rotateRequest is what `token rotate` was asked for.
 type rotateRequest struct {
 	lifecycle.RotateRequest
 	self, yes, dryRun bool
@@ -185,7 +184,6 @@ func (p *program) ownToken(s *session) (string, error) {
 		p.route.command("login", "--own-token"))
 }
 
-// showRotation is the end of a --dry-run.
 func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, r rotateRequest) error {
 	old := " and delete the old token"
 	if r.KeepOld {
@@ -272,7 +270,6 @@ func (s *session) replaceCredential(r route) string {
 	return r.loginTo(s.profile.Name)
 }
 
-// verifier runs the --verify commands in order.
 func (p *program) verifier(commands []string, limit time.Duration) (func(context.Context, lifecycle.Issued) error, error) {
 	var all [][]string
 	for _, text := range commands {
@@ -319,7 +316,6 @@ func newestOf(tokens []utho.Token) utho.Token {
 	})
 }
 
-// records are the unfinished rotations of the service on this machine.
 func (p *program) records(s *session) (lifecycle.Records, error) {
 	dir, err := p.state()
 	return lifecycle.Records{Dir: filepath.Join(dir, "rotations"), Origin: s.origin}, err

@@ -59,7 +59,6 @@ func commandArgs(cmd *cobra.Command, args []string) error {
 	return hintf(usagef("%s needs %s", cmd.CommandPath(), needs), "for example: %s -- COMMAND [ARG...]", cmd.CommandPath())
 }
 
-// envFlag binds --env, the names of the variables that get the secret.
 func envFlag(cmd *cobra.Command, env *[]string) {
 	cmd.Flags().Var(listFlag(env, "NAME"), "env", "variable that gets the secret (repeatable; default UTHO_API_KEY and UTHO_TOKEN)")
 }
@@ -132,7 +131,6 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env
 	return ended(argv[0], status, failed)
 }
 
-// serveSandbox offers the sandbox on loopback while a command runs.
 func serveSandbox(box *sandbox.Sandbox) (url string, stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ln, err := sandbox.Listen(ctx, "127.0.0.1:0")
@@ -148,7 +146,6 @@ func serveSandbox(box *sandbox.Sandbox) (url string, stop func(), err error) {
 	return addressFor(ln), func() { cancel(); <-done }, nil
 }
 
-// addressFor is the base URL of a sandbox that is served.
 func addressFor(ln net.Listener) string { return "http://" + ln.Addr().String() + "/v2" }
 
 func newExec(p *program) *cobra.Command {

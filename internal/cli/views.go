@@ -61,7 +61,6 @@ func (v views) doc(t utho.Token) tokenDoc {
 	return d
 }
 
-// rfc3339 is empty for a time that is not known.
 func rfc3339(at time.Time) string {
 	if at.IsZero() {
 		return ""
@@ -206,7 +205,6 @@ func words(formats []format) (all []string) {
 	return all
 }
 
-// document writes one value as JSON or YAML.
 func (p *program) document(f format, v any) error {
 	if f == formatYAML {
 		return output.YAML(p.out, v)
@@ -214,7 +212,6 @@ func (p *program) document(f format, v any) error {
 	return output.JSON(p.out, v)
 }
 
-// documents writes several values, one by one.
 func documents[T any](p *program, f format, all iter.Seq[T]) error {
 	if f == formatYAML {
 		return output.YAMLList(p.out, all)

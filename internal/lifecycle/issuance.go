@@ -109,7 +109,6 @@ func (i *issuance) added(tokens []utho.Token) []utho.Token {
 	return addedTo(i.before, tokens, i.req.Name)
 }
 
-// inScope are those of the tokens that have the scope that was asked for.
 func (i *issuance) inScope(tokens []utho.Token) []utho.Token {
 	return filter(tokens, func(t utho.Token) bool { return t.Scope == i.req.Scope })
 }
@@ -291,7 +290,6 @@ func (i *issuance) rollback(ctx, grace context.Context, to Destinations, cause e
 	return &RolledBackError{Name: i.req.Name, Old: i.old, Kept: undone.Kept, Doubtful: undone.Doubtful, Err: cause}
 }
 
-// holders are the places that hold the new secret.
 func (i *issuance) holders(ctx context.Context, to Destinations) (holders []string) {
 	if to != nil {
 		_, holders, _ = to.Holds(ctx, sha256.Sum256([]byte(i.issued.Secret))) // those that can be read

@@ -130,7 +130,6 @@ func opless(err error) string {
 	return strings.TrimPrefix(strings.TrimPrefix(e.Error(), e.Op+": "), utho.ErrOutcomeUnknown.Error()+": ")
 }
 
-// quote is a name in a sentence.
 func quote(s string) string {
 	return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\n", `\n`).Replace(s) + `"`
 }
@@ -138,7 +137,6 @@ func quote(s string) string {
 // named names a token in a sentence, by its id if that is known.
 func named(id, name string) string { return strings.TrimSpace(id + " " + quote(name)) }
 
-// said is what is to be said of places, nothing if there are none.
 func said(places []string, what string) string {
 	if len(places) == 0 {
 		return ""
@@ -146,5 +144,4 @@ func said(places []string, what string) string {
 	return "; " + strings.Join(places, ", ") + " " + what
 }
 
-// candidates names tokens in a sentence.
 func candidates(tokens []utho.Token) string { return strings.Join(idsOf(tokens), ", ") }

@@ -152,7 +152,6 @@ func findRotated(list *utho.TokenList, arg string, unfinished []*record, held st
 	return old, err
 }
 
-// due reports whether the token is to be rotated now.
 func (r RotateRequest) due(old utho.Token, now time.Time) (bool, error) {
 	_, at, ok := expiry.Split(old.Name)
 	switch {
@@ -164,7 +163,6 @@ func (r RotateRequest) due(old utho.Token, now time.Time) (bool, error) {
 	return !at.After(now.Add(r.IfExpiresWithin)), nil
 }
 
-// newName is the name of the new token: the old one's, with its expiry renewed.
 func (r RotateRequest) newName(old utho.Token, now time.Time) (string, error) {
 	if r.Lifetime > 0 {
 		return expiry.Append(BaseName(old.Name), now.Add(r.Lifetime))

@@ -125,7 +125,6 @@ func (rec *record) discard() {
 	}
 }
 
-// candidates are the tokens that the rotation created, or may have.
 func (rec *record) candidates(tokens []utho.Token) []utho.Token {
 	if rec.NewID != "" {
 		return filter(tokens, func(t utho.Token) bool { return t.ID == rec.NewID })

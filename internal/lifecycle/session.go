@@ -168,7 +168,6 @@ func Find(tokens []utho.Token, arg string) (utho.Token, error) {
 	return only(tokens, matches(tokens, arg), arg)
 }
 
-// only is the one token that was found.
 func only(tokens, found []utho.Token, arg string) (utho.Token, error) {
 	switch len(found) {
 	case 1:
