@@ -100,51 +100,45 @@ type outcome struct {
 	code   string // of the JSON error
 }
 
-// exitOf is the one place that turns errors into exit codes.
+// exitOf is the one place that turns errors into exit codes: the first that fits.
 func exitOf(err error) outcome {
 	var in interrupted
 	is := func(target error) bool { return errors.Is(err, target) }
 	has := func(status int) bool { return hasStatus(err, status) }
 	around := has(exitRunFailed)
-	switch {
-	case errors.As(err, new(*lifecycle.OutcomeError)), errors.As(err, new(*auth.NotKnownError)):
+	own := func(status int) int { // a command's own statuses are left to it
 		if around {
-			return outcome{exitRunFailed, "unknown_outcome"}
+			return exitRunFailed
 		}
-		return outcome{exitUnknown, "unknown_outcome"}
-	case has(exitPartial):
-		return outcome{exitPartial, "partial"}
-	case errors.As(err, &in):
-		return outcome{in.status(), "interrupted"}
-	case has(exitUsage), isUsage(err):
-		return outcome{exitUsage, "usage"}
-	case around:
-		if start, ok := errors.AsType[*child.StartError](err); ok && start.NotFound {
-			return outcome{127, "not_found"}
-		} else if ok {
-			return outcome{126, "error"}
-		}
-		return outcome{exitRunFailed, exitOf(errors.Unwrap(err)).code}
-	case has(exitMatched):
-		return outcome{exitMatched, "matched"}
-	case has(exitCancelled):
-		return outcome{exitCancelled, "cancelled"}
-	case has(exitNotFound), errors.As(err, new(*lifecycle.NotFoundError)), is(utho.ErrNotFound):
-		return outcome{exitNotFound, "not_found"}
-	case errors.As(err, new(*lifecycle.AmbiguousError)):
-		return outcome{exitAmbiguous, "ambiguous"}
-	case errors.As(err, new(*lifecycle.TakenError)), errors.As(err, new(*profiles.TakenError)):
-		return outcome{exitAmbiguous, "exists"}
-	case has(exitAuth), is(auth.ErrNotFound), rejected(err):
-		return outcome{exitAuth, "auth"}
-	case is(utho.ErrForbidden):
-		return outcome{exitAuth, "forbidden"}
-	case is(utho.ErrUnavailable), is(context.DeadlineExceeded):
-		return outcome{exitUnavailable, "unavailable"}
-	case is(utho.ErrOutcomeUnknown):
-		return outcome{exitUnknown, "unknown_outcome"}
+		return status
 	}
-	return outcome{exitError, "error"}
+	start, ok := errors.AsType[*child.StartError](err)
+	ok = ok && around
+	for _, o := range []struct {
+		fits bool
+		outcome
+	}{
+		{errors.As(err, new(*lifecycle.OutcomeError)) || errors.As(err, new(*auth.NotKnownError)), outcome{own(exitUnknown), "unknown_outcome"}},
+		{has(exitPartial), outcome{exitPartial, "partial"}},
+		{errors.As(err, &in), outcome{in.status(), "interrupted"}},
+		{has(exitUsage) || isUsage(err), outcome{exitUsage, "usage"}},
+		{ok && start.NotFound, outcome{127, "not_found"}},
+		{ok, outcome{126, "error"}},
+		{has(exitMatched), outcome{own(exitMatched), "matched"}},
+		{has(exitCancelled), outcome{own(exitCancelled), "cancelled"}},
+		{has(exitNotFound) || errors.As(err, new(*lifecycle.NotFoundError)) || is(utho.ErrNotFound), outcome{own(exitNotFound), "not_found"}},
+		{errors.As(err, new(*lifecycle.AmbiguousError)), outcome{own(exitAmbiguous), "ambiguous"}},
+		{errors.As(err, new(*lifecycle.TakenError)) || errors.As(err, new(*profiles.TakenError)), outcome{own(exitAmbiguous), "exists"}},
+		{has(exitAuth) || is(auth.ErrNotFound) || rejected(err), outcome{own(exitAuth), "auth"}},
+		{is(utho.ErrForbidden), outcome{own(exitAuth), "forbidden"}},
+		{is(utho.ErrUnavailable) || is(context.DeadlineExceeded), outcome{own(exitUnavailable), "unavailable"}},
+		{is(utho.ErrOutcomeUnknown), outcome{own(exitUnknown), "unknown_outcome"}},
+	} {
+		if o.fits {
+			return o.outcome
+		}
+	}
+	return outcome{own(exitError), "error"}
 }
 
 // isUsage reports whether a typed error of another room says that something was asked for that cannot be.
@@ -217,7 +211,8 @@ func (p *program) hint(err error) string {
 	case rejected(err):
 		return p.rejectedHint()
 	case errors.Is(err, utho.ErrForbidden):
-		return "creating and deleting needs a token with Write access; create one at " + consoleURL + ", then: " + p.replaceHint()
+		return "creating and deleting needs a token with Write access; create one at " + consoleURL + ", then: " +
+			p.session.replaceCredential(p.route)
 	case errors.Is(err, utho.ErrWrongAddress):
 		return p.addressHint()
 	case errors.Is(err, utho.ErrUnavailable):
@@ -231,7 +226,6 @@ func (p *program) hint(err error) string {
 }
 
 func (p *program) outcomeHint(e *lifecycle.OutcomeError) string {
-	look := p.route.command("token", "list", "-o", "wide")
 	remove := func(ids ...string) string { return p.route.about(ids, "token", "delete") }
 	switch e.Next {
 	case lifecycle.NextDelete:
@@ -246,7 +240,7 @@ func (p *program) outcomeHint(e *lifecycle.OutcomeError) string {
 	case lifecycle.NextRepeat:
 		return "run the same command again"
 	}
-	return "look for it, and delete it if it is there: " + look
+	return "look for it, and delete it if it is there: " + p.route.command("token", "list", "-o", "wide")
 }
 
 func (p *program) notFoundHint(e *lifecycle.NotFoundError) string {
@@ -262,10 +256,6 @@ func (p *program) notFoundHint(e *lifecycle.NotFoundError) string {
 }
 
 func (p *program) rejectedHint() string {
-	login := "log in with a token that works: " + p.route.command("login")
-	if p.session == nil {
-		return login
-	}
 	switch c := p.session.credential; c.kind {
 	case kindEnvironment:
 		if c.source == keyFileVariable {
@@ -279,19 +269,12 @@ func (p *program) rejectedHint() string {
 	case "":
 		return "create one that works at " + consoleURL
 	}
-	return login
-}
-
-func (p *program) replaceHint() string {
-	if p.session == nil {
-		return p.route.command("login")
-	}
-	return p.session.replaceCredential(p.route)
+	return "log in with a token that works: " + p.route.command("login")
 }
 
 // addressHint says where the address came from, unless it is the default one. The error names that.
 func (p *program) addressHint() string {
-	if p.session != nil && p.session.baseURL == utho.DefaultBaseURL {
+	if p.session.baseURL == utho.DefaultBaseURL {
 		return "the service says that this path does not exist; try again later"
 	}
 	return "check the address in --api-url, UTHO_API_URL or the profile"

@@ -102,8 +102,9 @@ func routeTo(s *session) (r route) {
 
 // otherOrigin is the refusal to send a secret elsewhere than to the place it was stored for.
 func (s *session) otherOrigin(stored string) error {
-	return hintf(codef(exitAuth, "the token of profile %s was stored for %s and is not sent to %s; nothing was sent", s.profile.Name, stored, s.origin),
-		"log in there under a name of its own: utho -p NAME --api-url %s login", quote(s.baseURL))
+	err := codef(exitAuth, "the token of profile %s was stored for %s and is not sent to %s; nothing was sent",
+		s.profile.Name, stored, s.origin)
+	return hintf(err, "log in there under a name of its own: utho -p NAME --api-url %s login", quote(s.baseURL))
 }
 
 func (s *session) ref() auth.Ref { return auth.Ref{Profile: s.profile.Name, Origin: s.origin} }

@@ -217,7 +217,8 @@ func (p *program) rotateError(err error) error {
 				others = append(others, t.ID)
 			}
 		}
-		return hintf(err, "the destination holds the secret of %s; if the rest is what a killed rotation left, delete it and run the same command again: %s",
+		return hintf(err, "the destination holds the secret of %s; "+
+			"if the rest is what a killed rotation left, delete it and run the same command again: %s",
 			ambiguous.Held, p.route.about(others, "token", "delete"))
 	case errors.As(err, &ambiguous):
 		return hintf(err, "name one by its id; with the newest it is: %s",

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -173,21 +174,12 @@ func (p *program) exec(ctx context.Context, env, argv []string) error {
 	if err != nil {
 		return coded(exitRunFailed, err)
 	}
-	s, err := p.locate()
+	s, err := p.connect(ctx) // which refuses what must not leave this machine
 	if err == nil && s.box != nil {
 		return hintf(usagef("exec has no credential to give in the sandbox"),
 			"create a token for the command: %s -- %s", p.route.command("token", "run"), quote(argv[0]))
 	}
-	if err == nil {
-		err = p.readSecret(ctx, s)
-	}
-	if err == nil {
-		err = p.use(s) // which refuses what must not leave this machine
-	}
-	if err == nil {
-		err = context.Cause(ctx)
-	}
-	if err != nil {
+	if err = cmp.Or(err, context.Cause(ctx)); err != nil {
 		return coded(exitRunFailed, err)
 	}
 	p.mask(s.item.Secret)

@@ -20,7 +20,6 @@ type Deletion struct {
 	Deleted bool
 	Tried   bool  // the request was sent
 	Err     error // why it is not deleted, or not known to be
-	Unknown bool  // neither answer nor list said whether it is gone
 }
 
 // Delete deletes tokens, several at once, and calls step after each. own is the id of the token that the credential
@@ -90,7 +89,6 @@ func (s *Session) settle(ctx, grace context.Context, all []*Deletion) {
 		case listErr == nil && errors.Is(d.Err, utho.ErrNotFound):
 			d.Err = fmt.Errorf("delete token %s: the list still shows it; the answer was: %s", d.Token.ID, opless(d.Err))
 		case listErr != nil && !rejected(d.Err):
-			d.Unknown = true
 			d.Err = &OutcomeError{
 				Left: fmt.Sprintf("token %s may be deleted or not; the list failed too (%s)", d.Token.ID, opless(listErr)),
 				Next: NextLook, IDs: []string{d.Token.ID}, Err: cause,

@@ -261,8 +261,11 @@ func (i *issuance) rollback(ctx, grace context.Context, to Destinations, cause e
 		if list, err := i.list(grace); err == nil && !contains(list.Tokens, i.old) {
 			cause = fmt.Errorf("%w; the old token %s has gone meanwhile", cause, i.old)
 			i.old = ""
-			if holders := i.holders(grace, to); len(holders) > 0 {
-				return i.bothStay(Undone{Kept: holders}, cause)
+			if to != nil {
+				_, holders, _ := to.Holds(grace, sha256.Sum256([]byte(i.issued.Secret))) // those that can be read
+				if len(holders) > 0 {
+					return i.bothStay(Undone{Kept: holders}, cause)
+				}
 			}
 		}
 	}
@@ -288,13 +291,6 @@ func (i *issuance) rollback(ctx, grace context.Context, to Destinations, cause e
 		return err
 	}
 	return &RolledBackError{Name: i.req.Name, Old: i.old, Kept: undone.Kept, Doubtful: undone.Doubtful, Err: cause}
-}
-
-func (i *issuance) holders(ctx context.Context, to Destinations) (holders []string) {
-	if to != nil {
-		_, holders, _ = to.Holds(ctx, sha256.Sum256([]byte(i.issued.Secret))) // those that can be read
-	}
-	return holders
 }
 
 // bothStay is a delivery that failed and could not be undone everywhere.
