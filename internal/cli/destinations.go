@@ -64,8 +64,7 @@ func hasStdout(specs []deliver.Spec) bool {
 
 // specError adds what to write instead of a destination that was typed wrongly.
 func specError(err error) error {
-	var spec *deliver.SpecError
-	if errors.As(err, &spec) {
+	if spec, ok := errors.AsType[*deliver.SpecError](err); ok {
 		return hintf(usagef("--to: %w", err), "%s", spec.Hint)
 	}
 	return err
@@ -135,8 +134,7 @@ func (d *destinations) Deliver(ctx context.Context, i lifecycle.Issued) error {
 	t := deliver.Token{ID: i.Token.ID, PreviousID: i.Deletes, Name: i.Token.Name, Secret: i.Secret}
 	_, t.Expires, _ = expiry.Split(i.Token.Name)
 	err := d.set.Deliver(ctx, t)
-	var failed *deliver.Failure
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*deliver.Failure](err); ok {
 		return &lifecycle.DeliveryError{Place: failed.Destination, Own: failed.Kind == deliver.KindOwn, Err: err}
 	}
 	return err

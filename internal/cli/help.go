@@ -279,10 +279,7 @@ token is deleted.`, [][2]string{
 				{deliver.KindExec.String() + ":COMMAND", "the stdin of a command, without a newline; no shell runs it"},
 				{deliver.KindStdout.String(), "printed; the default"},
 			}, `They are served in this order. ~/ is expanded; the last # separates NAME. For a pipe
-or a variable in a command, write exec:sh -c '…'. For example:
-
-  utho token create ci --to env:.env#UTHO_API_KEY
-  utho token rotate ci --to 'exec:gh secret set UTHO_API_KEY'`,
+or a variable in a command, write exec:sh -c '…'.`,
 		},
 		{"options", "the flags that every command has", "Every command has these flags.", nil,
 			root.PersistentFlags().FlagUsagesWrapped(helpWidth)},

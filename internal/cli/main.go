@@ -101,8 +101,7 @@ func (p *program) exit(err error) int {
 	if err == nil || p.pipe && errors.Is(err, syscall.EPIPE) && p.out.err != nil {
 		return 0
 	}
-	var status childStatus
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[childStatus](err); ok {
 		return int(status)
 	}
 	// A signal is the reason for whatever it cut short.

@@ -29,9 +29,8 @@ func newRun(p *program) *cobra.Command {
 the variables that --env names) and the service's address in UTHO_API_URL, and
 delete the token when the command has ended.
 
-The exit status is the command's: 126 if it cannot be executed, 127 if it is not
-found, 128+n if a signal ended it, and 125 if utho failed. If utho is killed, the
-token stays; its name has an expiry, and utho token delete --expired finds it.`,
+The exit status is the command's, or 125 if utho failed; see utho help exit-codes.
+If utho is killed, the token stays until utho token delete --expired finds it.`,
 		Example: `  utho token run --env TF_VAR_utho_api_key -- terraform plan
   utho token run --scope write -- ./deploy.sh production
   utho -p sandbox token run --scope write -- go test ./...`,
