@@ -13,14 +13,12 @@ import (
 	"github.com/utho/utho-cli/internal/profiles"
 )
 
-// logoutRequest is what `logout` was asked for.
 type logoutRequest struct{ all, revoke, yes bool }
 
 func newLogout(p *program) *cobra.Command {
 	var r logoutRequest
 	cmd := &cobra.Command{
-		Use:   "logout",
-		Short: "Remove the stored token from this machine",
+		Use: "logout", Short: "Remove the stored token from this machine",
 		Long: `Remove the stored token of a profile from this machine. The token itself still works
 until it is deleted; --revoke deletes it too, if utho created it for this machine.`,
 		Example: `  utho logout
@@ -102,9 +100,9 @@ func (p *program) logoutAll(ctx context.Context, f format, all []config.Profile)
 	}
 	err := error(&textError{fmt.Sprintf("%d of %d profiles keep their token", len(kept), len(all)), failed})
 	if len(docs) > 0 && ctx.Err() == nil {
-		err = &partialError{err}
+		err = coded(exitPartial, err)
 	}
-	return &linesError{err, kept}
+	return &told{error: err, lines: kept}
 }
 
 // revoke deletes the profile's own token at the service, then removes its secret.
@@ -160,8 +158,7 @@ func (p *program) forget(ctx context.Context, profile config.Profile) error {
 	})
 }
 
-// ofRemoval is an error of a removal. That it is not known whether it was done is no unknown
-// outcome: the next one does the rest.
+// ofRemoval is an error of a removal, never an unknown outcome: the next removal does the rest.
 func ofRemoval(ctx context.Context, err error) error {
 	var late *auth.NotKnownError
 	switch {
