@@ -26,6 +26,7 @@ type Book struct {
 	Waiting    func()                       // called once if another utho holds the lock for 2 s; may be nil
 	Warn       func(text string)            // of what went wrong after all was done; may be nil
 	Replaces   func(was config.Profile)     // called by Save with the profile before, if no other utho can change it; may be nil
+	Forgets    func(now auth.Item) error    // called by Forget with what the profile holds, which an error keeps; may be nil
 
 	seen map[string]config.Profile // what CheckAdd saw, by name
 }
@@ -224,6 +225,15 @@ func (b *Book) Forget(ctx context.Context, name string, removeProfile bool) (had
 		return false, err
 	}
 	if at, ok := b.placeOf(p); ok {
+		if b.Forgets != nil {
+			now, _, err := b.stored(ctx, at)
+			if err == nil {
+				err = b.Forgets(now)
+			}
+			if err != nil {
+				return false, err
+			}
+		}
 		err := b.Store(at.kind).Delete(ctx, at.ref)
 		if errors.As(err, new(*auth.NotKnownError)) {
 			err = &StateError{p.Name, HoldsUnknown, err}
