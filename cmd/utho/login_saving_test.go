@@ -107,3 +107,20 @@ func TestOwnTokensTogether(t *testing.T) {
 	m.release("first")
 	(<-late).want(t, 0).says(t, "it replaces token 10004", "token delete 10004")
 }
+
+// A login that ends while a logout deletes the token before: what it stored stays.
+func TestRevokeAndLogin(t *testing.T) {
+	t.Parallel()
+	m := newServed(t)
+	key := m.key
+	m = m.with("UTHO_API_KEY", "")
+	m.login(key, "login", "--own-token", "--name", "early", "--store", "file").want(t, 0)
+	m.stopAt("revoke", sandboxtest.Delete, afterEffect, 1)
+	revoked := make(chan result)
+	go func() { revoked <- m.utho("logout", "--revoke", "--yes") }()
+	m.awaitHeld("revoke")
+	m.login(key, "login", "--own-token", "--name", "late", "--store", "file").want(t, 0)
+	m.release("revoke")
+	(<-revoked).want(t, 0).says(t, "deleted token 10004", "holds another token now, which stays")
+	m.utho("status").want(t, 0)
+}

@@ -128,7 +128,17 @@ func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRe
 			return fmt.Errorf("token %s was not deleted, and profile %s keeps it: %w", id, profile.Name, err)
 		}
 		p.console.note("deleted token %s", id)
-		if _, err := b.Forget(p.signals.grace, profile.Name, false); err != nil {
+		b.Forgets = func(now auth.Item) error {
+			if now.Secret != "" && now.Secret != s.item.Secret {
+				return profiles.ErrChanged
+			}
+			return nil
+		}
+		switch _, err := b.Forget(p.signals.grace, profile.Name, false); {
+		case errors.Is(err, profiles.ErrChanged):
+			p.console.note("profile %s holds another token now, which stays", profile.Name)
+			return nil
+		case err != nil:
 			return fmt.Errorf("log out of profile %s: %w", profile.Name, err)
 		}
 		p.saidLoggedOut(profile)

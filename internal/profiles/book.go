@@ -25,6 +25,7 @@ type Book struct {
 	Waiting    func()                       // called once if another utho holds the lock for 2 s
 	Warn       func(text string)            // of what went wrong after all was done
 	Replaces   func(was config.Profile)     // called by Save, under the lock, with the profile before; may be nil
+	Forgets    func(now auth.Item) error    // called by Forget with what the profile holds, which an error keeps; may be nil
 }
 
 // locked takes the lock, removes what killed runs left in utho's own folders, and reads the configuration for do.
@@ -177,6 +178,15 @@ func (b *Book) Forget(ctx context.Context, name string, removeProfile bool) (had
 			return err
 		}
 		if at, ok := b.placeOf(p); ok {
+			if b.Forgets != nil {
+				now, err := b.stored(ctx, &at)
+				if err == nil {
+					err = b.Forgets(now)
+				}
+				if err != nil {
+					return err
+				}
+			}
 			if had, err = b.remove(ctx, at); err != nil {
 				return err
 			}
