@@ -221,22 +221,3 @@ func TestKeyringOwnToken(t *testing.T) {
 		t.Errorf("items in the keyring: %q, %v", items, err)
 	}
 }
-
-// An environment credential asks no keyring.
-func TestEnvironmentReadsNoStore(t *testing.T) {
-	t.Parallel()
-	m, service := newMachine(t), record(t)
-	asked := make(chan struct{}, 16)
-	m = m.with("UTHO_API_URL", service.url, "UTHO_API_KEY", keySecret, "DBUS_SESSION_BUS_ADDRESS", countingBus(t, asked))
-	m.write("current_profile: work\nprofiles:\n  work:\n    api_url: "+service.url+"\n", "config", "config.yaml")
-	m.utho("token", "list").want(t, 0)
-	m.utho("status").want(t, 0)
-	m.utho("__complete", "token", "get", "").want(t, 0)
-	if n := len(asked); n > 0 {
-		t.Errorf("the bus was asked %d times", n)
-	}
-	m.with("UTHO_API_KEY", "").utho("token", "list").want(t, 1)
-	if len(asked) == 0 {
-		t.Error("the bus is not asked for the keyring either: this test shows nothing")
-	}
-}

@@ -339,12 +339,3 @@ func TestKubernetesVerify(t *testing.T) {
 		}
 	}
 }
-
-// What --keep-old keeps is no unfinished rotation.
-func TestKubernetesKeepOld(t *testing.T) {
-	p := newPod(t)
-	p.rotate("--keep-old").want(t, 0)
-	p.utho("token", "rotate", p.newest().ID, "--if-expires-within", "7d", "--yes",
-		"--to", "k8s:kube-system/"+p.name+"#api-key").want(t, 0)
-	p.remain(6)
-}

@@ -222,15 +222,6 @@ func silentBus(t *testing.T) string {
 	return busSocket(t, func(c net.Conn) { t.Cleanup(func() { _ = c.Close() }) })
 }
 
-// countingBus hangs up, and tells of each connection.
-func countingBus(t *testing.T, asked chan<- struct{}) string {
-	t.Helper()
-	return busSocket(t, func(c net.Conn) {
-		asked <- struct{}{}
-		_ = c.Close()
-	})
-}
-
 // processes are those with mark in their environment: what utho started. One
 // that has ended and was not waited for counts as gone.
 func processes(t *testing.T, mark string) (found []string) {
