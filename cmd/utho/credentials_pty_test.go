@@ -73,7 +73,8 @@ func (p *process) awaitHidden() {
 }
 
 // A token that is typed is not shown: while stderr goes to a file, with --with-token, and
-// after the program was stopped and the shell has set its own modes.
+// after the program was stopped and the shell has set its own modes. What is pasted behind its line
+// is not left for the shell, which would run it, and remember it.
 func TestLoginHidden(t *testing.T) {
 	t.Parallel()
 	m, service := newMachine(t), record(t)
@@ -85,9 +86,7 @@ func TestLoginHidden(t *testing.T) {
 	defer log.Close()
 	p := m.onTerminal(func(cmd *exec.Cmd) { cmd.Stderr = log }, "utho", "login", "--with-token", "--store", "file", "-o", "json")
 	p.awaitHidden()
-	if err := p.cmd.Process.Signal(unix.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	p.signal(unix.SIGSTOP)
 	modes, err := unix.IoctlGetTermios(int(p.tty.Fd()), unix.TCGETS)
 	if err != nil {
 		t.Fatal(err)
@@ -96,27 +95,11 @@ func TestLoginHidden(t *testing.T) {
 	if err := unix.IoctlSetTermios(int(p.tty.Fd()), unix.TCSETS, modes); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.cmd.Process.Signal(unix.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	p.signal(unix.SIGCONT)
 	p.awaitHidden()
-	p.types(filedSecret + "\r")
+	p.types(filedSecret + "\rlive_test_the_rest_of_a_wrapped_token\r")
 	shown := p.ends(0)
 	if !strings.Contains(shown, `"authenticated": true`) || strings.Contains(shown, "live_") {
-		t.Errorf("the terminal shows:\n%s", shown)
-	}
-}
-
-// What is pasted behind the line with the token is not left for the shell, which
-// would run it, and remember it.
-func TestLoginDropsTheRest(t *testing.T) {
-	t.Parallel()
-	m, service := newMachine(t), record(t)
-	m.env["UTHO_API_URL"] = service.url
-	p := m.onTerminal(nil, "utho", "login", "--store", "file")
-	p.until("Paste the token: ")
-	p.types(filedSecret + "\rlive_test_the_rest_of_a_wrapped_token\r")
-	if shown := p.ends(0); strings.Contains(shown, "live_") {
 		t.Errorf("the terminal shows:\n%s", shown)
 	}
 	if n, err := unix.IoctlGetInt(int(p.tty.Fd()), unix.TIOCINQ); err != nil || n > 0 {

@@ -67,7 +67,7 @@ func TestKeyringUnusable(t *testing.T) {
 					r.offersNothing(t)
 				}
 			}
-			if came, left := service.take(), processes(t, mark); len(came) > 0 || len(left) > 0 {
+			if came, left := service.take(), processes(mark); len(came) > 0 || len(left) > 0 {
 				t.Errorf("the service got %q; left running: %q", came, left)
 			}
 			if after := m.read("config", "config.yaml"); after != before {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -16,20 +15,6 @@ import (
 
 	"github.com/godbus/dbus/v5"
 )
-
-// keyringTool gives the path of a program the keyring tests need.
-func keyringTool(t testing.TB, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-		return path
-	case os.Getenv("UTHO_TEST_KEYRING") != "":
-		t.Fatalf("%s is not installed", name)
-	}
-	t.Skipf("%s is not installed", name)
-	return ""
-}
 
 // session is a D-Bus session of its own, perhaps with a keyring.
 type session struct {
@@ -52,7 +37,7 @@ func socketFolder(t *testing.T) string {
 // newSession starts a bus that can start no service by itself.
 func newSession(t *testing.T) *session {
 	t.Helper()
-	daemon := keyringTool(t, "dbus-daemon")
+	requires(t, "dbus-daemon")
 	dir := socketFolder(t)
 	config := filepath.Join(dir, "bus.conf")
 	text := `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -69,7 +54,7 @@ func newSession(t *testing.T) *session {
 		}
 	}
 	s := &session{m: m, dir: dir}
-	out := s.start(t, "", daemon, "--nofork", "--nopidfile", "--config-file="+config, "--print-address=1")
+	out := s.start(t, "", "dbus-daemon", "--nofork", "--nopidfile", "--config-file="+config, "--print-address=1")
 	line := make([]byte, 512)
 	n, err := out.Read(line)
 	if err != nil {
@@ -112,8 +97,8 @@ func (s *session) start(t *testing.T, stdin string, args ...string) io.Reader {
 // keyring `login`, which needs one that is not empty.
 func (s *session) keyring(t *testing.T, password string) {
 	t.Helper()
-	daemon := keyringTool(t, "gnome-keyring-daemon")
-	args := []string{daemon, "--foreground", "--components=secrets"}
+	requires(t, "gnome-keyring-daemon")
+	args := []string{"gnome-keyring-daemon", "--foreground", "--components=secrets"}
 	if password != "" {
 		args = append(args, "--unlock")
 	}
@@ -151,8 +136,8 @@ func (s *session) until(t *testing.T, what string, done func() bool) {
 // looks asks the keyring with another program.
 func (s *session) looks(t *testing.T, service, profile string) string {
 	t.Helper()
-	r := s.m.run("", keyringTool(t, "secret-tool"), "lookup", "service", service, "username", profile)
-	return r.stdout
+	requires(t, "secret-tool")
+	return s.m.run("", "secret-tool", "lookup", "service", service, "username", profile).stdout
 }
 
 // mute is a program on the bus that counts what it is asked and answers nothing.
@@ -196,8 +181,8 @@ func (s *session) lock(t *testing.T) {
 	s.until(t, "the keyring is locked", s.locked)
 }
 
-// busSocket is the address of a socket that does this with each connection.
-func busSocket(t *testing.T, take func(net.Conn)) string {
+// silentBus takes connections and says nothing.
+func silentBus(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("unix", filepath.Join(socketFolder(t), "bus"))
 	if err != nil {
@@ -205,37 +190,29 @@ func busSocket(t *testing.T, take func(net.Conn)) string {
 	}
 	t.Cleanup(func() { _ = ln.Close() })
 	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			take(c)
+		for c, err := ln.Accept(); err == nil; c, err = ln.Accept() {
+			t.Cleanup(func() { _ = c.Close() })
 		}
 	}()
 	return "unix:path=" + ln.Addr().String()
 }
 
-// silentBus takes connections and says nothing.
-func silentBus(t *testing.T) string {
-	t.Helper()
-	return busSocket(t, func(c net.Conn) { t.Cleanup(func() { _ = c.Close() }) })
-}
-
 // processes are those with mark in their environment: what utho started. One
 // that has ended and was not waited for counts as gone.
-func processes(t *testing.T, mark string) (found []string) {
-	t.Helper()
-	dirs, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, dir := range dirs {
-		env, err := os.ReadFile(filepath.Join(dir, "environ"))
-		if err == nil && bytes.Contains(env, []byte(mark)) {
-			name, _ := os.ReadFile(filepath.Join(dir, "cmdline")) // gone meanwhile is as good
-			found = append(found, string(name))
+func processes(mark string) (found []string) {
+	eachProcess(func(cmdline, environ string) {
+		if strings.Contains(environ, mark) {
+			found = append(found, cmdline)
 		}
-	}
+	})
 	return found
+}
+
+func eachProcess(look func(cmdline, environ string)) {
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline")) // it may have ended
+		environ, _ := os.ReadFile(filepath.Join(dir, "environ"))
+		look(string(bytes.ReplaceAll(cmdline, []byte{0}, []byte{' '})), string(environ))
+	}
 }
