@@ -128,6 +128,16 @@ func (m *machine) write(text string, names ...string) string {
 	return path
 }
 
+// executable is write for a program.
+func (m *machine) executable(text string, names ...string) string {
+	m.t.Helper()
+	path := m.write(text, names...)
+	if err := os.Chmod(path, 0o700); err != nil {
+		m.t.Fatal(err)
+	}
+	return path
+}
+
 // read is the content of a file, empty if there is none.
 func (m *machine) read(names ...string) string {
 	m.t.Helper()

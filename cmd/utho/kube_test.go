@@ -60,9 +60,7 @@ func newPod(t testing.TB) *pod {
 	}
 	p := &pod{machine: newServed(t), name: "utho-api-key-" + strconv.FormatInt(time.Now().UnixNano(), 36)}
 	for name, script := range map[string]string{"kubectl": fmt.Sprintf(kubectlScript, real), "consumer": consumerScript} {
-		if err := os.Chmod(p.write(script, "bin", name), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		p.executable(script, "bin", name)
 	}
 	p.machine = p.with("UTHO_API_KEY", "", "UTHO_API_KEY_FILE", p.path("mount", "api-key"), "KUBECONFIG", config,
 		"PATH", p.path("bin")+string(os.PathListSeparator)+os.Getenv("PATH"))

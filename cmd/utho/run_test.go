@@ -31,7 +31,7 @@ func TestRunPassesSignalsOn(t *testing.T) {
 			if typed || terminal != "" {
 				p = w.onTerminal(nil, args...)
 			} else {
-				p = w.start(args[1:]...)
+				p = w.watch(args...)
 			}
 			p.until("READY")
 			if sig, ok := send.(syscall.Signal); ok {

@@ -112,10 +112,7 @@ func TestSignalDuringCommand(t *testing.T) {
 			w := newServed(t)
 			w.utho("token", "create", "held", "--to", "env:.env").want(t, 0)
 			w.fifo("gate")
-			hook := w.write("#!/bin/sh\necho running >&2\ncat gate >/dev/null\n", "hook")
-			if err := os.Chmod(hook, 0o700); err != nil {
-				t.Fatal(err)
-			}
+			w.executable("#!/bin/sh\necho running >&2\ncat gate >/dev/null\n", "hook")
 			p := w.start(strings.Fields(test.args)...)
 			p.until("running")
 			p.signal(syscall.SIGTERM)
