@@ -24,21 +24,26 @@ func (m *machine) many(n int) *machine {
 func TestDeleteAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newServed(t).many(20)
-	hold := make(chan struct{})
-	w.Fault(sandboxtest.Fault{On: sandboxtest.Delete, Hold: hold})
+	let, f := make(chan struct{}), sandboxtest.Fault{On: sandboxtest.Delete}
+	w.hold("deletions").before(&f)
+	f.Hold = let
+	w.Fault(f)
 	p := w.start("token", "delete", "--name", "many-*", "--yes")
+	for range 7 {
+		w.awaitHeld("deletions")
+	}
 	for n := 8; n <= 12; n++ { // each answer lets one more in
-		w.awaitRequests(fmt.Sprint(n, " deletions"), func([]sandboxtest.Request) bool { return w.Count(sandboxtest.Delete) >= n })
+		w.awaitHeld("deletions")
 		if got := w.Count(sandboxtest.Delete); got != n {
 			t.Fatalf("%d deletions, want %d", got, n)
 		}
 		if n < 12 {
-			hold <- struct{}{}
+			let <- struct{}{}
 		}
 	}
 	p.signal(syscall.SIGINT)
 	p.until("cleaning up")
-	close(hold)
+	close(let)
 	p.exits(130)
 	p.says("8 deletions not attempted")
 	if n := strings.Count(p.stdout.String(), "deleted "); n != 12 {

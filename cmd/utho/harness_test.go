@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"flag"
 	"io/fs"
@@ -228,16 +227,6 @@ func (m *machine) remain(want int) {
 	m.t.Helper()
 	if all := m.Tokens(); len(all) != want {
 		m.t.Errorf("%d tokens, want %d: %+v", len(all), want, all)
-	}
-}
-
-// awaitRequests waits until the requests are as asked.
-func (m *machine) awaitRequests(what string, ok func([]sandboxtest.Request) bool) {
-	m.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := m.Await(ctx, ok); err != nil {
-		m.t.Fatalf("await %s: %v", what, err)
 	}
 }
 

@@ -90,16 +90,6 @@ var victims = []victim{
 		},
 	},
 	{
-		name: "create into a profile", args: "token create killed --to profile:new",
-		setup: (*machine).logIn,
-		check: func(w *machine) {
-			if r := w.utho("token", "create", "other", "--to", "profile:new"); r.code != 0 {
-				r.want(w.t, 6).says(w.t, "profile new")
-			}
-			w.utho("-p", "new", "token", "list").want(w.t, 0)
-		},
-	},
-	{
 		name: "rotate --self", args: "-p own token rotate --self --yes --to env:.env",
 		setup: func(w *machine) {
 			w.logIn()

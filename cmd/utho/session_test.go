@@ -4,10 +4,10 @@ package main
 
 import (
 	"bytes"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -54,43 +54,16 @@ func newSession(t *testing.T) *session {
 		}
 	}
 	s := &session{m: m, dir: dir}
-	out := s.start(t, "", "dbus-daemon", "--nofork", "--nopidfile", "--config-file="+config, "--print-address=1")
-	line := make([]byte, 512)
-	n, err := out.Read(line)
-	if err != nil {
-		t.Fatalf("dbus-daemon: %v", err)
-	}
-	address := strings.TrimSpace(string(line[:n]))
-	m.env["DBUS_SESSION_BUS_ADDRESS"] = address
-	if s.conn, err = dbus.Connect(address); err != nil {
+	address := regexp.MustCompile(`(?m)^unix:path=.*$`)
+	bus := m.watch("dbus-daemon", "--nofork", "--nopidfile", "--config-file="+config, "--print-address=2")
+	bus.until(address.String() + `\n`)
+	m.env["DBUS_SESSION_BUS_ADDRESS"] = address.FindString(bus.said())
+	var err error
+	if s.conn, err = dbus.Connect(m.env["DBUS_SESSION_BUS_ADDRESS"]); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.conn.Close() })
 	return s
-}
-
-// start runs a program until the test ends and returns its stdout.
-func (s *session) start(t *testing.T, stdin string, args ...string) io.Reader {
-	t.Helper()
-	cmd := s.m.command(args...)
-	cmd.Stdin = strings.NewReader(stdin)
-	var errOut bytes.Buffer
-	cmd.Stderr = &errOut
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s: %s", args[0], errOut.String())
-		}
-	})
-	return out
 }
 
 // keyring starts gnome-keyring. With a password it makes or unlocks the
@@ -98,11 +71,12 @@ func (s *session) start(t *testing.T, stdin string, args ...string) io.Reader {
 func (s *session) keyring(t *testing.T, password string) {
 	t.Helper()
 	requires(t, "gnome-keyring-daemon")
-	args := []string{"gnome-keyring-daemon", "--foreground", "--components=secrets"}
+	unlock := ""
 	if password != "" {
-		args = append(args, "--unlock")
+		s.m.write(password, "password")
+		unlock = " --unlock <password"
 	}
-	s.start(t, password, args...)
+	s.m.watch("sh", "-c", "exec gnome-keyring-daemon --foreground --components=secrets"+unlock)
 	s.until(t, "the service has its name", func() bool {
 		var there bool
 		err := s.conn.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, "org.freedesktop.secrets").Store(&there)
