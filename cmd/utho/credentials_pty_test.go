@@ -159,26 +159,3 @@ func TestRevokeConfirmation(t *testing.T) {
 	p.ends(0)
 	m.remain(4)
 }
-
-// A credential command may ask on the terminal, and Ctrl-C reaches it too.
-func TestCommandOnTerminal(t *testing.T) {
-	t.Parallel()
-	m, service := newMachine(t), record(t)
-	tool := m.executable("#!/bin/sh\nprintf 'PIN: ' > /dev/tty\nread -r pin < /dev/tty\n[ \"$pin\" = 1234 ] && echo "+commandSecret+"\n", "tool")
-	m.write("current_profile: work\nprofiles:\n  work:\n    api_url: "+service.url+"\n    credential_command: ["+tool+"]\n", "config", "config.yaml")
-	for _, tc := range []struct {
-		typed string
-		code  int
-		says  string
-	}{
-		{"1234\r", 0, "API NAME"},
-		{"\x03", 130, "interrupted"},
-	} {
-		p := m.onTerminal(nil, "utho", "token", "list")
-		p.until("PIN: ")
-		p.types(tc.typed)
-		if shown := p.ends(tc.code); !strings.Contains(shown, tc.says) || strings.Contains(shown, "live_") {
-			t.Errorf("typed %q: the terminal shows:\n%s", tc.typed, shown)
-		}
-	}
-}

@@ -125,9 +125,6 @@ func TestColourOnTerminal(t *testing.T) {
 			t.Errorf("colour although it is turned off: %q", shown)
 		}
 	}
-	if shown := m.onTerminal(nil, "utho", "token", "list", "--color", "never").ends(0); strings.Contains(shown, "\x1b") {
-		t.Errorf("colour although it is turned off: %q", shown)
-	}
 }
 
 // sized has the terminal so many columns.

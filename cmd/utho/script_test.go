@@ -26,17 +26,16 @@ import (
 //
 // and these commands besides testscript's own:
 //
-//	exits CODE COMMAND...           run, and pin the exit status
-//	fault OP WHAT...       make requests go wrong; see cmdFault
-//	fault clear            make none go wrong any more
-//	await NAME [N]                  wait until N more requests are held by hold=NAME or hold-after=NAME
-//	release NAME                    let them go on
-//	requests [-other] OP N          pin how many requests there were, which may be any
-//	sequence OP...         pin the requests since the last sequence; see cmdSequence
-//	tokens NAME N                   pin how many tokens of that name, or any, the service has
-//	mode PERM FILE                  pin a file's permissions
-//	shell LINE                      run a line of POSIX shell
-//	leaks                           fail if the state or configuration folder holds a secret
+//	exits CODE COMMAND...       run, and pin the exit status
+//	fault OP WHAT... | clear    make requests go wrong, or none any more; see cmdFault
+//	await NAME                  wait until another request is held by hold=NAME
+//	release NAME                let them go on
+//	requests [-other] OP N      pin how many requests there were, which may be any
+//	sequence OP...              pin the requests since the last sequence; see cmdSequence
+//	tokens NAME N               pin how many tokens of that name, or any, the service has
+//	mode PERM FILE              pin a file's permissions
+//	shell LINE                  run a line of POSIX shell
+//	leaks                       fail if the state or configuration folder holds a secret
 //
 // and these conditions:
 //
@@ -175,7 +174,7 @@ func setFault(f *sandboxtest.Fault, s *service, key, value string) (err error) {
 	switch field := map[string]any{
 		"nth": &f.Nth, "times": &f.Times, "status": &f.Status, "body": &f.Body, "redirect": &f.RedirectTo, "retry-after": &f.RetryAfter,
 		"drop-before": &f.DropBefore, "drop-after": &f.DropAfter, "force-write": &f.ForceWrite, "effect": &f.Effect,
-		"keep-body": &f.KeepBody, "truncate": &f.Truncate, "date": &f.Date, "hold": (*held).before, "hold-after": (*held).after,
+		"keep-body": &f.KeepBody, "truncate": &f.Truncate, "date": &f.Date,
 	}[key].(type) {
 	case *bool:
 		*field = true
@@ -185,20 +184,18 @@ func setFault(f *sandboxtest.Fault, s *service, key, value string) (err error) {
 		*field, err = strconv.Atoi(value)
 	case *time.Time:
 		*field, err = http.ParseTime(value)
-	case func(*held, *sandboxtest.Fault):
-		field(s.hold(value), f)
 	default:
-		err = errors.New("no such word")
+		if key != "hold" {
+			return errors.New("no such word")
+		}
+		s.hold(value).before(f)
 	}
 	return err
 }
 
 func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
-	s := serviceOf(ts, "SERVICE")
-	usage(ts, !neg && (len(args) == 1 || len(args) == 2), "await NAME [N]")
-	for range number(ts, append(args, "1")[1]) {
-		ts.Check(s.await(args[0]))
-	}
+	usage(ts, !neg && len(args) == 1, "await NAME")
+	ts.Check(serviceOf(ts, "SERVICE").await(args[0]))
 }
 
 func cmdRelease(ts *testscript.TestScript, neg bool, args []string) {
