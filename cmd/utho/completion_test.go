@@ -61,14 +61,11 @@ func TestCompletionOffers(t *testing.T) {
 		"token delete 5550":                "55501 55502 55503 55504 55505 55506 55507",
 		"token delete terraform 55507 ":    "55502 55503 55504 55505 55506 spaced.id",
 		"token get 7":                      "",
-		"token list ":                      "",
 		"token list --no-h":                "--no-headers",
 		"token list --scope ":              "read-only write",
 		"token list --columns name,i":      "name,id",
-		"token list -o j":                  "json",
 		"token r":                          "rotate run",
 		"-p s":                             "sandbox",
-		"help exi":                         "exit-codes",
 		"login ":                           "",
 	} {
 		if got := strings.Join(m.complete(strings.Split(line, " ")...), " "); got != want {

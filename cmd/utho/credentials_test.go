@@ -41,7 +41,7 @@ func TestPrecedence(t *testing.T) {
 			"", "API_KEY TOKEN API_KEY_FILE PROFILE=commanded API_URL=other", "filed",
 			"0 <nil> UTHO_API_KEY; other: UTHO_API_KEY; not used: UTHO_TOKEN, UTHO_API_KEY_FILE, profile commanded, profile filed; 2 warnings",
 		},
-		{"-p filed", "API_KEY TOKEN API_KEY_FILE", "", "0 filed file; home: the_file_store; not used: UTHO_API_KEY, UTHO_TOKEN, UTHO_API_KEY_FILE"},
+		{"-p filed", "TOKEN API_KEY_FILE", "", "0 filed file; home: the_file_store; not used: UTHO_TOKEN, UTHO_API_KEY_FILE"},
 		{"--api-url home", "API_KEY API_URL=other", "", "0 <nil> UTHO_API_KEY; home: UTHO_API_KEY"},
 		// A profile's secret is bound to the place it was stored for.
 		{"--api-url home", "API_URL=other", "filed", "0 filed file; home: the_file_store"},

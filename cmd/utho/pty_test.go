@@ -39,7 +39,6 @@ func TestLoginPrompt(t *testing.T) {
 		{"", syscall.SIGTERM, 143, "TERM", false},
 		{"", syscall.SIGHUP, 129, "HUP", false},
 		{"live_test_wrong\r", 0, 4, "nothing was saved", false},
-		{"live_test_two words\r", 0, 2, "nothing was saved", false},
 		{"x\x7f" + key + "\r", 0, 0, "logged in to", true},
 		{"\x1b[200~" + key + "\x1b[201~\r", 0, 0, "logged in to", true},
 		{ctrlC, 0, 130, "interrupted", true},
@@ -55,7 +54,7 @@ func TestLoginPrompt(t *testing.T) {
 		}
 		p.types(row.typed)
 		shown = p.ends(row.code)
-		if !strings.Contains(shown, row.says) || strings.Contains(shown, "live_") || strings.Contains(shown, "words") {
+		if !strings.Contains(shown, row.says) || strings.Contains(shown, "live_") {
 			t.Errorf("typed %q: the terminal shows:\n%s", row.typed, shown)
 		}
 		m.utho("status").want(t, map[bool]int{true: 0, false: 4}[row.stored])

@@ -73,10 +73,8 @@ func TestSchemas(t *testing.T) {
 			code         int
 		}{
 			{"token-list", "token list", m, 0},
-			{"token-list", "token list --name nobody", m, 0},
 			{"token", "token get 10002", m, 0},
 			{"token", "token create ci --allow-duplicate", m, 0},
-			{"token", "token create ci --allow-duplicate --scope write", m, 0},
 			{"token", "token create ci --allow-duplicate --expires-in 30d --to exec:cat", m, 0},
 			{"token", "token rotate 10001 --keep-old", m, 0},
 			{"delete", "token delete 10003 --yes --ignore-missing", m, 0},

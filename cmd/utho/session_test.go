@@ -40,8 +40,7 @@ func newSession(t *testing.T) *session {
 	requires(t, "dbus-daemon")
 	dir := socketFolder(t)
 	config := filepath.Join(dir, "bus.conf")
-	text := `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:path=` + dir + `/bus</listen><auth>EXTERNAL</auth>
+	text := `<busconfig><type>session</type><listen>unix:path=` + dir + `/bus</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -87,9 +86,14 @@ func (s *session) keyring(t *testing.T, password string) {
 	}
 }
 
+// collection is a property of the keyring.
+func (s *session) collection(property string) (dbus.Variant, error) {
+	return s.conn.Object("org.freedesktop.secrets", "/org/freedesktop/secrets/collection/login").
+		GetProperty("org.freedesktop.Secret.Collection." + property)
+}
+
 func (s *session) locked() bool {
-	v, err := s.conn.Object("org.freedesktop.secrets", "/org/freedesktop/secrets/collection/login").
-		GetProperty("org.freedesktop.Secret.Collection.Locked")
+	v, err := s.collection("Locked")
 	is, ok := v.Value().(bool)
 	return err != nil || !ok || is
 }
