@@ -30,7 +30,6 @@ func TestMain(m *testing.M) {
 // outcome is what a helper tells of what it did.
 type outcome struct {
 	Item     Item
-	Value    string // of a command
 	Err      string
 	NotFound bool
 	Keyring  bool
@@ -63,17 +62,6 @@ func helper(job string) int {
 		err = k.CheckSet(ctx, ref)
 	case "peek":
 		o.Item, err = k.Peek(ctx, ref)
-	case "command":
-		var argv []string
-		if err := json.Unmarshal([]byte(os.Getenv("UTHO_AUTH_ARGV")), &argv); err != nil {
-			return 3
-		}
-		if limit > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, limit)
-			defer cancel()
-		}
-		o.Value, err = Command(ctx, argv, os.Environ(), os.Stderr)
 	default:
 		return 3
 	}

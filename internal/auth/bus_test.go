@@ -4,7 +4,6 @@ package auth
 
 import (
 	"bufio"
-	"context"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -84,11 +83,7 @@ func (s *session) processes(t *testing.T) []int {
 // start runs a part of the session until the test ends.
 func (s *session) start(t *testing.T, stdin io.Reader, name string, args ...string) io.Reader {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		missing(t, name)
-	}
-	cmd := exec.Command(path, args...)
+	cmd := exec.Command(need(t, name), args...)
 	cmd.Env, cmd.Stdin = s.env(), stdin
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -136,7 +131,7 @@ func (s *session) do(t *testing.T, job string, ref Ref, env ...string) outcome {
 	return run(t, job, unset, env...)
 }
 
-// fails has all operations fail for the reason, with the ways out, and without the secret.
+// fails has all operations fail for the reason, with the ways out.
 func (s *session) fails(t *testing.T, why error, env ...string) {
 	t.Helper()
 	says := why.Error()
@@ -149,17 +144,10 @@ func (s *session) fails(t *testing.T, why error, env ...string) {
 		if job == "peek" && o.Locked && o.Took < 10*time.Second { // it does not ask, so it does not learn why
 			continue
 		}
-		if !o.Keyring || !strings.Contains(o.Err, says) || o.NotFound || o.Item != (Item{}) || o.Locked != (why == ErrLocked) {
+		other, changes := strings.Contains(o.Hint, "--store file") && strings.Contains(o.Hint, "UTHO_API_KEY"), job == "set" || job == "delete"
+		if !o.Keyring || !strings.Contains(o.Err, says) || o.NotFound || o.Item != (Item{}) || o.Locked != (why == ErrLocked) ||
+			other != (job != "delete") || o.NotKnown != (changes && why == errTimeout) {
 			t.Errorf("%s: %+v, want %v", job, o, why)
-		}
-		if way := map[bool]string{true: "--store file", false: "UTHO_API_KEY"}[job == "set"]; job != "delete" && !strings.Contains(o.Hint, way) {
-			t.Errorf("%s: the hint is %q", job, o.Hint)
-		}
-		if job == "delete" && strings.Contains(o.Hint, "--store") || strings.Contains(o.Err, secret) {
-			t.Errorf("%s: %+v", job, o)
-		}
-		if changes := job == "set" || job == "delete"; o.NotKnown != (changes && why == errTimeout) {
-			t.Errorf("%s: %+v", job, o)
 		}
 	}
 	if s.address == "" || before == 0 { // a bus may start a service; utho may not
@@ -171,49 +159,25 @@ func (s *session) fails(t *testing.T, why error, env ...string) {
 
 const short = "UTHO_AUTH_LIMIT=500ms"
 
-// noBusHere skips where the machine itself has a bus where the library looks.
-func noBusHere(t *testing.T) {
-	t.Helper()
-	if _, err := os.Stat(fmt.Sprintf("/run/user/%d/bus", os.Getuid())); err == nil {
-		t.Skip("this user has a bus of its own")
-	}
-}
-
-func TestKeyringNoBus(t *testing.T) {
+func TestKeyringOutOfReach(t *testing.T) {
 	t.Parallel()
-	noBusHere(t)
-	if _, err := exec.LookPath("dbus-launch"); err != nil {
-		missing(t, "dbus-launch")
+	if _, err := os.Stat(fmt.Sprintf("/run/user/%d/bus", os.Getuid())); err != nil { // else this user has one
+		need(t, "dbus-launch") // which is not to be run
+		s := newSession(t)
+		s.fails(t, errNoBus)
+		s.fails(t, errNoBus, "DBUS_SESSION_BUS_ADDRESS=autolaunch:")
 	}
-	s := newSession(t)
-	s.fails(t, errNoBus)
-	s.fails(t, errNoBus, "DBUS_SESSION_BUS_ADDRESS=autolaunch:")
-}
-
-func TestKeyringBadBus(t *testing.T) {
-	t.Parallel()
 	s := newSession(t)
 	for _, address := range []string{"unix:path=" + s.dir + "/nothing", "disabled:", "nonsense", "unix:path=" + s.dir} {
 		s.address = address
 		s.fails(t, errNoBus)
 	}
-}
-
-func TestKeyringNoService(t *testing.T) {
-	t.Parallel()
-	s := newSession(t)
-	s.bus(t, false)
-	s.fails(t, errNoService)
-}
-
-func TestKeyringNeverCreated(t *testing.T) {
-	t.Parallel()
-	if _, err := exec.LookPath("gnome-keyring-daemon"); err != nil {
-		missing(t, "gnome-keyring-daemon")
+	need(t, "gnome-keyring-daemon")
+	for services, why := range map[bool]error{false: errNoService, true: errNeverCreated} {
+		s := newSession(t)
+		s.bus(t, services)
+		s.fails(t, why)
 	}
-	s := newSession(t)
-	s.bus(t, true)
-	s.fails(t, errNeverCreated)
 }
 
 // unlock starts a real keyring, makes it where it is missing, and waits until
@@ -227,27 +191,19 @@ func (s *session) unlock(t *testing.T) {
 	}
 	defer conn.Close()
 	login := conn.Object(secretService, secretLogin)
-	for end := time.Now().Add(time.Minute); ; {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) { // polling
 		var locked dbus.Variant
-		err := login.CallWithContext(ctx, getProperty, dbus.FlagNoAutoStart, collInterface, "Locked").Store(&locked)
-		cancel()
+		err := login.Call(getProperty, dbus.FlagNoAutoStart, collInterface, "Locked").Store(&locked)
 		if is, ok := locked.Value().(bool); err == nil && ok && !is {
 			return
 		}
-		if time.Now().After(end) {
-			t.Fatalf("the keyring did not open: %v", err)
-		}
-		time.Sleep(5 * time.Millisecond) // polling for an outcome
 	}
+	t.Fatal("the keyring did not open")
 }
 
 func TestKeyringUnlocked(t *testing.T) {
 	t.Parallel()
-	tool, err := exec.LookPath("secret-tool")
-	if err != nil {
-		missing(t, "secret-tool")
-	}
+	tool := need(t, "secret-tool")
 	s := newSession(t)
 	s.bus(t, false)
 	s.unlock(t)
@@ -262,10 +218,12 @@ func TestKeyringUnlocked(t *testing.T) {
 		{"work", "https://x.example:8443"}:  "utho:x.example:8443",
 		{"local", "http://127.0.0.1:18080"}: "utho:http://127.0.0.1:18080",
 	} {
-		ok := func(job string, want Item) {
+		expect := func(want Item, jobs ...string) {
 			t.Helper()
-			if o := s.do(t, job, ref); o.Err != "" || o.Item != want {
-				t.Errorf("%v: %s: %+v, want %v", ref, job, o, want)
+			for _, job := range jobs {
+				if o := s.do(t, job, ref); o.Err != "" || o.Item != want {
+					t.Errorf("%v: %s: %+v, want %v", ref, job, o, want)
+				}
 			}
 		}
 		none := func(jobs ...string) {
@@ -277,23 +235,20 @@ func TestKeyringUnlocked(t *testing.T) {
 			}
 		}
 		none("get", "delete", "peek")
-		ok("check", Item{})
+		expect(Item{}, "check")
 		none("get")
-		ok("set", Item{})
-		ok("get", item)
-		ok("peek", item)
+		expect(Item{}, "set", "set") // a second login
+		expect(item, "get", "peek")
 		if got, _, _ := strings.Cut(lookup(service, ref.Profile), "\n"); got != secret {
 			t.Errorf("secret-tool finds %q under %s", got, service)
 		}
-		ok("check", Item{})
-		ok("set", Item{}) // a second login
 		// What a killed check left goes with the next one, or with the secret.
 		probe := exec.CommandContext(t.Context(), tool, "store", "--label=x", "service", "utho-probe:"+service[5:], "username", ref.Profile)
 		probe.Env, probe.Stdin = s.env(), strings.NewReader("left")
 		if err := probe.Run(); err != nil {
 			t.Fatal(err)
 		}
-		ok("delete", Item{})
+		expect(Item{}, "delete")
 		none("get", "peek")
 		if got := lookup(service, ref.Profile) + lookup("utho-probe:"+service[5:], ref.Profile); got != "" {
 			t.Errorf("left in the keyring: %q", got)
@@ -310,9 +265,7 @@ func TestKeyringUnlocked(t *testing.T) {
 
 func TestKeyringLocked(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("gnome-keyring-daemon"); err != nil {
-		missing(t, "gnome-keyring-daemon")
-	}
+	need(t, "gnome-keyring-daemon")
 	s := newSession(t)
 	t.Run("fill", func(t *testing.T) {
 		s.bus(t, false)

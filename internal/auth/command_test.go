@@ -5,17 +5,13 @@ package auth
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-
-	"github.com/creack/pty"
 )
 
 func TestCommand(t *testing.T) {
@@ -81,49 +77,6 @@ func TestCommandEnded(t *testing.T) {
 type writerFunc func()
 
 func (f writerFunc) Write(p []byte) (int, error) { f(); return len(p), nil }
-
-// On a terminal the command can ask there.
-func TestCommandAsksOnTheTerminal(t *testing.T) {
-	t.Parallel()
-	ptmx, tty, err := pty.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ptmx.Close()
-	script := `echo "token?" >/dev/tty; read -r x </dev/tty; echo "$x"`
-	cmd := helperCmd(t, "command", "UTHO_AUTH_ARGV="+argv(t, "sh", "-c", script), "UTHO_AUTH_LIMIT=60s")
-	var out bytes.Buffer
-	cmd.Stdin, cmd.Stdout = tty, &out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	_ = tty.Close()
-	prompt := make([]byte, len("token?"))
-	if _, err := io.ReadFull(ptmx, prompt); err != nil || string(prompt) != "token?" {
-		t.Fatalf("%q, %v", prompt, err)
-	}
-	if _, err := ptmx.WriteString(secret + "\n"); err != nil {
-		t.Fatal(err)
-	}
-	go func() { _, _ = io.Copy(io.Discard, ptmx) }()
-	if err := cmd.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	var o outcome
-	if err := json.Unmarshal(out.Bytes(), &o); err != nil || o.Value != secret {
-		t.Errorf("%+v, %v", o, err)
-	}
-}
-
-func argv(t *testing.T, words ...string) string {
-	t.Helper()
-	b, err := json.Marshal(words)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
 
 func TestReadKeyFile(t *testing.T) {
 	t.Parallel()

@@ -3,114 +3,92 @@
 package auth
 
 import (
-	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
 )
 
-// fakeService is a Secret Service that does what real ones should not. It keeps
-// something else than what it is given.
+// fakeService is a Secret Service that does what real ones should not. It keeps something else than what it is given.
 type fakeService struct {
 	garbage bool // properties of no sense
 	locked  bool // and asks by a prompt that nobody answers
 	forgets bool // keeps nothing
-
-	mu    sync.Mutex
-	calls []string
+	unlocks atomic.Int32
 }
-
-const (
-	fakePrompt = "/org/freedesktop/secrets/prompt/p1"
-	fakeItem   = "/org/freedesktop/secrets/collection/login/1"
-)
 
 // serve puts a service on the session's bus.
 func (s *session) serve(t *testing.T, f *fakeService) {
 	t.Helper()
+	type (
+		path    = dbus.ObjectPath
+		failure = *dbus.Error
+		secret  struct {
+			Session           path
+			Parameters, Value []byte
+			ContentType       string
+		}
+	)
+	const run, prompt, kept = path("/org/freedesktop/secrets/session/1"), path("/org/freedesktop/secrets/prompt/p1"), path(secretLogin + "/1")
+	property := map[string]any{"Get": func(_, name string) (dbus.Variant, failure) {
+		switch {
+		case f.garbage:
+			return dbus.MakeVariant("no list and no truth"), nil
+		case name == "Locked":
+			return dbus.MakeVariant(f.locked), nil
+		}
+		return dbus.MakeVariant([]path{secretLogin}), nil
+	}}
 	s.bus(t, false)
 	conn, err := dbus.Connect(s.address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	export := func(methods map[string]any, path dbus.ObjectPath, iface string) {
-		if err := conn.ExportMethodTable(methods, path, iface); err != nil {
+	for _, object := range []struct {
+		at      path
+		iface   string
+		methods map[string]any
+	}{
+		{secretRoot, "org.freedesktop.DBus.Properties", property},
+		{secretLogin, "org.freedesktop.DBus.Properties", property},
+		{kept, "org.freedesktop.DBus.Properties", property},
+		{secretRoot, serviceInterface, map[string]any{
+			"OpenSession": func(string, dbus.Variant) (dbus.Variant, path, failure) { return dbus.MakeVariant(""), run, nil },
+			"ReadAlias":   func(string) (path, failure) { return secretLogin, nil },
+			"Unlock": func(paths []path) ([]path, path, failure) {
+				f.unlocks.Add(1)
+				if f.locked {
+					return nil, prompt, nil
+				}
+				return paths, "/", nil
+			},
+		}},
+		{secretLogin, collInterface, map[string]any{
+			"CreateItem": func(map[string]dbus.Variant, secret, bool) (path, path, failure) { return kept, "/", nil },
+			"SearchItems": func(map[string]string) ([]path, failure) {
+				if f.forgets {
+					return nil, nil
+				}
+				return []path{kept}, nil
+			},
+		}},
+		{kept, itemInterface, map[string]any{
+			"GetSecret": func(at path) (secret, failure) { return secret{Session: at, Value: []byte("something else")}, nil },
+			"Delete":    func() (path, failure) { return "/", nil },
+		}},
+		{run, "org.freedesktop.Secret.Session", map[string]any{"Close": func() failure { return nil }}},
+		{prompt, "org.freedesktop.Secret.Prompt", map[string]any{"Prompt": func(string) failure { return nil }}},
+	} {
+		if err := conn.ExportMethodTable(object.methods, object.at, object.iface); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, path := range []dbus.ObjectPath{secretRoot, secretLogin, fakeItem} {
-		export(map[string]any{"Get": f.property}, path, "org.freedesktop.DBus.Properties")
-	}
-	export(map[string]any{"OpenSession": f.openSession, "Unlock": f.unlock, "ReadAlias": f.readAlias}, secretRoot, serviceInterface)
-	export(map[string]any{"SearchItems": f.search, "CreateItem": f.create}, secretLogin, collInterface)
-	export(map[string]any{"GetSecret": f.get, "Delete": f.remove}, fakeItem, itemInterface)
-	export(map[string]any{"Close": f.end}, "/org/freedesktop/secrets/session/1", "org.freedesktop.Secret.Session")
-	export(map[string]any{"Prompt": f.prompt}, fakePrompt, "org.freedesktop.Secret.Prompt")
 	if _, err := conn.RequestName(secretService, dbus.NameFlagDoNotQueue); err != nil {
 		t.Fatal(err)
 	}
 }
-
-func (f *fakeService) note(call string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.calls = append(f.calls, call)
-}
-
-func (f *fakeService) property(_, name string) (dbus.Variant, *dbus.Error) {
-	switch {
-	case f.garbage:
-		return dbus.MakeVariant("no list and no truth"), nil
-	case name == "Locked":
-		return dbus.MakeVariant(f.locked), nil
-	default:
-		return dbus.MakeVariant([]dbus.ObjectPath{secretLogin}), nil
-	}
-}
-
-func (f *fakeService) openSession(string, dbus.Variant) (dbus.Variant, dbus.ObjectPath, *dbus.Error) {
-	return dbus.MakeVariant(""), "/org/freedesktop/secrets/session/1", nil
-}
-
-func (f *fakeService) readAlias(string) (dbus.ObjectPath, *dbus.Error) { return secretLogin, nil }
-
-func (f *fakeService) unlock(paths []dbus.ObjectPath) ([]dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
-	f.note("unlock")
-	if f.locked {
-		return nil, fakePrompt, nil
-	}
-	return paths, "/", nil
-}
-
-func (f *fakeService) prompt(string) *dbus.Error { f.note("prompt"); return nil }
-
-func (f *fakeService) end() *dbus.Error { return nil }
-
-func (f *fakeService) search(map[string]string) ([]dbus.ObjectPath, *dbus.Error) {
-	if f.forgets {
-		return nil, nil
-	}
-	return []dbus.ObjectPath{fakeItem}, nil
-}
-
-type wireSecret struct {
-	Session           dbus.ObjectPath
-	Parameters, Value []byte
-	ContentType       string
-}
-
-func (f *fakeService) create(_ map[string]dbus.Variant, _ wireSecret, _ bool) (dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
-	return fakeItem, "/", nil
-}
-
-func (f *fakeService) get(session dbus.ObjectPath) (wireSecret, *dbus.Error) {
-	return wireSecret{Session: session, Value: []byte("something else")}, nil
-}
-
-func (f *fakeService) remove() (dbus.ObjectPath, *dbus.Error) { return "/", nil }
 
 // A prompt that nobody answers: bounded, and with a terminal there is a word.
 func TestKeyringPromptUnanswered(t *testing.T) {
@@ -125,28 +103,20 @@ func TestKeyringPromptUnanswered(t *testing.T) {
 	}
 }
 
-// Completion looks without unlocking.
+// Completion looks without unlocking; on what is open the library's Unlock asks nobody.
 func TestPeekNeverAsks(t *testing.T) {
 	t.Parallel()
 	for _, locked := range []bool{true, false} {
 		s := newSession(t)
 		f := &fakeService{locked: locked}
 		s.serve(t, f)
-		if o := s.do(t, "peek", api("work")); o.Locked != locked || !locked && o.Item.Secret != "something else" {
-			t.Errorf("locked %v: %+v", locked, o)
+		if o := s.do(t, "peek", api("work")); o.Locked != locked || !locked && o.Item.Secret != "something else" || locked && f.unlocks.Load() > 0 {
+			t.Errorf("locked %v: %+v, %d unlocks", locked, o, f.unlocks.Load())
 		}
-		f.mu.Lock()
-		if locked && len(f.calls) > 0 { // on what is open the library's Unlock asks nobody
-			t.Errorf("it called %v", f.calls)
-		}
-		f.mu.Unlock()
 		// The looking glass works: Get does unlock.
-		s.do(t, "get", api("work"), short)
-		f.mu.Lock()
-		if !slices.Contains(f.calls, "unlock") {
+		if s.do(t, "get", api("work"), short); f.unlocks.Load() == 0 {
 			t.Error("Get did not unlock, so the check above shows nothing")
 		}
-		f.mu.Unlock()
 	}
 }
 

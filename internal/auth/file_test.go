@@ -87,39 +87,31 @@ func TestFileStoreRefuses(t *testing.T) {
 		t.Skip("Windows keeps no modes")
 	}
 	good := `{"origin":"https://api.utho.com","token":"` + secret + `"}`
+	damaged := func(text string) func(*testing.T, string) {
+		return func(t *testing.T, path string) { writeFile(t, path, text, 0o600) }
+	}
 	for name, tc := range map[string]struct {
-		make func(t *testing.T, path string)
-		says string
+		spoil func(t *testing.T, path string)
+		says  string
 	}{
 		"others can read": {func(t *testing.T, path string) { writeFile(t, path, good, 0o644) }, "chmod 600 "},
-		"folder is open": {func(t *testing.T, path string) {
-			writeFile(t, path, good, 0o600)
-			chmod(t, filepath.Dir(path), 0o755)
-		}, "chmod 700 "},
-		"link": {func(t *testing.T, path string) {
-			writeFile(t, path+".real", good, 0o600)
-			link(t, path+".real", path)
-		}, "symbolic link"},
-		"dangling link": {func(t *testing.T, path string) { link(t, "nowhere", path) }, "symbolic link"},
-		"folder":        {func(t *testing.T, path string) { mkdir(t, path) }, "regular"},
-		"no JSON":       {func(t *testing.T, path string) { writeFile(t, path, secret, 0o600) }, "damaged"},
-		"empty":         {func(t *testing.T, path string) { writeFile(t, path, "", 0o600) }, "damaged"},
-		"no origin":     {func(t *testing.T, path string) { writeFile(t, path, `{"token":"`+secret+`"}`, 0o600) }, "damaged"},
-		"token that is big": {func(t *testing.T, path string) {
-			writeFile(t, path, `{"origin":"https://api.utho.com","token":"`+strings.Repeat("x", MaxSecret+1)+`"}`, 0o600)
-		}, "damaged"},
+		"folder is open":  {func(t *testing.T, path string) { writeFile(t, path, good, 0o600); chmod(t, filepath.Dir(path), 0o755) }, "chmod 700 "},
+		"link":            {func(t *testing.T, path string) { writeFile(t, path+".real", good, 0o600); link(t, path+".real", path) }, "symbolic link"},
+		"dangling link":   {func(t *testing.T, path string) { link(t, "nowhere", path) }, "symbolic link"},
+		"folder":          {func(t *testing.T, path string) { mkdir(t, path) }, "regular"},
+		"no JSON":         {damaged(secret), "damaged"},
+		"empty":           {damaged(""), "damaged"},
+		"no origin":       {damaged(`{"token":"` + secret + `"}`), "damaged"},
+		"too big":         {damaged(`{"origin":"https://api.utho.com","token":"` + strings.Repeat("x", MaxSecret+1) + `"}`), "damaged"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, dir := newFile(t)
-			mkdir(t, dir)
-			tc.make(t, filepath.Join(dir, "work.json"))
-			got, err := s.Get(t.Context(), api("work"))
-			if err == nil || errors.Is(err, ErrNotFound) || got != (Item{}) || !strings.Contains(err.Error(), tc.says) {
-				t.Errorf("%v, %v; want a refusal that says %q", got, err, tc.says)
-			}
-			noSecret(t, err)
-		})
+		s, dir := newFile(t)
+		mkdir(t, dir)
+		tc.spoil(t, filepath.Join(dir, "work.json"))
+		got, err := s.Get(t.Context(), api("work"))
+		if err == nil || errors.Is(err, ErrNotFound) || got != (Item{}) || !strings.Contains(err.Error(), tc.says) {
+			t.Errorf("%s: %v, %v; want a refusal that says %q", name, got, err, tc.says)
+		}
+		noSecret(t, err)
 	}
 }
 

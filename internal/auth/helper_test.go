@@ -14,35 +14,28 @@ import (
 	"time"
 )
 
-// missing ends a test that lacks a tool: in the gate, where all are installed,
-// as a failure.
-func missing(t *testing.T, tool string) {
+// need ends a test that lacks a tool: in the gate, where all are installed, as a failure.
+func need(t *testing.T, tool string) (path string) {
 	t.Helper()
-	if os.Getenv("UTHO_TEST_KEYRING") != "" {
+	path, err := exec.LookPath(tool)
+	if err != nil && os.Getenv("UTHO_TEST_KEYRING") != "" {
 		t.Fatalf("%s is not installed", tool)
+	} else if err != nil {
+		t.Skipf("%s is not installed", tool)
 	}
-	t.Skipf("%s is not installed", tool)
+	return path
 }
 
-// helperCmd is the test binary as a helper for one job. It is bounded far above
-// what any job takes.
-func helperCmd(t *testing.T, job string, env ...string) *exec.Cmd {
+// run has the test binary do a job as a helper, in a session without a terminal, and returns what it told. The
+// variables in unset are not in its environment.
+func run(t *testing.T, job string, unset []string, env ...string) outcome {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), exe)
-	cmd.Env = append(append(os.Environ(), env...), "UTHO_AUTH_HELPER="+job,
-		"GORACE=atexit_sleep_ms=0") // a second for each helper else
-	return cmd
-}
-
-// run has a helper do a job in a session without a terminal, and returns what it told. The variables in unset are
-// not in its environment.
-func run(t *testing.T, job string, unset []string, env ...string) outcome {
-	t.Helper()
-	cmd := helperCmd(t, job, env...)
+	cmd.Env = append(append(os.Environ(), env...), "UTHO_AUTH_HELPER="+job, "GORACE=atexit_sleep_ms=0") // a second each else
 	cmd.Env = slices.DeleteFunc(cmd.Env, func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
 		return slices.Contains(unset, name)

@@ -105,17 +105,3 @@ func TestReadImport(t *testing.T) {
 		t.Errorf("others can read it: %+v, %v", in, err)
 	}
 }
-
-func FuzzImport(f *testing.F) {
-	f.Add([]byte("token: " + secret + "\n"))
-	f.Add([]byte(`{"apikey":"` + secret + `"}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		path := filepath.Join(t.TempDir(), "f.yaml")
-		writeFile(t, path, string(data), 0o600)
-		in, err := ReadImport(path)
-		if (err == nil) != (in.Secret != "") {
-			t.Fatalf("%+v, %v", in, err)
-		}
-		noSecret(t, err)
-	})
-}

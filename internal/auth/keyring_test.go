@@ -59,11 +59,8 @@ func mock(t *testing.T) *KeyringStore {
 
 func TestKeyringStore(t *testing.T) {
 	k, ctx := mock(t), t.Context()
-	if err := k.Delete(ctx, api("work")); !errors.Is(err, ErrNotFound) {
-		t.Errorf("delete from empty: %v", err)
-	}
 	for _, i := range []Item{item, {Secret: secret + "2"}, {Secret: strings.Repeat("x", MaxSecret)}} {
-		if err := k.Set(ctx, api("work"), i); err != nil {
+		if err := errors.Join(k.CheckSet(ctx, api("work")), k.Set(ctx, api("work"), i)); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := k.Get(ctx, api("work")); err != nil || got != i {
@@ -75,16 +72,15 @@ func TestKeyringStore(t *testing.T) {
 			t.Errorf("%s: %v, %v", other, got, err)
 		}
 	}
-	if err := errors.Join(k.CheckSet(ctx, api("work")), k.Delete(ctx, api("work"))); err != nil {
-		t.Error(err)
-	}
-	if _, err := k.Get(ctx, api("work")); !errors.Is(err, ErrNotFound) {
-		t.Errorf("after delete: %v", err)
-	}
 	for bad, want := range map[string]error{"": ErrEmpty, strings.Repeat("x", MaxSecret+1): ErrTooBig} {
 		if err := k.Set(ctx, api("work"), Item{Secret: bad}); !errors.Is(err, want) || errors.As(err, new(*NotKnownError)) {
 			t.Errorf("%d bytes: %v", len(bad), err)
 		}
+	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := k.Set(ended, api("work"), item); err == nil || errors.As(err, new(*NotKnownError)) {
+		t.Errorf("a Set that never began: %v", err)
 	}
 	if err := keyring.Set("utho:api.utho.com", "work", ""); err != nil {
 		t.Fatal(err)
@@ -92,10 +88,8 @@ func TestKeyringStore(t *testing.T) {
 	if _, err := k.Get(ctx, api("work")); !errors.Is(err, ErrNotFound) {
 		t.Errorf("an empty item: %v", err)
 	}
-	ended, cancel := context.WithCancel(ctx)
-	cancel()
-	if err := k.Set(ended, api("work"), item); err == nil || errors.As(err, new(*NotKnownError)) {
-		t.Errorf("a Set that never began: %v", err)
+	if err := errors.Join(k.Delete(ctx, api("work")), k.Delete(ctx, api("work"))); !errors.Is(err, ErrNotFound) {
+		t.Errorf("after delete: %v", err)
 	}
 }
 

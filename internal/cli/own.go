@@ -122,7 +122,7 @@ func (d *profileSecret) Undo(ctx context.Context) error {
 // holdsNew reports whether a change of a profile that failed may have left the new secret.
 func holdsNew(err error) bool {
 	var state *profiles.StateError
-	return errors.As(err, &state) && (state.Holds == profiles.HoldsNew || state.Holds == profiles.HoldsUnknown)
+	return errors.As(err, &state) && state.Unknown
 }
 
 func (d *profileSecret) Holds(ctx context.Context, sum [32]byte) (string, error) {

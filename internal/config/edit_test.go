@@ -34,11 +34,9 @@ func TestUpdate(t *testing.T) {
 	rename := func(name, to string) func(*Edit) error {
 		return func(e *Edit) error { return e.RenameProfile(name, to) }
 	}
-	use := func(name string) func(*Edit) error { return func(e *Edit) error { return e.SetCurrent(name) } }
 	const url = "https://x.example/v2"
 	const a, b = "  a:\n    store: file\n", "  b:\n    store: file\n"
 	file := func(name string) Profile { return Profile{Name: name, Store: "file"} }
-	argv := func(words ...string) Profile { return Profile{Name: "a", APIURL: url, CredentialCommand: words} }
 	for name, tc := range map[string]struct {
 		before string
 		edit   func(*Edit) error
@@ -62,87 +60,39 @@ func TestUpdate(t *testing.T) {
 		},
 		"nothing yet":   {"profiles: # none\n\nx: 1\n", set(file("b")), "profiles: # none\n" + b + "\nx: 1\n"},
 		"flow, nothing": {"# a\n\nprofiles: {} # n\n\n# x\nx: 1\n", set(file("b")), "# a\n\nprofiles: # n\n" + b + "\n# x\nx: 1\n"},
-		"flow": {
-			"profiles:\n\n  a: {store: file} # one\n\n  b: {store: file}\n",
-			set(Profile{Name: "a", Store: "keyring"}),
-			"profiles:\n\n  a: {store: keyring} # one\n\n  b: {store: file}\n",
-		},
 		"number as name": {
 			"profiles:\n  0123:\n    store:   file   # why\n",
 			set(Profile{Name: "0123", Store: "keyring"}),
 			"profiles:\n  0123:\n    store: keyring # why\n",
 		},
 		"new number": {"profiles:\n  0123:\n", set(file("0456")), "profiles:\n  0123:\n  \"0456\":\n    store: file\n"},
-		"dots and case": {
-			"profiles:\n  Prod.EU:\n    store: file\n",
-			set(Profile{Name: "prod.eu", Store: "keyring"}),
-			"profiles:\n  Prod.EU:\n    store: keyring\n",
-		},
 		"quotes stay": {
 			"profiles:\n  a:\n    api_url: 'https://old' # note\n    store: \"file\"\n",
 			set(Profile{Name: "a", APIURL: url, Store: "keyring"}),
 			"profiles:\n  a:\n    api_url: 'https://x.example/v2' # note\n    store: \"keyring\"\n",
 		},
-		"unknown key": {
-			"profiles:\n  a:\n    future: [1,  2]\n    store: file\n",
-			set(Profile{Name: "a", Store: "keyring"}),
-			"profiles:\n  a:\n    future: [1, 2]\n    store: keyring\n",
-		},
 		"command instead": {
 			"profiles:\n  a:\n    # where\n    store: file # old\n    api_url: https://x.example/v2\n",
-			set(argv("pass", "a b")),
+			set(Profile{Name: "a", APIURL: url, CredentialCommand: []string{"pass", "a b"}}),
 			"profiles:\n  a:\n    # where\n    api_url: https://x.example/v2\n    credential_command: [pass, a b]\n",
 		},
-		"other command": {
-			"profiles:\n  a:\n    credential_command:\n    - op\n    - read\n    api_url: https://x.example/v2\n",
-			set(argv("pass", "-x")),
-			"profiles:\n  a:\n    credential_command: [pass, -x]\n    api_url: https://x.example/v2\n",
-		},
-		"other secrets": {
-			"profiles:\n" + a,
-			set(Profile{Name: "a", Store: "file", OtherSecrets: []string{"keyring a https://old"}}),
-			"profiles:\n" + a + "    other_secrets: ['keyring a https://old']\n",
-		},
 		"nothing changes": {"profiles:\n  a:   {store:   file}\n\n\n", set(file("A")), "profiles:\n  a:   {store:   file}\n\n\n"},
-		"remove": {
-			"# top\nprofiles:\n" + a + "\n  # about b\n" + b + "\n  # about c\n  c:\n    store: file\n",
-			remove("B"),
-			"# top\nprofiles:\n" + a + "\n  # about c\n  c:\n    store: file\n",
-		},
 		"remove the last": {"profiles:\n  # all of them\n" + a + "# end\n", remove("a"), "profiles:\n# all of them\n# end\n"},
 		"remove current":  {"# utho\n\ncurrent_profile: a # mine\nprofiles:\n  A:\n  b:\n", remove("a"), "# utho\n\nprofiles:\n  b:\n"},
-		"remove other":    {"current_profile: a\nprofiles:\n  A:\n  b:\n", remove("b"), "current_profile: a\nprofiles:\n  A:\n"},
-		"remove in flow": {
-			"# x\n\nprofiles: {a: {store: file}, b: {store: file}} # all\n\ny: 1\n",
-			remove("a"),
-			"# x\n\nprofiles: {b: {store: file}} # all\n\ny: 1\n",
-		},
-		"remove all": {"# mine\n\nprofiles:\n  a:\n", func(e *Edit) error { return e.RemoveProfile("a") }, "# mine\n\nprofiles:\n"},
+		"remove all":      {"# mine\n\nprofiles:\n  a:\n", func(e *Edit) error { return e.RemoveProfile("a") }, "# mine\n\nprofiles:\n"},
 		"rename": {
 			"current_profile: A # c\nprofiles:\n  # about a\n  A: # it\n    x: 1\n" + b,
 			rename("a", "0123"),
 			"current_profile: \"0123\" # c\nprofiles:\n  # about a\n  '0123': # it\n    x: 1\n" + b,
 		},
-		"rename, case": {"current_profile: a\nprofiles:\n" + a, rename("a", "A"), "current_profile: A\nprofiles:\n  A:\n    store: file\n"},
-		"use": {
-			"x: 1\ncurrent_profile:   b  # c\nprofiles:\n  A:\n  b:\n",
-			use("a"),
-			"x: 1\ncurrent_profile: A # c\nprofiles:\n  A:\n  b:\n",
-		},
-		"use, was null":   {"current_profile:\nprofiles:\n  A:\n", use("a"), "current_profile: A\nprofiles:\n  A:\n"},
-		"comment at edge": {"profiles:\n  a:\n#   api_url: old\n    store: file\n" + b, remove("a"), "profiles:\n" + b},
+		"rename, case":  {"current_profile: a\nprofiles:\n" + a, rename("a", "A"), "current_profile: A\nprofiles:\n  A:\n    store: file\n"},
+		"use, was null": {"current_profile:\nprofiles:\n  A:\n", func(e *Edit) error { return e.SetCurrent("a") }, "current_profile: A\nprofiles:\n  A:\n"},
 		"block scalar": {
 			"notes: |\n  profiles:\n\n    a: 1\n\nprofiles:\n" + a,
 			set(Profile{Name: "a", Store: "keyring"}),
 			"notes: |\n  profiles:\n\n    a: 1\n\nprofiles:\n  a:\n    store: keyring\n",
 		},
-		"folded over lines": {"notes: a\n\n  b\n\nprofiles:\n" + a, set(file("b")), "notes: |-\n  a\n  b\nprofiles:\n" + a + b},
-		"null and comment":  {"profiles: ~ # mine\nx: 1\n", set(file("b")), "profiles: # mine\n" + b + "x: 1\n"},
-		"whole file, flow": {
-			"# head\n{profiles: {a: {store: file}}}\n",
-			set(Profile{Name: "a", Store: "keyring"}),
-			"# head\n{profiles: {a: {store: keyring}}}\n",
-		},
+		"null and comment": {"profiles: ~ # mine\nx: 1\n", set(file("b")), "profiles: # mine\n" + b + "x: 1\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,15 +111,10 @@ func TestUpdateRefuses(t *testing.T) {
 		edit func(*Edit) error
 		is   error
 	}{
-		"remove missing": {func(e *Edit) error { return e.RemoveProfile("c") }, ErrNoProfile},
-		"use missing":    {func(e *Edit) error { return e.SetCurrent("sandbox") }, ErrNoProfile},
-		"bad name":       {func(e *Edit) error { return e.SetProfile(Profile{Name: "a b"}) }, nil},
-		"reserved name":  {func(e *Edit) error { return e.SetProfile(Profile{Name: "SANDBOX"}) }, nil},
-		"bad store":      {func(e *Edit) error { return e.SetProfile(Profile{Name: "c", Store: "vault"}) }, nil},
-		"bad zone":       {func(e *Edit) error { return e.SetProfile(Profile{Name: "c", TimeZone: "x"}) }, nil},
-		"two kinds": {func(e *Edit) error {
-			return e.SetProfile(Profile{Name: "c", Store: "file", CredentialCommand: []string{"x"}})
-		}, nil},
+		"remove missing":  {func(e *Edit) error { return e.RemoveProfile("c") }, ErrNoProfile},
+		"use missing":     {func(e *Edit) error { return e.SetCurrent("sandbox") }, ErrNoProfile},
+		"bad name":        {func(e *Edit) error { return e.SetProfile(Profile{Name: "a b"}) }, nil},
+		"bad store":       {func(e *Edit) error { return e.SetProfile(Profile{Name: "c", Store: "vault"}) }, nil},
 		"rename missing":  {func(e *Edit) error { return e.RenameProfile("c", "d") }, ErrNoProfile},
 		"rename to other": {func(e *Edit) error { return e.RenameProfile("a", "B") }, nil},
 		"others' anchor":  {func(e *Edit) error { return e.RemoveProfile("a") }, errByHand},

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -78,19 +77,19 @@ func TestBadSettings(t *testing.T) {
 		{"UTHO_TIMEOUT", "30"}, {"UTHO_TIMEOUT", "soon"}, {"UTHO_TIMEOUT", "-1s"}, {"UTHO_TIMEOUT", "0"},
 		{"--output", "xml"}, {"--output", ""}, {"--color", "x"}, {"--timeout", "1"}, {"--timeout", "1h1"},
 	} {
-		t.Run(fmt.Sprint(tc), func(t *testing.T) {
-			given := map[string]string{}
-			if key, isFlag := strings.CutPrefix(tc[0], "--"); isFlag {
-				given[key] = tc[1]
-			} else {
-				t.Setenv(tc[0], tc[1])
-			}
-			s, err := Resolve(nil, flagSet(t, given))
-			var bad *ValueError
-			if !errors.As(err, &bad) || bad.Name != tc[0] || !strings.HasPrefix(err.Error(), tc[0]+": ") {
-				t.Errorf("%+v, %v", s, err)
-			}
-		})
+		given := map[string]string{}
+		t.Setenv("UTHO_COLOR", "")
+		t.Setenv("UTHO_TIMEOUT", "")
+		if key, isFlag := strings.CutPrefix(tc[0], "--"); isFlag {
+			given[key] = tc[1]
+		} else {
+			t.Setenv(tc[0], tc[1])
+		}
+		s, err := Resolve(nil, flagSet(t, given))
+		var bad *ValueError
+		if !errors.As(err, &bad) || bad.Name != tc[0] || !strings.HasPrefix(err.Error(), tc[0]+": ") {
+			t.Errorf("%q: %+v, %v", tc, s, err)
+		}
 	}
 	// A format of the environment is not everybody's, and a good flag is the way out of a bad variable.
 	t.Setenv("UTHO_OUTPUT", "xml")

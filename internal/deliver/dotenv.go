@@ -138,7 +138,7 @@ func quoteValue(value string) (string, error) {
 	switch {
 	case regexp.MustCompile(`^[\w./:@%+=,-]*$`).MatchString(value):
 		return value, nil
-	case regexp.MustCompile(`^[ !"#$%&(-\[\]-~]*$`).MatchString(value): // neither ' nor \
+	case regexp.MustCompile(`^[[:print:]]*$`).MatchString(value) && !strings.ContainsAny(value, `'\`):
 		return "'" + value + "'", nil
 	}
 	return "", errors.New("the secret has a character that readers of dotenv files do not agree on")

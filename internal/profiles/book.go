@@ -1,16 +1,15 @@
 // Package profiles changes a secret and the profile that names it as one.
 //
-// They stand in two places, a store and the configuration, and a program can be killed between any two steps.
-// So the configuration names a place before a secret goes there, and until it has gone from there: whatever is
-// killed or fails, logout finds every secret. If a step fails, the ones before it are rolled back; if that
-// fails too, the error says what is stored.
+// They stand in two places, a store and the configuration, and a program can be killed between any two steps. So
+// the configuration names a place before a secret goes there, and until it has gone from there: whatever is killed
+// or fails, logout finds every secret.
 package profiles
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"time"
 
 	"github.com/utho/utho-cli/internal/auth"
@@ -23,256 +22,200 @@ type Book struct {
 	Paths      config.Paths
 	Store      func(kind string) auth.Store // config.StoreKeyring or config.StoreFile
 	DefaultURL string                       // of a profile that names none
-	Waiting    func()                       // called once if another utho holds the lock for 2 s; may be nil
-	Warn       func(text string)            // of what went wrong after all was done; may be nil
-
-	seen map[string]config.Profile // what CheckAdd saw, by name
+	Waiting    func()                       // called once if another utho holds the lock for 2 s
+	Warn       func(text string)            // of what went wrong after all was done
 }
 
-// hold takes the lock, removes what killed runs left in utho's own folders, and reads the configuration.
-func (b *Book) hold(ctx context.Context) (*config.Held, *config.File, error) {
-	if b.Waiting != nil {
-		defer time.AfterFunc(2*time.Second, b.Waiting).Stop()
-	}
+// locked takes the lock, removes what killed runs left in utho's own folders, and reads the configuration for do.
+func (b *Book) locked(ctx context.Context, do func(h *config.Held, f *config.File) error) error {
+	waiting := time.AfterFunc(2*time.Second, b.Waiting)
 	h, err := config.Hold(ctx, b.Paths)
-	if err != nil {
-		return nil, nil, err
-	}
-	privfile.Sweep(b.Paths.Config)
-	privfile.Sweep(b.Paths.Credentials())
-	f, err := h.Load()
-	if err != nil {
-		h.Release()
-	}
-	return h, f, err
-}
-
-// Check reports whether Save would work, as far as that can be known before: it tries the store with a
-// throw-away value, reads what is stored there, and rehearses the change of the configuration.
-func (b *Book) Check(ctx context.Context, p config.Profile, ref auth.Ref) error {
-	h, _, err := b.hold(ctx)
+	waiting.Stop()
 	if err != nil {
 		return err
 	}
 	defer h.Release()
-	return b.check(ctx, h, p, placeFor(p, ref))
+	privfile.Sweep(b.Paths.Config)
+	privfile.Sweep(b.Paths.Credentials())
+	f, err := h.Load()
+	if err == nil {
+		err = do(h, f)
+	}
+	return err
 }
 
-func (b *Book) check(ctx context.Context, h *config.Held, p config.Profile, to place) error {
-	if err := b.Store(to.kind).CheckSet(ctx, to.ref); err != nil {
-		return err
-	}
-	if _, _, err := b.stored(ctx, to); err != nil {
-		return err
-	}
-	return h.Check(func(e *config.Edit) error { return write(p, true)(e, nil) })
+// Check reports whether Save would work: it tries the store with a throw-away value, and rehearses the change of the
+// configuration.
+func (b *Book) Check(ctx context.Context, p config.Profile, ref auth.Ref) error {
+	_, err := b.save(ctx, p, ref, auth.Item{}, true, false)
+	return err
 }
 
 // Save stores a secret, over whatever was there, and writes down its profile; with makeCurrent that becomes the
 // current one. previous is the one that was current before.
 func (b *Book) Save(ctx context.Context, p config.Profile, ref auth.Ref, item auth.Item, makeCurrent bool) (previous string, err error) {
-	h, f, err := b.hold(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer h.Release()
-	return f.Current(), b.put(ctx, h, f, move{p.Name, p, placeFor(p, ref), item, write(p, makeCurrent)})
+	before, err := b.save(ctx, p, ref, item, makeCurrent, false)
+	return before.Current(), err
 }
 
-// CheckAdd is Check for Add. *TakenError if the profile, or the place of its secret, holds one.
+// CheckAdd is Check for Add.
 func (b *Book) CheckAdd(ctx context.Context, p config.Profile, ref auth.Ref) error {
-	h, f, err := b.hold(ctx)
-	if err != nil {
-		return err
-	}
-	defer h.Release()
-	to := placeFor(p, ref)
-	if err := b.free(ctx, f, to); err != nil {
-		return err
-	}
-	if b.seen == nil {
-		b.seen = make(map[string]config.Profile)
-	}
-	b.seen[p.Name], _ = f.Profile(p.Name)
-	return b.check(ctx, h, p, to)
+	_, err := b.save(ctx, p, ref, auth.Item{}, false, true)
+	return err
 }
 
 // An Added is a profile that Add filled, or may have filled.
 type Added struct {
-	b       *Book
-	was     config.Profile // without a name if there was none
-	to      place
-	item    auth.Item
-	profile string
+	b    *Book
+	was  config.Profile // without a name if there was none
+	to   place
+	item auth.Item
 }
 
-// Add is Save for a profile that holds no secret and did not change since CheckAdd: *TakenError, ErrChanged. It
-// makes no profile current. The Added is nil if all is as it was before.
+// Add is Save for a profile that holds no secret; *TakenError if it, or the place of its secret, holds one. It makes
+// no profile current. The Added is nil if all is as it was before.
 func (b *Book) Add(ctx context.Context, p config.Profile, ref auth.Ref, item auth.Item) (*Added, error) {
-	h, f, err := b.hold(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer h.Release()
-	a := &Added{b: b, to: placeFor(p, ref), item: item, profile: p.Name}
-	if a.was, _ = f.Profile(p.Name); !reflect.DeepEqual(a.was, b.seen[p.Name]) {
-		return nil, fmt.Errorf("profile %s: %w", p.Name, ErrChanged)
-	}
-	if err := b.free(ctx, f, a.to); err != nil {
-		return nil, err
-	}
-	err = b.put(ctx, h, f, move{p.Name, p, a.to, item, write(p, false)})
+	before, err := b.save(ctx, p, ref, item, false, true)
 	if err != nil && !errors.As(err, new(*StateError)) {
 		return nil, err
 	}
-	return a, err
+	was, _ := before.Profile(p.Name)
+	return &Added{b, was, placeFor(p, ref), item}, err
 }
 
-// Undo removes secret and profile again, or brings back a profile that had none. Nil: they are as they were
-// before Add. ErrChanged: somebody else has stored another secret there, which stays. Else it is not known.
-func (a *Added) Undo(ctx context.Context) error {
-	h, _, err := a.b.hold(ctx)
-	if err != nil {
-		return err
-	}
-	defer h.Release()
-	switch now, _, err := a.b.stored(ctx, a.to); {
-	case err != nil:
-		return err
-	case now.Secret != "" && now.Secret != a.item.Secret:
-		return fmt.Errorf("profile %s: %w", a.profile, ErrChanged)
-	}
-	if err := a.b.remove(ctx, a.to); err != nil {
-		return err
-	}
-	_, err = h.Update(func(e *config.Edit) error {
-		switch now, ok := e.Profile(a.profile); {
-		case !ok:
-			return nil
-		case a.was.Name != "":
-			a.was.OtherSecrets = now.OtherSecrets
-			return e.SetProfile(a.was)
+// save is the four above; without a secret it is a rehearsal.
+func (b *Book) save(ctx context.Context, p config.Profile, ref auth.Ref, item auth.Item, makeCurrent, add bool) (*config.File, error) {
+	before := &config.File{}
+	return before, b.locked(ctx, func(h *config.Held, f *config.File) error {
+		*before = *f
+		to, write := placeFor(p, ref), write(p, makeCurrent)
+		if add {
+			was, _ := f.Profile(p.Name)
+			err := b.empty(ctx, to)
+			if at, ok := b.placeOf(was); err == nil && ok {
+				err = b.empty(ctx, at)
+			}
+			if len(was.CredentialCommand) > 0 {
+				err = &TakenError{p.Name}
+			}
+			if err != nil {
+				return err
+			}
 		}
-		return e.RemoveProfile(a.profile)
+		if item.Secret != "" {
+			return b.put(ctx, h, f, move{p.Name, p.Name, to, item, write})
+		}
+		if err := b.Store(to.kind).CheckSet(ctx, to.ref); err != nil {
+			return err
+		}
+		return h.Check(func(e *config.Edit) error { return write(e, nil) })
 	})
-	return err
 }
 
-// CheckSwap is Check for Swap: the store would take another item, and holds the old one. ErrChanged if not.
+// Undo removes secret and profile again, or brings back a profile that had none. Nil: they are as they were before
+// Add. ErrChanged: somebody else has stored another secret there, which stays. Else it is not known.
+func (a *Added) Undo(ctx context.Context) error {
+	return a.b.locked(ctx, func(h *config.Held, f *config.File) error {
+		err := a.b.expect(ctx, a.to, auth.Item{}, a.item)
+		if err == nil {
+			_, err = a.b.remove(ctx, a.to)
+		}
+		now, ok := f.Profile(a.to.ref.Profile)
+		if err != nil || !ok {
+			return err
+		}
+		_, err = h.Update(func(e *config.Edit) error {
+			if a.was.Name == "" {
+				return e.RemoveProfile(now.Name)
+			}
+			return write(a.was, false)(e, now.OtherSecrets)
+		})
+		return err
+	})
+}
+
+// CheckSwap is Check for Swap.
 func (b *Book) CheckSwap(ctx context.Context, ref auth.Ref, kind string, old auth.Item) error {
-	h, _, err := b.hold(ctx)
-	if err != nil {
-		return err
-	}
-	defer h.Release()
-	at := place{kind, ref}
-	if err := b.Store(kind).CheckSet(ctx, ref); err != nil {
-		return err
-	}
-	now, _, err := b.stored(ctx, at)
-	if err == nil && now.Secret != old.Secret {
-		err = fmt.Errorf("the token of profile %s: %w", ref.Profile, ErrChanged)
-	}
-	return err
+	return b.Swap(ctx, ref, kind, old, auth.Item{})
 }
 
-// Swap stores an item over another one, at a place that still holds that one; ErrChanged if it holds neither.
-// The configuration does not change. To undo it, swap back.
+// Swap stores an item over another one, at a place that holds one of the two; ErrChanged if it does not. The
+// configuration does not change. To undo it, swap back.
 func (b *Book) Swap(ctx context.Context, ref auth.Ref, kind string, old, item auth.Item) error {
-	h, _, err := b.hold(ctx)
-	if err != nil {
+	return b.locked(ctx, func(*config.Held, *config.File) error {
+		err := b.expect(ctx, place{kind, ref}, old, cmp.Or(item, old))
+		switch {
+		case err != nil:
+		case item.Secret == "":
+			err = b.Store(kind).CheckSet(ctx, ref)
+		default:
+			err = b.Store(kind).Set(ctx, ref, item)
+		}
 		return err
-	}
-	defer h.Release()
-	at := place{kind, ref}
-	switch now, _, err := b.stored(ctx, at); {
-	case err != nil:
-		return err
-	case now == item:
-		return nil
-	case now.Secret != old.Secret && now.Secret != item.Secret:
-		return fmt.Errorf("the token of profile %s: %w", ref.Profile, ErrChanged)
-	}
-	return b.set(ctx, at, old, item)
+	})
 }
 
-// Forget removes the secret of a profile, and with removeProfile the profile too. had reports whether there
-// was a secret. config.ErrNoProfile if there is no such profile.
+// Forget removes the secret of a profile, and with removeProfile the profile too. had reports whether there was a
+// secret. config.ErrNoProfile if there is no such profile.
 func (b *Book) Forget(ctx context.Context, name string, removeProfile bool) (had bool, err error) {
-	h, f, err := b.hold(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer h.Release()
-	p, ok := f.Profile(name)
-	if !ok {
-		return false, fmt.Errorf("profile %s: %w", name, config.ErrNoProfile)
-	}
-	others := p.OtherSecrets
-	p.OtherSecrets = nil
-	edit := func(e *config.Edit) error {
-		if removeProfile && len(p.OtherSecrets) == 0 {
-			return e.RemoveProfile(name)
+	err = b.locked(ctx, func(h *config.Held, f *config.File) error {
+		p, ok := f.Profile(name)
+		if !ok {
+			return fmt.Errorf("profile %s: %w", name, config.ErrNoProfile)
 		}
-		return e.SetProfile(p)
-	}
-	if err := h.Check(edit); err != nil {
-		return false, err
-	}
-	if at, ok := b.placeOf(p); ok {
-		err := b.Store(at.kind).Delete(ctx, at.ref)
-		if errors.As(err, new(*auth.NotKnownError)) {
-			err = &StateError{p.Name, HoldsUnknown, err}
+		edit := func(e *config.Edit, others []string) error {
+			if removeProfile && len(others) == 0 {
+				return e.RemoveProfile(name)
+			}
+			return write(p, false)(e, others)
 		}
-		if had = err == nil; err != nil && !errors.Is(err, auth.ErrNotFound) {
-			return false, err
+		if err := h.Check(func(e *config.Edit) error { return edit(e, nil) }); err != nil {
+			return err
 		}
-	}
-	ctx = context.WithoutCancel(ctx) // no signal keeps half of it
-	p.OtherSecrets, err = b.sweep(ctx, others)
-	if _, updateErr := h.Update(edit); updateErr != nil || err != nil {
-		return had, &StateError{p.Name, HoldsNone, errors.Join(err, updateErr)}
-	}
-	return had, nil
+		if at, ok := b.placeOf(p); ok {
+			if had, err = b.remove(ctx, at); err != nil {
+				return err
+			}
+		}
+		if err := b.sweep(ctx, h, p.OtherSecrets, edit); err != nil {
+			return fmt.Errorf("%w; profile %s holds no token now", err, p.Name)
+		}
+		return nil
+	})
+	return had, err
 }
 
 // Rename gives a profile another name, and its secret with it. config.ErrNoProfile if there is no such profile,
 // *TakenError if another has that name or a secret stands under it.
 func (b *Book) Rename(ctx context.Context, oldName, newName string) error {
-	h, f, err := b.hold(ctx)
-	if err != nil {
-		return err
-	}
-	defer h.Release()
-	was, ok := f.Profile(oldName)
-	if !ok {
-		return fmt.Errorf("profile %s: %w", oldName, config.ErrNoProfile)
-	}
-	if other, ok := f.Profile(newName); ok && other.Name != was.Name {
-		return &TakenError{other.Name}
-	}
-	rename := func(e *config.Edit, others []string) error {
-		if err := write(was, false)(e, others); err != nil {
-			return err
+	return b.locked(ctx, func(h *config.Held, f *config.File) error {
+		was, ok := f.Profile(oldName)
+		if !ok {
+			return fmt.Errorf("profile %s: %w", oldName, config.ErrNoProfile)
 		}
-		return e.RenameProfile(was.Name, newName)
-	}
-	from, stores := b.placeOf(was)
-	to := place{from.kind, auth.Ref{Profile: newName, Origin: from.ref.Origin}}
-	var item auth.Item
-	if stores && !from.same(to) {
-		var ref auth.Ref
-		if item, ref, err = b.stored(ctx, from); err != nil {
-			return err
+		if other, ok := f.Profile(newName); ok && other.Name != was.Name {
+			return &TakenError{other.Name}
 		}
-		to.ref.Origin = ref.Origin
-	}
-	if item.Secret == "" {
-		_, err := h.Update(func(e *config.Edit) error { return rename(e, was.OtherSecrets) })
-		return err
-	}
-	if err := b.empty(ctx, to); err != nil {
-		return err
-	}
-	return b.put(ctx, h, f, move{was.Name, config.Profile{Name: newName}, to, item, rename})
+		rename := func(e *config.Edit, others []string) error {
+			if err := write(was, false)(e, others); err != nil {
+				return err
+			}
+			return e.RenameProfile(was.Name, newName)
+		}
+		from, stores := b.placeOf(was)
+		to := place{from.kind, auth.Ref{Profile: newName}}
+		var item auth.Item
+		if stores && !from.same(to) {
+			var err error
+			item, err = b.stored(ctx, &from)
+			to.ref.Origin = from.ref.Origin // if its file is for another place than the profile, it stays so
+			if err == nil && item.Secret != "" {
+				err = b.empty(ctx, to)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return b.put(ctx, h, f, move{was.Name, newName, to, item, rename})
+	})
 }

@@ -1,9 +1,12 @@
 package profiles
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/utho/utho-cli/internal/auth"
@@ -19,16 +22,17 @@ type place struct {
 // String is the place as the configuration names it.
 func (p place) String() string { return p.kind + " " + p.ref.Profile + " " + p.ref.Origin }
 
-func parsePlace(s string) (place, bool) {
+// placeNamed is the place of a String, and one of no kind for other text.
+func placeNamed(s string) place {
 	words := strings.Split(s, " ")
-	if len(words) != 3 || words[0] != config.StoreKeyring && words[0] != config.StoreFile {
-		return place{}, false
+	if len(words) != 3 {
+		return place{}
 	}
-	return place{words[0], auth.Ref{Profile: words[1], Origin: words[2]}}, true
+	return place{words[0], auth.Ref{Profile: words[1], Origin: words[2]}}
 }
 
-// same reports whether what is stored at one place replaces what is stored at the other: a file is found by
-// its profile alone, in any case, a keyring's item by its place too.
+// same reports whether what is stored at one place replaces what is stored at the other: a file is found by its
+// profile alone, in any case, a keyring's item by its place too.
 func (p place) same(other place) bool {
 	if p.kind == config.StoreFile && other.kind == config.StoreFile {
 		return strings.EqualFold(p.ref.Profile, other.ref.Profile)
@@ -38,88 +42,75 @@ func (p place) same(other place) bool {
 
 // placeFor is the store of a profile, for a Ref.
 func placeFor(p config.Profile, ref auth.Ref) place {
-	if p.Store == "" {
-		return place{config.StoreKeyring, ref}
-	}
-	return place{p.Store, ref}
+	return place{cmp.Or(p.Store, config.StoreKeyring), ref}
 }
 
-// placeOf is where a profile keeps its secret. There is none if a command supplies it, or the keyring, of whose
-// keys the address is a part, is used with one that cannot be read.
+// placeOf is where a profile keeps its secret. There is none if a command supplies it, or the keyring, of whose keys
+// the address is a part, is used with one that cannot be read.
 func (b *Book) placeOf(p config.Profile) (place, bool) {
-	if p.Name == "" || len(p.CredentialCommand) > 0 {
-		return place{}, false
-	}
 	at := placeFor(p, auth.Ref{Profile: p.Name})
-	base := p.APIURL
-	if base == "" {
-		base = b.DefaultURL
-	}
-	u, err := url.Parse(base)
-	if err == nil && u.Host != "" {
+	if u, err := url.Parse(cmp.Or(p.APIURL, b.DefaultURL)); err == nil && u.Host != "" {
 		at.ref.Origin = auth.Origin(u)
 	}
-	return at, at.kind == config.StoreFile || at.ref.Origin != ""
+	return at, p.Name != "" && len(p.CredentialCommand) == 0 && (at.kind == config.StoreFile || at.ref.Origin != "")
 }
 
-// stored is what a place holds, an empty item if nothing or what is damaged, and the Ref it is for.
-func (b *Book) stored(ctx context.Context, at place) (auth.Item, auth.Ref, error) {
-	ref := at.ref
-	item, err := b.Store(at.kind).Get(ctx, ref)
+// stored is what a place holds, and an empty item if nothing or what is damaged. A file may be for another origin,
+// which at then has.
+func (b *Book) stored(ctx context.Context, at *place) (auth.Item, error) {
+	item, err := b.Store(at.kind).Get(ctx, at.ref)
 	var other *auth.OriginError
 	if errors.As(err, &other) {
-		ref.Origin = other.Stored
-		item, err = b.Store(at.kind).Get(ctx, ref)
+		at.ref.Origin = other.Stored
+		item, err = b.Store(at.kind).Get(ctx, at.ref)
 	}
 	if errors.Is(err, auth.ErrNotFound) || errors.Is(err, auth.ErrDamaged) {
-		return auth.Item{}, ref, nil
+		return auth.Item{}, nil
 	}
-	return item, ref, err
+	return item, err
+}
+
+// expect is ErrChanged if a place holds the secret of none of the items.
+func (b *Book) expect(ctx context.Context, at place, items ...auth.Item) error {
+	now, err := b.stored(ctx, &at)
+	for _, item := range items {
+		if err != nil || now.Secret == item.Secret {
+			return err
+		}
+	}
+	return fmt.Errorf("the token of profile %s: %w", at.ref.Profile, ErrChanged)
 }
 
 // empty is a *TakenError if a place holds a secret.
 func (b *Book) empty(ctx context.Context, at place) error {
-	item, _, err := b.stored(ctx, at)
-	if err == nil && item.Secret != "" {
+	err := b.expect(ctx, at, auth.Item{})
+	if errors.Is(err, ErrChanged) {
 		err = &TakenError{at.ref.Profile}
 	}
 	return err
 }
 
-// free is a *TakenError if a profile of that name has a secret, or the place that it is to have one at.
-func (b *Book) free(ctx context.Context, f *config.File, to place) error {
-	p, _ := f.Profile(to.ref.Profile)
-	if len(p.CredentialCommand) > 0 {
-		return &TakenError{p.Name}
-	}
-	if at, ok := b.placeOf(p); ok && !at.same(to) {
-		if err := b.empty(ctx, at); err != nil {
-			return err
-		}
-	}
-	return b.empty(ctx, to)
-}
-
-// remove deletes what a place holds; nil if there is nothing.
-func (b *Book) remove(ctx context.Context, at place) error {
-	err := b.Store(at.kind).Delete(ctx, at.ref)
+// remove deletes what a place holds, if there is something.
+func (b *Book) remove(ctx context.Context, at place) (had bool, err error) {
+	err = b.Store(at.kind).Delete(ctx, at.ref)
 	if errors.Is(err, auth.ErrNotFound) {
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
 
-// sweep deletes what stands at places that the configuration names besides a profile's own, and returns those
-// where that failed.
-func (b *Book) sweep(ctx context.Context, others []string) (remain []string, err error) {
-	for _, other := range others {
-		at, ok := parsePlace(other)
-		if !ok {
-			continue
+// sweep deletes what stands at places besides a profile's own, and has edit write down those where that failed.
+func (b *Book) sweep(ctx context.Context, h *config.Held, others []string, edit func(*config.Edit, []string) error) (err error) {
+	ctx = context.WithoutCancel(ctx) // no signal keeps half of it
+	remain := slices.DeleteFunc(slices.Clone(others), func(other string) bool {
+		at := placeNamed(other)
+		if at.kind == "" {
+			return true
 		}
-		if removed := b.remove(ctx, at); removed != nil {
-			remain, err = append(remain, other), errors.Join(err, removed)
-		}
-	}
-	return remain, err
+		_, failed := b.remove(ctx, at)
+		err = errors.Join(err, failed)
+		return failed == nil
+	})
+	_, updateErr := h.Update(func(e *config.Edit) error { return edit(e, remain) })
+	return errors.Join(err, updateErr)
 }

@@ -16,14 +16,13 @@ import (
 // Client speaks to one service with one secret. It is safe for concurrent use and does not change after New.
 type Client struct {
 	options
-	secret    string
-	base      *url.URL
-	tokens    string // the addresses of the tokens and of the account
-	account   string
-	transport http.RoundTripper
-	timeout   time.Duration // of one exchange; 0: the context's deadline only
-	proxy     ProxyError    // names the proxy of the package's own transport; empty if there is none
-	hooked    bool          // the transport is known to report connections to httptrace
+	secret          string
+	base            *url.URL
+	tokens, account string // their addresses
+	transport       http.RoundTripper
+	timeout         time.Duration // of one exchange; 0: the context's deadline only
+	proxy           ProxyError    // names the proxy of the package's own transport; empty if there is none
+	hooked          bool          // the transport is known to report connections to httptrace
 }
 
 // Option changes what New gives.

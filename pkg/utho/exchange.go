@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -141,8 +142,9 @@ func (c *Client) redirected(a *answer) error {
 	if a.location == nil {
 		return errors.New("redirected to nowhere")
 	}
-	place := a.location.Scheme + "://" + a.location.Host
-	return fmt.Errorf("redirected to %s, and redirects are not followed", clip(c.redact(place), 200))
+	place := strings.ToLower(a.location.Scheme + "://" + a.location.Host) // names of hosts have no case
+	place = Redact(place, c.secret, strings.ToLower(c.secret))
+	return fmt.Errorf("redirected to %s, and redirects are not followed", clip(place, 200))
 }
 
 // sending watches how far a transport gets with a request. Its hooks run on goroutines of net/http.

@@ -13,10 +13,8 @@ type Exchange struct {
 	StatusCode int           // of the answer, 0 without one
 	Duration   time.Duration // from sending to the end of reading the answer
 	Attempt    int           // counts from 1
-	// Body is the beginning of the answer, up to 4 KiB, with secrets taken out. Of the answer to a create it is only
-	// the length and the message.
-	Body string
-	Err  error // why the exchange was no success; nil if it was one
+	Body       string        // of the answer, up to 4 KiB, without secrets; of that to a create its length and message
+	Err        error         // why the exchange was no success; nil if it was one
 }
 
 // WithRequestHook has f called after each exchange with the service, before the method that caused it returns. f may
