@@ -19,72 +19,69 @@ func (m *machine) many(n int) *machine {
 	return m
 }
 
-// Many are deleted at once, but never more than eight, and all are attempted.
+// Eight are deleted at once, and no ninth before one of them is answered. The first signal begins no
+// further deletion, and waits for those under way.
 func TestDeleteAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newServed(t).many(20)
-	hold := make(chan struct{})
-	w.Fault(sandboxtest.Fault{On: sandboxtest.Delete, Hold: hold})
+	let, f := make(chan struct{}), sandboxtest.Fault{On: sandboxtest.Delete}
+	w.hold("deletions").before(&f)
+	f.Hold = let
+	w.Fault(f)
 	p := w.start("token", "delete", "--name", "many-*", "--yes")
-	// Eight come, and no ninth before one of them is answered: each answer lets one
-	// more in.
-	for n := 8; n <= 20; n++ {
-		w.awaitRequests(fmt.Sprint(n, " deletions"), func([]sandboxtest.Request) bool { return w.Count(sandboxtest.Delete) >= n })
+	for range 7 {
+		w.awaitHeld("deletions")
+	}
+	for n := 8; n <= 12; n++ { // each answer lets one more in
+		w.awaitHeld("deletions")
 		if got := w.Count(sandboxtest.Delete); got != n {
 			t.Fatalf("%d deletions, want %d", got, n)
 		}
-		hold <- struct{}{}
-	}
-	close(hold)
-	p.exits(0)
-	if n := strings.Count(p.stdout.String(), "deleted "); n != 20 {
-		t.Errorf("%d deleted:\n%s", n, p.stdout.String())
-	}
-	w.remain(4)
-}
-
-// The first signal begins no further deletion, and waits for those under way.
-func TestDeleteInterrupted(t *testing.T) {
-	t.Parallel()
-	w := newServed(t).many(20)
-	w.stopAt("deletions", sandboxtest.Delete, beforeEffect, 0)
-	p := w.start("token", "delete", "--name", "many-*", "--yes")
-	for range 8 {
-		w.awaitHeld("deletions")
+		if n < 12 {
+			let <- struct{}{}
+		}
 	}
 	p.signal(syscall.SIGINT)
 	p.until("cleaning up")
-	w.release("deletions")
+	close(let)
 	p.exits(130)
-	p.says("12 deletions not attempted")
-	if n := strings.Count(p.stdout.String(), "deleted "); n != 8 {
+	p.says("8 deletions not attempted")
+	if n := strings.Count(p.stdout.String(), "deleted "); n != 12 {
 		t.Errorf("%d deleted:\n%s", n, p.stdout.String())
 	}
-	w.remain(16)
+	w.remain(12)
 }
 
-// On a terminal it asks, naming the account, and shows how far it is. A question that is
-// not answered with yes changes nothing.
-func TestDeleteOnTerminal(t *testing.T) {
+// On a terminal it asks, naming the tokens and the account; only a yes deletes. How far it is shows, and
+// leaves nothing behind.
+func TestDeleteConfirmation(t *testing.T) {
 	t.Parallel()
 	w := newServed(t).many(5)
-	for keys, code := range map[string]int{"n\n": 3, ctrlC: 130, ctrlD: 3} {
-		term := w.onTerminal(nil, "utho", "token", "delete", "--name", "many-*")
-		term.until(`\d+ "many-4" (.|\n)*Delete 5 tokens of asha.rao@example.com \(UTHO_API_KEY\)\? \[y/N\]: $`)
-		term.types(keys)
-		term.ends(code)
-		term.says("nothing was changed")
+	ask := func(typed string, code int) string {
+		t.Helper()
+		p := w.onTerminal(nil, "utho", "token", "delete", "--name", "many-*")
+		shown := p.asks("Delete 5 tokens of asha.rao@example.com (UTHO_API_KEY)? [y/N]: ")
+		if !strings.Contains(shown, `"many-4" (read-only, created `) {
+			t.Errorf("the question is:\n%s", shown)
+		}
+		p.types(typed)
+		return strings.ReplaceAll(p.ends(code), "\r\n", "\n")
+	}
+	for typed, code := range map[string]int{"\r": 3, "yeah\r": 3, ctrlD: 3, "y" + ctrlC: 130} {
+		if shown := ask(typed, code); !strings.Contains(shown, "nothing was changed") {
+			t.Errorf("typed %q: the terminal shows:\n%s", typed, shown)
+		}
 		w.remain(9)
 	}
-	term := w.onTerminal(nil, "utho", "token", "delete", "--name", "many-*")
-	term.until(`\[y/N\]: `)
-	term.types("y\n")
-	term.exits(0)
-	term.says(`deleting [1-5]/5`)
+	shown := ask(" Yes \r", 0)
 	w.remain(4)
-	for _, command := range []string{"delete", "rotate"} {
-		p := w.onTerminal(nil, "utho", "--no-input", "token", command, "grafana")
-		p.exits(2)
-		p.says("asks first, and --no-input forbids that")
+	for line := range strings.Lines(shown) {
+		// What a person sees of a line is what was written after the last return.
+		if strings.Contains(line[strings.LastIndexByte(line, '\r')+1:], "deleting") {
+			t.Errorf("the display stays on the terminal: %q", shown)
+		}
+	}
+	if !strings.Contains(shown, "deleting 1/5") || strings.Count(shown, "deleted ") != 5 {
+		t.Errorf("the terminal shows:\n%s", shown)
 	}
 }

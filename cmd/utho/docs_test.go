@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -40,18 +41,27 @@ func blocks(page string) (all []block) {
 // pages are the README and the documentation, by their paths in the repository.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
+	all := texts(t, func(file string) bool {
+		return file == "README.md" || strings.HasPrefix(file, "docs/") && strings.HasSuffix(file, ".md")
+	})
+	if len(all) < 20 {
+		t.Fatalf("%d pages only", len(all))
+	}
+	return all
+}
+
+// texts are files of the repository.
+func texts(t *testing.T, want func(file string) bool) map[string]string {
+	t.Helper()
 	all := map[string]string{}
 	for _, file := range sourceFiles(t) {
-		if file == "README.md" || strings.HasPrefix(file, "docs/") && strings.HasSuffix(file, ".md") {
+		if want(file) {
 			text, err := os.ReadFile(filepath.Join(repoRoot(t), file))
 			if err != nil {
 				t.Fatal(err)
 			}
 			all[file] = string(text)
 		}
-	}
-	if len(all) < 20 {
-		t.Fatalf("%d pages only", len(all))
 	}
 	return all
 }
@@ -87,7 +97,7 @@ func TestDocs(t *testing.T) {
 				case "sh", "sh kubectl":
 					r.run(b, r.with("UTHO_PROFILE", "sandbox"), b.text, "")
 				case "sh login":
-					r.run(b, r.loggedIn(), loginReadsKey+b.text, "key")
+					r.run(b, r.loggedIn(), loginReadsKey+b.text, r.read("key"))
 				case "crontab":
 					r.cron(b)
 				case "ini":
@@ -122,19 +132,14 @@ func newReader(t *testing.T, page string) *reader {
 	m := newMachine(t).with("UTHO_CONFIG_DIR", "", "UTHO_STATE_DIR", "")
 	bin := m.path("bin")
 	const programs = "gh glab docker systemctl loginctl vault bao op kubeseal terraform direnv kubectl pass aws powershell.exe go"
-	for _, name := range strings.Fields(programs) {
-		text, err := os.ReadFile("testdata/standin/program")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(m.write(string(text), "bin", name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	m.write("#!/bin/sh\ntest -n \"$UTHO_API_KEY\"\n", "deploy.sh")
-	if err := os.Chmod(m.path("deploy.sh"), 0o700); err != nil {
+	text, err := os.ReadFile("testdata/standin/program")
+	if err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range strings.Fields(programs) {
+		m.executable(string(text), "bin", name)
+	}
+	m.executable("#!/bin/sh\ntest -n \"$UTHO_API_KEY\"\n", "deploy.sh")
 	m = m.with("PATH", bin+":"+m.env["PATH"], "STANDIN", m.home)
 	return &reader{machine: m, t: t, page: page}
 }
@@ -142,7 +147,7 @@ func newReader(t *testing.T, page string) *reader {
 // loggedIn is the same machine after a login to a sandbox that is served.
 func (r *reader) loggedIn() *machine {
 	if r.served == nil {
-		r.served = serveSandbox(r.t, r.machine)
+		r.served = serveSandbox(r.machine)
 		r.write(r.served.key+"\n", "key")
 		r.with("UTHO_API_URL", r.served.url).login(r.served.key, "login", "--store", "file").want(r.t, 0)
 	}
@@ -153,21 +158,11 @@ func (r *reader) loggedIn() *machine {
 func (r *reader) run(b block, m *machine, script, stdin string) string {
 	r.t.Helper()
 	lines := slices.DeleteFunc(strings.SplitAfter(script, "\n"), func(line string) bool { return strings.HasPrefix(line, "go ") })
-	cmd := m.command("sh", "-eu", "-c", strings.Join(lines, ""))
-	if stdin != "" {
-		f, err := os.Open(m.path(stdin))
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		defer f.Close() //nolint:errcheck // only read
-		cmd.Stdin = f
+	got := m.run(stdin, "sh", "-eu", "-c", strings.Join(lines, ""))
+	if got.code != 0 && (got.code != 10 || !strings.Contains(script, "--fail-if-any")) {
+		r.t.Errorf("%s:%d: %d\n%s\nit says:\n%s%s", r.page, b.line, got.code, script, got.stdout, got.stderr)
 	}
-	out, err := cmd.CombinedOutput()
-	gate := strings.Contains(script, "--fail-if-any") && cmd.ProcessState.ExitCode() == 10
-	if err != nil && !gate {
-		r.t.Errorf("%s:%d: %v\n%s\nit says:\n%s", r.page, b.line, err, script, out)
-	}
-	return string(out)
+	return got.stdout + got.stderr
 }
 
 // cron runs the jobs of a crontab as cron does: with next to no variables, in the home folder. A job
@@ -289,7 +284,8 @@ func (r *reader) check() {
 		r.t.Errorf("%s: secrets in %q, %v", r.page, found, err)
 	}
 	if r.served != nil {
-		r.served.ends(r.t, syscall.SIGTERM)
+		r.served.signal(syscall.SIGTERM)
+		r.served.exits(0)
 	}
 }
 
@@ -336,16 +332,7 @@ func TestReference(t *testing.T) {
 			}
 		}
 	}
-	tests := ""
-	for _, file := range sourceFiles(t) {
-		if strings.HasSuffix(file, "_test.go") {
-			text, err := os.ReadFile(filepath.Join(repoRoot(t), file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			tests += string(text)
-		}
-	}
+	tests := fmt.Sprint(texts(t, func(file string) bool { return strings.HasSuffix(file, "_test.go") }))
 	for page, text := range all {
 		for _, found := range regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w+)(?:/[^`]*)?`").FindAllStringSubmatch(text, -1) {
 			if !strings.Contains(tests, "func "+found[1]+"(") {
@@ -358,21 +345,12 @@ func TestReference(t *testing.T) {
 // The words of a message by which people look for help are words of the program.
 func TestTroubleshooting(t *testing.T) {
 	t.Parallel()
-	var source strings.Builder
-	for _, file := range sourceFiles(t) {
-		if strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") {
-			text, err := os.ReadFile(filepath.Join(repoRoot(t), file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			source.Write(text)
-		}
-	}
+	source := fmt.Sprint(texts(t, func(file string) bool { return strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") }))
 	lines := regexp.MustCompile("(?m)^(?:## |\\| )`.*").FindAllString(pages(t)["docs/troubleshooting.md"], -1)
 	for _, line := range lines {
 		line, _, _ = strings.Cut(strings.TrimPrefix(line, "| "), " | ")
 		for _, words := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(line, -1) {
-			if !strings.Contains(source.String(), words[1]) {
+			if !strings.Contains(source, words[1]) {
 				t.Errorf("no message of the program says %q", words[1])
 			}
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"flag"
 	"io/fs"
@@ -128,6 +127,16 @@ func (m *machine) write(text string, names ...string) string {
 	return path
 }
 
+// executable is write for a program.
+func (m *machine) executable(text string, names ...string) string {
+	m.t.Helper()
+	path := m.write(text, names...)
+	if err := os.Chmod(path, 0o700); err != nil {
+		m.t.Fatal(err)
+	}
+	return path
+}
+
 // read is the content of a file, empty if there is none.
 func (m *machine) read(names ...string) string {
 	m.t.Helper()
@@ -218,16 +227,6 @@ func (m *machine) remain(want int) {
 	m.t.Helper()
 	if all := m.Tokens(); len(all) != want {
 		m.t.Errorf("%d tokens, want %d: %+v", len(all), want, all)
-	}
-}
-
-// awaitRequests waits until the requests are as asked.
-func (m *machine) awaitRequests(what string, ok func([]sandboxtest.Request) bool) {
-	m.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := m.Await(ctx, ok); err != nil {
-		m.t.Fatalf("await %s: %v", what, err)
 	}
 }
 

@@ -9,123 +9,70 @@ import (
 	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
-// aList is the service's answer with n tokens.
-func aList(n int) string {
-	var b strings.Builder
-	b.WriteString(`{"status":"success","api":[`)
-	for i := range n {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(`{"id":"` + strings.Repeat("1", 1+i%9) + `","name":"ci","write":"0","created_at":"2024-04-22 01:12:36"}`)
+// closedPipe is one that nobody reads.
+func closedPipe() (*os.File, error) {
+	r, w, err := os.Pipe()
+	if err == nil {
+		err = r.Close()
 	}
-	b.WriteString(`]}`)
-	return b.String()
+	return w, err
 }
 
-// A closed pipe is how `| head` ends: silent where people look at lists and
-// pages, an error everywhere else.
-func TestClosedPipe(t *testing.T) {
+// A stdout that is closed is how `| head` ends: silent where people look at lists and pages, an error
+// everywhere else. One that can take nothing fails the command, whatever it was. A stderr that is closed
+// changes neither the answer nor the status.
+func TestBrokenStreams(t *testing.T) {
 	t.Parallel()
 	m := newServed(t)
-	m.Fault(sandboxtest.Fault{On: sandboxtest.List, Body: aList(5000)})
-	for _, test := range []struct {
-		args string
-		code int
-	}{
-		{"token list", 0},
-		{"token list -o wide", 0},
-		{"token list -o json", 0},
-		{"token list -o csv", 0},
-		{"token get 1 -o json", 6},
-		{"--help", 0},
-		{"token", 0},
-		{"-p sandbox token get 10000", 0},
-		{"-p sandbox token list", 0},
-		{"-p sandbox token list --fail-if-any", 10},
-		{"-p sandbox status", 1},
-		{"-p sandbox token delete 10003 --yes", 1},
-	} {
-		r, w, err := os.Pipe()
+	list := `{"status":"success","api":[` + strings.Repeat(`{"id":"1","name":"ci","write":"0","created_at":""},`, 5000)
+	m.Fault(sandboxtest.Fault{On: sandboxtest.List, Body: list + `{"id":"2","name":"x","write":"0","created_at":""}]}`})
+	run := func(args string, stdout, stderr bool, open func() (*os.File, error)) (code int, said string) {
+		t.Helper()
+		f, err := open()
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = r.Close() // nobody reads
-		cmd := m.command(append([]string{"utho"}, strings.Fields(test.args)...)...)
-		var stderr bytes.Buffer
-		cmd.Stdout, cmd.Stderr = w, &stderr
-		_ = cmd.Run() // its status is looked at below
-		_ = w.Close()
-		if got := cmd.ProcessState.ExitCode(); got != test.code {
-			t.Errorf("utho %s | true: exit status %d, want %d; %s", test.args, got, test.code, stderr.String())
+		defer f.Close() //nolint:errcheck // nothing can be written
+		var other bytes.Buffer
+		cmd := m.command(append([]string{"utho"}, strings.Fields(args)...)...)
+		cmd.Stdout, cmd.Stderr = &other, &other
+		if stdout {
+			cmd.Stdout = f
 		}
-		if quiet := stderr.Len() == 0; quiet != (test.code == 0) {
-			t.Errorf("utho %s | true: stderr: %q", test.args, stderr.String())
+		if stderr {
+			cmd.Stderr = f
+		}
+		_ = cmd.Run() // its status is looked at
+		return cmd.ProcessState.ExitCode(), other.String()
+	}
+	for args, want := range map[string]int{
+		"token list": 0, "token list -o wide": 0, "token list -o json": 0, "token list -o csv": 0, "--help": 0, "token": 0,
+		"-p sandbox token list": 0, "-p sandbox token get 10000": 0, "-p sandbox token list --fail-if-any": 10,
+		"-p sandbox status": 1, "-p sandbox token delete 10003 --yes": 1,
+	} {
+		if code, said := run(args, true, false, closedPipe); code != want || (said == "") != (want == 0) {
+			t.Errorf("utho %s | true: exit status %d, want %d; %s", args, code, want, said)
 		}
 	}
-}
-
-// A stdout that can take nothing fails the command, whatever it was.
-func TestFullStdout(t *testing.T) {
-	t.Parallel()
+	for args, want := range map[string]int{
+		"token list --debug": 0, "token get nosuch -o json": 5, "token list --json": 2, "-p sandbox token create ci": 0,
+		"login --with-token --store x": 2,
+	} {
+		if code, said := run(args, false, true, closedPipe); code != want {
+			t.Errorf("utho %s 2>&-: exit status %d, want %d; %s", args, code, want, said)
+		}
+	}
 	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("there is no /dev/full here")
+		return
 	}
-	m := newServed(t)
-	m.Fault(sandboxtest.Fault{On: sandboxtest.List, Body: aList(1)})
+	full := func() (*os.File, error) { return os.OpenFile("/dev/full", os.O_WRONLY, 0) }
 	for _, args := range []string{
-		"token list", "token list -o wide", "token list -o json", "token list -o yaml", "token list -o csv",
-		"token list -o markdown", "token list -o id", "token get 1", "token get 1 -o json", "status", "status -o json",
-		"--help", "token", "version", "version -o json", "completion bash", "completion zsh", "completion fish", "completion powershell",
+		"token list", "token list -o json", "token list -o yaml", "token list -o csv", "token list -o markdown", "token list -o id",
+		"token get 2", "token get 2 -o json", "status", "status -o json", "--help", "version", "version -o json", "completion bash",
 		"-p sandbox token delete 10000 --yes", "-p sandbox token delete 10001 --yes -o json", "sandbox serve", "profile list",
 	} {
-		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := m.command(append([]string{"utho"}, strings.Fields(args)...)...)
-		var stderr bytes.Buffer
-		cmd.Stdout, cmd.Stderr = full, &stderr
-		_ = cmd.Run() // its status is looked at below
-		_ = full.Close()
-		if got := cmd.ProcessState.ExitCode(); got != 1 {
-			t.Errorf("utho %s > /dev/full: exit status %d, want 1", args, got)
-		}
-		if !strings.Contains(stderr.String(), "no space left on device") {
-			t.Errorf("utho %s > /dev/full: stderr: %q", args, stderr.String())
-		}
-	}
-}
-
-// A stderr that can take nothing changes neither the answer nor the status.
-func TestBrokenStderr(t *testing.T) {
-	t.Parallel()
-	m := newServed(t)
-	for _, test := range []struct {
-		args string
-		code int
-	}{
-		{"token list --debug", 0},
-		{"token get nosuch", 5},
-		{"token get nosuch -o json", 5},
-		{"token create ci", 0},
-		{"token list --json", 2},
-		{"-p sandbox token create ci", 0},
-		{"token delete ci --yes", 0},
-		{"login --with-token --store x", 2},
-	} {
-		r, w, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = r.Close()
-		cmd := m.command(append([]string{"utho"}, strings.Fields(test.args)...)...)
-		var stdout bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &stdout, w
-		_ = cmd.Run() // its status is looked at below
-		_ = w.Close()
-		if got := cmd.ProcessState.ExitCode(); got != test.code {
-			t.Errorf("utho %s 2>&-: exit status %d, want %d", test.args, got, test.code)
+		if code, said := run(args, true, false, full); code != 1 || !strings.Contains(said, "no space left on device") {
+			t.Errorf("utho %s > /dev/full: exit status %d, want 1; %s", args, code, said)
 		}
 	}
 }

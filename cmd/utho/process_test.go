@@ -53,7 +53,13 @@ func (p *process) Write(b []byte) (int, error) {
 // start starts utho without a terminal.
 func (m *machine) start(args ...string) *process {
 	m.t.Helper()
-	cmd := m.command(append([]string{"utho"}, args...)...)
+	return m.watch(append([]string{"utho"}, args...)...)
+}
+
+// watch starts a program without a terminal.
+func (m *machine) watch(args ...string) *process {
+	m.t.Helper()
+	cmd := m.command(args...)
 	p := &process{t: m.t, cmd: cmd, changed: make(chan struct{}), done: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &p.stdout, p
 	p.launch()

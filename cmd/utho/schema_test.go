@@ -73,7 +73,6 @@ func TestSchemas(t *testing.T) {
 			code         int
 		}{
 			{"token-list", "token list", m, 0},
-			{"token-list", "token list --name nobody", m, 0},
 			{"token", "token get 10002", m, 0},
 			{"token", "token create ci --allow-duplicate", m, 0},
 			{"token", "token create ci --allow-duplicate --scope write", m, 0},
@@ -82,7 +81,6 @@ func TestSchemas(t *testing.T) {
 			{"delete", "token delete 10003 --yes --ignore-missing", m, 0},
 			{"status", "status", m, 0},
 			{"status", "status", m.with("UTHO_API_KEY", "live_wrong"), 4},
-			{"status", "status -p sandbox", m, 0},
 			{"status", "login --store file --own-token --expires-in 30d", filed, 0},
 			{"status", "status", filed, 0},
 			{"profile-list", "profile list", filed, 0},

@@ -26,17 +26,16 @@ import (
 //
 // and these commands besides testscript's own:
 //
-//	exits CODE COMMAND...           run, and pin the exit status
-//	fault [-other] OP WHAT...       make requests go wrong; see cmdFault
-//	fault [-other] clear            make none go wrong any more
-//	await NAME [N]                  wait until N more requests are held by hold=NAME or hold-after=NAME
-//	release NAME                    let them go on
-//	requests [-other] OP N          pin how many requests there were, which may be any
-//	sequence [-other] OP...         pin the requests since the last sequence; see cmdSequence
-//	tokens NAME N                   pin how many tokens of that name, or any, the service has
-//	mode PERM FILE                  pin a file's permissions
-//	shell LINE                      run a line of POSIX shell
-//	leaks                           fail if the state or configuration folder holds a secret
+//	exits CODE COMMAND...       run, and pin the exit status
+//	fault OP WHAT... | clear    make requests go wrong, or none any more; see cmdFault
+//	await NAME                  wait until another request is held by hold=NAME
+//	release NAME                let them go on
+//	requests [-other] OP N      pin how many requests there were, which may be any
+//	sequence OP...              pin the requests since the last sequence; see cmdSequence
+//	tokens NAME N               pin how many tokens of that name, or any, the service has
+//	mode PERM FILE              pin a file's permissions
+//	shell LINE                  run a line of POSIX shell
+//	leaks                       fail if the state or configuration folder holds a secret
 //
 // and these conditions:
 //
@@ -102,18 +101,13 @@ func setupScript(env *testscript.Env) error {
 	return nil
 }
 
-// theService gives the service that a command means, and its arguments without
-// -other.
-func theService(ts *testscript.TestScript, args []string) (*scripted, []string) {
-	name := "SERVICE"
-	if len(args) > 0 && args[0] == "-other" {
-		name, args = "OTHER", args[1:]
-	}
+// serviceOf gives one of the services.
+func serviceOf(ts *testscript.TestScript, name string) *scripted {
 	s, ok := ts.Value(name).(*scripted)
 	if !ok {
 		ts.Fatalf("there is no service %s", name)
 	}
-	return s, args
+	return s
 }
 
 // usage fails the script unless the command is used as this says.
@@ -157,13 +151,10 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // cmdFault sets a fault for an OP; delete=ID is the deletion of one token. Its
-// other words are the fields of [sandboxtest.Fault]: nth=, times=, hold=NAME,
-// drop-before, force-write, rename=, hide-lists=, hide-for=, refuse-new=,
-// hold-after=NAME, drop-after, status=, body=, redirect=, retry-after=, effect,
-// keep-body, date=, prefix= and truncate.
+// other words are fields of [sandboxtest.Fault]; see setFault.
 func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
-	s, args := theService(ts, args)
-	usage(ts, !neg && len(args) > 0, "fault [-other] OP WHAT... | clear")
+	s := serviceOf(ts, "SERVICE")
+	usage(ts, !neg && len(args) > 0, "fault OP WHAT... | clear")
 	if args[0] == "clear" {
 		s.Clear()
 		return
@@ -180,69 +171,45 @@ func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func setFault(f *sandboxtest.Fault, s *service, key, value string) (err error) {
-	switch key {
-	case "nth":
-		f.Nth, err = strconv.Atoi(value)
-	case "times":
-		f.Times, err = strconv.Atoi(value)
-	case "hold":
-		s.hold(value).before(f)
-	case "drop-before":
-		f.DropBefore = true
-	case "force-write":
-		f.ForceWrite = true
-	case "rename":
-		f.Rename = value
-	case "hide-lists":
-		f.HideLists, err = strconv.Atoi(value)
-	case "hide-for":
-		f.HideFor, err = time.ParseDuration(value)
-	case "refuse-new":
-		f.RefuseNew, err = strconv.Atoi(value)
-	case "hold-after":
-		s.hold(value).after(f)
-	case "drop-after":
-		f.DropAfter = true
-	case "status":
-		f.Status, err = strconv.Atoi(value)
-	case "body":
-		f.Body = value
-	case "redirect":
-		f.RedirectTo = value
-	case "retry-after":
-		f.RetryAfter = value
-	case "effect":
-		f.Effect = true
-	case "keep-body":
-		f.KeepBody = true
-	case "date":
-		f.Date, err = http.ParseTime(value)
-	case "prefix":
-		f.Prefix = value
-	case "truncate":
-		f.Truncate = true
+	switch field := map[string]any{
+		"nth": &f.Nth, "times": &f.Times, "status": &f.Status, "body": &f.Body, "redirect": &f.RedirectTo, "retry-after": &f.RetryAfter,
+		"drop-before": &f.DropBefore, "drop-after": &f.DropAfter, "force-write": &f.ForceWrite, "effect": &f.Effect,
+		"keep-body": &f.KeepBody, "truncate": &f.Truncate, "date": &f.Date,
+	}[key].(type) {
+	case *bool:
+		*field = true
+	case *string:
+		*field = value
+	case *int:
+		*field, err = strconv.Atoi(value)
+	case *time.Time:
+		*field, err = http.ParseTime(value)
 	default:
-		return errors.New("no such word")
+		if key != "hold" {
+			return errors.New("no such word")
+		}
+		s.hold(value).before(f)
 	}
 	return err
 }
 
 func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
-	s, args := theService(ts, args)
-	usage(ts, !neg && (len(args) == 1 || len(args) == 2), "await [-other] NAME [N]")
-	for range number(ts, append(args, "1")[1]) {
-		ts.Check(s.await(args[0]))
-	}
+	usage(ts, !neg && len(args) == 1, "await NAME")
+	ts.Check(serviceOf(ts, "SERVICE").await(args[0]))
 }
 
 func cmdRelease(ts *testscript.TestScript, neg bool, args []string) {
-	s, args := theService(ts, args)
-	usage(ts, !neg && len(args) == 1 && s.holds[args[0]] != nil, "release [-other] NAME, by which something is held")
+	s := serviceOf(ts, "SERVICE")
+	usage(ts, !neg && len(args) == 1 && s.holds[args[0]] != nil, "release NAME, by which something is held")
 	s.release(args[0])
 }
 
 func cmdRequests(ts *testscript.TestScript, neg bool, args []string) {
-	s, args := theService(ts, args)
+	name := "SERVICE"
+	if len(args) > 0 && args[0] == "-other" {
+		name, args = "OTHER", args[1:]
+	}
+	s := serviceOf(ts, name)
 	usage(ts, !neg && len(args) == 2, "requests [-other] OP N")
 	if got := s.Count(operation(ts, args[0])); got != number(ts, args[1]) {
 		ts.Fatalf("%d requests: %s, want %s; all: %q", got, args[0], args[1], s.Ops())
@@ -255,8 +222,8 @@ func cmdRequests(ts *testscript.TestScript, neg bool, args []string) {
 // for that is new or old is OP-by-token, but for verify; what the service
 // refused, since it does not know the secret, OP-refused.
 func cmdSequence(ts *testscript.TestScript, neg bool, want []string) {
-	s, want := theService(ts, want)
-	usage(ts, !neg, "sequence [-other] [OP... | none]")
+	s := serviceOf(ts, "SERVICE")
+	usage(ts, !neg, "sequence [OP... | none]")
 	requests := s.Requests()
 	var got []string
 	for _, r := range requests[s.compared:] {
@@ -277,8 +244,8 @@ func cmdSequence(ts *testscript.TestScript, neg bool, want []string) {
 }
 
 func cmdTokens(ts *testscript.TestScript, neg bool, args []string) {
-	s, args := theService(ts, args)
-	usage(ts, !neg && len(args) == 2, "tokens [-other] NAME|any N")
+	s := serviceOf(ts, "SERVICE")
+	usage(ts, !neg && len(args) == 2, "tokens NAME|any N")
 	got, all := 0, s.Tokens()
 	for _, t := range all {
 		if t.Name == args[0] || args[0] == "any" {

@@ -3,12 +3,8 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
-	"os/exec"
 	"regexp"
 	"strings"
 	"syscall"
@@ -17,54 +13,18 @@ import (
 
 // A served sandbox is what `utho sandbox serve` offers.
 type served struct {
-	cmd      *exec.Cmd
-	out      *bufio.Reader
-	stderr   *bytes.Buffer
+	*process
 	url, key string
 }
 
 // serveSandbox starts `utho sandbox serve` and reads the two lines it prints.
-func serveSandbox(t *testing.T, m *machine, args ...string) *served {
-	t.Helper()
-	p := &served{cmd: m.command(append([]string{"utho", "sandbox", "serve"}, args...)...), stderr: new(bytes.Buffer)}
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.cmd.Stderr = p.stderr
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.cmd.Process.Kill() }) // where the test failed before its end
-	p.out = bufio.NewReader(out)
-	p.url = p.line(t, "UTHO_API_URL=")
-	p.key = p.line(t, "UTHO_API_KEY=")
-	return p
-}
-
-func (p *served) line(t *testing.T, prefix string) string {
-	t.Helper()
-	line, err := p.out.ReadString('\n')
-	value, ok := strings.CutPrefix(line, prefix)
-	if err != nil || !ok {
-		t.Fatalf("the line is %q, %v, and should begin with %s", line, err, prefix)
-	}
-	return strings.TrimSuffix(value, "\n")
-}
-
-// ends sends a signal and waits for the end.
-func (p *served) ends(t *testing.T, sig syscall.Signal) {
-	t.Helper()
-	if err := p.cmd.Process.Signal(sig); err != nil {
-		t.Fatal(err)
-	}
-	rest, err := io.ReadAll(p.out)
-	if err != nil || len(rest) > 0 {
-		t.Errorf("after the two lines stdout says %q, %v", rest, err)
-	}
-	if err := p.cmd.Wait(); err != nil {
-		t.Errorf("after %v: %v; stderr: %s", sig, err, p.stderr)
-	}
+func serveSandbox(m *machine, args ...string) *served {
+	m.t.Helper()
+	p := m.watch(append([]string{"sh", "-c", `exec utho sandbox serve "$@" >&2`, "sh"}, args...)...)
+	lines := regexp.MustCompile(`(?s)^UTHO_API_URL=(http://127\.0\.0\.1:[1-9]\d*/v2)\nUTHO_API_KEY=(live_sandbox_\w+)\n`)
+	p.until(lines.String())
+	found := lines.FindStringSubmatch(p.said())
+	return &served{p, found[1], found[2]}
 }
 
 // Other processes of utho and other clients use the served sandbox, which is the one of the profile; one line
@@ -72,10 +32,7 @@ func (p *served) ends(t *testing.T, sig syscall.Signal) {
 func TestSandboxServe(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
-	p := serveSandbox(t, m, "--log")
-	if !regexp.MustCompile(`^http://127\.0\.0\.1:[1-9][0-9]*/v2 live_sandbox_\w+$`).MatchString(p.url + " " + p.key) {
-		t.Fatalf("it prints %s and %s", p.url, p.key)
-	}
+	p := serveSandbox(m, "--log")
 	resp, err := http.Get(strings.TrimSuffix(p.url, "/v2") + "/health")
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("health: %v, %v", resp, err)
@@ -91,19 +48,20 @@ func TestSandboxServe(t *testing.T) {
 	client.with("UTHO_API_URL", p.url+"/"+secret).utho("token", "list").want(t, 1)
 
 	// A second server, and a change past both: one store.
-	q := serveSandbox(t, m, "--addr", "localhost:0", "--debug")
+	q := serveSandbox(m, "--addr", "localhost:0", "--debug")
 	m.utho("-p", "sandbox", "token", "delete", "ci", "--yes").want(t, 0)
 	client.with("UTHO_API_URL", q.url).utho("token", "get", "ci").want(t, 5)
 	client.utho("token", "get", "ci").want(t, 5)
-	q.ends(t, syscall.SIGINT)
-	if !regexp.MustCompile(`(?m)^debug: GET /v2/api: 200 in \S+ ms, success$`).MatchString(q.stderr.String()) {
-		t.Errorf("--debug shows\n%s", q.stderr)
-	}
-	p.ends(t, syscall.SIGTERM)
+	q.signal(syscall.SIGINT)
+	q.exits(0)
+	q.says(`(?m)^debug: GET /v2/api: 200 in \S+ ms, success$`)
+	p.signal(syscall.SIGTERM)
+	p.exits(0)
 	client.utho("token", "list", "--timeout", "1s").want(t, 9)
 
 	var methods []string
-	for line := range strings.Lines(p.stderr.String()) {
+	_, said, _ := strings.Cut(p.said(), p.key)
+	for line := range strings.Lines(said) {
 		if !strings.HasPrefix(line, "{") {
 			continue // what utho itself says
 		}
@@ -114,8 +72,8 @@ func TestSandboxServe(t *testing.T) {
 		}
 		methods = append(methods, request.Method)
 	}
-	said := p.stderr.String()
-	if !strings.HasPrefix(strings.Join(methods, " "), "GET GET GET POST GET ") || strings.Contains(said, secret) || strings.Contains(said, p.key) {
+	leaked := strings.Contains(said, secret) || strings.Contains(said, p.key)
+	if leaked || !strings.HasPrefix(strings.Join(methods, " "), "GET GET GET POST GET ") {
 		t.Errorf("it writes\n%s", said)
 	}
 }

@@ -4,11 +4,10 @@ package main
 
 import (
 	"bytes"
-	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,20 +15,6 @@ import (
 
 	"github.com/godbus/dbus/v5"
 )
-
-// keyringTool gives the path of a program the keyring tests need.
-func keyringTool(t testing.TB, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-		return path
-	case os.Getenv("UTHO_TEST_KEYRING") != "":
-		t.Fatalf("%s is not installed", name)
-	}
-	t.Skipf("%s is not installed", name)
-	return ""
-}
 
 // session is a D-Bus session of its own, perhaps with a keyring.
 type session struct {
@@ -52,11 +37,10 @@ func socketFolder(t *testing.T) string {
 // newSession starts a bus that can start no service by itself.
 func newSession(t *testing.T) *session {
 	t.Helper()
-	daemon := keyringTool(t, "dbus-daemon")
+	requires(t, "dbus-daemon")
 	dir := socketFolder(t)
 	config := filepath.Join(dir, "bus.conf")
-	text := `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:path=` + dir + `/bus</listen><auth>EXTERNAL</auth>
+	text := `<busconfig><type>session</type><listen>unix:path=` + dir + `/bus</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -69,55 +53,29 @@ func newSession(t *testing.T) *session {
 		}
 	}
 	s := &session{m: m, dir: dir}
-	out := s.start(t, "", daemon, "--nofork", "--nopidfile", "--config-file="+config, "--print-address=1")
-	line := make([]byte, 512)
-	n, err := out.Read(line)
-	if err != nil {
-		t.Fatalf("dbus-daemon: %v", err)
-	}
-	address := strings.TrimSpace(string(line[:n]))
-	m.env["DBUS_SESSION_BUS_ADDRESS"] = address
-	if s.conn, err = dbus.Connect(address); err != nil {
+	address := regexp.MustCompile(`(?m)^unix:path=.*$`)
+	bus := m.watch("dbus-daemon", "--nofork", "--nopidfile", "--config-file="+config, "--print-address=2")
+	bus.until(address.String() + `\n`)
+	m.env["DBUS_SESSION_BUS_ADDRESS"] = address.FindString(bus.said())
+	var err error
+	if s.conn, err = dbus.Connect(m.env["DBUS_SESSION_BUS_ADDRESS"]); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.conn.Close() })
 	return s
 }
 
-// start runs a program until the test ends and returns its stdout.
-func (s *session) start(t *testing.T, stdin string, args ...string) io.Reader {
-	t.Helper()
-	cmd := s.m.command(args...)
-	cmd.Stdin = strings.NewReader(stdin)
-	var errOut bytes.Buffer
-	cmd.Stderr = &errOut
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s: %s", args[0], errOut.String())
-		}
-	})
-	return out
-}
-
 // keyring starts gnome-keyring. With a password it makes or unlocks the
 // keyring `login`, which needs one that is not empty.
 func (s *session) keyring(t *testing.T, password string) {
 	t.Helper()
-	daemon := keyringTool(t, "gnome-keyring-daemon")
-	args := []string{daemon, "--foreground", "--components=secrets"}
+	requires(t, "gnome-keyring-daemon")
+	unlock := ""
 	if password != "" {
-		args = append(args, "--unlock")
+		s.m.write(password, "password")
+		unlock = " --unlock <password"
 	}
-	s.start(t, password, args...)
+	s.m.watch("sh", "-c", "exec gnome-keyring-daemon --foreground --components=secrets"+unlock)
 	s.until(t, "the service has its name", func() bool {
 		var there bool
 		err := s.conn.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, "org.freedesktop.secrets").Store(&there)
@@ -128,9 +86,14 @@ func (s *session) keyring(t *testing.T, password string) {
 	}
 }
 
+// collection is a property of the keyring.
+func (s *session) collection(property string) (dbus.Variant, error) {
+	return s.conn.Object("org.freedesktop.secrets", "/org/freedesktop/secrets/collection/login").
+		GetProperty("org.freedesktop.Secret.Collection." + property)
+}
+
 func (s *session) locked() bool {
-	v, err := s.conn.Object("org.freedesktop.secrets", "/org/freedesktop/secrets/collection/login").
-		GetProperty("org.freedesktop.Secret.Collection.Locked")
+	v, err := s.collection("Locked")
 	is, ok := v.Value().(bool)
 	return err != nil || !ok || is
 }
@@ -151,8 +114,8 @@ func (s *session) until(t *testing.T, what string, done func() bool) {
 // looks asks the keyring with another program.
 func (s *session) looks(t *testing.T, service, profile string) string {
 	t.Helper()
-	r := s.m.run("", keyringTool(t, "secret-tool"), "lookup", "service", service, "username", profile)
-	return r.stdout
+	requires(t, "secret-tool")
+	return s.m.run("", "secret-tool", "lookup", "service", service, "username", profile).stdout
 }
 
 // mute is a program on the bus that counts what it is asked and answers nothing.
@@ -196,8 +159,8 @@ func (s *session) lock(t *testing.T) {
 	s.until(t, "the keyring is locked", s.locked)
 }
 
-// busSocket is the address of a socket that does this with each connection.
-func busSocket(t *testing.T, take func(net.Conn)) string {
+// silentBus takes connections and says nothing.
+func silentBus(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("unix", filepath.Join(socketFolder(t), "bus"))
 	if err != nil {
@@ -205,46 +168,29 @@ func busSocket(t *testing.T, take func(net.Conn)) string {
 	}
 	t.Cleanup(func() { _ = ln.Close() })
 	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			take(c)
+		for c, err := ln.Accept(); err == nil; c, err = ln.Accept() {
+			t.Cleanup(func() { _ = c.Close() })
 		}
 	}()
 	return "unix:path=" + ln.Addr().String()
 }
 
-// silentBus takes connections and says nothing.
-func silentBus(t *testing.T) string {
-	t.Helper()
-	return busSocket(t, func(c net.Conn) { t.Cleanup(func() { _ = c.Close() }) })
-}
-
-// countingBus hangs up, and tells of each connection.
-func countingBus(t *testing.T, asked chan<- struct{}) string {
-	t.Helper()
-	return busSocket(t, func(c net.Conn) {
-		asked <- struct{}{}
-		_ = c.Close()
-	})
-}
-
 // processes are those with mark in their environment: what utho started. One
 // that has ended and was not waited for counts as gone.
-func processes(t *testing.T, mark string) (found []string) {
-	t.Helper()
-	dirs, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, dir := range dirs {
-		env, err := os.ReadFile(filepath.Join(dir, "environ"))
-		if err == nil && bytes.Contains(env, []byte(mark)) {
-			name, _ := os.ReadFile(filepath.Join(dir, "cmdline")) // gone meanwhile is as good
-			found = append(found, string(name))
+func processes(mark string) (found []string) {
+	eachProcess(func(cmdline, environ string) {
+		if strings.Contains(environ, mark) {
+			found = append(found, cmdline)
 		}
-	}
+	})
 	return found
+}
+
+func eachProcess(look func(cmdline, environ string)) {
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline")) // it may have ended
+		environ, _ := os.ReadFile(filepath.Join(dir, "environ"))
+		look(string(bytes.ReplaceAll(cmdline, []byte{0}, []byte{' '})), string(environ))
+	}
 }

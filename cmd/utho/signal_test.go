@@ -5,11 +5,11 @@ package main
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
@@ -27,7 +27,7 @@ func TestSignals(t *testing.T) {
 		twice   bool
 		code    int
 		says    string
-		tokens  int // of that name in the end
+		tokens  int // that are new in the end
 	}{
 		{"before anything was sent", "create", sandboxtest.List, beforeEffect, true, syscall.SIGINT, false, 130, "utho: interrupted", 0},
 		{"the create is answered then", "create", sandboxtest.Create, afterEffect, false, syscall.SIGINT, false, 130, "deleted again", 0},
@@ -41,15 +41,20 @@ func TestSignals(t *testing.T) {
 		{"XCPU", "create", sandboxtest.List, beforeEffect, true, syscall.SIGXCPU, false, 128 + int(syscall.SIGXCPU), "utho: ended by XCPU", 0},
 		{"USR1 is nothing to utho", "rotate", sandboxtest.List, beforeEffect, false, syscall.SIGUSR1, false, 0, "deleted the old token", 1},
 		{"too late to stop", "rotate", sandboxtest.Delete, beforeEffect, false, syscall.SIGTERM, false, 0, "deleted the old token", 1},
+		{"before the command starts", "run", sandboxtest.Confirm, afterEffect, false, syscall.SIGTERM, false, 143, "deleted again", 0},
+		{"after it has ended", "run", sandboxtest.Delete, beforeEffect, false, syscall.SIGINT, false, 3, "cleaning up", 0},
 		{"the deletion is cut off", "rotate", sandboxtest.Delete, beforeEffect, true, syscall.SIGTERM, true, 8, "may still work", 2},
 	} {
 		t.Run(test.command+", "+test.name, func(t *testing.T) {
 			t.Parallel()
 			w := newServed(t)
 			args, old := []string{"token", "create", "held"}, ""
-			if test.command == "rotate" {
+			switch test.command {
+			case "rotate":
 				old = strings.TrimSpace(w.utho(args...).want(t, 0).stdout)
 				args = []string{"token", "rotate", "held", "--yes"}
+			case "run":
+				args = []string{"token", "run", "--", "sh", "-c", "touch started; exit 3"}
 			}
 			times := 1
 			if test.twice {
@@ -70,8 +75,9 @@ func TestSignals(t *testing.T) {
 			}
 			p.exits(test.code)
 			p.says(test.says)
-			if got := w.count("held"); got != test.tokens {
-				t.Errorf("%d tokens in the end, want %d\n%s", got, test.tokens, p.said())
+			w.remain(4 + test.tokens)
+			if _, err := os.Stat(w.path("started")); (err == nil) != (test.code == 3) {
+				t.Errorf("was the command started: %v", err)
 			}
 			w.Clear()
 			switch secret := strings.TrimSpace(p.stdout.String()); {
@@ -106,10 +112,7 @@ func TestSignalDuringCommand(t *testing.T) {
 			w := newServed(t)
 			w.utho("token", "create", "held", "--to", "env:.env").want(t, 0)
 			w.fifo("gate")
-			hook := w.write("#!/bin/sh\necho running >&2\ncat gate >/dev/null\n", "hook")
-			if err := os.Chmod(hook, 0o700); err != nil {
-				t.Fatal(err)
-			}
+			w.executable("#!/bin/sh\necho running >&2\ncat gate >/dev/null\n", "hook")
 			p := w.start(strings.Fields(test.args)...)
 			p.until("running")
 			p.signal(syscall.SIGTERM)
@@ -184,27 +187,6 @@ func TestNohup(t *testing.T) {
 	}
 }
 
-// A logout that a signal stops says so, and what is still stored.
-func TestLogoutInterrupted(t *testing.T) {
-	t.Parallel()
-	m := newServed(t)
-	m.logIn()
-	lock, err := os.OpenFile(m.path("config", ".lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err == nil {
-		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX) // as another login does that waits for its keyring
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := m.start("logout")
-	p.until("waiting")
-	p.signal(syscall.SIGINT)
-	p.exits(130)
-	p.says("log out of profile default: .*interrupted")
-	_ = lock.Close()
-	m.utho("status").want(t, 0)
-}
-
 // A stderr that is full and that nobody reads does not stop the protocol.
 func TestFullStderr(t *testing.T) {
 	t.Parallel()
@@ -214,29 +196,16 @@ func TestFullStderr(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close() //nolint:errcheck // nothing is read
-	cmd := m.command("utho", "token", "create", strings.Repeat("x", 200), "--to", "file:secret", "--debug")
-	cmd.Stderr = w
-	if err := errors.Join(fill(w), cmd.Run(), w.Close()); err != nil {
+	defer w.Close() //nolint:errcheck // nor written
+	if err := w.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
-	if !m.Works(strings.TrimSpace(m.read("secret"))) {
-		t.Error("it was not delivered")
+	for err == nil {
+		_, err = w.Write(make([]byte, 1<<20))
 	}
-}
-
-// fill writes to a pipe until it takes no more.
-func fill(w *os.File) error {
-	fd := int(w.Fd()) // Fd makes it blocking for the program too
-	if err := syscall.SetNonblock(fd, true); err != nil {
-		return err
-	}
-	for {
-		_, err := syscall.Write(fd, make([]byte, 4096))
-		if errors.Is(err, syscall.EAGAIN) {
-			return syscall.SetNonblock(fd, false)
-		}
-		if err != nil {
-			return fmt.Errorf("fill: %w", err)
-		}
+	cmd := m.command("utho", "token", "create", strings.Repeat("x", 200), "--to", "file:secret", "--debug")
+	cmd.Stderr = w
+	if err := cmd.Run(); err != nil || !m.Works(strings.TrimSpace(m.read("secret"))) {
+		t.Errorf("it was not delivered: %v", err)
 	}
 }

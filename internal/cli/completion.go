@@ -48,8 +48,7 @@ fish:
 
 powershell, in the file that $PROFILE names:
   utho completion powershell | Out-String | Invoke-Expression`,
-		Example:   "  source <(utho completion bash)",
-		ValidArgs: shells,
+		Example: "  source <(utho completion bash)", ValidArgs: shells,
 	}
 	cmd.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 || !slices.Contains(shells, args[0]) {
@@ -76,12 +75,10 @@ powershell, in the file that $PROFILE names:
 	return cmd
 }
 
-// fixed completes from a list that never changes.
 func fixed(values ...string) cobra.CompletionFunc {
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) { return values, noFile }
 }
 
-// completeFormats offers the formats that the command has.
 func completeFormats(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	formats := formatsOf(cmd.CommandPath())
 	if formats == nil {
@@ -90,7 +87,6 @@ func completeFormats(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.
 	return words(formats), noFile
 }
 
-// completeColumns offers the columns that the list does not have yet.
 func completeColumns(_ *cobra.Command, _ []string, typed string) (offers []string, _ cobra.ShellCompDirective) {
 	before := typed[:strings.LastIndex(typed, ",")+1]
 	for _, key := range columnKeys {
@@ -137,8 +133,7 @@ func completeCommand(_ *cobra.Command, args []string, typed string) ([]string, c
 	return slices.Compact(names), noFile
 }
 
-// completeTokens offers ids and names from a live list, with scope and age. It takes at
-// most n arguments; -1 takes any number. Whatever fails, it is silent.
+// completeTokens offers ids and names from a live list, with scope and age, to at most n arguments; -1 is any number.
 func (p *program) completeTokens(n int) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if n >= 0 && len(args) >= n {
@@ -155,8 +150,7 @@ func (p *program) completeTokens(n int) cobra.CompletionFunc {
 	}
 }
 
-// peekList asks for the list with a credential that can be read without disturbing
-// anybody: it runs no credential command and raises no dialog.
+// peekList lists with a credential that can be read without a command and without a dialog.
 func (p *program) peekList(ctx context.Context) (*utho.TokenList, error) {
 	s, err := p.locate()
 	switch {
@@ -180,8 +174,7 @@ func (p *program) peekList(ctx context.Context) (*utho.TokenList, error) {
 	return s.Client.ListTokens(ctx)
 }
 
-// offers are the tokens that fit what is typed, each once: by its name if that means
-// this token and nothing else and a shell takes it as it is, else by its id.
+// offers are the tokens that fit what is typed: by name if that means one token and needs no quotes, else by id.
 func offers(list *utho.TokenList, args []string, typed string) []string {
 	now := lifecycle.Now(list)
 	count := map[string]int{}
@@ -210,8 +203,7 @@ func offers(list *utho.TokenList, args []string, typed string) []string {
 	return all
 }
 
-// plainWord reports whether every shell takes s as one word without quotes, and utho
-// not as a flag.
+// plainWord reports whether every shell takes s as one word without quotes, and utho not as a flag.
 func plainWord(s string) bool {
 	return s != "" && s[0] != '-' && !strings.ContainsFunc(s, func(r rune) bool {
 		return !strings.ContainsRune(".-_", r) && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')

@@ -20,8 +20,7 @@ import (
 // maxInput bounds what is read from stdin, in bytes.
 const maxInput = 64 << 10
 
-// writeWithin bounds a write to stderr. The conversation never stops a protocol: a stderr that nobody reads gets
-// nothing more.
+// writeWithin bounds a write to stderr: one that nobody reads gets nothing more, and stops no protocol.
 const writeWithin = 2 * time.Second
 
 // waitingAfter is how long the service may be silent before a person is told.
@@ -52,7 +51,6 @@ type console struct {
 	shown   bool // a line that passes is on the terminal
 }
 
-// note says one thing.
 func (c *console) note(format string, args ...any) { c.plain(fmt.Sprintf(format, args...)) }
 
 // warn says something that may be wrong, once.
@@ -95,27 +93,17 @@ func (c *console) pass(line string) {
 	}
 }
 
-// send writes within writeWithin.
 func (c *console) send(text string) {
 	if c.stuck || c.silent {
 		return
 	}
-	done := make(chan struct{})
-	go func() {
-		_, _ = io.WriteString(c.f, text)
-		close(done)
-	}()
-	limit := time.NewTimer(writeWithin)
-	defer limit.Stop()
-	select {
-	case <-done:
-	case <-limit.C:
-		c.stuck = true
-	}
+	limited, cancel := context.WithTimeout(context.Background(), writeWithin)
+	defer cancel()
+	_, err := await(limited, func() (int, error) { return io.WriteString(c.f, text) })
+	c.stuck = errors.Is(err, context.DeadlineExceeded)
 }
 
-// wait says on a terminal what is waited for, if that takes longer than a second, until the function that it returns
-// is called.
+// wait says on a terminal what is waited for, if that takes longer than a second, until done is called.
 func (c *console) wait(what string) (done func()) {
 	if c.silent || !isTerminal(c.f) {
 		return func() {}
@@ -141,7 +129,6 @@ func (c *console) wait(what string) (done func()) {
 	}
 }
 
-// endWaiting takes away what passes: the command is at its end.
 func (c *console) endWaiting() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -167,11 +154,8 @@ func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // terminal reports whether a person can be talked to: stdin and stderr both.
 func (c *console) terminal() bool { return isTerminal(c.in) && isTerminal(c.f) }
+func (c *console) canAsk() bool   { return !c.noInput && c.terminal() }
 
-// canAsk reports whether a question may be asked.
-func (c *console) canAsk() bool { return !c.noInput && c.terminal() }
-
-// cannotAsk says why canAsk is false.
 func (c *console) cannotAsk() string {
 	if c.terminal() {
 		return "--no-input forbids that"
@@ -193,11 +177,10 @@ func (c *console) ask(ctx context.Context, question string) error {
 	case "y", "yes":
 		return nil
 	}
-	return &declinedError{"declined; nothing was changed"}
+	return codef(exitCancelled, "declined; nothing was changed")
 }
 
-// await runs a call that takes no context, and returns early if ctx ends. The call goes on until it returns or the
-// process ends.
+// await runs a call that takes no context. If ctx ends first, it returns, and the call goes on.
 func await[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -217,7 +200,6 @@ func await[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	}
 }
 
-// colored reports whether text for f is coloured.
 func (c *console) colored(f *os.File) bool {
 	color := c.color
 	if color == "" {
@@ -233,7 +215,6 @@ func (c *console) colored(f *os.File) bool {
 	return os.Getenv("NO_COLOR") == "" && t != "" && t != "dumb" && os.PathSeparator == '/' && isTerminal(f)
 }
 
-// quote is s as one word of a POSIX shell.
 func quote(s string) string { return output.Quote(s) }
 
 // quoteText is a name in a sentence: in quotes, harmless.

@@ -43,13 +43,6 @@ func fromVariable(name string) string {
 	return value
 }
 
-// environmentSecrets are the secrets in the environment, for redaction. Shorter ones would
-// take words out of sentences.
-func environmentSecrets() []string {
-	secrets := []string{fromVariable(variables[0]), fromVariable(variables[1])}
-	return slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 8 })
-}
-
 // environmentCredentials are the variables that supply different credentials, the strongest first.
 func environmentCredentials() (set []string) {
 	for _, name := range variables {
@@ -68,8 +61,7 @@ func (p *program) named() (flag, variable string) {
 	return strings.TrimSpace(p.flags.profile), strings.TrimSpace(os.Getenv("UTHO_PROFILE"))
 }
 
-// chosenProfile is the profile that stands for itself, whatever the environment supplies:
-// the one that login and logout are about.
+// chosenProfile is the profile that login and logout are about, whatever the environment supplies.
 func (p *program) chosenProfile() (name, typed string, err error) {
 	flag, variable := p.named()
 	file, err := p.profiles()
@@ -136,17 +128,16 @@ func (p *program) profileCredential(name, typed string, shadows []string) (crede
 	}
 	profile, ok := file.Profile(name)
 	if err := config.ValidName(name); !ok && err != nil {
-		return credential{}, &usageError{err}
+		return credential{}, coded(exitUsage, err)
 	}
 	profile.Name = firstOf(profile.Name, name)
 	if !ok && typed != "" {
-		return credential{}, hintf(&missingError{name}, "log in to create it: %s", route{profile: name, apiURL: p.flags.apiURL}.command("login"))
+		return credential{}, hintf(missing(name), "log in to create it: %s", route{profile: name, apiURL: p.flags.apiURL}.command("login"))
 	}
 	kind := storeOf(profile)
 	return credential{kind: kind, source: kind, profile: profile, exists: ok, typed: typed, shadows: shadows}, nil
 }
 
-// storeOf is where the secret of a profile comes from.
 func storeOf(p config.Profile) string {
 	if len(p.CredentialCommand) > 0 {
 		return kindCommand
@@ -154,10 +145,8 @@ func storeOf(p config.Profile) string {
 	return firstOf(p.Store, config.StoreKeyring)
 }
 
-// addressOf is the base URL of a profile.
 func addressOf(p config.Profile) string { return firstOf(p.APIURL, utho.DefaultBaseURL) }
 
-// originOf is the origin of a base URL.
 func originOf(base string) (string, error) {
 	u, err := utho.ParseBaseURL(base)
 	if err != nil {
@@ -181,8 +170,7 @@ func (p *program) warnShadowed(profile string) {
 // route is what leads a pasted command to the same place.
 type route struct{ profile, apiURL string }
 
-// command is a line of shell that people can paste: utho, the flags that lead to the
-// same place, and the words.
+// command is a line of shell that people can paste: utho, the flags that lead to the same place, and the words.
 func (r route) command(words ...string) string {
 	line := []string{"utho"}
 	if r.profile != "" {
@@ -199,8 +187,7 @@ func (r route) command(words ...string) string {
 	return strings.Join(line, " ")
 }
 
-// about is command with ids behind the words, and -- before them if one would pass for
-// a flag.
+// about is command with ids behind the words, and -- before them if one would pass for a flag.
 func (r route) about(ids []string, words ...string) string {
 	if slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, "-") }) {
 		words = append(words, "--")
@@ -208,7 +195,6 @@ func (r route) about(ids []string, words ...string) string {
 	return r.command(append(words, ids...)...)
 }
 
-// loginTo is the command that logs in to a profile.
 func (r route) loginTo(profile string) string {
 	return route{profile: profile, apiURL: r.apiURL}.command("login")
 }

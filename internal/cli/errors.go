@@ -2,10 +2,13 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"os/exec"
 	"strings"
+	"syscall"
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/child"
@@ -33,70 +36,63 @@ const (
 	exitRunFailed   = 125
 )
 
-// usageError is something wrong with flags, arguments or settings.
-type usageError struct{ error }
-
-func (e *usageError) Unwrap() error { return e.error }
-
-func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
-
-// hintedError is an error with the next step.
-type hintedError struct {
+// told is an error of which more is known than its text.
+type told struct {
 	error
-	hint string
+	status int      // an exit code of its own: the one of these that names what happened
+	hint   string   // the next step, a sentence with a command if there is one
+	lines  []string // further lines, which are meant to be lines
 }
 
-func (e *hintedError) Unwrap() error { return e.error }
+func (e *told) Unwrap() error { return e.error }
 
-// hintf adds the next step to an error, as a sentence with a command if there is one.
+// find is the outermost of what is told of err that fits; empty if there is none.
+func find(err error, fits func(*told) bool) *told {
+	e, ok := errors.AsType[*told](err)
+	switch {
+	case !ok:
+		return &told{}
+	case fits(e):
+		return e
+	}
+	return find(e.error, fits)
+}
+
+func coded(status int, err error) error { return &told{error: err, status: status} }
+
+func codef(status int, format string, args ...any) error {
+	return coded(status, fmt.Errorf(format, args...))
+}
+
 func hintf(err error, format string, args ...any) error {
-	return &hintedError{err, fmt.Sprintf(format, args...)}
+	return &told{error: err, hint: fmt.Sprintf(format, args...)}
 }
 
-// authError is a credential that is missing or cannot be used.
-type authError struct{ error }
+func usagef(format string, args ...any) error { return codef(exitUsage, format, args...) }
 
-func (e *authError) Unwrap() error { return e.error }
+func missing(profile string) error {
+	return codef(exitNotFound, "there is no profile %s", quoteText(profile))
+}
 
-func authf(format string, args ...any) error { return &authError{fmt.Errorf(format, args...)} }
+// hasStatus reports whether err has that exit code of its own.
+func hasStatus(err error, status int) bool {
+	return find(err, func(e *told) bool { return e.status == status }).status == status
+}
 
-// missingError is a profile that is not there.
-type missingError struct{ profile string }
-
-func (e *missingError) Error() string { return "there is no profile " + quoteText(e.profile) }
-
-// declinedError is an answer of no.
-type declinedError struct{ text string }
-
-func (e *declinedError) Error() string { return e.text }
-
-// partialError is a failure of some of several.
-type partialError struct{ error }
-
-func (e *partialError) Unwrap() error { return e.error }
-
-// matchedError is --fail-if-any.
-type matchedError struct{ n int }
-
-func (e *matchedError) Error() string { return plural(e.n, "token") + " matched" }
-
-// runError is a failure of utho around a command that it runs.
-type runError struct{ error }
-
-func (e *runError) Unwrap() error { return e.error }
+// linesOf are the further lines of err, such as the tokens that a name may mean.
+func linesOf(err error) []string {
+	if several, ok := errors.AsType[*lifecycle.AmbiguousError](err); ok {
+		return describeAll(several.Tokens)
+	} else if taken, ok := errors.AsType[*lifecycle.TakenError](err); ok {
+		return describeAll(taken.Tokens)
+	}
+	return find(err, func(e *told) bool { return e.lines != nil }).lines
+}
 
 // childStatus is the command's own exit status, about which utho has nothing to say.
 type childStatus int
 
 func (childStatus) Error() string { return "the command's own exit status" }
-
-// linesError is an error whose further lines are meant to be lines.
-type linesError struct {
-	error
-	lines []string
-}
-
-func (e *linesError) Unwrap() error { return e.error }
 
 // outcome is what a script can rely on.
 type outcome struct {
@@ -104,51 +100,45 @@ type outcome struct {
 	code   string // of the JSON error
 }
 
-// exitOf is the one place that turns errors into exit codes.
+// exitOf is the one place that turns errors into exit codes: the first that fits.
 func exitOf(err error) outcome {
 	var in interrupted
-	var start *child.StartError
-	var run *runError
 	is := func(target error) bool { return errors.Is(err, target) }
-	around := errors.As(err, &run)
-	switch {
-	case errors.As(err, new(*lifecycle.OutcomeError)), errors.As(err, new(*auth.NotKnownError)):
+	has := func(status int) bool { return hasStatus(err, status) }
+	around := has(exitRunFailed)
+	own := func(status int) int { // a command's own statuses are left to it
 		if around {
-			return outcome{exitRunFailed, "unknown_outcome"}
+			return exitRunFailed
 		}
-		return outcome{exitUnknown, "unknown_outcome"}
-	case errors.As(err, new(*partialError)):
-		return outcome{exitPartial, "partial"}
-	case errors.As(err, &in):
-		return outcome{in.status(), "interrupted"}
-	case errors.As(err, new(*usageError)), isUsage(err):
-		return outcome{exitUsage, "usage"}
-	case around && errors.As(err, &start) && start.NotFound:
-		return outcome{127, "not_found"}
-	case around && start != nil:
-		return outcome{126, "error"}
-	case around:
-		return outcome{exitRunFailed, exitOf(run.error).code}
-	case errors.As(err, new(*matchedError)):
-		return outcome{exitMatched, "matched"}
-	case errors.As(err, new(*declinedError)):
-		return outcome{exitCancelled, "cancelled"}
-	case errors.As(err, new(*missingError)), errors.As(err, new(*lifecycle.NotFoundError)), is(utho.ErrNotFound):
-		return outcome{exitNotFound, "not_found"}
-	case errors.As(err, new(*lifecycle.AmbiguousError)):
-		return outcome{exitAmbiguous, "ambiguous"}
-	case errors.As(err, new(*lifecycle.TakenError)), errors.As(err, new(*profiles.TakenError)):
-		return outcome{exitAmbiguous, "exists"}
-	case errors.As(err, new(*authError)), is(auth.ErrNotFound), rejected(err):
-		return outcome{exitAuth, "auth"}
-	case is(utho.ErrForbidden):
-		return outcome{exitAuth, "forbidden"}
-	case is(utho.ErrUnavailable), is(context.DeadlineExceeded):
-		return outcome{exitUnavailable, "unavailable"}
-	case is(utho.ErrOutcomeUnknown):
-		return outcome{exitUnknown, "unknown_outcome"}
+		return status
 	}
-	return outcome{exitError, "error"}
+	start, ok := errors.AsType[*child.StartError](err)
+	ok = ok && around
+	for _, o := range []struct {
+		fits bool
+		outcome
+	}{
+		{errors.As(err, new(*lifecycle.OutcomeError)) || errors.As(err, new(*auth.NotKnownError)), outcome{own(exitUnknown), "unknown_outcome"}},
+		{has(exitPartial), outcome{exitPartial, "partial"}},
+		{errors.As(err, &in), outcome{in.status(), "interrupted"}},
+		{has(exitUsage) || isUsage(err), outcome{exitUsage, "usage"}},
+		{ok && start.NotFound, outcome{127, "not_found"}},
+		{ok, outcome{126, "error"}},
+		{has(exitMatched), outcome{own(exitMatched), "matched"}},
+		{has(exitCancelled), outcome{own(exitCancelled), "cancelled"}},
+		{has(exitNotFound) || errors.As(err, new(*lifecycle.NotFoundError)) || is(utho.ErrNotFound), outcome{own(exitNotFound), "not_found"}},
+		{errors.As(err, new(*lifecycle.AmbiguousError)), outcome{own(exitAmbiguous), "ambiguous"}},
+		{errors.As(err, new(*lifecycle.TakenError)) || errors.As(err, new(*profiles.TakenError)), outcome{own(exitAmbiguous), "exists"}},
+		{has(exitAuth) || is(auth.ErrNotFound) || rejected(err), outcome{own(exitAuth), "auth"}},
+		{is(utho.ErrForbidden), outcome{own(exitAuth), "forbidden"}},
+		{is(utho.ErrUnavailable) || is(context.DeadlineExceeded), outcome{own(exitUnavailable), "unavailable"}},
+		{is(utho.ErrOutcomeUnknown), outcome{own(exitUnknown), "unknown_outcome"}},
+	} {
+		if o.fits {
+			return o.outcome
+		}
+	}
+	return outcome{own(exitError), "error"}
 }
 
 // isUsage reports whether a typed error of another room says that something was asked for that cannot be.
@@ -158,8 +148,7 @@ func isUsage(err error) bool {
 		errors.As(err, new(*child.WordsError)) || errors.As(err, new(*expiry.SuffixError)) || errors.As(err, new(*lifecycle.NoExpiryError))
 }
 
-// rejected reports whether the service rejects the credential in use. Any token may read, so a 403 to a list says
-// this too, not that write scope is missing.
+// rejected reports whether the service rejects the credential. Any token may read: a 403 to a list says this too.
 func rejected(err error) bool {
 	var e *utho.Error
 	return errors.Is(err, utho.ErrUnauthorized) ||
@@ -170,15 +159,12 @@ func rejected(err error) bool {
 func cutShort(err error) bool {
 	return (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) &&
 		!errors.As(err, new(*lifecycle.OutcomeError)) && !errors.As(err, new(*lifecycle.RolledBackError)) &&
-		!errors.As(err, new(*partialError)) && !errors.As(err, new(*exec.ExitError))
+		!hasStatus(err, exitPartial) && !errors.As(err, new(*exec.ExitError))
 }
 
 // report writes the one account of an error to stderr, for a person or, with -o json, as one object on one line.
 func (p *program) report(err error) {
-	text, hint := err.Error(), p.hint(err)
-	more := &linesError{}
-	errors.As(err, &more)
-	c := p.console
+	c, text, lines, hint := p.console, err.Error(), linesOf(err), p.hint(err)
 	if c.json {
 		type account struct {
 			Code    string `json:"code"`
@@ -187,17 +173,125 @@ func (p *program) report(err error) {
 			Exit    int    `json:"exit_code"`
 		}
 		o := exitOf(err)
-		text = strings.Join(append([]string{text}, more.lines...), "\n")
+		text = strings.Join(append([]string{text}, lines...), "\n")
 		var b strings.Builder
 		_ = output.JSONLine(&b, map[string]account{"error": {o.code, p.redact(text), p.redact(hint), o.status}}) // to memory: it cannot fail
 		c.write(b.String())
 		return
 	}
 	c.line("utho:", red, text)
-	for _, l := range more.lines {
+	for _, l := range lines {
 		c.plain("  " + l)
 	}
 	if hint != "" {
 		c.line("hint:", cyan, hint)
 	}
+}
+
+func (p *program) hint(err error) string {
+	hint := find(err, func(e *told) bool { return e.hint != "" }).hint
+	var left *lifecycle.OutcomeError
+	var unusable *auth.KeyringError
+	var taken *lifecycle.NotFoundError
+	var several *lifecycle.AmbiguousError
+	var verify *lifecycle.VerifyError
+	var words *child.WordsError
+	switch {
+	case hint != "":
+		return hint
+	case errors.As(err, &left):
+		return p.outcomeHint(left)
+	case errors.As(err, &verify):
+		return "fix what failed, then run the same command again; or keep the old one and delete the new: " +
+			p.route.about([]string{verify.New}, "token", "delete")
+	case errors.As(err, &taken):
+		return p.notFoundHint(taken)
+	case errors.As(err, &several):
+		return "name one by its id: " + p.route.about([]string{newestOf(several.Tokens).ID}, "token", "get")
+	case rejected(err):
+		return p.rejectedHint()
+	case errors.Is(err, utho.ErrForbidden):
+		return "creating and deleting needs a token with Write access; create one at " + consoleURL + ", then: " +
+			p.session.replaceCredential(p.route)
+	case errors.Is(err, utho.ErrWrongAddress):
+		return p.addressHint()
+	case errors.Is(err, utho.ErrUnavailable):
+		return unavailableHint(err)
+	case errors.As(err, &words):
+		return words.Hint
+	case errors.As(err, &unusable):
+		return unusable.Hint()
+	}
+	return ""
+}
+
+func (p *program) outcomeHint(e *lifecycle.OutcomeError) string {
+	remove := func(ids ...string) string { return p.route.about(ids, "token", "delete") }
+	switch e.Next {
+	case lifecycle.NextDelete:
+		return "delete it: " + remove(e.IDs...)
+	case lifecycle.NextDeleteAgain:
+		return "delete it, then run the same command again: " + remove(e.IDs...)
+	case lifecycle.NextFinish:
+		return "delete the old token: " + remove(e.Old)
+	case lifecycle.NextFinishOrDrop:
+		return "if the new secret is in use, delete the old token: " + remove(e.Old) +
+			"; if it is lost, delete the new one and rotate again: " + remove(e.New)
+	case lifecycle.NextRepeat:
+		return "run the same command again"
+	}
+	return "look for it, and delete it if it is there: " + p.route.command("token", "list", "-o", "wide")
+}
+
+func (p *program) notFoundHint(e *lifecycle.NotFoundError) string {
+	switch {
+	case len(e.Named) > 0:
+		return "digits are always an id; the token with that name is: " + p.route.about([]string{e.Named[0].ID}, "token", "get")
+	case strings.ContainsAny(e.Arg, "*?["):
+		return "a pattern goes behind --name: " + p.route.command("token", "list", "--name", e.Arg)
+	case e.Close != "":
+		return "did you mean " + quoteText(e.Close) + "? " + p.route.command("token", "get", e.Close)
+	}
+	return "see what there is: " + p.route.command("token", "list", "-o", "wide")
+}
+
+func (p *program) rejectedHint() string {
+	switch c := p.session.credential; c.kind {
+	case kindEnvironment:
+		if c.source == keyFileVariable {
+			return "put a token that works in the file that " + c.source + " names; you create one at " + consoleURL
+		}
+		return "set " + c.source + " to a token that works; you create one at " + consoleURL
+	case kindCommand:
+		return "the token comes from the credential_command of profile " + c.profile.Name + "; have it print one that works"
+	case sandboxName:
+		return "start the sandbox afresh: utho sandbox reset"
+	case "":
+		return "create one that works at " + consoleURL
+	}
+	return "log in with a token that works: " + p.route.command("login")
+}
+
+// addressHint says where the address came from, unless it is the default one. The error names that.
+func (p *program) addressHint() string {
+	if p.session.baseURL == utho.DefaultBaseURL {
+		return "the service says that this path does not exist; try again later"
+	}
+	return "check the address in --api-url, UTHO_API_URL or the profile"
+}
+
+func unavailableHint(err error) string {
+	var dns *net.DNSError
+	var proxy *utho.ProxyError
+	switch {
+	case errors.As(err, &proxy):
+		return "check the proxy in " + proxy.Variable
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return "check the certificates of this machine, and those of a proxy on the way"
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "check the address, and the network"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nothing answers at that address; check it, and the network"
+	}
+	return "try again later, or allow more time with --timeout"
 }

@@ -13,8 +13,7 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// flagValue is a flag whose value is checked as it is read: nothing has begun then. What
-// set returns follows the flag's name in the error.
+// flagValue is a flag that is checked as it is read. What set returns follows the flag's name in the error.
 type flagValue struct {
 	what    string        // for the help
 	current func() string // nil if there is no default to show
@@ -31,7 +30,6 @@ func (f flagValue) String() string {
 	return f.current()
 }
 
-// enumFlag takes one of a few words, in any case.
 func enumFlag(to *string, what string, words []string) flagValue {
 	return flagValue{what, func() string { return *to }, func(text string) error {
 		for _, word := range words {
@@ -44,8 +42,7 @@ func enumFlag(to *string, what string, words []string) flagValue {
 	}}
 }
 
-// nonEmptyFlag takes any text but an empty one, which comes from a variable that is not
-// set: to go on without it is not what was meant. empty is what is said then.
+// nonEmptyFlag takes any text but an empty one, as of a variable that is not set. empty is what is said then.
 func nonEmptyFlag(to *string, what, empty string) flagValue {
 	return flagValue{what, func() string { return *to }, func(text string) error {
 		if strings.TrimSpace(text) == "" {
@@ -56,7 +53,6 @@ func nonEmptyFlag(to *string, what, empty string) flagValue {
 	}}
 }
 
-// listValue collects the values of a flag that may be repeated.
 type listValue struct {
 	flagValue
 	to *[]string
@@ -90,8 +86,7 @@ func timeoutFlag(to *time.Duration) flagValue {
 	}}
 }
 
-// durationFlag takes a length of time in m, h, d or w. Empty, as from a variable that is
-// not set, is no duration: it would be for ever.
+// durationFlag takes a length of time in m, h, d or w. Empty is none: it would be for ever.
 func durationFlag(to *time.Duration) flagValue {
 	return flagValue{"DUR", nil, func(text string) (err error) {
 		*to, err = expiry.ParseDuration(strings.TrimSpace(text))
@@ -114,7 +109,6 @@ func scopeFlag(to *utho.Scope) flagValue {
 	}}
 }
 
-// globFlag takes a pattern for names.
 func globFlag(to *string) flagValue {
 	return flagValue{"GLOB", nil, func(text string) error {
 		if text == "" {
@@ -128,8 +122,7 @@ func globFlag(to *string) flagValue {
 	}}
 }
 
-// once is a flag of which a second value would replace the first, although people may
-// mean both. The same value again is none: cobra reads a line twice to complete it.
+// once is a flag that takes one value. The same one again is allowed: cobra reads a line twice to complete it.
 func once(f flagValue) flagValue {
 	set, given := f.set, (*string)(nil)
 	f.set = func(text string) error {
@@ -142,8 +135,7 @@ func once(f flagValue) flagValue {
 	return f
 }
 
-// exactArg takes one argument. What was typed is not repeated in the error unless it is
-// no secret in the wrong place.
+// exactArg takes one argument. The error does not repeat what was typed if it may be a secret in the wrong place.
 func exactArg(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		example, _, _ := strings.Cut(strings.TrimSpace(cmd.Example), "\n")

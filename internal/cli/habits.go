@@ -12,9 +12,8 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// commandHabits are what people type who come from other tools, or who expect a command that
-// is not there: under which command, the words, and what to type instead. NAME is what
-// followed it.
+// commandHabits are what people type who come from other tools, or who expect a command that is not there: under
+// which command, the words, and what to type instead. NAME is what followed it.
 var commandHabits = [...][3]string{
 	{"utho", "list ls key keys apikeys api-keys", "list tokens with: utho token list"},
 	{"utho", "create", "create a token with: utho token create NAME"},
@@ -52,8 +51,7 @@ var commandHabits = [...][3]string{
 	{"sandbox", "clear clean delete", "start it afresh with: utho sandbox reset"},
 }
 
-// flagHabits are flags of other tools, a flag that the command must have for the hint to
-// help, and the hint.
+// flagHabits are flags of other tools, a flag that the command must have for the hint to help, and the hint.
 var flagHabits = [...][3]string{
 	{"format fmt", "", "use -o FORMAT"},
 	{"q quiet silent", "", "notes are on stderr: drop them with 2>/dev/null; for ids only use -o id, where it is offered"},
@@ -80,7 +78,6 @@ var flagHabits = [...][3]string{
 	{"sandbox mock", "", "use -p sandbox"},
 }
 
-// noSuchCommand refuses what follows a group and is no command of it.
 func noSuchCommand(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:
@@ -96,8 +93,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	return helped(cmd, usagef("%s has no command %q", cmd.CommandPath(), args[0]), hint)
 }
 
-// helped adds a hint, or the way to the help of the command if there is none. Its commands
-// repeat the profile and the address that were chosen.
+// helped adds a hint with the profile and the address that were chosen, or the way to the command's help.
 func helped(cmd *cobra.Command, err error, hint string) error {
 	if hint == "" {
 		return hintf(err, "see %s --help", cmd.CommandPath())
@@ -119,13 +115,11 @@ func helped(cmd *cobra.Command, err error, hint string) error {
 	return hintf(err, "%s", strings.NewReplacer(repeat...).Replace(hint))
 }
 
-// looksLikeCommand reports whether a word can be repeated in an error: anything else may
-// be a secret in the wrong place.
+// looksLikeCommand reports whether a word can be repeated in an error: others may be secrets in the wrong place.
 func looksLikeCommand(word string) bool {
 	return len(word) <= 16 && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
-// insteadOf is what to type instead of a command that is not there.
 func insteadOf(cmd *cobra.Command, args []string) string {
 	habit := func(under string) string {
 		for _, h := range commandHabits {
@@ -156,15 +150,13 @@ func withArgs(hint string, args []string) string {
 	return strings.Replace(hint, " NAME", quoted.String(), 1)
 }
 
-// repeatable reports whether arguments can be repeated in a hint: no secret of the
-// service is so short.
+// repeatable reports whether arguments can be repeated in a hint: no secret of the service is so short.
 func repeatable(args ...string) bool {
 	return !slices.ContainsFunc(args, func(arg string) bool {
 		return len(arg) > 24 || strings.HasPrefix(arg, "live_") || strings.HasPrefix(arg, "-") || quoteText(arg) != `"`+arg+`"`
 	})
 }
 
-// argumentHint is what to do instead of an argument that a command does not take.
 func argumentHint(cmd *cobra.Command, arg string) string {
 	switch {
 	case strings.HasPrefix(arg, "live_"), strings.HasPrefix(arg, "Bearer "):
@@ -177,8 +169,7 @@ func argumentHint(cmd *cobra.Command, arg string) string {
 	return ""
 }
 
-// flagError is what a flag that cannot be read says. It never repeats a value of an
-// unknown flag, or of one that takes none: it may be a secret.
+// flagError is what a flag that cannot be read says, without the value of a flag that takes none: it may be a secret.
 func (p *program) flagError(cmd *cobra.Command, err error) error {
 	if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 {
 		return noSuchCommand(cmd, args) // utho create ci --scope write
@@ -202,7 +193,7 @@ func (p *program) flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, new(*pflag.InvalidSyntaxError)):
 		err = usagef("there is a flag without a name")
 	}
-	return helped(cmd, &usageError{err}, hint)
+	return helped(cmd, coded(exitUsage, err), hint)
 }
 
 func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {

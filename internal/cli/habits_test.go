@@ -297,7 +297,8 @@ func TestTopics(t *testing.T) {
 	}
 	_, codes, _ := uthoIn(t, "help", "exit-codes")
 	for _, err := range []error{
-		usagef("x"), &declinedError{}, authf("x"), &missingError{}, &partialError{}, &matchedError{}, os.ErrInvalid,
+		usagef("x"), coded(exitCancelled, nil), codef(exitAuth, "x"), coded(exitNotFound, nil),
+		coded(exitPartial, nil), coded(exitMatched, nil), os.ErrInvalid,
 	} {
 		o := exitOf(err)
 		if !regexp.MustCompile(`(?m)^  ` + strconv.Itoa(o.status) + ` .*\b` + o.code + `:`).MatchString(codes) {

@@ -13,14 +13,12 @@ import (
 	"github.com/utho/utho-cli/internal/profiles"
 )
 
-// logoutRequest is what `logout` was asked for.
 type logoutRequest struct{ all, revoke, yes bool }
 
 func newLogout(p *program) *cobra.Command {
 	var r logoutRequest
 	cmd := &cobra.Command{
-		Use:   "logout",
-		Short: "Remove the stored token from this machine",
+		Use: "logout", Short: "Remove the stored token from this machine",
 		Long: `Remove the stored token of a profile from this machine. The token itself still works
 until it is deleted; --revoke deletes it too, if utho created it for this machine.`,
 		Example: `  utho logout
@@ -102,9 +100,9 @@ func (p *program) logoutAll(ctx context.Context, f format, all []config.Profile)
 	}
 	err := error(&textError{fmt.Sprintf("%d of %d profiles keep their token", len(kept), len(all)), failed})
 	if len(docs) > 0 && ctx.Err() == nil {
-		err = &partialError{err}
+		err = coded(exitPartial, err)
 	}
-	return &linesError{err, kept}
+	return &told{error: err, lines: kept}
 }
 
 // revoke deletes the profile's own token at the service, then removes its secret.
@@ -130,7 +128,17 @@ func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRe
 			return fmt.Errorf("token %s was not deleted, and profile %s keeps it: %w", id, profile.Name, err)
 		}
 		p.console.note("deleted token %s", id)
-		if _, err := b.Forget(p.signals.grace, profile.Name, false); err != nil {
+		b.Forgets = func(now auth.Item) error {
+			if now.Secret != "" && now.Secret != s.item.Secret {
+				return profiles.ErrChanged
+			}
+			return nil
+		}
+		switch _, err := b.Forget(p.signals.grace, profile.Name, false); {
+		case errors.Is(err, profiles.ErrChanged):
+			p.console.note("profile %s holds another token now, which stays", profile.Name)
+			return nil
+		case err != nil:
 			return fmt.Errorf("log out of profile %s: %w", profile.Name, err)
 		}
 		p.saidLoggedOut(profile)
@@ -160,8 +168,7 @@ func (p *program) forget(ctx context.Context, profile config.Profile) error {
 	})
 }
 
-// ofRemoval is an error of a removal. That it is not known whether it was done is no unknown
-// outcome: the next one does the rest.
+// ofRemoval is an error of a removal, never an unknown outcome: the next removal does the rest.
 func ofRemoval(ctx context.Context, err error) error {
 	var late *auth.NotKnownError
 	switch {

@@ -1,6 +1,6 @@
-// Package cli holds the commands of utho: flags in, answers out. A command runs so: Main → cobra → the command's RunE
-// → connect, if it talks to the service (settings, then the credential, then the client) → one function of lifecycle
-// or one method of the client → one writer → an error, which exitOf turns into an exit code.
+// Package cli holds the commands of utho: flags in, answers out. A command runs so: Main → cobra → the command's
+// RunE → connect, if it talks to the service (settings, then the credential, then the client) → one function of
+// lifecycle or one method of the client → one writer → an error, which exitOf turns into an exit code.
 package cli
 
 import (
@@ -9,6 +9,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -39,8 +40,7 @@ type program struct {
 	pipe    bool // a closed stdout is silent: list, get, help
 }
 
-// answer is stdout. It remembers the first failed write, for cobra and others that drop the error: a failed write to
-// stdout is a failed command.
+// answer is stdout. It remembers the first failed write, which fails the command: cobra and others drop the error.
 type answer struct {
 	f   *os.File
 	err error
@@ -51,24 +51,18 @@ func (w *answer) Write(p []byte) (int, error) {
 		return 0, w.err
 	}
 	n, err := w.f.Write(p)
+	if path, ok := errors.AsType[*os.PathError](err); ok {
+		err = path.Err
+	}
 	if err != nil {
 		w.err = &stdoutError{err}
 	}
 	return n, w.err
 }
 
-// stdoutError is a write to stdout that failed.
 type stdoutError struct{ err error }
 
-func (e *stdoutError) Error() string {
-	err := e.err
-	var pe *os.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return "write to stdout: " + err.Error()
-}
-
+func (e *stdoutError) Error() string { return "write to stdout: " + e.err.Error() }
 func (e *stdoutError) Unwrap() error { return e.err }
 
 // Main runs utho with the arguments after the program's name and returns its exit status.
@@ -107,8 +101,7 @@ func (p *program) exit(err error) int {
 	if err == nil || p.pipe && errors.Is(err, syscall.EPIPE) && p.out.err != nil {
 		return 0
 	}
-	var status childStatus
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[childStatus](err); ok {
 		return int(status)
 	}
 	// A signal is the reason for whatever it cut short.
@@ -116,7 +109,7 @@ func (p *program) exit(err error) int {
 		err = cause
 	}
 	if !p.started && exitOf(err).status == exitError && !errors.As(err, new(*stdoutError)) {
-		err = &usageError{err}
+		err = coded(exitUsage, err)
 	}
 	p.report(err)
 	return exitOf(err).status
@@ -130,7 +123,8 @@ func (p *program) runE(f func(ctx context.Context, args []string) error) func(*c
 	}
 }
 
-// redact takes out the secrets that this run knows, and what looks like one.
+// redact takes out the secrets of this run but short ones, which would take words out of sentences, and what looks like one.
 func (p *program) redact(text string) string {
-	return utho.Redact(text, append(environmentSecrets(), p.secrets...)...)
+	secrets := slices.Concat(p.secrets, []string{fromVariable(variables[0]), fromVariable(variables[1])})
+	return utho.Redact(text, slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 8 })...)
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// itemOf is what a store keeps of a token that utho created.
 func itemOf(i lifecycle.Issued) auth.Item {
 	return auth.Item{Secret: i.Secret, TokenID: i.Token.ID, TokenName: i.Token.Name}
 }
@@ -36,8 +35,7 @@ func (p *program) held(ctx context.Context, kind string, ref auth.Ref, sum [32]b
 	return item.Secret, err
 }
 
-// ownSecret is the secret of the profile in use, in a rotation of the very token that it
-// holds. It is written last of all, so it is never undone.
+// ownSecret is the secret of the profile in use, in a rotation of its own token. It is the last one: nothing undoes it.
 type ownSecret struct {
 	p *program
 	s *session
@@ -60,8 +58,7 @@ func (o *ownSecret) Holds(ctx context.Context, sum [32]byte) (string, error) {
 	return o.p.held(ctx, o.s.kind, o.s.ref(), sum)
 }
 
-// profileSecret is --to profile:NAME: a new profile with the address and store of the
-// active one.
+// profileSecret is --to profile:NAME: a new profile with the address and store of the active one.
 type profileSecret struct {
 	p       *program
 	book    *profiles.Book
@@ -103,8 +100,7 @@ func (d *profileSecret) Deliver(ctx context.Context, t deliver.Token) error {
 	return d.failed
 }
 
-// Undo removes the profile again. A delivery that failed has done so itself, or says what
-// the profile holds.
+// Undo removes the profile again. A delivery that failed has done so itself, or says what the profile holds.
 func (d *profileSecret) Undo(ctx context.Context) error {
 	switch {
 	case holdsNew(d.failed):
@@ -129,8 +125,7 @@ func (d *profileSecret) Holds(ctx context.Context, sum [32]byte) (string, error)
 	return d.p.held(ctx, d.profile.Store, d.ref, sum)
 }
 
-// loginOwn creates a token for this machine with the one that was pasted, verifies it and
-// keeps it: create's protocol with the profile as its destination.
+// loginOwn creates a token for this machine with the one that was pasted: create's protocol into the profile.
 func (p *program) loginOwn(ctx context.Context, s *session, r loginRequest, tokens []utho.Token) error {
 	name, err := ownName(tokens, r.name)
 	if err != nil {
@@ -153,8 +148,7 @@ func (p *program) loginOwn(ctx context.Context, s *session, r loginRequest, toke
 	})
 }
 
-// withLogin adds to an error of a login that left a token at the service how to delete it:
-// the profile may hold nothing to do that with.
+// withLogin adds that deleting the token that is left takes a login first: the profile may hold nothing.
 func (p *program) withLogin(err error) error {
 	var left *lifecycle.OutcomeError
 	if !errors.As(err, &left) {
@@ -186,8 +180,7 @@ func ownName(tokens []utho.Token, asked string) (string, error) {
 	return name, checkName(name)
 }
 
-// loginSecret is the profile that logs in, as the one destination of its own token. A
-// create asks for no more than these three.
+// loginSecret is the profile that logs in, as the one destination of its own token. A create asks for no more.
 type loginSecret struct {
 	lifecycle.Destinations
 	p      *program
@@ -207,8 +200,7 @@ func (l *loginSecret) Deliver(ctx context.Context, i lifecycle.Issued) error {
 	return nil
 }
 
-// Undo has nothing to do: a save that failed has restored the profile, or says that it is
-// not known to have.
+// Undo has nothing to do: a save that failed has restored the profile, or says that it is not known to have.
 func (l *loginSecret) Undo(context.Context) (u lifecycle.Undone) {
 	if place := "profile:" + l.s.profile.Name; holdsNew(l.failed) {
 		u.Unknown = []string{fmt.Sprintf("%s (%v)", place, l.failed)}

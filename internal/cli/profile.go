@@ -15,7 +15,6 @@ import (
 	"github.com/utho/utho-cli/internal/profiles"
 )
 
-// profileDoc is a profile in JSON and YAML.
 type profileDoc struct {
 	Name      string  `json:"name"`
 	APIURL    string  `json:"api_url"`
@@ -31,12 +30,7 @@ type profileDoc struct {
 func newProfile(p *program) *cobra.Command {
 	// about is a command about one profile, which is there.
 	about := func(cmd *cobra.Command, run func(context.Context, config.Profile, []string) error) *cobra.Command {
-		cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return p.completeProfiles(cmd, args, typed)
-		}
+		cmd.ValidArgsFunction = p.completeProfiles
 		if cmd.Args == nil {
 			cmd.Args = exactArg("one NAME")
 		}
@@ -82,15 +76,15 @@ func (p *program) listProfiles(ctx context.Context, f format, _ []string) error 
 	if err != nil {
 		return err
 	}
+	if len(file.Profiles()) == 0 {
+		p.console.note("there is no profile yet; log in with: %s", p.route.command("login"))
+	}
 	docs := []profileDoc{}
 	for _, profile := range file.Profiles() {
 		docs = append(docs, p.profileDoc(ctx, profile, file.Current()))
 	}
-	switch f {
-	case formatJSON:
-		return output.JSONList(p.out, slices.Values(docs))
-	case formatYAML:
-		return output.YAMLList(p.out, slices.Values(docs))
+	if f != formatTable {
+		return documents(p, f, slices.Values(docs))
 	}
 	var columns []output.Column[profileDoc]
 	for i, header := range []string{"NAME", "API URL", "STORE", "TOKEN", "ID", "EXPIRES", "CURRENT"} {
@@ -145,10 +139,9 @@ func (p *program) peekID(ctx context.Context, profile config.Profile) string {
 }
 
 func noProfile(name string) error {
-	return hintf(&missingError{name}, "see what there is with: utho profile list")
+	return hintf(missing(name), "see what there is with: utho profile list")
 }
 
-// existing is a profile that must be there.
 func (p *program) existing(name string) (config.Profile, error) {
 	if strings.EqualFold(name, sandboxName) {
 		return config.Profile{}, hintf(usagef("the sandbox is built in: it cannot be the current profile, renamed or removed"),
@@ -203,7 +196,7 @@ func (p *program) removeProfile(ctx context.Context, profile config.Profile, _ [
 func (p *program) renameProfile(ctx context.Context, profile config.Profile, args []string) error {
 	to := args[1]
 	if err := config.ValidName(to); err != nil {
-		return &usageError{err}
+		return coded(exitUsage, err)
 	}
 	err := p.change(func(b *profiles.Book) error { return b.Rename(ctx, profile.Name, to) })
 	if errors.As(err, new(*profiles.TakenError)) {

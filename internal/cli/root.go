@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -17,18 +20,14 @@ const (
 	groupTools  = "More, tools:"
 )
 
-// newRoot is the whole tree of commands.
 func newRoot(p *program) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "utho",
-		Short: "Manage the API tokens of Utho Cloud",
+		Use: "utho", Short: "Manage the API tokens of Utho Cloud",
 		Long: `utho lists, creates, rotates and deletes the API tokens of Utho Cloud.
 
   utho -p sandbox token list   try it without an account
   utho login                   log in`,
-		Args:              noSuchCommand,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
+		Args: noSuchCommand, SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.CompletionOptions.SetDefaultShellCompDirective(noFile) // unless a flag or a command says otherwise
@@ -68,18 +67,15 @@ func newRoot(p *program) *cobra.Command {
 	return root
 }
 
-// newGroup is a command that only holds others: it shows its help.
 func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: use, Short: short, Long: long,
-		Args: noSuchCommand,
+		Use: use, Short: short, Long: long, Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(commands...)
 	return cmd
 }
 
-// bindGlobals binds the flags that every command has.
 func (p *program) bindGlobals(root *cobra.Command) {
 	f := root.PersistentFlags()
 	p.flags.set = f // its flags are those of the command that runs
@@ -111,4 +107,73 @@ func (p *program) bindGlobals(root *cobra.Command) {
 	f.BoolVar(&p.console.noInput, "no-input", false, "never ask")
 	f.BoolVar(&p.flags.debug, "debug", false, "show requests and answers on stderr, without secrets")
 	f.BoolP("help", "h", false, "help for the command")
+}
+
+func newToken(p *program) *cobra.Command {
+	cmd := newGroup("token", "List, create, rotate and delete tokens",
+		`A token is what a program logs in to Utho Cloud with. It has a name, and it may
+read, or read and write. Its secret is shown once, when it is created.`,
+		newTokenList(p), newTokenGet(p), newCreate(p), newRotate(p), newDelete(p), newRun(p))
+	cmd.Aliases = []string{"tokens"}
+	return cmd
+}
+
+type versionDoc struct {
+	Version string  `json:"version"`
+	Commit  *string `json:"commit"`
+	Date    *string `json:"date"` // of the commit, RFC 3339
+	Go      string  `json:"go"`
+	OS      string  `json:"os"`
+	Arch    string  `json:"arch"`
+}
+
+// version is the release, or what the Go toolchain knows of another build.
+func (p *program) version() string { return p.versionDoc().Version }
+
+func (p *program) versionDoc() versionDoc {
+	version, commit, date := p.build.Version, p.build.Commit, p.build.Date
+	if info, ok := debug.ReadBuildInfo(); ok && version == "" {
+		version = strings.Trim(info.Main.Version, "()")
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				commit = firstOf(commit, s.Value)
+			case "vcs.time":
+				date = firstOf(date, s.Value)
+			}
+		}
+	}
+	return versionDoc{firstOf(version, "devel"), orNull(commit), orNull(date), runtime.Version(), runtime.GOOS, runtime.GOARCH}
+}
+
+func newVersion(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version",
+		Long:    "Print the version of utho, its commit and date, Go's version and the platform.",
+		Example: "  utho version\n  utho version -o json", Args: noArgs,
+		RunE: p.runE(func(context.Context, []string) error { return p.printVersion() }),
+	}
+}
+
+// printVersion must always answer: settings that cannot be read are passed over.
+func (p *program) printVersion() error {
+	p.pipe = true
+	f, err := p.format(documentFormats)
+	if err != nil && p.flags.output != "" {
+		return err
+	}
+	d := p.versionDoc()
+	if f.isDocument() {
+		return p.document(f, d)
+	}
+	about := ""
+	if d.Commit != nil {
+		about = " (" + (*d.Commit)[:min(12, len(*d.Commit))]
+		if d.Date != nil {
+			about += ", " + (*d.Date)[:min(10, len(*d.Date))]
+		}
+		about += ")"
+	}
+	_, err = fmt.Fprintf(p.out, "utho %s%s %s %s/%s\n", d.Version, about, d.Go, d.OS, d.Arch)
+	return err
 }

@@ -25,9 +25,8 @@ until Ctrl-C or TERM. It prints the two variables that lead utho and others to i
 	serve.Flags().BoolVar(&log, "log", false, "write one line of JSON for each request to stderr, without secrets")
 	reset := &cobra.Command{
 		Use: "reset", Short: "Start the sandbox afresh",
-		Long:    "Delete what was done in the sandbox: it has its first tokens again.",
-		Example: "  utho sandbox reset",
-		Args:    noArgs,
+		Long: "Delete what was done in the sandbox: it has its first tokens again.", Example: "  utho sandbox reset",
+		Args: noArgs,
 		RunE: p.sandboxE(func(ctx context.Context, box *sandbox.Sandbox) error {
 			ctx, cancel := context.WithTimeout(ctx, p.env.settings.Timeout)
 			defer cancel()
@@ -47,10 +46,7 @@ network. Its tokens are not real. Use it as a profile:
 
 // sandboxE is runE for what uses the sandbox itself and has no answer of its own.
 func (p *program) sandboxE(run func(context.Context, *sandbox.Sandbox) error) func(*cobra.Command, []string) error {
-	return p.runE(func(ctx context.Context, _ []string) error {
-		if _, err := p.format(documentFormats); err != nil {
-			return err
-		}
+	return p.documentE(func(ctx context.Context, _ format, _ []string) error {
 		if _, err := p.settings(); err != nil {
 			return err
 		}
@@ -92,7 +88,6 @@ func (p *program) serveSandbox(ctx context.Context, box *sandbox.Sandbox, addr s
 	return box.Serve(ctx, ln, options)
 }
 
-// logWriter is stderr for lines that are safe as they are.
 type logWriter struct{ c *console }
 
 func (w logWriter) Write(line []byte) (int, error) {

@@ -40,8 +40,7 @@ func (s *selectors) bind(p *program, cmd *cobra.Command) {
 	}
 }
 
-// set reports whether one was given besides except. --expired=false chooses nothing: alone
-// it must not mean all.
+// set reports whether one was given besides except. --expired=false chooses nothing: alone it must not mean all.
 func (s *selectors) set() bool {
 	return s.name != "" || s.scope != 0 || s.withoutExpiry || s.usesClock()
 }
@@ -49,8 +48,7 @@ func (s *selectors) set() bool {
 // usesClock reports whether the choice depends on what time it is.
 func (s *selectors) usesClock() bool { return s.older > 0 || s.newer > 0 || s.within > 0 || s.expired }
 
-// match reports whether t is chosen. A token whose creation time does not parse never
-// matches an age.
+// match reports whether t is chosen. A token whose creation time does not parse never matches an age.
 func (s *selectors) match(t utho.Token, now time.Time) bool {
 	_, ends, limited := expiry.Split(t.Name)
 	undated, age := t.CreatedAt.IsZero(), now.Sub(t.CreatedAt)
@@ -67,8 +65,8 @@ func (s *selectors) match(t utho.Token, now time.Time) bool {
 	return true
 }
 
-// choose returns the tokens that match, without those of except, each of which must be
-// there: *lifecycle.NotFoundError, *lifecycle.AmbiguousError.
+// choose returns the tokens that match, without those of except, each of which must be there:
+// *lifecycle.NotFoundError, *lifecycle.AmbiguousError.
 func (s *selectors) choose(list *utho.TokenList) ([]utho.Token, error) {
 	var except []string
 	for _, arg := range s.except {

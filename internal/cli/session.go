@@ -31,8 +31,7 @@ type session struct {
 	box     *sandbox.Sandbox // of the profile sandbox
 }
 
-// connect finds settings, credential and client for a command that talks to the
-// service. Nothing has been sent when it returns.
+// connect finds settings, credential and client. Nothing has been sent when it returns.
 func (p *program) connect(ctx context.Context) (*session, error) {
 	s, err := p.locate()
 	if err != nil {
@@ -44,8 +43,17 @@ func (p *program) connect(ctx context.Context) (*session, error) {
 	return s, p.use(s)
 }
 
-// locate is connect without the secret: whatever is wrong with flags, environment and
-// configuration is found here.
+// list connects and lists the tokens.
+func (p *program) list(ctx context.Context) (*session, *utho.TokenList, error) {
+	s, err := p.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := s.List(ctx)
+	return s, list, err
+}
+
+// locate is connect without the secret: whatever is wrong with flags, environment and configuration is found here.
 func (p *program) locate() (*session, error) {
 	c, err := p.chooseCredential()
 	if err != nil {
@@ -54,8 +62,7 @@ func (p *program) locate() (*session, error) {
 	return p.newSession(c)
 }
 
-// newSession is a session for a credential, at the address that flags, environment and
-// profile agree on.
+// newSession is a session for a credential, at the address that flags, environment and profile agree on.
 func (p *program) newSession(c credential) (*session, error) {
 	st, err := p.settings()
 	if err != nil {
@@ -82,8 +89,7 @@ func (p *program) newSession(c credential) (*session, error) {
 	return s, err
 }
 
-// routeTo is what repeats the way to a session in a command that is pasted elsewhere:
-// the profile if one was named, the address if it is not the profile's.
+// routeTo repeats the way to a session: the profile if one was named, the address if it is not the profile's.
 func routeTo(s *session) (r route) {
 	if s.typed != "" {
 		r.profile = s.profile.Name
@@ -94,11 +100,11 @@ func routeTo(s *session) (r route) {
 	return r
 }
 
-// otherOrigin is the refusal to send a secret elsewhere than to the place it was stored
-// for.
+// otherOrigin is the refusal to send a secret elsewhere than to the place it was stored for.
 func (s *session) otherOrigin(stored string) error {
-	return hintf(authf("the token of profile %s was stored for %s and is not sent to %s; nothing was sent", s.profile.Name, stored, s.origin),
-		"log in there under a name of its own: utho -p NAME --api-url %s login", quote(s.baseURL))
+	err := codef(exitAuth, "the token of profile %s was stored for %s and is not sent to %s; nothing was sent",
+		s.profile.Name, stored, s.origin)
+	return hintf(err, "log in there under a name of its own: utho -p NAME --api-url %s login", quote(s.baseURL))
 }
 
 func (s *session) ref() auth.Ref { return auth.Ref{Profile: s.profile.Name, Origin: s.origin} }
@@ -117,7 +123,7 @@ func (p *program) readSecret(ctx context.Context, s *session) (err error) {
 	switch {
 	case s.kind == kindEnvironment && s.source == keyFileVariable:
 		if s.item.Secret, err = auth.ReadKeyFile(os.Getenv(keyFileVariable)); err != nil {
-			return authf("%s: %w", keyFileVariable, err)
+			return codef(exitAuth, "%s: %w", keyFileVariable, err)
 		}
 	case s.kind == kindEnvironment:
 		s.item.Secret = fromVariable(s.source)
@@ -141,7 +147,7 @@ func (p *program) readSecret(ctx context.Context, s *session) (err error) {
 		case errors.As(err, &origin):
 			err = s.otherOrigin(origin.Stored)
 		case err != nil && s.kind == config.StoreFile:
-			err = &authError{err}
+			err = coded(exitAuth, err)
 		}
 	}
 	if err == nil {
@@ -191,13 +197,13 @@ func (p *program) runCredentialCommand(ctx context.Context, s *session) (string,
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	}
-	return "", authf("credential_command of profile %s: %w", s.profile.Name, err)
+	return "", codef(exitAuth, "credential_command of profile %s: %w", s.profile.Name, err)
 }
 
 // use connects the session: nothing is sent yet.
 func (p *program) use(s *session) (err error) {
 	if strings.HasPrefix(s.item.Secret, sandbox.SecretPrefix) && !isLoopback(s.origin) {
-		return hintf(authf("this is a token of the sandbox, which is only sent to this machine, not to %s; nothing was sent", s.origin),
+		return hintf(codef(exitAuth, "this is a token of the sandbox, which is only sent to this machine, not to %s; nothing was sent", s.origin),
 			"use the sandbox with: utho -p sandbox token list")
 	}
 	options := []utho.Option{
@@ -218,7 +224,7 @@ func (p *program) use(s *session) (err error) {
 	}
 	if s.Client, err = utho.New(s.item.Secret, options...); err != nil {
 		if errors.Is(err, utho.ErrInvalidSecret) {
-			err = authf("the token from %s cannot be used: %w", s.from(), err)
+			err = codef(exitAuth, "the token from %s cannot be used: %w", s.from(), err)
 		}
 		return err
 	}

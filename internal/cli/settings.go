@@ -17,7 +17,6 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// globals are the flags that every command has.
 type globals struct {
 	profile, output, apiURL string
 	timeout                 time.Duration
@@ -31,7 +30,6 @@ type environment struct {
 	settings *config.Settings
 }
 
-// paths are the folders of the configuration and the state.
 func (p *program) paths() (config.Paths, error) { return config.Locate(os.Getenv, runtime.GOOS) }
 
 // state is the folder of what utho can do without: the sandbox, records of rotations.
@@ -46,8 +44,8 @@ func (p *program) state() (string, error) {
 	return "", err
 }
 
-// config is the configuration. A container without HOME has none; the environment can
-// still give everything, and what needs the folder says so.
+// config is the configuration. A container without HOME has none; the environment can still give everything, and
+// what needs the folder says so.
 func (p *program) config() (*config.File, error) {
 	if p.env.file != nil {
 		return p.env.file, nil
@@ -97,8 +95,7 @@ func (p *program) settings() (*config.Settings, error) {
 func (p *program) store(kind string) (auth.Store, error) {
 	if kind != config.StoreFile {
 		return auth.NewKeyring(auth.KeyringOptions{
-			Terminal: p.console.canAsk(),
-			Waiting:  func(text string) { p.console.note("%s", text) },
+			Terminal: p.console.canAsk(), Waiting: func(text string) { p.console.note("%s", text) },
 		}), nil
 	}
 	paths, err := p.paths()
@@ -112,10 +109,8 @@ func (p *program) withBook(f func(*profiles.Book) error) error {
 		return err
 	}
 	return f(&profiles.Book{
-		Paths:      paths,
-		DefaultURL: utho.DefaultBaseURL,
-		Warn:       func(text string) { p.console.warn("%s", text) },
-		Waiting:    func() { p.console.note("waiting for another login or logout of yours to end") },
+		Paths: paths, DefaultURL: utho.DefaultBaseURL, Warn: func(text string) { p.console.warn("%s", text) },
+		Waiting: func() { p.console.note("waiting for another login or logout of yours to end") },
 		Store: func(kind string) auth.Store {
 			s, _ := p.store(kind) // fails only without paths
 			return s
@@ -123,8 +118,7 @@ func (p *program) withBook(f func(*profiles.Book) error) error {
 	})
 }
 
-// change changes profiles and their secrets. A signal that came before stops it; one that
-// comes later only ends what it waits for.
+// change changes profiles and their secrets. A signal that comes before stops it, a later one ends its waiting.
 func (p *program) change(f func(*profiles.Book) error) error {
 	return p.withBook(func(b *profiles.Book) error {
 		end, err := p.signals.protect()
@@ -136,7 +130,6 @@ func (p *program) change(f func(*profiles.Book) error) error {
 	})
 }
 
-// sandbox is the built-in service.
 func (p *program) sandbox() (*sandbox.Sandbox, error) {
 	dir, err := p.state()
 	if err != nil {

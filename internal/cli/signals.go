@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// graceTime is how long a protocol that must not be cut short has, from the first signal on, to find out what
-// happened and to deliver or clean up.
+// graceTime is how long a protocol has, from the first signal on, to find out what happened and to clean up.
 const graceTime = 10 * time.Second
 
 // interrupted is the cause of a context that a signal ended.
@@ -25,7 +24,6 @@ func (e interrupted) Error() string {
 	return "ended by " + signalName(e.sig)
 }
 
-// status is the status a shell gives to a command that the signal ended.
 func (e interrupted) status() int {
 	if s, ok := e.sig.(syscall.Signal); ok {
 		return 128 + int(s)
@@ -100,8 +98,7 @@ func (s *signals) handle(sig os.Signal) {
 	}
 }
 
-// protect begins the part of a command in which the first signal only stops the waiting. It fails if a signal came
-// before. The caller ends it with end.
+// protect begins the part in which the first signal only stops the waiting. It fails if one came before.
 func (s *signals) protect() (end func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,8 +113,7 @@ func (s *signals) protect() (end func(), err error) {
 	}, nil
 }
 
-// run starts a command and waits for it, whatever comes; signals are passed on to it. It fails if the command was not
-// started.
+// run starts a command and waits for it; signals are passed on. It fails if the command was not started.
 func (s *signals) run(cmd *exec.Cmd) (status int, err error) {
 	s.mu.Lock() // a signal that comes meanwhile waits for the command
 	err = context.Cause(s.ctx)

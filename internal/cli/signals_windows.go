@@ -15,22 +15,19 @@ func signalName(os.Signal) string { return "TERM" }
 func ignorePipe() {}
 
 // fromTerminal is always true: a console sends Ctrl-C to every program on it.
-func fromTerminal(os.Signal) bool { return true }
-
+func fromTerminal(os.Signal) bool           { return true }
 func exitStatus(state *os.ProcessState) int { return state.ExitCode() }
 
 // become runs the command and waits: Windows cannot replace a program.
 func (s *signals) become(cmd *exec.Cmd) (int, error) { return s.run(cmd) }
 
-// isNull reports whether f cannot take anything: Windows hands a program whose stdout was closed a handle that does
-// not answer.
+// isNull reports whether f cannot take anything, as a stdout that was closed.
 func isNull(f *os.File) bool {
 	_, err := f.Stat()
 	return err != nil
 }
 
-// hide has a console not show what is typed, line by line, until the returned function is called, which also drops
-// what was typed and not read.
+// hide has a console not show what is typed until restore is called, which drops what was typed and not read.
 func hide(fd int) (restore func(), err error) {
 	var was uint32
 	if err := windows.GetConsoleMode(windows.Handle(fd), &was); err != nil {

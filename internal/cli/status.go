@@ -18,7 +18,6 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// statusDoc is who is logged in, in JSON and YAML.
 type statusDoc struct {
 	Profile       *string     `json:"profile"`
 	APIURL        string      `json:"api_url"`
@@ -50,8 +49,7 @@ func orNull(s string) *string {
 	return &s
 }
 
-// expiryOf is the moment in the name of a stored token: as a table shows it in a zone,
-// else as RFC 3339; "" if there is none.
+// expiryOf is the moment in the name of a stored token, "" if there is none: in a zone, or as RFC 3339.
 func expiryOf(item auth.Item, zone *time.Location) string {
 	_, at, ok := expiry.Split(item.TokenName)
 	switch {
@@ -85,8 +83,7 @@ func (p *program) documentE(f func(ctx context.Context, f format, args []string)
 func newStatus(p *program) *cobra.Command {
 	var withToken bool
 	cmd := &cobra.Command{
-		Use: "status", Aliases: []string{"whoami"},
-		Short: "Show who is logged in and whether the token still works",
+		Use: "status", Aliases: []string{"whoami"}, Short: "Show who is logged in and whether the token still works",
 		Long: `Show which credential is used, where it comes from, and whether the service accepts
 it. The exit status is 0 if it does, 4 if not, and 9 if the service cannot be reached.
 --with-token answers for a token from stdin instead, and stores nothing.`,
@@ -136,13 +133,12 @@ func (p *program) status(ctx context.Context, f format, withToken bool) error {
 		return writeErr
 	}
 	if err != nil && exitOf(err).status == exitError && !errors.Is(err, utho.ErrWrongAddress) {
-		return &authError{err}
+		return coded(exitAuth, err)
 	}
 	return err
 }
 
-// locatePiped is a session for a secret from stdin, at the address that one from the
-// environment would go to, or that of the profile that --profile names.
+// locatePiped is a session for a secret from stdin, at the address of the environment or of --profile.
 func (p *program) locatePiped() (*session, error) {
 	var c credential
 	var err error
@@ -168,12 +164,12 @@ func (p *program) writeStatus(f format, s *session, list *utho.TokenList, a *acc
 		}
 		return p.document(f, newStatusDoc(s, list != nil, a))
 	}
-	var account, health string
+	var account, health, look string
 	if a != nil {
 		account = strings.Join(slices.DeleteFunc([]string{a.Name, a.Email, a.ID}, func(w string) bool { return w == "" }), ", ")
 	}
 	if list != nil {
-		health = p.health(list)
+		health, look = p.health(list)
 	}
 	pairs := []output.Pair{
 		{Name: "PROFILE", Value: s.profile.Name},
@@ -186,11 +182,11 @@ func (p *program) writeStatus(f format, s *session, list *utho.TokenList, a *acc
 		{Name: "TOKEN ID", Value: s.item.TokenID},
 		{Name: "EXPIRES", Value: expiryOf(s.item, zoneOr(s.zone))},
 		{Name: "TOKENS", Value: health},
+		{Name: "SEE", Value: look},
 	}
 	return output.Pairs(p.out, slices.DeleteFunc(pairs, func(pair output.Pair) bool { return pair.Value == "" }))
 }
 
-// warnEnd warns if the token in use ends within a week.
 func (p *program) warnEnd(s *session, list *utho.TokenList) {
 	_, at, ok := expiry.Split(s.item.TokenName)
 	rest := at.Sub(lifecycle.Now(list))
@@ -204,9 +200,8 @@ func (p *program) warnEnd(s *session, list *utho.TokenList) {
 	p.console.warn("the token in use %s; rotate it: %s", when, p.route.command("token", "rotate", "--self"))
 }
 
-// health is one line on the tokens of the account, with the command that lists what
-// deserves a look.
-func (p *program) health(list *utho.TokenList) string {
+// health is one line on the tokens of the account, and the command that lists what deserves a look.
+func (p *program) health(list *utho.TokenList) (line, look string) {
 	now := lifecycle.Now(list)
 	var forever, old, expired int
 	for _, t := range list.Tokens {
@@ -221,24 +216,22 @@ func (p *program) health(list *utho.TokenList) string {
 		}
 	}
 	var parts []string
-	look := ""
 	count := func(n int, what, selectors string) {
 		if n == 1 {
 			what = strings.NewReplacer("never expire", "never expires", "have", "has", " are ", " is ").Replace(what)
 		}
 		if n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, what))
-			look = "; see " + p.route.command("token", "list") + " " + selectors
+			look = p.route.command("token", "list") + " " + selectors
 		}
 	}
 	count(forever, "never expire", "--without-expiry")
 	count(expired, "have expired", "--expired")
 	count(old, "with write access are older than 90 days", "--scope write --older-than 90d")
-	return strings.TrimSuffix(plural(len(list.Tokens), "token")+": "+strings.Join(parts, ", "), ": ") + look
+	return strings.TrimSuffix(plural(len(list.Tokens), "token")+": "+strings.Join(parts, ", "), ": "), look
 }
 
-// shownURL is an address without the name and password that somebody may have written
-// into it. utho does not use such a one, but has to show it, also if it cannot be parsed.
+// shownURL is an address, even one that cannot be parsed, without the name and password that it may hold.
 func shownURL(s string) string {
 	return regexp.MustCompile(`^(?s)(https?://)?.*@`).ReplaceAllString(s, "${1}xxxxx@")
 }

@@ -18,7 +18,6 @@ line, run by cron, enforces it:
 
   utho token delete --expired --yes`
 
-// createRequest is what `token create` was asked for.
 type createRequest struct {
 	lifecycle.CreateRequest
 	to       []string
@@ -29,8 +28,7 @@ func newCreate(p *program) *cobra.Command {
 	var r createRequest
 	r.Scope = utho.ScopeReadOnly
 	cmd := &cobra.Command{
-		Use:   "create NAME",
-		Short: "Create a token and print its secret, which is shown this once",
+		Use: "create NAME", Short: "Create a token and print its secret, which is shown this once",
 		Long: `Create a token and print its secret on stdout, or send it to where --to says.
 Everything is checked before the token is created, and it is deleted again if its
 secret cannot be delivered.
@@ -72,7 +70,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	}
 	if r.Lifetime > 0 { // the longest name is checked before anything is sent
 		if _, err := expiry.Append(r.Name, time.Now().Add(r.Lifetime)); err != nil {
-			return &usageError{err}
+			return coded(exitUsage, err)
 		}
 	}
 	specs, err := parseTo(r.to)
@@ -100,7 +98,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	var taken *lifecycle.TakenError
 	switch {
 	case errors.As(err, &taken):
-		return hintf(&linesError{err, describeAll(taken.Tokens)}, "rotate it with %s, or create a second one with --allow-duplicate",
+		return hintf(err, "rotate it with %s, or create a second one with --allow-duplicate",
 			p.route.about([]string{taken.Tokens[0].ID}, "token", "rotate"))
 	case err != nil:
 		return err
@@ -112,7 +110,6 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	return nil
 }
 
-// created says on stderr what was created.
 func (p *program) created(s *session, i lifecycle.Issued, to *destinations) {
 	id := ""
 	if i.Token.ID != "" {
@@ -140,7 +137,6 @@ func checkName(name string) error {
 	return usagef("token name: %w", err)
 }
 
-// arrows says where a secret would go besides stdout.
 func arrows(names string) string {
 	if names == "" {
 		return ""
@@ -148,7 +144,6 @@ func arrows(names string) string {
 	return "; its secret would go to " + names
 }
 
-// describe is one token in a sentence.
 func describe(t utho.Token) string {
 	created := ""
 	if t.CreatedRaw != "" {

@@ -16,7 +16,6 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// deleteRequest is what `token delete` was asked for.
 type deleteRequest struct {
 	selectors
 	args                       []string
@@ -26,9 +25,7 @@ type deleteRequest struct {
 func newDelete(p *program) *cobra.Command {
 	var r deleteRequest
 	cmd := &cobra.Command{
-		Use:     "delete {ID|NAME... | SELECTORS}",
-		Aliases: []string{"rm", "revoke"},
-		Short:   "Delete tokens, for good",
+		Use: "delete {ID|NAME... | SELECTORS}", Aliases: []string{"rm", "revoke"}, Short: "Delete tokens, for good",
 		Long: `Delete tokens, by id or name or by selectors, which combine with AND. A deleted token
 stops working at once and cannot be restored. --expired deletes every token whose
 expiry has passed, in use or not.`,
@@ -42,9 +39,9 @@ expiry has passed, in use or not.`,
 	f.BoolVarP(&r.yes, "yes", "y", false, "do not ask")
 	f.BoolVar(&r.dryRun, "dry-run", false, "say what would be deleted, delete nothing")
 	f.BoolVar(&r.ignoreMissing, "ignore-missing", false, "a token that is not there is no error")
-	cmd.RunE = p.runE(func(ctx context.Context, args []string) error {
+	cmd.RunE = p.documentE(func(ctx context.Context, f format, args []string) error {
 		r.args = args
-		return p.deleteTokens(ctx, r)
+		return p.deleteTokens(ctx, f, r)
 	})
 	return cmd
 }
@@ -70,19 +67,11 @@ func emptyArgument() error {
 	return hintf(usagef("an ID or NAME is empty; nothing was changed"), "a token without a name is named by its id")
 }
 
-func (p *program) deleteTokens(ctx context.Context, r deleteRequest) error {
+func (p *program) deleteTokens(ctx context.Context, format format, r deleteRequest) error {
 	if err := r.check(p); err != nil {
 		return err
 	}
-	format, err := p.format(documentFormats)
-	if err != nil {
-		return err
-	}
-	s, err := p.connect(ctx)
-	if err != nil {
-		return err
-	}
-	list, err := s.List(ctx)
+	s, list, err := p.list(ctx)
 	if err != nil {
 		return err
 	}
@@ -141,12 +130,7 @@ func (p *program) deleteTokens(ctx context.Context, r deleteRequest) error {
 	err = p.deletionError(s, r, all, gone, stopped)
 	switch {
 	case err != nil && unwritten != nil:
-		more := &linesError{error: err}
-		if !errors.As(err, &more) {
-			err = more
-		}
-		more.lines = append(more.lines, unwritten.Error())
-		return err
+		return &told{error: err, lines: append(linesOf(err), unwritten.Error())}
 	case unwritten != nil && len(gone) > 0:
 		return fmt.Errorf("deleted %s: %w", strings.Join(gone, ", "), unwritten)
 	}
@@ -199,7 +183,6 @@ func (p *program) selectAll(s *session, list *utho.TokenList, r deleteRequest) (
 	}), nil
 }
 
-// deletionDoc is a deletion in JSON and YAML.
 type deletionDoc struct {
 	ID      string  `json:"id"`
 	Name    string  `json:"name"`
@@ -231,11 +214,8 @@ func (p *program) writeDeletions(f format, all []*lifecycle.Deletion, dry bool) 
 		}
 		docs = append(docs, doc)
 	}
-	switch f {
-	case formatJSON:
-		return output.JSONList(p.out, slices.Values(docs))
-	case formatYAML:
-		return output.YAMLList(p.out, slices.Values(docs))
+	if f != formatTable {
+		return documents(p, f, slices.Values(docs))
 	}
 	_, err := io.WriteString(p.out, text.String())
 	return err
@@ -250,8 +230,7 @@ type textError struct {
 func (e *textError) Error() string { return e.text }
 func (e *textError) Unwrap() error { return e.err }
 
-// deletionError is the end of a delete: nil if all went, the one error if all failed the same way, else a partial
-// failure that names each.
+// deletionError is nil if all went, the one error if all failed the same way, else a partial failure that names each.
 func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.Deletion, gone []string, stopped error) error {
 	var first error // why one was not deleted
 	mixed, suspects := len(gone) > 0, gone
@@ -277,12 +256,12 @@ func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.De
 		return stopped
 	case rejected: // one of the tokens may have been the credential itself
 		err = &textError{"the credential of " + s.from() + " was rejected, and the rest was not attempted; " +
-			"it may have been one of the tokens that were just deleted: " + strings.Join(suspects, ", "), stopped}
+			"it may have been one of the tokens whose deletion was just sent: " + strings.Join(suspects, ", "), stopped}
 		hint, mixed = "use another token, then try the rest again: "+s.replaceCredential(p.route), len(gone) > 0
 	case len(all) == 1:
 		return cmp.Or(first, stopped)
 	case first == nil: // a signal stopped them
-		return &linesError{fmt.Errorf("%w; %s not attempted", stopped, plural(len(ids), "deletion")), lines}
+		return &told{error: fmt.Errorf("%w; %s not attempted", stopped, plural(len(ids), "deletion")), lines: lines}
 	default:
 		err = &textError{fmt.Sprintf("%d of %s not deleted", len(ids), plural(len(all), "token")), first}
 		hint = "run the same command again to try the rest"
@@ -291,7 +270,7 @@ func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.De
 		}
 	}
 	if mixed {
-		err = &partialError{errors.New(err.Error())}
+		err = codef(exitPartial, "%v", err)
 	}
-	return hintf(&linesError{err, lines}, "%s", hint)
+	return &told{error: err, lines: lines, hint: hint}
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// listRequest is what `token list` was asked for.
 type listRequest struct {
 	selectors
 	sort, columns        string
@@ -52,14 +51,12 @@ the command that deletes it. Selectors combine with AND.`,
 	f.BoolVar(&r.failIfAny, "fail-if-any", false, "exit with 10 if a token is listed, as a gate for pipelines")
 	_ = cmd.RegisterFlagCompletionFunc("sort", fixed(sortKeys...))
 	_ = cmd.RegisterFlagCompletionFunc("columns", completeColumns)
-	cmd.RunE = p.runE(func(ctx context.Context, _ []string) error {
-		p.pipe = true
-		return p.listTokens(ctx, r)
-	})
+	cmd.RunE = p.runE(func(ctx context.Context, _ []string) error { return p.listTokens(ctx, r) })
 	return cmd
 }
 
 func (p *program) listTokens(ctx context.Context, r listRequest) error {
+	p.pipe = true
 	format, err := p.format(allFormats)
 	if err != nil {
 		return err
@@ -82,11 +79,7 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 	if err != nil {
 		return err
 	}
-	s, err := p.connect(ctx)
-	if err != nil {
-		return err
-	}
-	list, err := s.List(ctx)
+	s, list, err := p.list(ctx)
 	if err != nil {
 		return err
 	}
@@ -103,19 +96,16 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 	err = p.writeTokens(format, columns, tokens, v, r.noHeaders)
 	// A gate stays shut if head has seen enough.
 	if r.failIfAny && len(tokens) > 0 && (err == nil || errors.Is(err, syscall.EPIPE)) {
-		return &matchedError{len(tokens)}
+		return codef(exitMatched, "%s matched", plural(len(tokens), "token"))
 	}
 	return err
 }
 
-// writeTokens is the list in any format.
 func (p *program) writeTokens(f format, columns []column, tokens []utho.Token, v views, noHeaders bool) error {
 	options := output.TableOptions{NoHeaders: noHeaders}
 	switch f {
-	case formatJSON:
-		return output.JSONList(p.out, v.docs(tokens))
-	case formatYAML:
-		return output.YAMLList(p.out, v.docs(tokens))
+	case formatJSON, formatYAML:
+		return documents(p, f, v.docs(tokens))
 	case formatCSV:
 		return output.CSV(p.out, columns, tokens, options)
 	case formatMarkdown:
@@ -131,8 +121,7 @@ func (p *program) writeTokens(f format, columns []column, tokens []utho.Token, v
 	return output.Table(p.boldFirstLine(!noHeaders), columns, tokens, options)
 }
 
-// pick chooses the columns of a format: those asked for, else all for wide and csv, else
-// the four of the console.
+// pick chooses the columns of a format: those asked for, else all for wide and csv, else the four of the console.
 func pick(v views, f format, keys string) ([]column, error) {
 	all, names := v.columns(), wideKeys
 	if f == formatCSV {
@@ -166,8 +155,7 @@ func plainKey(word string, csv bool) string {
 	return cmp.Or(same[key], key)
 }
 
-// order is the comparison for --sort. A minus reverses it; what has no value comes last
-// either way.
+// order is the comparison for --sort. A minus reverses it; what has no value comes last either way.
 func order(word string) (func(x, y utho.Token) int, error) {
 	key, reverse := strings.CutPrefix(plainKey(word, false), "-")
 	compare, when := strings.Compare, func(t utho.Token) time.Time { return t.CreatedAt }
@@ -214,4 +202,54 @@ func compareIDs(x, y string) int {
 		return cmp.Or(len(x)-len(y), strings.Compare(x, y))
 	}
 	return strings.Compare(x, y)
+}
+
+func newTokenGet(p *program) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "get ID|NAME", Short: "Show one token",
+		Long: `Show one token: its id, name, scope, age and expiry, and the command that deletes
+it. The service never shows a secret again.`,
+		Example: "  utho token get 10000\n  utho token get ci -o json", Args: exactArg("one ID or NAME"),
+		ValidArgsFunction: p.completeTokens(1),
+	}
+	cmd.RunE = p.runE(func(ctx context.Context, args []string) error { return p.getToken(ctx, args[0]) })
+	return cmd
+}
+
+func (p *program) getToken(ctx context.Context, arg string) error {
+	p.pipe = true
+	format, err := p.format(allFormats)
+	if err != nil {
+		return err
+	}
+	if arg == "" {
+		return emptyArgument()
+	}
+	s, list, err := p.list(ctx)
+	if err != nil {
+		return err
+	}
+	t, err := lifecycle.Find(list.Tokens, arg)
+	if err != nil {
+		return err
+	}
+	if format.hasColumns() {
+		p.warnClock(list)
+	}
+	v := p.views(lifecycle.Now(list), s.zone)
+	if format.isDocument() {
+		return p.document(format, v.doc(t))
+	}
+	if format != formatTable && format != formatWide {
+		columns, _ := pick(v, format, "") // fails only for keys
+		return p.writeTokens(format, columns, []utho.Token{t}, v, false)
+	}
+	columns, _ := pick(v, formatWide, "")
+	var pairs []output.Pair
+	for _, c := range columns {
+		if text := c.Text(t); text != "" {
+			pairs = append(pairs, output.Pair{Name: c.Header, Value: text})
+		}
+	}
+	return output.Pairs(p.out, pairs)
 }

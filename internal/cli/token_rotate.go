@@ -18,7 +18,6 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// rotateRequest is what `token rotate` was asked for.
 type rotateRequest struct {
 	lifecycle.RotateRequest
 	self, yes, dryRun bool
@@ -29,11 +28,11 @@ type rotateRequest struct {
 func newRotate(p *program) *cobra.Command {
 	var r rotateRequest
 	cmd := &cobra.Command{
-		Use:   "rotate {ID|NAME | --self}",
-		Short: "Give a token a new secret: same name and scope",
+		Use: "rotate {ID|NAME | --self}", Short: "Give a token a new secret: same name and scope",
 		Long: `Create a token of the same name and scope, verify its secret by using it, deliver
 it, and only then delete the old token. Whatever fails, the old secret still works,
-or the new one works and was delivered. An expiry is renewed for the same length.
+or the new one works and was delivered. An expiry is renewed for the same length; the
+service does not enforce one, utho token delete --expired does.
 
 If utho is killed on the way, run the same command again: it goes on, or names what
 is left. --verify restarts and checks what uses the secret before the old token is
@@ -185,7 +184,6 @@ func (p *program) ownToken(s *session) (string, error) {
 		p.route.command("login", "--own-token"))
 }
 
-// showRotation is the end of a --dry-run.
 func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, r rotateRequest) error {
 	old := " and delete the old token"
 	if r.KeepOld {
@@ -219,11 +217,11 @@ func (p *program) rotateError(err error) error {
 				others = append(others, t.ID)
 			}
 		}
-		return hintf(&linesError{err, describeAll(ambiguous.Tokens)},
-			"the destination holds the secret of %s; if the rest is what a killed rotation left, delete it and run the same command again: %s",
+		return hintf(err, "the destination holds the secret of %s; "+
+			"if the rest is what a killed rotation left, delete it and run the same command again: %s",
 			ambiguous.Held, p.route.about(others, "token", "delete"))
 	case errors.As(err, &ambiguous):
-		return hintf(&linesError{err, describeAll(ambiguous.Tokens)}, "name one by its id; with the newest it is: %s",
+		return hintf(err, "name one by its id; with the newest it is: %s",
 			p.again(ambiguous.Arg, newestOf(ambiguous.Tokens).ID))
 	case errors.As(err, &none):
 		return hintf(err, "say how long the new one is to live: --expires-in 90d")
@@ -249,8 +247,7 @@ func (p *program) again(arg, other string) string {
 	return way.command(words...)
 }
 
-// warnOwn says so if the credential in use has stopped working: then it was the token that was rotated, and utho
-// could not know.
+// warnOwn says so if the credential in use was the token that was rotated, which utho could not know.
 func (p *program) warnOwn(ctx context.Context, s *session, to *destinations) {
 	if to.own != nil || s.item.TokenID != "" || s.box != nil {
 		return
@@ -274,7 +271,6 @@ func (s *session) replaceCredential(r route) string {
 	return r.loginTo(s.profile.Name)
 }
 
-// verifier runs the --verify commands in order.
 func (p *program) verifier(commands []string, limit time.Duration) (func(context.Context, lifecycle.Issued) error, error) {
 	var all [][]string
 	for _, text := range commands {
@@ -321,7 +317,6 @@ func newestOf(tokens []utho.Token) utho.Token {
 	})
 }
 
-// records are the unfinished rotations of the service on this machine.
 func (p *program) records(s *session) (lifecycle.Records, error) {
 	dir, err := p.state()
 	return lifecycle.Records{Dir: filepath.Join(dir, "rotations"), Origin: s.origin}, err

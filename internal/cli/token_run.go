@@ -1,9 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -20,20 +24,17 @@ func newRun(p *program) *cobra.Command {
 	r := lifecycle.LendRequest{Prefix: "utho-run", Scope: utho.ScopeReadOnly, Lifetime: 24 * time.Hour}
 	var env []string
 	cmd := &cobra.Command{
-		Use:   "run [flags] -- COMMAND [ARG...]",
-		Short: "Run a command with a token that lives as long as it does",
+		Use: "run [flags] -- COMMAND [ARG...]", Short: "Run a command with a token that lives as long as it does",
 		Long: `Create a token, run the command with its secret in UTHO_API_KEY and UTHO_TOKEN (or
 the variables that --env names) and the service's address in UTHO_API_URL, and
 delete the token when the command has ended.
 
-The exit status is the command's: 126 if it cannot be executed, 127 if it is not
-found, 128+n if a signal ended it, and 125 if utho failed. If utho is killed, the
-token stays; its name has an expiry, and utho token delete --expired finds it.`,
+The exit status is the command's, or 125 if utho failed; see utho help exit-codes.
+If utho is killed, the token stays until utho token delete --expired finds it.`,
 		Example: `  utho token run --env TF_VAR_utho_api_key -- terraform plan
   utho token run --scope write -- ./deploy.sh production
   utho -p sandbox token run --scope write -- go test ./...`,
-		Args:              commandArgs,
-		ValidArgsFunction: completeCommand,
+		Args: commandArgs, ValidArgsFunction: completeCommand,
 	}
 	f := cmd.Flags()
 	f.Var(scopeFlag(&r.Scope), "scope", "what the token may do: read-only or write")
@@ -42,7 +43,7 @@ token stays; its name has an expiry, and utho token delete --expired finds it.`,
 	f.Lookup("ttl").DefValue = "24h"
 	envFlag(cmd, &env)
 	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
-	cmd.RunE = p.runE(func(ctx context.Context, args []string) error { return p.runWithToken(ctx, r, env, args) })
+	cmd.RunE = p.documentE(func(ctx context.Context, _ format, args []string) error { return p.runWithToken(ctx, r, env, args) })
 	return cmd
 }
 
@@ -58,7 +59,6 @@ func commandArgs(cmd *cobra.Command, args []string) error {
 	return hintf(usagef("%s needs %s", cmd.CommandPath(), needs), "for example: %s -- COMMAND [ARG...]", cmd.CommandPath())
 }
 
-// envFlag binds --env, the names of the variables that get the secret.
 func envFlag(cmd *cobra.Command, env *[]string) {
 	cmd.Flags().Var(listFlag(env, "NAME"), "env", "variable that gets the secret (repeatable; default UTHO_API_KEY and UTHO_TOKEN)")
 }
@@ -81,9 +81,6 @@ func checkEnv(names []string) ([]string, error) {
 }
 
 func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env, argv []string) error {
-	if _, err := p.format(documentFormats); err != nil {
-		return err
-	}
 	if err := checkName(r.Prefix); err != nil {
 		return err
 	}
@@ -96,17 +93,17 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env
 	}
 	path, err := child.LookPath(argv[0])
 	if err != nil {
-		return &runError{fmt.Errorf("%w; nothing was created", err)}
+		return coded(exitRunFailed, fmt.Errorf("%w; nothing was created", err))
 	}
 	s, err := p.connect(ctx)
 	if err != nil {
-		return &runError{err}
+		return coded(exitRunFailed, err)
 	}
 	apiURL := s.baseURL
 	if s.box != nil {
 		url, stop, err := serveSandbox(s.box)
 		if err != nil {
-			return &runError{err}
+			return coded(exitRunFailed, err)
 		}
 		defer stop()
 		apiURL = url
@@ -124,7 +121,7 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env
 		status, failed = p.signals.run(p.command(path, argv, names, i.Secret, apiURL))
 	})
 	if err != nil {
-		err = &runError{err}
+		err = coded(exitRunFailed, err)
 	}
 	if used && err != nil && (status != 0 || failed != nil) { // the command's own end counts
 		p.report(err)
@@ -134,7 +131,6 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env
 	return ended(argv[0], status, failed)
 }
 
-// serveSandbox offers the sandbox on loopback while a command runs.
 func serveSandbox(box *sandbox.Sandbox) (url string, stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ln, err := sandbox.Listen(ctx, "127.0.0.1:0")
@@ -150,5 +146,71 @@ func serveSandbox(box *sandbox.Sandbox) (url string, stop func(), err error) {
 	return addressFor(ln), func() { cancel(); <-done }, nil
 }
 
-// addressFor is the base URL of a sandbox that is served.
 func addressFor(ln net.Listener) string { return "http://" + ln.Addr().String() + "/v2" }
+
+func newExec(p *program) *cobra.Command {
+	var env []string
+	cmd := &cobra.Command{
+		Use: "exec [flags] -- COMMAND [ARG...]", Short: "Run a command with the credential in use",
+		Long: `Run a command with the credential in use in UTHO_API_KEY and UTHO_TOKEN (or the
+variables that --env names) and the service's address in UTHO_API_URL. Nothing is
+created, and the secret is not printed. On Unix the command takes utho's place.`,
+		Example: `  utho exec --env TF_VAR_utho_api_key -- terraform plan
+  utho -p work exec -- ./deploy.sh`,
+		Args: commandArgs, ValidArgsFunction: completeCommand,
+	}
+	envFlag(cmd, &env)
+	cmd.RunE = p.documentE(func(ctx context.Context, _ format, args []string) error { return p.exec(ctx, env, args) })
+	return cmd
+}
+
+func (p *program) exec(ctx context.Context, env, argv []string) error {
+	names, err := checkEnv(env)
+	if err != nil {
+		return err
+	}
+	path, err := child.LookPath(argv[0])
+	if err != nil {
+		return coded(exitRunFailed, err)
+	}
+	s, err := p.connect(ctx) // which refuses what must not leave this machine
+	if err == nil && s.box != nil {
+		return hintf(usagef("exec has no credential to give in the sandbox"),
+			"create a token for the command: %s -- %s", p.route.command("token", "run"), quote(argv[0]))
+	}
+	if err = cmp.Or(err, context.Cause(ctx)); err != nil {
+		return coded(exitRunFailed, err)
+	}
+	p.mask(s.item.Secret)
+	status, err := p.signals.become(p.command(path, argv, names, s.item.Secret, s.baseURL))
+	return ended(argv[0], status, err)
+}
+
+// command is a command of the user that gets a secret and the service's address, and none of utho's own credentials.
+func (p *program) command(path string, argv, names []string, secret, apiURL string) *exec.Cmd {
+	set := []string{"UTHO_API_URL=" + apiURL}
+	for _, name := range names {
+		set = append(set, name+"="+secret)
+	}
+	return &exec.Cmd{
+		Path: path, Args: argv, Env: child.WithoutCredentials(os.Environ(), set...),
+		Stdin: p.in, Stdout: p.out.f, Stderr: p.console.f,
+	}
+}
+
+// ended turns how a command ended into the end of utho: its status, or why it was not started.
+func ended(name string, status int, err error) error {
+	var path *os.PathError
+	switch {
+	case errors.As(err, new(interrupted)):
+		return coded(exitRunFailed, err)
+	case errors.As(err, &path):
+		err = path.Err
+		fallthrough
+	case err != nil:
+		return coded(exitRunFailed, &child.StartError{Name: name, NotFound: errors.Is(err, os.ErrNotExist), Err: err})
+	case status != 0:
+		return childStatus(status)
+	}
+	return nil
+}

@@ -1,9 +1,14 @@
 package cli
 
 import (
+	"bytes"
+	"fmt"
+	"io"
 	"iter"
+	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/utho/utho-cli/internal/expiry"
@@ -33,13 +38,9 @@ type views struct {
 	about  func(ids []string, words ...string) string
 }
 
-// views makes the views of this run. now is the service's clock, zone that of its time
-// stamps; nil is the default.
+// views makes the views of this run. now is the service's clock, zone that of its time stamps; nil is the default.
 func (p *program) views(now time.Time, zone *time.Location) views {
-	if zone == nil {
-		zone = time.FixedZone("IST", 5*60*60+30*60)
-	}
-	return views{now: now, zone: zone, delete: p.route.command("token", "delete") + " ", about: p.route.about}
+	return views{now: now, zone: zoneOr(zone), delete: p.route.command("token", "delete") + " ", about: p.route.about}
 }
 
 // action is the command that deletes a token. Most ids are digits, which need no quotes.
@@ -60,7 +61,6 @@ func (v views) doc(t utho.Token) tokenDoc {
 	return d
 }
 
-// rfc3339 is empty for a time that is not known.
 func rfc3339(at time.Time) string {
 	if at.IsZero() {
 		return ""
@@ -88,8 +88,7 @@ func (v views) columns() []column {
 		{Key: "scope", Header: "ACCESS SCOPE", Text: func(t utho.Token) string { return t.Scope.Label() }},
 		{Key: "created", Header: "CREATED AT", Text: func(t utho.Token) string { return t.CreatedRaw }},
 		{
-			Key: "action", Header: "ACTION",
-			Text:  func(t utho.Token) string { return v.action(t.ID) },
+			Key: "action", Header: "ACTION", Text: func(t utho.Token) string { return v.action(t.ID) },
 			Short: func(t utho.Token) string { return "delete " + output.Quote(t.ID) },
 		},
 		{Key: "id", Header: "ID", Wide: true, Text: func(t utho.Token) string { return t.ID }},
@@ -124,8 +123,7 @@ func (v views) age(t utho.Token) string {
 	return expiry.Age(v.now.Sub(t.CreatedAt))
 }
 
-// expires is the moment in the token's name, in the zone of CREATED AT, and whether it
-// has passed. The service does not enforce it.
+// expires is the moment in the token's name, in the zone of CREATED AT, and whether it has passed.
 func (v views) expires(t utho.Token) string {
 	_, at, ok := expiry.Split(t.Name)
 	if !ok {
@@ -136,4 +134,114 @@ func (v views) expires(t utho.Token) string {
 		text += " (expired)"
 	}
 	return text
+}
+
+// format is one of the formats of -o.
+type format string
+
+const (
+	formatTable    format = "table"
+	formatWide     format = "wide"
+	formatJSON     format = "json"
+	formatYAML     format = "yaml"
+	formatCSV      format = "csv"
+	formatMarkdown format = "markdown"
+	formatID       format = "id"
+)
+
+// The formats that commands have: those of tokens, those of other documents, and those that can carry a secret.
+var (
+	allFormats      = []format{formatTable, formatWide, formatJSON, formatYAML, formatCSV, formatMarkdown, formatID}
+	documentFormats = []format{formatTable, formatJSON, formatYAML}
+	secretFormats   = []format{formatJSON, formatYAML}
+)
+
+// formatsOf are the formats of the command with that path; nil if it has no answer, and documentFormats for its errors.
+func formatsOf(commandPath string) []format {
+	switch strings.TrimPrefix(commandPath, "utho ") {
+	case "token list", "token get":
+		return allFormats
+	case "token create", "token rotate":
+		return secretFormats
+	case "token delete", "login", "logout", "status", "profile list", "version":
+		return documentFormats
+	}
+	return nil
+}
+
+func (f format) hasColumns() bool { return !f.isDocument() && f != formatID }
+
+// isDocument reports whether the format is a document that can carry a secret.
+func (f format) isDocument() bool { return slices.Contains(secretFormats, f) }
+
+// format is the one in force. A default that the command does not have counts as table; a typed one is refused.
+func (p *program) format(allowed []format) (format, error) {
+	if typed := format(p.flags.output); typed != "" {
+		if !slices.Contains(allowed, typed) {
+			return "", hintf(usagef("-o %s: this command does not have that format", typed), "use one of -o %s", join(allowed))
+		}
+		return typed, nil
+	}
+	st, err := p.settings()
+	if err != nil {
+		return "", err
+	}
+	f := format(strings.ToLower(st.Output))
+	switch {
+	case slices.Contains(allowed, f):
+		return f, nil
+	case slices.Contains(allFormats, f):
+		return formatTable, nil
+	}
+	return "", hintf(usagef("UTHO_OUTPUT=%s: there is no such format", st.Output), "the formats are %s", join(allFormats))
+}
+
+func join(formats []format) string { return strings.Join(words(formats), ", ") }
+
+func words(formats []format) (all []string) {
+	for _, f := range formats {
+		all = append(all, string(f))
+	}
+	return all
+}
+
+func (p *program) document(f format, v any) error {
+	if f == formatYAML {
+		return output.YAML(p.out, v)
+	}
+	return output.JSON(p.out, v)
+}
+
+func documents[T any](p *program, f format, all iter.Seq[T]) error {
+	if f == formatYAML {
+		return output.YAMLList(p.out, all)
+	}
+	return output.JSONList(p.out, all)
+}
+
+// boldFirstLine is stdout for a table, which is written at once and whose first line is bold on a terminal.
+func (p *program) boldFirstLine(header bool) io.Writer {
+	if header && p.console.colored(p.out.f) {
+		return boldWriter{p.out}
+	}
+	return p.out
+}
+
+type boldWriter struct{ w io.Writer }
+
+func (b boldWriter) Write(text []byte) (int, error) {
+	first, rest, _ := bytes.Cut(text, []byte("\n"))
+	_, err := fmt.Fprintf(b.w, "\x1b[1m%s%s\n%s", first, plain, rest)
+	return len(text), err
+}
+
+// glob reports whether a pattern matches a whole name. The slash, at which path.Match stops, means nothing there.
+func glob(pattern, name string) bool {
+	ok, err := path.Match(globPattern(pattern), strings.ReplaceAll(name, "/", "\x00"))
+	return ok && err == nil
+}
+
+// globPattern is a pattern as path.Match reads it, which knows [^a] only, while shells know [!a] too.
+func globPattern(pattern string) string {
+	return strings.NewReplacer("/", "\x00", `\\`, `\\`, `\[`, `\[`, "[!", "[^").Replace(pattern)
 }

@@ -30,8 +30,8 @@ func (d *file) Place() string { return "file:" + d.path }
 
 func (d *file) Prepare(ctx context.Context) error {
 	if _, err := os.Lstat(d.path); err == nil && !d.env.Rotate {
-		return fmt.Errorf("%s %w, and create never replaces it; remove it first, name another, "+
-			"or put a new secret in it with: utho token rotate NAME --to %s", d.path, fs.ErrExist, d.spec)
+		return fmt.Errorf("%s already exists, and create never replaces it; remove it first, name another, "+
+			"or put a new secret in it with: utho token rotate NAME --to %s", d.path, d.spec)
 	}
 	if err := privfile.CheckReplace(d.path, privfile.Keep); err != nil {
 		return err

@@ -2,12 +2,11 @@ package expiry
 
 import (
 	"errors"
-	"fmt"
 	"math"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"pgregory.net/rapid"
 )
@@ -23,63 +22,31 @@ func utc(t *testing.T, s string) time.Time {
 
 func TestAppend(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ name, at, want string }{
-		{"ci", "2026-12-23T09:30:00Z", "ci.expires-20261223T0930Z"},
-		{"ci", "2026-12-23T09:30:00.000000001Z", "ci.expires-20261223T0931Z"},
-		{"ci", "2026-12-23T09:29:01Z", "ci.expires-20261223T0930Z"},
-		{"ci", "2026-12-23T15:00:00+05:30", "ci.expires-20261223T0930Z"},
-		{"ci", "2026-06-30T23:59:59Z", "ci.expires-20260701T0000Z"},
-		{"ci", "2026-12-31T23:59:01Z", "ci.expires-20270101T0000Z"},
-		{"ci", "2028-02-28T23:59:30Z", "ci.expires-20280229T0000Z"},
-		{"ci", "9999-12-31T23:59:00Z", "ci.expires-99991231T2359Z"},
-		{"a.b.expires-soon", "2026-12-23T09:30:00Z", "a.b.expires-soon.expires-20261223T0930Z"},
-		{".", "2026-12-23T09:30:00Z", "..expires-20261223T0930Z"},
+	long := strings.Repeat("n", 232)
+	for _, c := range []struct{ name, at, want string }{ // the suffix, or a part of the error
+		{"ci", "2026-12-23T09:30:00Z", ".expires-20261223T0930Z"},
+		{"ci", "2026-12-23T09:30:00.000000001Z", ".expires-20261223T0931Z"},
+		{"ci", "2026-12-23T15:00:00+05:30", ".expires-20261223T0930Z"},
+		{"ci", "2026-12-31T23:59:01Z", ".expires-20270101T0000Z"},
+		{"ci", "2028-02-28T23:59:30Z", ".expires-20280229T0000Z"},
+		{"कुंजी", "9999-12-31T23:59:00Z", ".expires-99991231T2359Z"},
+		{"a.b.expires-soon", "2026-12-23T09:30:00Z", ".expires-20261223T0930Z"},
 		// Only a suffix is a name like any other here; CheckName refuses it for new tokens.
-		{".expires-20250101T0000Z", "2026-12-23T09:30:00Z", ".expires-20250101T0000Z.expires-20261223T0930Z"},
-		{"कुंजी", "2026-12-23T09:30:00Z", "कुंजी.expires-20261223T0930Z"},
+		{".expires-20250101T0000Z", "2026-12-23T09:30:00Z", ".expires-20261223T0930Z"},
+		{long, "2026-12-23T09:30:00Z", ".expires-20261223T0930Z"},
+		{long + "n", "2026-12-23T09:30:00Z", "233 bytes long; with an expiry it may have 232"},
+		{"", "2026-12-23T09:30:00Z", "empty"},
+		{"ci.expires-20261223T0930Z", "2026-12-23T09:30:00Z", "already has one"},
+		{"ci", "9999-12-31T23:59:00.1Z", "year 10000"},
+		{"ci", "0000-12-31T23:00:00Z", "year 0"},
 	} {
 		got, err := Append(c.name, utc(t, c.at))
-		if err != nil || got != c.want {
+		if err != nil && got == "" {
+			got = c.name + err.Error()
+		}
+		if fine := c.want[0] == '.'; (err == nil) != fine || fine && got != c.name+c.want || !strings.Contains(got, c.want) {
 			t.Errorf("Append(%q, %s) = %q, %v; want %q", c.name, c.at, got, err, c.want)
 		}
-	}
-}
-
-func TestAppendRefuses(t *testing.T) {
-	t.Parallel()
-	at := utc(t, "2026-12-23T09:30:00Z")
-	for _, c := range []struct {
-		name string
-		at   time.Time
-		says string
-	}{
-		{"", at, "empty"},
-		{"ci.expires-20261223T0930Z", at, "already has one"},
-		{"ci", utc(t, "9999-12-31T23:59:00.1Z"), "year 10000"},
-		{"ci", time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC), "year 12026"},
-		{"ci", time.Date(0, 12, 31, 23, 0, 0, 0, time.UTC), "year 0"},
-		{"ci", time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC), "year -5"},
-		{strings.Repeat("n", 233), at, "233 bytes"},
-	} {
-		got, err := Append(c.name, c.at)
-		if err == nil || got != "" || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("Append(%q, %s) = %q, %v; want an error with %q", c.name, c.at, got, err, c.says)
-		}
-	}
-}
-
-func TestLimit(t *testing.T) {
-	t.Parallel()
-	full, err := Append(strings.Repeat("n", maxBase), utc(t, "2026-12-23T09:30:00Z"))
-	if err != nil || len(full) != 255 {
-		t.Fatalf("the longest name gives %d bytes, %v; want 255", len(full), err)
-	}
-	if maxBase != 232 {
-		t.Errorf("maxBase = %d; want 232", maxBase)
-	}
-	// A service that cuts long names takes the expiry away with the last byte.
-	if Has(full[:254]) {
-		t.Error("a name that was cut still has an expiry")
 	}
 }
 
@@ -104,60 +71,21 @@ func TestSplit(t *testing.T) {
 func TestLookAlikes(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		"",
-		"ci",
-		".expires-20261223T0930Z",
-		"ci.expires-",
-		"ci.expires-20261332T0930Z",
-		"ci.expires-20260631T0930Z",
-		"ci.expires-20250229T0930Z",
-		"ci.expires-20261223T2400Z",
-		"ci.expires-20261223T0960Z",
-		"ci.expires-20261200T0930Z",
-		"ci.expires-20260023T0930Z",
-		"ci.expires-00000101T0000Z",
-		"ci.expires-20261223t0930Z",
-		"ci.expires-20261223T0930z",
-		"ci.expires-20261223T0930",
-		"ci.expires-20261223T093000Z",
-		"ci.expires-20261223T09301Z",
-		"ci.expires-120261223T0930Z",
-		"ci.expires-2026-12-23T09:30Z",
-		"ci.expires-20261223T0930Z ",
-		" ci.expires-20261223T0930Z\n",
-		"ci.expires-20261223T0930Zone",
-		"ci.expires-20261223T0930Z.old",
-		"ci.Expires-20261223T0930Z",
-		"ci-expires-20261223T0930Z",
-		"ci.expires_20261223T0930Z",
-		"ci.expires--2026122T0930Z",
-		"ci.expires-+2026122T0930Z",
-		"ci.expires-2026122 T0930Z",
-		"ci.expires-20261223T 930Z",
-		"ci.expires-٢٠٢٦1223T0930Z",
-		"ci․expires-20261223T0930Z", // U+2024 for the dot
+		"", "ci", ".expires-20261223T0930Z", "ci.expires-", "ci.expires-20261332T0930Z", "ci.expires-20260631T0930Z",
+		"ci.expires-20250229T0930Z", "ci.expires-20261223T2400Z", "ci.expires-20261223T0960Z", "ci.expires-20261200T0930Z",
+		"ci.expires-20260023T0930Z", "ci.expires-00000101T0000Z", "ci.expires-20261223t0930Z", "ci.expires-20261223T0930z",
+		"ci.expires-20261223T0930", "ci.expires-20261223T093000Z", "ci.expires-20261223T09301Z",
+		"ci.expires-120261223T0930Z", "ci.expires-2026-12-23T09:30Z", "ci.expires-20261223T0930Z ",
+		" ci.expires-20261223T0930Z\n", "ci.expires-20261223T0930Zone", "ci.expires-20261223T0930Z.old",
+		"ci.Expires-20261223T0930Z", "ci-expires-20261223T0930Z", "ci.expires_20261223T0930Z", "ci.expires--2026122T0930Z",
+		"ci.expires-+2026122T0930Z", "ci.expires-2026122 T0930Z", "ci.expires-20261223T 930Z", "ci.expires-٢٠٢٦1223T0930Z",
+		"ci․expires-20261223T0930Z", // the last with U+2024 for the dot
 	} {
 		if base, at, ok := Split(name); ok || base != name || !at.IsZero() {
 			t.Errorf("Split(%q) = %q, %s, %t; want the whole name and no expiry", name, base, at, ok)
 		}
 		if Has(name) || Expired(name, time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)) {
 			t.Errorf("%q counts as a name with an expiry", name)
-		}
-	}
-}
-
-func TestExpired(t *testing.T) {
-	t.Parallel()
-	const name = "ci.expires-20261223T0930Z"
-	for at, want := range map[string]bool{
-		"2026-12-23T09:29:59.999999999Z": false,
-		"2026-12-23T09:30:00Z":           true,
-		"2026-12-23T14:59:59+05:30":      false,
-		"2026-12-23T15:00:00+05:30":      true,
-		"2031-01-01T00:00:00Z":           true,
-	} {
-		if got := Expired(name, utc(t, at)); got != want {
-			t.Errorf("Expired at %s = %t; want %t", at, got, want)
 		}
 	}
 }
@@ -179,12 +107,7 @@ func names() *rapid.Generator[string] {
 func times() *rapid.Generator[time.Time] {
 	return rapid.Custom(func(t *rapid.T) time.Time {
 		const first, last = -62135596800, 253402300799 // the years 1 to 9999
-		sec := rapid.OneOf(
-			rapid.Int64Range(first-10000, last+10000),
-			rapid.Map(rapid.Int64Range(0, 200), func(n int64) int64 { return last + n - 100 }),
-			// Close to the ends of years, where rounding up carries all the way.
-			rapid.Map(rapid.IntRange(1, 9999), func(y int) int64 { return time.Date(y, 12, 31, 23, 59, 1, 0, time.UTC).Unix() }),
-		).Draw(t, "seconds")
+		sec := rapid.OneOf(rapid.Int64Range(first-100, last+100), rapid.Int64Range(last-100, last+100)).Draw(t, "seconds")
 		nsec := rapid.OneOf(rapid.Just[int64](0), rapid.Int64Range(0, 999999999)).Draw(t, "nanoseconds")
 		zone := time.FixedZone("", rapid.IntRange(-14*3600, 14*3600).Draw(t, "zone"))
 		return time.Unix(sec, nsec).In(zone)
@@ -225,35 +148,13 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func FuzzSplit(f *testing.F) {
-	for _, s := range []string{"ci.expires-20261223T0930Z", "ci.expires-20261332T0930Z", ".expires-20261223T0930Z", "a.expires-20240229T2359Z",
-		"x.expires-00000101T0000Z", "x.expires-20261223T0930Z.expires-20261223T0930Z"} {
+	for _, s := range []string{"ci.expires-20261332T0930Z", ".expires-20261223T0930Z", "a.expires-20240229T2359Z", "x.expires-00000101T0000Z"} {
 		f.Add(s)
 	}
-	shape := regexp.MustCompile(`(?s)^(.+)\.expires-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)Z$`)
 	f.Fuzz(func(t *testing.T, name string) {
 		base, at, ok := Split(name)
-		if !ok {
-			if base != name || !at.IsZero() {
-				t.Fatalf("no expiry, yet %q, %s", base, at)
-			}
-			// A second reader, with its own idea of the form and the calendar.
-			if m := shape.FindStringSubmatch(strings.ToValidUTF8(name, "?")); m != nil {
-				var v [5]int
-				for i := range v {
-					_, _ = fmt.Sscanf(m[i+2], "%d", &v[i]) // digits, as the pattern says
-				}
-				d := time.Date(v[0], time.Month(v[1]), v[2], v[3], v[4], 0, 0, time.UTC)
-				if v[0] > 0 && d.Year() == v[0] && int(d.Month()) == v[1] && d.Day() == v[2] && d.Hour() == v[3] && d.Minute() == v[4] {
-					t.Fatalf("%q has an expiry that was not seen", name)
-				}
-			}
-			return
-		}
-		if base == "" || at.Location() != time.UTC {
-			t.Fatalf("Split(%q) = %q, %s", name, base, at)
-		}
-		if name != base+".expires-"+at.Format("20060102T1504Z") {
-			t.Fatalf("%q is not what %q and %s print as", name, base, at)
+		if !ok && (base != name || !at.IsZero()) || ok && (base == "" || name != base+".expires-"+at.UTC().Format("20060102T1504Z")) {
+			t.Fatalf("Split(%q) = %q, %s, %t", name, base, at, ok)
 		}
 	})
 }
@@ -267,33 +168,14 @@ func TestCheckName(t *testing.T) {
 		}
 	}
 	for name, says := range map[string]string{
-		"":                       "empty",
-		strings.Repeat("n", 256): "256 bytes",
-		strings.Repeat("é", 128): "256 bytes",
-		"a\xffb":                 "UTF-8",
-		"a\xed\xa0\x80":          "UTF-8",
-		"a\x00":                  "U+0000",
-		"a\tb":                   "U+0009",
-		"a\n":                    "U+000A",
-		"\x1b[31mred":            "U+001B",
-		"a\x7f":                  "U+007F",
-		"a\u0085b":               "U+0085",
-		"a\u009bb":               "U+009B",
-		"a\u2028b":               "U+2028",
-		"a\u2029":                "U+2029",
+		"": "empty", strings.Repeat("n", 256): "256 bytes", strings.Repeat("é", 128): "256 bytes", "a\xffb": "UTF-8",
+		"a\xed\xa0\x80": "UTF-8", "a\x00": "U+0000", "a\tb": "U+0009", "a\n": "U+000A", "\x1b[31mred": "U+001B", "a\x7f": "U+007F",
+		"a\u0085b": "U+0085", "a\u009bb": "U+009B", "a\u2028b": "U+2028", "a\u2029": "U+2029",
 	} {
 		err := CheckName(name)
-		if err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("CheckName(%q) = %v; want %q in it", name, err, says)
-			continue
-		}
-		if errors.As(err, new(*SuffixError)) {
-			t.Errorf("CheckName(%q) is a SuffixError", name)
-		}
-		for _, r := range err.Error() {
-			if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0x2028 || r == 0x2029 {
-				t.Errorf("the error for %q carries the character itself", name)
-			}
+		if err == nil || !strings.Contains(err.Error(), says) || errors.As(err, new(*SuffixError)) ||
+			strings.ContainsFunc(err.Error(), func(r rune) bool { return unicode.IsControl(r) || r == 0x2028 || r == 0x2029 }) {
+			t.Errorf("CheckName(%q) = %v; want %q in it, and no such character", name, err, says)
 		}
 	}
 	for _, name := range []string{"ci.expires-20261223T0930Z", ".expires-20261223T0930Z", strings.Repeat("n", 232) + ".expires-20261223T0930Z"} {
@@ -315,12 +197,10 @@ func TestParseDuration(t *testing.T) {
 		}
 	}
 	for s, says := range map[string]string{
-		"": "like 90m", "m": "like 90m", "30": "which unit? Write 30d for days or 30m for minutes", "1y": "write 365d",
-		"2y":    "write 730d",
-		"1h30m": "write 90m", "1.5h": "write 90m", "3600s": "write 60m", "+1h": "write 60m", "30s": "m, h, d or w", "1d12h": "m, h, d or w",
+		"": "like 90m", "m": "like 90m", "30": "which unit? Write 30d for days or 30m for minutes",
+		"1y": "write 365d", "2y": "write 730d", "1h30m": "write 90m", "1.5h": "write 90m", "3600s": "write 60m", "+1h": "write 60m", "30s": "m, h, d or w", "1d12h": "m, h, d or w",
 		"-1h": "one whole number", " 1h": "one whole number", "1h ": "one whole number", "1 h": "one whole number", "1H": "m, h, d or w",
-		"1M":   "m, h, d or w",
-		"0x1h": "one whole number", "1_000h": "one whole number", "٣h": "one whole number", "1e3m": "one whole number",
+		"1M": "m, h, d or w", "0x1h": "one whole number", "1_000h": "one whole number", "٣h": "one whole number", "1e3m": "one whole number",
 		"0h": "longer than zero", "000w": "longer than zero", "0y": "m, h, d or w", "99999999999999999999999999": "m, h, d or w",
 		"15251w": "longest is 15250w", "106752d": "longest is 106751d", "99999999999999999999999999m": "longest is 153722867m",
 		"1h\x00": "one whole number", "\x1b[2Jh": "one whole number",
@@ -370,14 +250,12 @@ func TestRenew(t *testing.T) {
 	for _, c := range []struct{ old, created, want string }{
 		{"ci", "2026-11-01T00:00:00Z", "ci"},
 		{"ci.expires-20261201T0000Z", "2026-11-01T00:00:00Z", "ci.expires-20261231T0400Z"}, // 30d
-		{"ci.expires-20261201T0000Z", "2026-11-01T05:30:00+05:30", "ci.expires-20261231T0400Z"},
 		{"ci.expires-20261201T0000Z", "2026-11-01T00:00:29Z", "ci.expires-20261231T0400Z"},
 		{"ci.expires-20261201T0001Z", "2026-11-01T00:00:59Z", "ci.expires-20261231T0400Z"}, // rounded up by create
 		{"ci.expires-20261201T0000Z", "2026-11-30T23:59:00Z", "ci.expires-20261201T0401Z"}, // a minute
 		{"a.expires-20250101T0000Z.expires-20261201T0000Z", "2026-11-30T23:00:00Z", ""},    // Append refuses it
 		{"ci.expires-20261201T0000Z", "0001-01-01T00:00:00Z", ""},
 		{"ci.expires-20261201T0000Z", "2026-12-01T00:00:00Z", ""},
-		{"ci.expires-20261201T0000Z", "2026-12-02T00:00:00Z", ""},
 	} {
 		got, err := Renew(c.old, utc(t, c.created), now)
 		if got != c.want || (err == nil) != (c.want != "") {

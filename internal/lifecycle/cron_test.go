@@ -172,7 +172,7 @@ func TestDelete(t *testing.T) {
 					if d.Deleted {
 						gone++
 					}
-					if d.Unknown {
+					if errors.As(d.Err, new(*lifecycle.OutcomeError)) {
 						unknown++
 					} else if d.Deleted != (w.token(d.Token.ID) == nil) {
 						t.Errorf("%s: deleted is %v (%v)", d.Token.ID, d.Deleted, d.Err)

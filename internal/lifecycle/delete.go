@@ -20,7 +20,6 @@ type Deletion struct {
 	Deleted bool
 	Tried   bool  // the request was sent
 	Err     error // why it is not deleted, or not known to be
-	Unknown bool  // neither answer nor list said whether it is gone
 }
 
 // Delete deletes tokens, several at once, and calls step after each. own is the id of the token that the credential
@@ -69,8 +68,7 @@ func (s *Session) Delete(ctx, grace context.Context, tokens []utho.Token, own st
 	return all, context.Cause(stop)
 }
 
-// settle decides by the list what became of those whose answer was no success: one that went meanwhile counts as
-// deleted.
+// settle decides by the list what became of those that failed: one that went meanwhile counts as deleted.
 func (s *Session) settle(ctx, grace context.Context, all []*Deletion) {
 	if !slices.ContainsFunc(all, func(d *Deletion) bool { return d.Err != nil }) {
 		return
@@ -91,7 +89,6 @@ func (s *Session) settle(ctx, grace context.Context, all []*Deletion) {
 		case listErr == nil && errors.Is(d.Err, utho.ErrNotFound):
 			d.Err = fmt.Errorf("delete token %s: the list still shows it; the answer was: %s", d.Token.ID, opless(d.Err))
 		case listErr != nil && !rejected(d.Err):
-			d.Unknown = true
 			d.Err = &OutcomeError{
 				Left: fmt.Sprintf("token %s may be deleted or not; the list failed too (%s)", d.Token.ID, opless(listErr)),
 				Next: NextLook, IDs: []string{d.Token.ID}, Err: cause,
@@ -101,19 +98,19 @@ func (s *Session) settle(ctx, grace context.Context, all []*Deletion) {
 }
 
 // Revoke deletes the token that the credential itself is. A rejection of the credential after the deletion was sent
-// says that it is gone.
+// says that it is gone, unless the list still accepts it.
 func (s *Session) Revoke(ctx, grace context.Context, id string) error {
-	if err := s.remove(ctx, grace, s.Client, id, s.Timeout); !errors.Is(err, utho.ErrUnauthorized) {
-		return err
+	err := s.remove(ctx, grace, s.Client, id, s.Timeout)
+	if errors.Is(err, utho.ErrUnauthorized) && errors.Is(err, errUnseen) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // errUnseen is a deletion that failed, after which the list failed too.
 var errUnseen = errors.New("whether it is gone could not be seen")
 
-// remove deletes a token with a client. After any answer but success the list decides whether it is gone, not the
-// answer's words.
+// remove deletes a token. After a failure the list decides whether it is gone, not the answer's words.
 func (s *Session) remove(ctx, grace context.Context, c *utho.Client, id string, limit time.Duration) error {
 	err := s.deleteOnce(ctx, grace, c, id, limit)
 	if err == nil {

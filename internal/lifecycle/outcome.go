@@ -38,8 +38,7 @@ func (e *OutcomeError) Error() string {
 	return e.Left + ": " + e.Err.Error()
 }
 
-// RolledBackError is a failure after a token was created; the token was deleted again and every place is as it was,
-// except those that it names.
+// RolledBackError is a failure after which the token was deleted again and every place is as it was, but those named.
 type RolledBackError struct {
 	Name     string
 	Old      string   // of a rotation: the token that still works
@@ -131,7 +130,6 @@ func opless(err error) string {
 	return strings.TrimPrefix(strings.TrimPrefix(e.Error(), e.Op+": "), utho.ErrOutcomeUnknown.Error()+": ")
 }
 
-// quote is a name in a sentence.
 func quote(s string) string {
 	return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\n", `\n`).Replace(s) + `"`
 }
@@ -139,7 +137,6 @@ func quote(s string) string {
 // named names a token in a sentence, by its id if that is known.
 func named(id, name string) string { return strings.TrimSpace(id + " " + quote(name)) }
 
-// said is what is to be said of places, nothing if there are none.
 func said(places []string, what string) string {
 	if len(places) == 0 {
 		return ""
@@ -147,5 +144,4 @@ func said(places []string, what string) string {
 	return "; " + strings.Join(places, ", ") + " " + what
 }
 
-// candidates names tokens in a sentence.
 func candidates(tokens []utho.Token) string { return strings.Join(idsOf(tokens), ", ") }

@@ -152,7 +152,6 @@ func findRotated(list *utho.TokenList, arg string, unfinished []*record, held st
 	return old, err
 }
 
-// due reports whether the token is to be rotated now.
 func (r RotateRequest) due(old utho.Token, now time.Time) (bool, error) {
 	_, at, ok := expiry.Split(old.Name)
 	switch {
@@ -164,7 +163,6 @@ func (r RotateRequest) due(old utho.Token, now time.Time) (bool, error) {
 	return !at.After(now.Add(r.IfExpiresWithin)), nil
 }
 
-// newName is the name of the new token: the old one's, with its expiry renewed.
 func (r RotateRequest) newName(old utho.Token, now time.Time) (string, error) {
 	if r.Lifetime > 0 {
 		return expiry.Append(BaseName(old.Name), now.Add(r.Lifetime))
@@ -216,8 +214,7 @@ func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinat
 	return left
 }
 
-// readBack returns the new secret if this command has the places of the record, all of them hold it and the service
-// accepts it; else "", which places hold it, and why.
+// readBack returns the new secret if every place of the record holds it and it works; else which hold it, and why.
 func (p *Rotation) readBack(ctx context.Context, to Destinations, err error) (secret string, holders []string, _ error) {
 	var sum [32]byte
 	if n, bad := hex.Decode(sum[:], []byte(p.rec.Sum)); err == nil && (bad != nil || n != len(sum)) {

@@ -118,15 +118,13 @@ func (rec *record) save(stage string) error {
 	return nil
 }
 
-// discard removes the record: nothing is left to finish. One that cannot be removed is found and judged by the next
-// rotation.
+// discard removes the record: nothing is left to finish. The next rotation judges one that stays.
 func (rec *record) discard() {
 	if rec.path != "" {
 		_ = os.Remove(rec.path)
 	}
 }
 
-// candidates are the tokens that the rotation created, or may have.
 func (rec *record) candidates(tokens []utho.Token) []utho.Token {
 	if rec.NewID != "" {
 		return filter(tokens, func(t utho.Token) bool { return t.ID == rec.NewID })
@@ -134,15 +132,13 @@ func (rec *record) candidates(tokens []utho.Token) []utho.Token {
 	return addedTo(rec.Before, tokens, rec.NewName)
 }
 
-// stampedThen reports whether a token was created when the rotation sent its create, by what the service itself says of
-// both: its clock at the list just before, and the stamp.
+// stampedThen reports whether a token was stamped when the rotation sent its create, by the service's clock.
 func (rec *record) stampedThen(t utho.Token) bool {
 	since := t.CreatedAt.Sub(rec.At)
 	return !t.CreatedAt.IsZero() && !rec.At.IsZero() && since > -5*time.Second && since < 40*time.Second
 }
 
-// sameTo reports whether a command delivers to the places of the record. A Secret that was not there before the
-// rotation has no UID in the record.
+// sameTo reports whether a command has the places of the record, in which a new Secret has no UID yet.
 func (rec *record) sameTo(places []string) bool {
 	a, b := slices.Sorted(slices.Values(rec.To)), slices.Sorted(slices.Values(places))
 	return slices.EqualFunc(a, b, func(was, is string) bool {

@@ -31,6 +31,14 @@ func (p *Rotation) Run(ctx, grace context.Context, to Destinations) (Issued, err
 	if err == nil && !contains(list.Tokens, p.Old.ID) {
 		err = &NotFoundError{Arg: p.Old.ID, Gone: true}
 	}
+	if err == nil && p.rec != nil && p.Drops == nil { // the create of a killed rotation may have arrived since the plan
+		if err = p.recover(ctx, list.Tokens, to, nil); err != nil {
+			_ = p.rec.save(p.rec.Stage) // the plan discarded it
+		}
+	}
+	if err == nil && p.Resumes != nil {
+		return p.Run(ctx, grace, to)
+	}
 	if err == nil && p.Drops != nil {
 		if err = p.session.remove(ctx, grace, p.session.Client, p.Drops.ID, p.session.Timeout); err != nil {
 			err = fmt.Errorf("delete %s, which an earlier rotation of %s left; nothing was created: %w", p.Drops.ID, p.Old.ID, err)

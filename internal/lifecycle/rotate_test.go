@@ -270,6 +270,28 @@ func TestRecovery(t *testing.T) {
 	t.Logf("%d rows", rows)
 }
 
+// TestLateCreate: the create of a killed rotation arrives while the next one begins. What it made is deleted.
+func TestLateCreate(t *testing.T) {
+	t.Parallel()
+	for nth := 1; nth <= 3; nth++ {
+		synctest.Test(t, func(t *testing.T) {
+			w, old := rotating(t, "app", true)
+			s := onShelf(w, shelf{})
+			w.srv.Fault(fault{On: "create", Times: 1, Before: goexit})
+			if _, err := w.rotate(lifecycle.RotateRequest{Arg: "app"}, s); !errors.Is(err, errKilled) {
+				t.Fatalf("not killed: %v", err)
+			}
+			w.srv.Clear()
+			w.start()
+			w.srv.Fault(fault{On: "list", Nth: nth, Times: 1, Before: func() { w.srv.Add("app", true) }})
+			_, err := w.rotate(lifecycle.RotateRequest{Arg: old.ID}, s)
+			if left := w.named("app"); err != nil || len(left) != 1 || left[0].Secret != w.places["a"] {
+				t.Errorf("before list %d: %v, %+v", nth, err, left)
+			}
+		})
+	}
+}
+
 // TestRotateTwice is what a second rotation does with what a first one, or somebody else, left behind.
 func TestRotateTwice(t *testing.T) {
 	t.Parallel()

@@ -4,13 +4,14 @@
 // first whatever can be checked, sends its create once, finds out what happened if the answer is lost, and either
 // delivers the secret or deletes the token. What it cannot settle is an [OutcomeError], which names what is left.
 //
-// ctx ends with the first signal and bounds what only waits. grace ends ten seconds later, or with the second signal,
-// and bounds what finds out, delivers and cleans up.
+// ctx ends with the first signal and bounds what only waits. grace ends ten seconds later, or with the second
+// signal, and bounds what finds out, delivers and cleans up.
 package lifecycle
 
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/utho/utho-cli/internal/expiry"
@@ -114,8 +115,7 @@ func Now(l *utho.TokenList) time.Time {
 	return l.ServerTime
 }
 
-// bounded is a context that ends with grace, after limit, or so long after ctx has ended as last says: what is under
-// way may complete, and there is still time to clean up.
+// bounded ends with grace, after limit, or so long after ctx as last says: what is under way may complete.
 func bounded(ctx, grace context.Context, limit, last time.Duration) (context.Context, context.CancelFunc) {
 	limited, cancel := context.WithTimeout(grace, limit)
 	stop := context.AfterFunc(ctx, func() {
@@ -156,4 +156,62 @@ func BaseName(name string) string {
 		return base
 	}
 	return name
+}
+
+// IsID reports whether an argument can only be an id: digits.
+func IsID(arg string) bool { return arg != "" && strings.Trim(arg, "0123456789") == "" }
+
+// Find returns the token that an argument means. Digits are an id and only that, so that a stale command never hits
+// a name; anything else is an id, else an exact name, else a name without its expiry. *NotFoundError,
+// *AmbiguousError.
+func Find(tokens []utho.Token, arg string) (utho.Token, error) {
+	return only(tokens, matches(tokens, arg), arg)
+}
+
+func only(tokens, found []utho.Token, arg string) (utho.Token, error) {
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		same := filter(tokens, func(t utho.Token) bool { return t.Name == arg })
+		return utho.Token{}, &NotFoundError{Arg: arg, Named: same, Close: closeName(tokens, arg)}
+	}
+	return utho.Token{}, &AmbiguousError{Arg: arg, Tokens: found}
+}
+
+func matches(tokens []utho.Token, arg string) []utho.Token {
+	found := filter(tokens, func(t utho.Token) bool { return t.ID == arg })
+	if len(found) == 0 && !IsID(arg) {
+		found = filter(tokens, func(t utho.Token) bool { return t.Name == arg })
+	}
+	if len(found) == 0 && !IsID(arg) {
+		found = filter(tokens, func(t utho.Token) bool { return expiry.Has(t.Name) && BaseName(t.Name) == arg })
+	}
+	return found
+}
+
+// closeName is the one name that begins like arg, or that arg begins like.
+func closeName(tokens []utho.Token, arg string) string {
+	var found []string
+	for _, t := range tokens {
+		base := BaseName(t.Name)
+		near := strings.HasPrefix(base, arg) || base != "" && strings.HasPrefix(arg, base)
+		if len(arg) >= 3 && near && !slices.Contains(found, base) {
+			found = append(found, base)
+		}
+	}
+	if len(found) != 1 {
+		return ""
+	}
+	return found[0]
+}
+
+// taken are the tokens that have a name, compared without their expiry. Expired ones do not count.
+func taken(tokens []utho.Token, name string, now time.Time) []utho.Token {
+	return filter(tokens, func(t utho.Token) bool { return BaseName(t.Name) == name && !expiry.Expired(t.Name, now) })
+}
+
+// addedTo are the tokens of a name that were not there before.
+func addedTo(before []string, tokens []utho.Token, name string) []utho.Token {
+	return filter(tokens, func(t utho.Token) bool { return t.Name == name && !slices.Contains(before, t.ID) })
 }

@@ -1,11 +1,6 @@
 package output
 
-import (
-	"strings"
-	"testing"
-
-	"pgregory.net/rapid"
-)
+import "testing"
 
 // TestWidth has what wcwidth 0.7 says of the same texts, the usual reference of terminals, and but for pictures and
 // flags xterm and VTE too.
@@ -35,28 +30,4 @@ func TestWidth(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestColumnsStand: the second column begins at the same place in every line.
-func TestColumnsStand(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		names := rapid.SliceOfN(hostile(), 1, 8).Draw(t, "names")
-		cols := []Column[string]{
-			{Text: func(s string) string { return s }},
-			{Text: func(string) string { return "|" }},
-		}
-		var b strings.Builder
-		if err := Table(&b, cols, names, TableOptions{NoHeaders: true}); err != nil {
-			t.Fatal(err)
-		}
-		at := -1
-		for line := range strings.Lines(b.String()) {
-			start := width(strings.TrimSuffix(line, "|\n"))
-			if at >= 0 && start != at {
-				t.Fatalf("the second column begins at %d and %d:\n%s", at, start, b.String())
-			}
-			at = start
-		}
-	})
 }

@@ -24,6 +24,8 @@ type Book struct {
 	DefaultURL string                       // of a profile that names none
 	Waiting    func()                       // called once if another utho holds the lock for 2 s
 	Warn       func(text string)            // of what went wrong after all was done
+	Replaces   func(was config.Profile)     // called by Save, under the lock, with the profile before; may be nil
+	Forgets    func(now auth.Item) error    // called by Forget with what the profile holds, which an error keeps; may be nil
 }
 
 // locked takes the lock, removes what killed runs left in utho's own folders, and reads the configuration for do.
@@ -88,6 +90,9 @@ func (b *Book) save(ctx context.Context, p config.Profile, ref auth.Ref, item au
 	before := &config.File{}
 	return before, b.locked(ctx, func(h *config.Held, f *config.File) error {
 		*before = *f
+		if was, _ := f.Profile(p.Name); item.Secret != "" && !add && b.Replaces != nil {
+			b.Replaces(was)
+		}
 		to, write := placeFor(p, ref), write(p, makeCurrent)
 		if add {
 			was, _ := f.Profile(p.Name)
@@ -173,6 +178,15 @@ func (b *Book) Forget(ctx context.Context, name string, removeProfile bool) (had
 			return err
 		}
 		if at, ok := b.placeOf(p); ok {
+			if b.Forgets != nil {
+				now, err := b.stored(ctx, &at)
+				if err == nil {
+					err = b.Forgets(now)
+				}
+				if err != nil {
+					return err
+				}
+			}
 			if had, err = b.remove(ctx, at); err != nil {
 				return err
 			}

@@ -101,15 +101,15 @@ func tokens(t testing.TB, s *Sandbox) (all []string) {
 // mustCreate creates a token and returns its secret.
 func mustCreate(t testing.TB, s *Sandbox, name, write string) string {
 	t.Helper()
-	body := fmt.Sprintf(`{"name":%q,"write":%q}`, name, write)
-	return secretIn(t, do(t, s, "POST", "/api/generate", operator(t, s), body).body)
+	return createAs(t, s, operator(t, s), fmt.Sprintf(`{"name":%q,"write":%q}`, name, write))
 }
 
-func secretIn(t testing.TB, body string) string {
+func createAs(t testing.TB, s *Sandbox, secret, body string) string {
 	t.Helper()
-	var created struct{ Status, APIKey, Message string }
-	if err := json.Unmarshal([]byte(body), &created); err != nil || created.Status != "success" || created.APIKey == "" {
-		t.Fatalf("not a created token (%v): %s", err, body)
+	g := do(t, s, "POST", "/api/generate", secret, body)
+	var created struct{ Status, APIKey string }
+	if err := json.Unmarshal([]byte(g.body), &created); err != nil || created.Status != "success" || created.APIKey == "" {
+		t.Fatalf("not a created token (%v): %s", err, g.body)
 	}
 	return created.APIKey
 }

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -41,21 +42,14 @@ func TestProcesses(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	op := operator(t, s)
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var mu sync.Mutex
 	var answered []string
 	var wg sync.WaitGroup
 	for answers := range 4 {
-		cmd := exec.CommandContext(t.Context(), exe)
+		cmd := exec.CommandContext(t.Context(), os.Args[0])
 		cmd.Env, cmd.Stderr = append(os.Environ(), "SANDBOX_TEST_PATH="+s.path), os.Stderr
 		out, err := cmd.StdoutPipe()
-		if err == nil {
-			err = cmd.Start()
-		}
-		if err != nil {
+		if err = errors.Join(err, cmd.Start()); err != nil {
 			t.Fatal(err)
 		}
 		wg.Go(func() {
@@ -85,8 +79,7 @@ func TestProcesses(t *testing.T) {
 	wg.Wait()
 	all, ids := tokens(t, s), map[string]bool{}
 	for _, tok := range all {
-		id, _, _ := strings.Cut(tok, " ")
-		ids[id] = true
+		ids[tok[:strings.IndexByte(tok, ' ')]] = true
 	}
 	if len(ids) != len(all) || len(all) < 4+30+len(answered) || operator(t, s) != op {
 		t.Errorf("%d tokens with %d ids, after %d answers", len(all), len(ids), 30+len(answered))
@@ -96,5 +89,5 @@ func TestProcesses(t *testing.T) {
 			t.Errorf("%s was answered and is lost", name)
 		}
 	}
-	mustCreate(t, s, "after", "on")
+	mustCreate(t, s, "after", "on") // nobody holds the lock
 }

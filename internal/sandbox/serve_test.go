@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,25 +19,25 @@ import (
 )
 
 // serve offers s on a loopback port until the test ends, and returns its address ("127.0.0.1:4711").
-func serve(t testing.TB, s *Sandbox, opts Options) string {
+func serve(t testing.TB, s *Sandbox) string {
 	t.Helper()
 	ln, err := Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(t.Context(), ln, opts) }()
-	t.Cleanup(func() { // after the end of t.Context
-		if err := <-ended; err != nil {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := s.Serve(t.Context(), ln, Options{}); err != nil {
 			t.Error(err)
 		}
 	})
+	t.Cleanup(wg.Wait)
 	return ln.Addr().String()
 }
 
-// overHTTP sends a request on a connection of its own.
-func overHTTP(ctx context.Context, method, url, secret, body string) (got, error) {
-	return roundTrip(ctx, &http.Transport{DisableKeepAlives: true}, method, url, secret, body)
+// get sends a request on a connection of its own.
+func get(ctx context.Context, url, secret string) (got, error) {
+	return roundTrip(ctx, &http.Transport{DisableKeepAlives: true}, "GET", url, secret, "")
 }
 
 func TestListen(t *testing.T) {
@@ -59,27 +60,15 @@ func TestListen(t *testing.T) {
 		}
 		_ = ln.Close()
 	}
-}
-
-func TestServeRefuses(t *testing.T) {
-	t.Parallel()
-	s := open(t)
 	ln, err := net.Listen("tcp", "0.0.0.0:0") //nolint:gosec // it is what must be refused
 	if err != nil {
 		t.Skip(err)
 	}
-	if err := s.Serve(t.Context(), ln, Options{}); !errors.Is(err, ErrAddress) {
+	if err := open(t).Serve(t.Context(), ln, Options{}); !errors.Is(err, ErrAddress) {
 		t.Errorf("all addresses: %v", err)
 	}
 	if _, err := ln.Accept(); err == nil {
 		t.Error("the listener is still open")
-	}
-	if ln, err = Listen(t.Context(), "127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	_ = ln.Close()
-	if err := s.Serve(t.Context(), ln, Options{}); err == nil {
-		t.Error("a closed listener is no error")
 	}
 }
 
@@ -97,23 +86,23 @@ func TestServeFinishes(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	ended, answered := make(chan error, 1), make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, ln, Options{}) }()
-	go func() {
-		g, err := overHTTP(t.Context(), "GET", "http://"+ln.Addr().String()+"/v2/api", op, "")
-		if err == nil && g.body != seedList {
-			err = errors.New(g.body)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := s.Serve(ctx, ln, Options{}); err != nil {
+			t.Error(err)
 		}
-		answered <- err
-	}()
+	})
+	wg.Go(func() {
+		if g, err := get(t.Context(), "http://"+ln.Addr().String()+"/v2/api", op); err != nil || g.body != seedList {
+			t.Errorf("%v, %s", err, g.body)
+		}
+	})
 	for len(s.turn) > 0 { // until it has come
 		time.Sleep(time.Millisecond)
 	}
 	stop()
 	unlock()
-	if err := errors.Join(<-answered, <-ended); err != nil {
-		t.Error(err)
-	}
+	wg.Wait()
 }
 
 // The log and the trace have one line a request, and no secret.
@@ -152,27 +141,24 @@ func TestRequestLog(t *testing.T) {
 // A failure of the store is an answer over HTTP and an error in process; a health check needs no store.
 func TestNoStore(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
+	s := open(t)
+	dir := filepath.Dir(s.path)
+	if err := errors.Join(os.Remove(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	s := openAt(t, filepath.Join(file, "sandbox.json"))
 	_, err := roundTrip(t.Context(), s.Transport(), "GET", BaseURL+"/api", "x", "")
-	checkStoreError(t, err, s.path, file)
-	checkStoreError(t, s.Reset(t.Context()), s.path, file)
-	g, err := overHTTP(t.Context(), "GET", "http://"+serve(t, s, Options{})+"/v2/api", "x", "")
-	const start = `{"status":"error","message":"sandbox: `
-	if err != nil || g.status != 500 || !strings.HasPrefix(g.body, start) || !strings.Contains(g.body, file) {
+	checkStoreError(t, err, s.path)
+	checkStoreError(t, s.Reset(t.Context()), s.path)
+	base := "http://" + serve(t, s)
+	g, err := get(t.Context(), base+"/v2/api", "x")
+	if err != nil || g.status != 500 || !strings.HasPrefix(g.body, `{"status":"error","message":"sandbox: `) || !strings.Contains(g.body, dir) {
 		t.Errorf("over HTTP: %v %+v", err, g)
 	}
-	g, err = roundTrip(t.Context(), s.Transport(), "GET", "http://localhost"+HealthPath+"/", "", "")
+	g, err = get(t.Context(), base+HealthPath+"/", "")
 	if err != nil || g.status != 200 || g.body != `{"status":"success","message":"The sandbox is here."}` {
 		t.Errorf("health: %v %+v", err, g)
 	}
-	if err := os.Remove(file); err != nil {
-		t.Fatal(err)
-	}
-	if got := tokens(t, s); len(got) != 4 { // the next request tries again
-		t.Errorf("%q", got)
+	if err := os.Remove(dir); err != nil || len(tokens(t, s)) != 4 { // the next request tries again
+		t.Error(err)
 	}
 }

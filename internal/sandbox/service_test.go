@@ -15,10 +15,6 @@ func TestAnswers(t *testing.T) {
 		s := open(t)
 		op := operator(t, s)
 		reader, writer := mustCreate(t, s, "reader", "off"), mustCreate(t, s, "writer", "on")
-		const account = `{"status":"success","user":{"id":"32154","type":"individual","fullname":"Asha Rao",` +
-			`"company":"Example Cloud Works","email":"asha.rao@example.com","city":"Pune","country":"in",` +
-			`"mobile":"9000000000","currencyprefix":"₹","currencyrate":"1.00000","currency":"INR","credit":500,` +
-			`"availablecredit":420.5,"freecredit":0,"currentusages":79.5,"cloudlimit":"25"}}`
 		list := strings.TrimSuffix(seedList, "]}") +
 			`,{"id":"10004","name":"reader","write":"0","created_at":"2000-01-01 05:30:00"}` +
 			`,{"id":"10005","name":"writer","write":"1","created_at":"2000-01-01 05:30:00"}]}`
@@ -32,23 +28,18 @@ func TestAnswers(t *testing.T) {
 			{"GET", "/api", op, "", 200, list},
 			{"GET", "/api/", reader, "", 200, list},
 			{"GET", "/api?page=2", writer, "", 200, list},
-			{"GET", "/account/info", op, "", 200, account},
-			{"GET", "/account/info/", reader, "", 200, account},
+			{"GET", "/account/info/", reader, "", 200, accountBody},
 
 			{"GET", "/api", "", "", 200, errorBody(msgUnauthorized)},
-			{"GET", "/api", SecretPrefix + strings.Repeat("0", 40), "", 200, errorBody(msgUnauthorized)},
 			{"GET", "/api", op[:len(op)-1], "", 200, errorBody(msgUnauthorized)},
 			{"GET", "/api", hash(writer), "", 200, errorBody(msgUnauthorized)}, // what the file holds is no credential
 			{"GET", "/account/info", "wrong", "", 200, errorBody(msgUnauthorized)},
 			{"POST", "/api/generate", "wrong", createX, 200, errorBody(msgUnauthorized)},
 			{"DELETE", "/api/10000/delete", "wrong", "", 200, errorBody(msgUnauthorized)},
 
-			{"POST", "/api/generate", reader, createX, 200, errorBody(msgReadOnly)},
-			{"POST", "/api/generate/", reader, `{`, 200, errorBody(msgReadOnly)},
-			{"DELETE", "/api/10000/delete", reader, "", 200, errorBody(msgReadOnly)},
+			{"POST", "/api/generate/", reader, createX, 200, errorBody(msgReadOnly)},
 			{"DELETE", "/api/10004/delete/", reader, "", 200, errorBody(msgReadOnly)}, // not even itself
 
-			{"DELETE", "/api/1/delete", op, "", 200, errorBody(msgUnknownID)},
 			{"DELETE", "/api/010000/delete", op, "", 200, errorBody(msgUnknownID)},
 			{"DELETE", "/api/..%2Fapi%2F10000/delete", op, "", 200, errorBody(msgUnknownID)},
 			{"DELETE", "/api/10000%00/delete", op, "", 200, errorBody(msgUnknownID)},
@@ -59,10 +50,7 @@ func TestAnswers(t *testing.T) {
 			{"GET", "/", "", "", 401, errorBody("Not Found GET")},
 			{"GET", "/api//", op, "", 401, errorBody("Not Found GET")},
 			{"GET", "/API", op, "", 401, errorBody("Not Found GET")},
-			{"GET", "%2Fapi", op, "", 401, errorBody("Not Found GET")},
-			{"GET", "/api/generate", op, "", 401, errorBody("Not Found GET")},
 			{"POST", "/api", op, createX, 401, errorBody("Not Found POST")},
-			{"DELETE", "/api/10000", op, "", 401, errorBody("Not Found DELETE")},
 			{"DELETE", "/api//delete", op, "", 401, errorBody("Not Found DELETE")},
 			{"DELETE", "/api/../api/10000/delete", op, "", 401, errorBody("Not Found DELETE")},
 			{"delete", "/api/10000/delete", op, "", 401, errorBody("Not Found delete")},
@@ -87,59 +75,35 @@ func TestAnswers(t *testing.T) {
 
 func TestCreate(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("n", 4000)
-	for _, tt := range []struct {
-		body string
-		want string // the new token's name and write flag, or the error
-	}{
-		{`{"name":"a","write":"on"}`, "a 1"},
-		{`{"name":"a","write":"1"}`, "a 1"},
-		{`{"name":"a","write":1}`, "a 1"},
-		{`{"name":"a","write":true}`, "a 1"},
-		{`{"name":"a","write":"\u006fn"}`, "a 1"},
-		{`{"name":"a","write":"off"}`, "a 0"},
-		{`{"name":"a","write":0}`, "a 0"},
-		{`{"name":"a","write":false}`, "a 0"},
-		{`{"name":"a","write":""}`, "a 0"},
-		{` {"write":"off", "name":"a", "more":[1]}` + "\r\n", "a 0"},
+	for body, want := range map[string]string{ // the new token's name and write flag, or the error
+		`{"name":"a","write":"on"}`: "a 1", `{"name":"a","write":"1"}`: "a 1", `{"name":"a","write":1}`: "a 1",
+		`{"name":"a","write":true}`: "a 1", `{"name":"a","write":"\u006fn"}`: "a 1", `{"name":"a","write":"off"}`: "a 0",
+		`{"name":"a","write":0}`: "a 0", `{"name":"a","write":false}`: "a 0", `{"name":"a","write":""}`: "a 0",
+		` {"write":"off", "name":"a", "more":[1]}` + "\r\n": "a 0",
 		// Names are text typed by people, kept as they are.
-		{`{"name":"grafana","write":"on"}`, "grafana 1"},
-		{`{"name":" a ","write":"on"}`, " a  1"},
-		{`{"name":"<b>&\"'/\\ ünïcode 名前 🙂","write":"on"}`, "<b>&\"'/\\ ünïcode 名前 🙂 1"},
-		{`{"name":"\u001b[31m\r\n\t\u0000\u202e\u2028","write":"on"}`, "\x1b[31m\r\n\t\x00\u202e\u2028 1"},
-		{`{"name":"` + long + `","write":"on"}`, long + " 1"},
+		`{"name":"grafana","write":"on"}`: "grafana 1", `{"name":" a ","write":"on"}`: " a  1",
+		`{"name":"<b>&\"'/\\ ünïcode 名前 🙂","write":"on"}`:            "<b>&\"'/\\ ünïcode 名前 🙂 1",
+		`{"name":"\u001b[31m\r\n\t\u0000\u202e\u2028","write":"on"}`: "\x1b[31m\r\n\t\x00\u202e\u2028 1",
+		`{"name":"` + strings.Repeat("n", 4000) + `","write":"on"}`:  strings.Repeat("n", 4000) + " 1",
 
-		{`{"name":"a"}`, msgWrite},
-		{`{"name":"a","write":null}`, msgWrite},
-		{`{"name":"a","write":"ON"}`, msgWrite},
-		{`{"name":"a","write":"yes"}`, msgWrite},
-		{`{"name":"a","write":2}`, msgWrite},
-		{`{"name":"a","write":[]}`, msgWrite},
-		{`{"name":"a","Write":"on"}`, msgWrite}, // a misspelt field is not there
-		{`{"Name":"a","write":"on"}`, msgName},
-		{`{"name":"","write":"on"}`, msgName},
-		{`{"name":null,"write":"on"}`, msgName},
-		{`{"name":7,"write":"on"}`, msgName},
-		{`null`, msgName},
-		{``, msgJSON},
-		{`[]`, msgJSON},
-		{`{"name":"a","write":"on"`, msgJSON},
-		{`{"name":"a","write":"on"} x`, msgJSON},
-		{"\xef\xbb\xbf" + `{"name":"a","write":"on"}`, msgJSON},
-		{"{\"name\":\"a\xff\",\"write\":\"on\"}", msgJSON},
-		{`name=a&write=on`, msgJSON},
+		`{"name":"a"}`: msgWrite, `{"name":"a","write":null}`: msgWrite, `{"name":"a","write":"ON"}`: msgWrite,
+		`{"name":"a","write":"yes"}`: msgWrite, `{"name":"a","write":2}`: msgWrite, `{"name":"a","write":[]}`: msgWrite,
+		`{"name":"a","Write":"on"}`: msgWrite, `{"Name":"a","write":"on"}`: msgName, // a misspelt field is not there
+		`{"name":"","write":"on"}`: msgName, `{"name":null,"write":"on"}`: msgName, `{"name":7,"write":"on"}`: msgName, `null`: msgName,
+		``: msgJSON, `[]`: msgJSON, `{"name":"a","write":"on"`: msgJSON, `{"name":"a","write":"on"} x`: msgJSON,
+		"\ufeff" + `{"name":"a","write":"on"}`: msgJSON, "{\"name\":\"a\xff\",\"write\":\"on\"}": msgJSON, `name=a&write=on`: msgJSON,
 	} {
 		st := newState("")
-		a, changed := create(st, []byte(tt.body))
+		a, changed := create(st, []byte(body))
 		if m, refused := a.body.(messageBody); refused {
-			if m.Status != statusError || m.Message != tt.want || changed || len(st.Tokens) != 4 {
-				t.Errorf("%.80q: %+v, want %q", tt.body, m, tt.want)
+			if m.Status != statusError || m.Message != want || changed || len(st.Tokens) != 4 {
+				t.Errorf("%.80q: %+v, want %q", body, m, want)
 			}
 			continue
 		}
 		listed, ok := list(st).body.(listBody)
-		if !ok || len(listed.API) != 5 || listed.API[4].Name+" "+listed.API[4].Write != tt.want || !changed {
-			t.Errorf("%.80q created %.200q, want %.80q", tt.body, listed.API, tt.want)
+		if !ok || len(listed.API) != 5 || listed.API[4].Name+" "+listed.API[4].Write != want || !changed {
+			t.Errorf("%.80q created %.200q, want %.80q", body, listed.API, want)
 		}
 		checkKeeps(t, st)
 	}
@@ -150,53 +114,46 @@ func TestCreate(t *testing.T) {
 func TestLifeOfAToken(t *testing.T) {
 	t.Parallel()
 	s := open(t)
+	expect := func(method, path, secret, want string) {
+		t.Helper()
+		if g := do(t, s, method, path, secret, ""); g.body != want {
+			t.Errorf("%s %s: %s, want %s", method, path, g.body, want)
+		}
+	}
+	const deleted = `{"status":"success","message":"API has been deleted"}`
 	first, second := mustCreate(t, s, "twin", "on"), mustCreate(t, s, "twin", "on")
 	if first == second || len(first) < len(SecretPrefix)+32 || !strings.HasPrefix(first, SecretPrefix) {
 		t.Errorf("secrets %s and %s", first, second)
 	}
-	if g := do(t, s, "DELETE", "/api/10004/delete", second, ""); g.body != `{"status":"success","message":"API has been deleted"}` {
-		t.Fatal(g.body)
-	}
-	if g := do(t, s, "GET", "/api", first, ""); g.body != errorBody(msgUnauthorized) {
-		t.Errorf("a deleted secret still works: %s", g.body)
-	}
-	if g := do(t, s, "DELETE", "/api/10004/delete", second, ""); g.body != errorBody(msgUnknownID) {
-		t.Errorf("deleted twice: %s", g.body)
-	}
-	third := secretIn(t, do(t, s, "POST", "/api/generate", second, `{"name":"third","write":"off"}`).body)
-	if g := do(t, s, "DELETE", "/api/10005/delete", second, ""); !strings.Contains(g.body, "success") {
-		t.Errorf("a token cannot delete itself: %s", g.body)
-	}
+	expect("DELETE", "/api/10004/delete", second, deleted)
+	expect("GET", "/api", first, errorBody(msgUnauthorized))
+	expect("DELETE", "/api/10004/delete", second, errorBody(msgUnknownID))
+	createAs(t, s, second, `{"name":"third","write":"off"}`)
+	expect("DELETE", "/api/10005/delete", second, deleted) // itself
 	for _, id := range []int{10000, 10001, 10002, 10003, 10006} {
-		do(t, s, "DELETE", fmt.Sprintf("/api/%d/delete", id), operator(t, s), "")
+		expect("DELETE", fmt.Sprintf("/api/%d/delete", id), operator(t, s), deleted)
 	}
-	if g := do(t, s, "GET", "/api", operator(t, s), ""); g.body != `{"status":"success","api":[]}` {
-		t.Errorf("an empty list: %s", g.body)
-	}
-	mustCreate(t, s, "later", "off")
+	expect("GET", "/api", operator(t, s), `{"status":"success","api":[]}`)
+	later := mustCreate(t, s, "later", "off")
 	if got := tokens(t, s); !slices.Equal(got, []string{"10007 later 0"}) {
 		t.Errorf("ids come back: %q", got)
 	}
 	if err := s.Reset(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if g := do(t, s, "GET", "/api", third, ""); g.body != errorBody(msgUnauthorized) {
-		t.Errorf("a secret survived reset: %s", g.body)
-	}
+	expect("GET", "/api", later, errorBody(msgUnauthorized))
 }
 
 func TestAuthorizationHeader(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
-		values []string
-		want   string
-	}{
-		{[]string{"Bearer x"}, "x"}, {[]string{"bearer x"}, "x"}, {[]string{"Bearer  x "}, "x"}, {nil, ""},
-		{[]string{""}, ""}, {[]string{"x"}, ""}, {[]string{"Bearer"}, ""}, {[]string{"Bearerx"}, ""},
-		{[]string{"Basic x"}, ""}, {[]string{"Bearer Bearer x"}, "Bearer x"}, {[]string{"Bearer x", "Bearer x"}, ""},
+	for want, all := range map[string][][]string{
+		"x": {{"Bearer x"}, {"bearer x"}, {"Bearer  x "}}, "Bearer x": {{"Bearer Bearer x"}},
+		"": {nil, {""}, {"x"}, {"Bearer"}, {"Bearerx"}, {"Basic x"}, {"Bearer x", "Bearer x"}},
 	} {
-		if got := bearer(http.Header{"Authorization": tt.values}); got != tt.want {
-			t.Errorf("%q: %q, want %q", tt.values, got, tt.want)
+		for _, values := range all {
+			if got := bearer(http.Header{"Authorization": values}); got != want {
+				t.Errorf("%q: %q, want %q", values, got, want)
+			}
 		}
 	}
 }

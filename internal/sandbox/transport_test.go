@@ -28,7 +28,7 @@ func TestTransport(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
 	end()
 	noMore, errStore, empty := errors.New("no more"), errors.New("store"), strings.NewReader("")
-	for name, tt := range map[string]struct {
+	for _, tt := range []struct {
 		s    *Sandbox
 		ctx  context.Context
 		url  string
@@ -36,16 +36,14 @@ func TestTransport(t *testing.T) {
 		want string
 		err  error
 	}{
-		"answer":        {s, t.Context(), BaseURL, empty, seedList, nil},
-		"another host":  {s, t.Context(), "https://api.utho.com/v2", empty, errorBody(msgHost), nil},
-		"broken body":   {s, t.Context(), BaseURL, iotest.ErrReader(noMore), "", noMore},
-		"ended context": {s, ended, BaseURL, empty, "", context.Canceled},
-		"no store":      {noStore, t.Context(), BaseURL, empty, "", errStore},
+		{s, t.Context(), BaseURL, empty, seedList, nil},
+		{s, t.Context(), "https://api.utho.com/v2", empty, errorBody(msgHost), nil},
+		{s, t.Context(), BaseURL, iotest.ErrReader(noMore), "", noMore},
+		{s, ended, BaseURL, empty, "", context.Canceled},
+		{noStore, t.Context(), BaseURL, empty, "", errStore},
 	} {
 		seen := 0
-		ctx := httptrace.WithClientTrace(tt.ctx, &httptrace.ClientTrace{
-			GotConn: func(httptrace.GotConnInfo) { seen++ },
-		})
+		ctx := httptrace.WithClientTrace(tt.ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { seen++ }})
 		body := &closing{Reader: tt.body}
 		req, err := http.NewRequestWithContext(ctx, "GET", tt.url+"/api", body)
 		if err != nil {
@@ -56,15 +54,13 @@ func TestTransport(t *testing.T) {
 		if errors.As(err, new(*StoreError)) {
 			err = errStore
 		}
-		if !errors.Is(err, tt.err) || err != nil != (tt.err != nil) || !body.closed || (seen == 1) != (err == nil) {
-			t.Errorf("%s: %v, body closed %v, traced %d", name, err, body.closed, seen)
-		}
-		if err != nil {
-			continue
-		}
-		data, err := io.ReadAll(resp.Body)
-		if err != nil || string(data) != tt.want || resp.ContentLength != int64(len(data)) || resp.Request != req {
-			t.Errorf("%s: %v %s %+v", name, err, data, resp)
+		if !errors.Is(err, tt.err) || !body.closed || (seen == 1) != (tt.err == nil) {
+			t.Errorf("%v, want %v; body closed %v, traced %d", err, tt.err, body.closed, seen)
+		} else if err == nil {
+			data, err := io.ReadAll(resp.Body)
+			if err != nil || string(data) != tt.want || resp.ContentLength != int64(len(data)) || resp.Request != req {
+				t.Errorf("%v %s %+v", err, data, resp)
+			}
 		}
 	}
 }

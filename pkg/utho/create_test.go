@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -71,15 +70,11 @@ func TestCreateIsCheckedFirst(t *testing.T) {
 // knows. Whatever it is, the request is not sent twice.
 func TestCreateAnswers(t *testing.T) {
 	t.Parallel()
-	type refused struct {
-		kind error
-		text string
-	}
-	type unknown string // a part of the error
+	unknown := func(text string) fails { return fails{ErrOutcomeUnknown, text} }
 	const keep = "HTTP/1.1 200 OK\r\nConnection: close\r\n"
 	noise := `{"debug":true,"apikey":"opaque-1"}` + "\n"
-	for want, answers := range map[any][]string{
-		newSecret: {
+	judge(t, "create", map[any][]string{
+		secret(newSecret): {
 			created, reply(201, created), "\ufeff" + notice + created + notice, `{"apikey":"` + newSecret + `"}`,
 			`{"status":true,"apikey":"` + newSecret + `"}`, `{"status":"success","apikey":" ` + newSecret + `\r\n"}`,
 			keep + "Content-Length: 999\r\n\r\n" + created, // whole, then broken off
@@ -89,24 +84,25 @@ func TestCreateAnswers(t *testing.T) {
 			`{"status":"error","apikey":"` + newSecret + `","message":"` + newSecret + `"}`, reply(429, created), reply(400, created),
 			reply(500, created), reply(302, created, "Location: /elsewhere"), reply(302, created, "Location: http://[::1/"),
 		},
-		"a/b+c==":   {`{"status":"success","apikey":"a/b+c=="}`},
-		"opaque-42": {`{"status":"success","apikey":"opaque-42","message":"made opaque-42 and ` + newSecret + `"}`},
+		secret("a/b+c=="):   {`{"status":"success","apikey":"a/b+c=="}`},
+		secret("opaque-42"): {`{"status":"success","apikey":"opaque-42","message":"made opaque-42 and ` + newSecret + `"}`},
 
-		refused{nil, "create token: the service says: no"}: {
+		"create token: the service says: no": {
 			`{"status":"error","message":"no"}`, `{"status":"error","apikey":"","message":"no"}`,
 			`{"status":"error","apikey":null,"message":"no"}`, notice + `{"status":"Error","message":"no"}`,
 			`{"status":"error","errors":[{"message":"no"}]}`,
 		},
-		refused{nil, "refuses without saying why"}: {`{"status":"error"}`},
-		refused{nil, "key [redacted] is full (E9)"}: {
-			`{"status":"error","message":"key ` + testSecret + ` is full","errorcode":"E9"}`},
-		refused{nil, "HTTP 400 Bad Request: the service says: no"}: {reply(400, `{"status":"error","message":"no"}`)},
-		refused{nil, "HTTP 422"}:                                   {reply(422, `{"status":"error","message":"x"}`)},
-		refused{ErrForbidden, ""}: {
+		"refuses without saying why": {`{"status":"error"}`},
+		"key [redacted] is full (E9)": {
+			`{"status":"error","message":"key ` + testSecret + ` is full","errorcode":"E9"}`,
+			`{"status":"error","message":"key ` + strings.Repeat("aB", 26) + ` is full","errorcode":"E9"}`},
+		"HTTP 400 Bad Request: the service says: no": {reply(400, `{"status":"error","message":"no"}`)},
+		"HTTP 422": {reply(422, `{"status":"error","message":"x"}`)},
+		ErrForbidden: {
 			`{"status":"error","message":"This API key has read-only access"}`, reply(403, `{"status":"error","message":"x"}`)},
-		refused{ErrUnauthorized, ""}: {
+		ErrUnauthorized: {
 			`{"status":"error","message":"Unauthorized access. Please provide a valid API key."}`, reply(401, `{"status":"error","message":"x"}`)},
-		refused{ErrWrongAddress, "Not Found POST: wrong address"}: {reply(401, `{"status":"error","message":"Not Found POST"}`)},
+		fails{ErrWrongAddress, "Not Found POST: wrong address"}: {reply(401, `{"status":"error","message":"Not Found POST"}`)},
 
 		unknown("several answers"): {
 			noise + created, created + noise, created + created, created + `{"status":"success","apikey":"li`, reply(429, noise+created),
@@ -145,50 +141,7 @@ func TestCreateAnswers(t *testing.T) {
 		unknown("unknown: HTTP 502 Bad Gateway"):         {reply(502, page)},
 		unknown("unknown: HTTP 503 Service Unavailable"): {reply(503, page, "Retry-After: 1"), reply(503, "")},
 		unknown("unknown: HTTP 304"):                     {"HTTP/1.1 304 Not Modified\r\n\r\n"},
-		unknown(", and redirects are not followed"): {
-			reply(301, "", "Location: /elsewhere"), reply(307, "", "Location: /api/generate"),
-			reply(308, "", "Location: https://u:pw@other.example/x"),
-		},
-		unknown("redirected to nowhere"): {reply(302, "")},
-	} {
-		for _, raw := range answers {
-			if !strings.HasPrefix(raw, "HTTP/1.1 ") && !strings.HasPrefix(raw, "garbage") {
-				raw = ok(raw)
-			}
-			s, base := listen(t, func(_ int, _ seen, conn net.Conn) bool {
-				_, err := io.WriteString(conn, raw)
-				return err == nil && strings.HasPrefix(raw, "HTTP/1.1") && !strings.Contains(raw, "Connection: ")
-			})
-			var hooked []Exchange
-			client := newClient(t, base, WithRequestHook(func(x Exchange) { hooked = append(hooked, x) }))
-			got, err := client.CreateToken(t.Context(), ci)
-			if n := s.count("POST"); n != 1 || len(s.requests()) != 1 || len(hooked) != 1 {
-				t.Errorf("%s: %d creates, %d requests, %d exchanges, want 1", raw, n, len(s.requests()), len(hooked))
-				continue
-			}
-			shown := fmt.Sprintf("%+v %v", hooked, hooked[0].Err)
-			if noSecret(t, shown); strings.Contains(shown, "opaque") || strings.Contains(shown, "apikey\"") {
-				t.Errorf("%s: shown: %s", raw, shown)
-			}
-			if secret, fine := want.(string); fine {
-				if err != nil || got.Secret != secret || strings.Contains(got.Message, secret) {
-					t.Errorf("%s: got %#v, %v", raw, got, err)
-				}
-				continue
-			}
-			w, no := want.(refused)
-			if !no {
-				w = refused{ErrOutcomeUnknown, string(want.(unknown))}
-			}
-			e := mustError(t, err, w.kind)
-			if got != nil || !strings.HasPrefix(e.Error(), "create token: ") || !strings.Contains(e.Error(), w.text) || !e.Sent {
-				t.Errorf("%s: %v, error %q, want %q in it", raw, got, e, w.text)
-			}
-			if e.StatusCode >= 500 && strings.Contains(e.Error(), DefaultBaseURL) {
-				t.Errorf("%s: it is there, only not well: %v", raw, e)
-			}
-		}
-	}
+	})
 }
 
 // A complete 429 without a secret is the one answer after which a create is sent again: the service did not look at
@@ -212,10 +165,9 @@ func TestCreate429(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, s := pipedClient(t, func(n int, _ seen, conn net.Conn) bool {
+				client, s := pipedClient(t, func(n int, r seen, conn net.Conn) bool {
 					raw := c.answers[min(n, len(c.answers))-1]
-					_, err := io.WriteString(conn, raw)
-					return err == nil && raw != ""
+					return answering(raw)(n, r, conn) && raw != ""
 				})
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()

@@ -21,15 +21,6 @@ func clientOf(answer string) *utho.Client {
 	return client
 }
 
-func ExampleNew() {
-	client, err := utho.New("live_…") // as it is copied from a web page that cuts it
-	if errors.Is(err, utho.ErrInvalidSecret) {
-		client, err = utho.New("live_example", utho.WithUserAgent("my-program/1.0"))
-	}
-	fmt.Println(client, err)
-	// Output: utho.Client(https://api.utho.com/v2) <nil>
-}
-
 func ExampleClient_ListTokens() {
 	client := clientOf(`{"status":"success","api":[{"id":10000,"name":"ci","write":"1","created_at":"2024-04-22 01:12:36"}]}`)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

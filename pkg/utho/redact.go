@@ -3,6 +3,7 @@ package utho
 import (
 	"encoding/json"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,10 +17,15 @@ const (
 )
 
 // Redact takes secrets out of a text: those given, as they are, as JSON spells them, with and without \/ for /, and as
-// URLs do, and whatever looks like one of Utho's: live_ and at least 20 letters, digits, - or _ after it. Each becomes
+// URLs do, with and without a live_ before them, and whatever looks like one of Utho's: live_ and at least 20 letters, digits, - or _ after it. Each becomes
 // "[redacted]". Redact before cutting a text: a part of a secret is not found.
 func Redact(text string, secrets ...string) string {
 	var spellings []string
+	for _, s := range secrets {
+		if bare, ok := strings.CutPrefix(s, tokenPrefix); ok && len(bare) >= 20 { // some are known without it
+			secrets = append(secrets[:len(secrets):len(secrets)], bare)
+		}
+	}
 	for _, s := range slices.DeleteFunc(slices.Clone(secrets), func(s string) bool { return s == "" }) {
 		quoted := strconv.Quote(s)
 		html, _ := json.Marshal(s) // a string always has a spelling
@@ -49,6 +55,9 @@ func Redact(text string, secrets ...string) string {
 		}
 	}
 }
+
+// bareToken is what looks like a token without live_ before it: Utho's have 52 letters.
+var bareToken = regexp.MustCompile(`[A-Za-z0-9]{40,}`)
 
 // redact is Redact with the client's own secret.
 func (c *Client) redact(text string) string { return Redact(text, c.secret) }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -21,15 +20,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const createX = `{"name":"x","write":"off"}`
-
 // send sends a request and gives the whole answer, with status 0 if there is none; op is what it asks for, with the
 // id of a deletion.
 func send(ctx context.Context, rt http.RoundTripper, base string, op Op, secret string) (*http.Response, string, error) {
 	method, path, body := "GET", "/api", ""
 	switch name, id, _ := strings.Cut(string(op), " "); Op(name) {
 	case Create:
-		method, path, body = "POST", "/api/generate", createX
+		method, path, body = "POST", "/api/generate", `{"name":"x","write":"off"}`
 	case Delete:
 		method, path = "DELETE", "/api/"+id+"/delete"
 	case Account:
@@ -90,28 +87,23 @@ func TestFaults(t *testing.T) {
 			resp, body, err := send(t.Context(), rt, base, Create, s.Operator())
 			got := "broken"
 			all, r := s.Tokens()[4:], s.Requests()[0]
-			switch {
-			case errors.Is(err, syscall.ECONNREFUSED) || way == "http" && want == "refused":
+			if errors.Is(err, syscall.ECONNREFUSED) || way == "http" && want == "refused" {
 				got = "refused"
-			case err == nil:
-				got = fmt.Sprintf("%d %s", resp.StatusCode, resp.Header.Get("Content-Type"))
-				if i := strings.Index(body, `{"status":"success","apikey":"live_sandbox_`); i >= 0 {
-					body = body[:i] + "…"
+			} else if err == nil {
+				before, _, cut := strings.Cut(body, `{"status":"success","apikey":"live_sandbox_`)
+				if cut {
+					before += "…"
 				}
-				for _, more := range []string{resp.Header.Get("Location"), resp.Header.Get("Retry-After"), body} {
-					got = strings.TrimSuffix(got+" "+more, " ")
-				}
-				if r.Status != resp.StatusCode {
-					t.Errorf("%s: recorded %+v", want, r)
-				}
+				got = fmt.Sprintln(resp.StatusCode, resp.Header.Get("Content-Type"), resp.Header.Get("Location"), resp.Header.Get("Retry-After"), before)
+				got = strings.Join(strings.Fields(got), " ")
 			}
 			if len(all) == 1 && s.Works(all[0].Secret) {
 				got += fmt.Sprintf("; %s %v", all[0].Name, all[0].Write)
 			}
-			if err == nil && strings.HasPrefix(resp.Header.Get("Date"), "Thu, 01 Jan 2026") {
+			if strings.HasPrefix(resp.Header.Get("Date"), "Thu, 01 Jan 2026") {
 				got += " on the 1st of January"
 			}
-			if got != want || r.Effect != (len(all) > 0) || (r.By == "operator") != r.Effect {
+			if got != want || r.Effect != (len(all) > 0) || (r.By == "operator") != r.Effect || r.Status != resp.StatusCode && !fault.Truncate {
 				t.Errorf("%s: %q, want %q; recorded %+v", way, got, want, r)
 			}
 		}
@@ -149,87 +141,13 @@ func TestWhatIsHit(t *testing.T) {
 			t.Errorf("recorded %q", s.Ops())
 		}
 		s.Clear()
-		s.Mark()
 		// The first fault that hits acts, and the others do not see the request.
 		s.Fault(Fault{Status: 201, Times: 1}, Fault{Status: 202, Times: 2}, Fault{Status: 204, Nth: 2, Times: 1})
 		for i, want := range []int{201, 202, 202, 200, 204, 200} {
-			resp, _, err := send(t.Context(), s.Transport(), sandbox.BaseURL, List, s.Operator())
+			resp, _, _ := send(t.Context(), s.Transport(), sandbox.BaseURL, List, s.Operator())
 			if resp.StatusCode != want || s.Ops()[13+i] != List {
-				t.Errorf("request %d: %v %d, want %d", i, err, resp.StatusCode, want)
+				t.Errorf("request %d: %d, want %d", i, resp.StatusCode, want)
 			}
 		}
 	}
-}
-
-// A token that shows or works late, and a service with a clock of its own.
-func TestLate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := New(t)
-		s.SetClock(time.Hour, -330*time.Minute)
-		s.Fault(Fault{On: Create, HideLists: 2, HideFor: 5 * time.Second, RefuseNew: 2})
-		start := time.Now()
-		_, _, _ = send(t.Context(), s.Transport(), sandbox.BaseURL, Create, s.Operator())
-		for i, want := range []bool{false, false, false, true} {
-			resp, body, err := send(t.Context(), s.Transport(), sandbox.BaseURL, List, s.Operator())
-			date := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
-			if err != nil || strings.Contains(body, `"x"`) != want || resp.Header.Get("Date") != date {
-				t.Errorf("list %d: %v %v %s", i, err, resp.Header, body)
-			}
-			time.Sleep(2 * time.Second)
-		}
-		x := s.Tokens()[4]
-		if x.Created != start.Add(time.Hour).UTC().Format(time.DateTime) || !s.Works(x.Secret) {
-			t.Errorf("token %+v", x)
-		}
-		for i, want := range []bool{false, false, true} {
-			_, body, err := send(t.Context(), s.Transport(), sandbox.BaseURL, List, x.Secret)
-			if err != nil || strings.Contains(body, "success") != want || (s.Requests()[5+i].By == x.ID) != want {
-				t.Errorf("request %d with the new secret: %v %s", i, err, body)
-			}
-		}
-		if s.Remove(x.ID); s.Works(x.Secret) || len(s.Tokens()) != 4 {
-			t.Error("removed, it is still there")
-		}
-	})
-}
-
-// While a request is held it has had its effect or not; it ends with its context, or when it is let go.
-func TestHeld(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for _, after := range []bool{false, true} {
-			for _, giveUp := range []bool{false, true} {
-				s := New(t)
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				hold, seen := make(chan struct{}), -1
-				if after {
-					s.Fault(Fault{On: Create, After: func() { seen = len(s.Tokens()) }, HoldAfter: hold})
-				} else {
-					s.Fault(Fault{On: Create, Hold: hold, Before: func() { seen = len(s.Tokens()) }})
-				}
-				done := make(chan error)
-				go func() {
-					_, _, err := send(ctx, s.Transport(), sandbox.BaseURL, Create, s.Operator())
-					done <- err
-				}()
-				synctest.Wait()
-				if r := s.Requests()[0]; r.Effect != after || r.Status != 0 || (len(s.Tokens()) == 5) != after {
-					t.Errorf("after %v: held, %+v", after, r)
-				}
-				if giveUp {
-					cancel()
-				} else {
-					close(hold)
-				}
-				err := <-done
-				want := map[bool]int{true: 5, false: 4}[after]
-				if errors.Is(err, context.Canceled) != giveUp || seen != want {
-					t.Errorf("after %v, given up %v: %v, called with %d tokens", after, giveUp, err, seen)
-				}
-				if err := s.Await(ctx, func(r []Request) bool { return len(r) == 1 }); err != nil {
-					t.Error(err)
-				}
-			}
-		}
-	})
 }
