@@ -165,7 +165,11 @@ func (d *destinations) Holds(ctx context.Context, sum [32]byte) (secret string, 
 		held, readErr := t.Destination.Holds(ctx, sum)
 		switch {
 		case readErr != nil:
-			err = errors.Join(err, fmt.Errorf("%s: %w", t.Place(), readErr))
+			unread := fmt.Errorf("%s: %w", t.Place(), readErr)
+			if err != nil {
+				unread = fmt.Errorf("%w; %w", err, unread)
+			}
+			err = unread
 		case held != "":
 			secret, holders = held, append(holders, t.Place())
 		}

@@ -127,7 +127,7 @@ func (d *profileSecret) Holds(ctx context.Context, sum [32]byte) (string, error)
 
 // loginOwn creates a token for this machine with the one that was pasted: create's protocol into the profile.
 func (p *program) loginOwn(ctx context.Context, s *session, r loginRequest, tokens []utho.Token) error {
-	name, err := ownName(tokens, r.name)
+	name, err := p.ownName(tokens, r.name)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (p *program) withLogin(err error) error {
 }
 
 // ownName is the name of a token for this machine: one that is free.
-func ownName(tokens []utho.Token, asked string) (string, error) {
+func (p *program) ownName(tokens []utho.Token, asked string) (string, error) {
 	if asked != "" {
 		return asked, checkName(asked)
 	}
@@ -176,6 +176,10 @@ func ownName(tokens []utho.Token, asked string) (string, error) {
 	name := base
 	for n := 2; slices.ContainsFunc(tokens, func(t utho.Token) bool { return lifecycle.BaseName(t.Name) == name }); n++ {
 		name = fmt.Sprintf("%s-%d", base, n)
+	}
+	if name != base {
+		p.console.note("a token named %s is there already; if a login that was cut short left it, delete it: %s",
+			quoteText(base), p.route.command("token", "delete", base))
 	}
 	return name, checkName(name)
 }

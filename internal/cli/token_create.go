@@ -111,11 +111,11 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 }
 
 func (p *program) created(s *session, i lifecycle.Issued, to *destinations) {
-	id := ""
-	if i.Token.ID != "" {
-		id = ", id " + i.Token.ID
+	about := "" // the scope and id that were seen; a warning said that they were not
+	if i.Confirmed {
+		about = " (" + i.Token.Scope.String() + ", id " + i.Token.ID + ")"
 	}
-	p.console.note("created %s (%s%s); %s", quoteText(i.Token.Name), i.Token.Scope, id, to.went())
+	p.console.note("created %s%s; %s", quoteText(i.Token.Name), about, to.went())
 	if _, at, ok := expiry.Split(i.Token.Name); ok {
 		p.console.note("it ends at %s; the service does not enforce that, %s does", at.Format("2006-01-02 15:04 MST"),
 			p.route.command("token", "delete", "--expired"))

@@ -300,6 +300,9 @@ func (i *issuance) bothStay(undone Undone, cause error) error {
 	id, next, stay := i.issued.Token.ID, NextDelete, "the new token %s stays"
 	if i.old != "" {
 		next, stay = NextFinishOrDrop, "both tokens stay, the old "+i.old+" and the new %s"
+		if len(undone.Unknown)+len(undone.Kept) == 0 { // nobody has the new secret
+			next = NextDeleteAgain
+		}
 	}
 	ids := []string{id}
 	if id == "" {

@@ -66,7 +66,7 @@ func (k *call) ended(ctx context.Context) *Error {
 		e.Kind, e.Err = ErrUnavailable, &worded{text, e.Err}
 	}
 	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
-		e.Err = fmt.Errorf("%w: %w", ctx.Err(), cause)
+		e.Err = &worded{cause.Error(), errors.Join(ctx.Err(), cause)}
 	}
 	return e
 }
