@@ -1,5 +1,5 @@
-// Package child starts other programs: without utho's own credentials in their environment,
-// in a process group of their own, and never longer than their caller's context.
+// Package child starts other programs: without utho's own credentials in their environment, in a process group of their
+// own, and never longer than their caller's context.
 package child
 
 import (
@@ -25,8 +25,8 @@ type Command struct {
 	Env            []string // NAME=value, the whole environment; nil is an empty one
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer // nil discards
-	// Foreground keeps the program in utho's process group, where it can ask on the terminal
-	// and gets Ctrl-C by itself. Otherwise it has a group of its own, which ends as a whole.
+	// Foreground keeps the program in utho's process group, where it can ask on the terminal and gets Ctrl-C by itself.
+	// Otherwise it has a group of its own, which ends as a whole.
 	Foreground bool
 }
 
@@ -40,10 +40,9 @@ type StartError struct {
 func (e *StartError) Error() string { return e.Name + ": " + e.Err.Error() }
 func (e *StartError) Unwrap() error { return e.Err }
 
-// Run starts the program and waits for it. When ctx ends, the program and its group get TERM,
-// and KILL if any of it is left 5 s later (on Windows the program alone is killed at once);
-// the error is then the cause of ctx. Otherwise it is a *StartError, or an *exec.ExitError for
-// a status other than 0. A child that the program left behind on purpose keeps running.
+// Run starts the program and waits for it. When ctx ends, the program and its group get TERM, and KILL if any of it is
+// left 5 s later (on Windows the program is killed at once), and the error is the cause of ctx. Otherwise it is a
+// *StartError, or an *exec.ExitError. A child that the program left behind on purpose keeps running.
 func (c Command) Run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -77,8 +76,7 @@ func (c Command) Run(ctx context.Context) error {
 	return err
 }
 
-// LookPath finds the program that name means: a path as it is, any other name on the PATH,
-// but never in the current directory. The error is a *StartError.
+// LookPath finds a program on the PATH, never in the current directory, or at a path. The error is a *StartError.
 func LookPath(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	return path, startError(name, err)
@@ -100,8 +98,7 @@ func startError(name string, err error) error {
 	return &StartError{name, missing, err}
 }
 
-// WithoutCredentials is environ without the variables that hold a credential of utho or choose
-// one, and without those that set names; then comes set, each NAME=value.
+// WithoutCredentials is environ without what holds or chooses a credential of utho, and with set, each NAME=value.
 func WithoutCredentials(environ []string, set ...string) []string {
 	drop := append([]string{"UTHO_API_KEY", "UTHO_API_KEY_FILE", "UTHO_API_TOKEN", "UTHO_TOKEN", "UTHO_PROFILE"}, set...)
 	return append(slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {

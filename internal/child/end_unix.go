@@ -33,8 +33,7 @@ func end(cmd *exec.Cmd, group bool, done <-chan error) {
 	}
 }
 
-// Terminal reports whether this session has a terminal, on which a program can ask even if
-// none of its streams is one: such a program belongs in the Foreground.
+// Terminal reports whether this session has a terminal, on which a program in the Foreground can ask.
 func Terminal() bool {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR|syscall.O_NOCTTY, 0)
 	return err == nil && tty.Close() == nil

@@ -10,10 +10,9 @@ type WordsError struct {
 
 func (e *WordsError) Error() string { return e.What }
 
-// Words takes a command apart as a POSIX shell does, without expanding anything: blanks separate words; '…' is literal;
-// in "…" a backslash escapes \ " $ ` and newline; outside it makes the next byte literal, and joins lines before a
-// newline. An unquoted | < > & ; $ ` ( ) or line break, on which a shell would act, is refused. Patterns, ~ and # are
-// literal. There is at least one word, and the first is not empty. The error is a *WordsError.
+// Words takes a command apart as a POSIX shell does, without expanding anything; patterns, ~ and # are literal. An
+// unquoted | < > & ; $ ` ( ) or line break, on which a shell would act, is refused. There is at least one word, and the
+// first is not empty. The error is a *WordsError.
 func Words(text string) (words []string, err error) {
 	shell := func(what string) ([]string, error) {
 		quoted := "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -202,8 +203,7 @@ func (p *program) hint(err error) string {
 	case errors.As(err, &left):
 		return p.outcomeHint(left)
 	case errors.As(err, &verify):
-		return "fix what failed, then run the same command again; or keep the old one and delete the new: " +
-			p.route.about([]string{verify.New}, "token", "delete")
+		return "fix what failed, then run the same command again: it goes on from here"
 	case errors.As(err, &taken):
 		return p.notFoundHint(taken)
 	case errors.As(err, &several):
@@ -276,6 +276,9 @@ func (p *program) rejectedHint() string {
 func (p *program) addressHint() string {
 	if p.session.baseURL == utho.DefaultBaseURL {
 		return "the service says that this path does not exist; try again later"
+	}
+	if u, err := url.Parse(p.session.baseURL); err == nil && u.Path == "" {
+		return "the path is missing: try " + p.session.baseURL + "/v2"
 	}
 	return "check the address in --api-url, UTHO_API_URL or the profile"
 }

@@ -188,7 +188,11 @@ func (p *program) removeProfile(ctx context.Context, profile config.Profile, _ [
 		p.console.note("removed profile %s; it held no token on this machine", profile.Name)
 	}
 	if strings.EqualFold(p.env.file.Current(), profile.Name) {
-		p.console.note("it was the current profile; choose another with: utho profile use NAME")
+		next := "choose another with: utho profile use NAME"
+		if len(p.env.file.Profiles()) == 1 {
+			next = "log in again with: utho login"
+		}
+		p.console.note("it was the current profile; %s", next)
 	}
 	return nil
 }

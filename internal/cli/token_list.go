@@ -94,6 +94,9 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 		p.warnClock(list)
 	}
 	err = p.writeTokens(format, columns, tokens, v, r.noHeaders)
+	if err == nil && len(tokens) == 0 && len(list.Tokens) > 0 && p.console.terminal() {
+		p.console.note("no token matches")
+	}
 	// A gate stays shut if head has seen enough.
 	if r.failIfAny && len(tokens) > 0 && (err == nil || errors.Is(err, syscall.EPIPE)) {
 		return codef(exitMatched, "%s matched", plural(len(tokens), "token"))

@@ -1,10 +1,7 @@
-// Package deliver takes a new secret to where it was asked to go, and brings back what was there if that fails.
-//
-// The service shows a secret once. So every destination is prepared before the token is created: all that can be
-// checked is checked, by trying it if it can be tried. Then the secret is delivered, first to what can be undone
-// (file:, env:, profile:, k8s:), then to commands (exec:), then to stdout, and last of all to the profile that the
-// rotated token belongs to. If one fails, the others are undone in reverse order, and a report says which places are
-// known to be as they were. A Set does all that.
+// Package deliver takes a new secret to where it was asked to go. The service shows a secret once, so every destination
+// is prepared before the token is created: what can be checked is checked, by trying it if it can be tried. The secret
+// goes first to what can be undone (file:, env:, profile:, k8s:), then to commands (exec:), then to stdout, and last to
+// the profile that the rotated token belongs to. If one fails, the others can be undone.
 //
 // No error, no temporary file's name and no command line ever carries the secret.
 package deliver
@@ -12,11 +9,7 @@ package deliver
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -31,35 +24,28 @@ type Token struct {
 
 // A Destination is one place that a secret can go to.
 type Destination interface {
-	// Place names the place itself, the same from every folder: file:/abs, env:/abs#NAME, profile:NAME,
-	// k8s:SERVER/NAMESPACE/NAME/UID#KEY, exec:PROGRAM or stdout. It is valid after Prepare.
+	// Place is the same from every folder: file:/abs, env:/abs#NAME, profile:NAME, k8s:SERVER/NAMESPACE/NAME/UID#KEY,
+	// exec:PROGRAM or stdout. It is valid after Prepare.
 	Place() string
-	// Prepare checks all that can be checked before there is a secret, and leaves nothing
-	// behind that can be seen. It is called once.
+	// Prepare checks all that can be checked before there is a secret, and leaves nothing behind. It is called once.
 	Prepare(ctx context.Context) error
 	// Deliver takes the secret there. If it fails, Undo is still called.
 	Deliver(ctx context.Context, t Token) error
-	// Undo brings back what was there before Deliver; nil if the place is known to be as it was.
-	// ErrKept if somebody else has the secret for good, ErrDoubtful if a command that failed may
-	// have stored it; after any other error what the place holds is not known.
+	// Undo brings back what was there before Deliver; nil if the place is known to be as it was. ErrKept, ErrDoubtful,
+	// ErrChanged, or any other error if what the place holds is not known.
 	Undo(ctx context.Context) error
-	// Holds returns the secret that the place holds if its SHA-256 is sum, and "" if it holds
-	// another or none. ErrUnreadable if it cannot be read back.
+	// Holds returns the secret there if its SHA-256 is sum, and "" if it is another or none. ErrUnreadable.
 	Holds(ctx context.Context, sum [32]byte) (secret string, err error)
 }
 
+// What Undo and Holds return.
 var (
-	// ErrKept is returned by the Undo of what has handed the secret to somebody else: a command
-	// that ended well, in time or not, or by a signal; a stream.
+	// ErrKept: a command that ended well, in time or not, or by a signal, or a stream.
 	ErrKept = errors.New("has the secret for good")
-
-	// ErrDoubtful is returned by the Undo of a command that failed by itself.
+	// ErrDoubtful: a command that failed by itself.
 	ErrDoubtful = errors.New("may have stored the secret before it failed")
-
-	// ErrChanged is returned by the Undo of a place that somebody else changed meanwhile; it is left as it is.
-	ErrChanged = errors.New("was changed meanwhile and is left as it is")
-
-	// ErrUnreadable is returned by the Holds of what cannot be read back.
+	// ErrChanged: somebody else changed the place meanwhile.
+	ErrChanged    = errors.New("was changed meanwhile and is left as it is")
 	ErrUnreadable = errors.New("cannot be read back")
 )
 
@@ -67,15 +53,9 @@ var (
 type Env struct {
 	Home    string       // what ~/ stands for; empty if there is no home folder
 	Environ []string     // of the programs that are started, NAME=value; credentials are taken out
-	Stderr  io.Writer    // gets the stderr of exec: commands; nil discards it
-	Warn    func(string) // gets, without a newline, what is doubtful but no error; nil discards it
+	Stderr  *os.File     // gets the stderr of exec: commands; nil discards it
+	Warn    func(string) // gets, without a newline, what is doubtful but no error
 	Rotate  bool         // file: replaces a file that exists, keeping its owner, group and mode
-}
-
-func (e Env) warn(format string, args ...any) {
-	if e.Warn != nil {
-		e.Warn(fmt.Sprintf(format, args...))
-	}
 }
 
 const (
@@ -84,18 +64,3 @@ const (
 	commandTime = 60 * time.Second // for an exec: command
 	gitTime     = 2 * time.Second
 )
-
-// checkFolder says what keeps the folder of path from being one.
-func checkFolder(path string) error {
-	dir := filepath.Dir(path)
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("the folder %s does not exist", dir)
-	case err != nil:
-		return err
-	case !info.IsDir():
-		return fmt.Errorf("%s is not a folder", dir)
-	}
-	return nil
-}

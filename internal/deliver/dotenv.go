@@ -5,16 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
-// This file edits dotenv files. There is no one definition of them: shells source them, docker and systemd have rules
-// of their own, and each library reads them a little differently. The editor writes the one line that it is asked for
-// so that all of them read the same, leaves every other line as it is, and refuses, naming the line, what it cannot be
-// sure of. Lines are never quoted in errors: they may hold other secrets.
-
-// maxDotenv is the largest dotenv file that is edited, in bytes.
-const maxDotenv = 1 << 20
+// There is no one definition of dotenv files: shells source them, docker and systemd have rules of their own, and each
+// library reads them a little differently. The editor writes the one line that it is asked for so that all of them read
+// the same, leaves every other line as it is, and refuses, naming the line, what it cannot be sure of. Lines are never
+// quoted in errors: they may hold other secrets.
 
 const bom = "\xef\xbb\xbf"
 
@@ -35,8 +33,7 @@ func (e edit) apply(content []byte) []byte {
 	return fmt.Appendf(nil, "%s%s%s%s%s", head, e.before, e.line, e.after, content[e.at+len(e.old):])
 }
 
-// undo takes the edit back in content that has been edited elsewhere since; ok is false if the
-// line is not there any more as it was written.
+// undo takes the edit back in content that was edited elsewhere since; ok is false if the line is not as it was written.
 func (e edit) undo(content []byte) (back []byte, ok bool) {
 	start := bytes.Index(content, []byte(e.line))
 	end := start + len(e.line)
@@ -49,8 +46,8 @@ func (e edit) undo(content []byte) (back []byte, ok bool) {
 	return fmt.Appendf(nil, "%s%s%s", content[:start], e.old, content[end:]), true
 }
 
-// setVariable finds the edit that gives the variable the value secret in a dotenv file: its one line is rewritten, or
-// one is appended, with an export if most have it, or if export is set and there are none.
+// setVariable finds the edit that gives the variable the value secret: its one line is rewritten, or one is appended,
+// with an export if the last assignment has it, or if export is set and there is none.
 func setVariable(content []byte, name, secret string, export bool) (edit, error) {
 	value, err := quoteValue(secret)
 	if err != nil {
@@ -60,80 +57,46 @@ func setVariable(content []byte, name, secret string, export bool) (edit, error)
 	if err != nil {
 		return edit{}, err
 	}
-	e := edit{line: name + "=" + value}
+	e := edit{line: name + "=" + value, at: len(content)}
 	// Behind the mark shells and systemd see no variable, and a comment is a command to them.
 	other := len(all) > 0 && all[0].start == len(bom) && all[0].name != name
 	e.unmark = bytes.HasPrefix(content, []byte(bom)) && !other
-	if found == nil {
-		exports := 0
-		for _, a := range all {
-			exports--
-			if a.exported {
-				exports += 2
-			}
-		}
-		return appended(content, e, exports > 0 || len(all) == 0 && export)
-	}
 	eol := "\n"
-	if bytes.HasPrefix(content[found.end:], []byte("\r\n")) {
-		eol = "\r\n"
+	if found == nil {
+		if i := bytes.LastIndexByte(content, '\n'); i > 0 && content[i-1] == '\r' {
+			eol = "\r\n"
+		}
+		if n := len(all); n > 0 && all[n-1].exported || n == 0 && export {
+			e.line = "export " + e.line
+		}
+		if rest := bytes.TrimPrefix(content, []byte(bom)); len(rest) > 0 && rest[len(rest)-1] != '\n' {
+			e.before = eol
+		}
+		e.after = eol
+	} else {
+		if bytes.HasPrefix(content[found.end:], []byte("\r\n")) {
+			eol = "\r\n"
+		}
+		switch { // node reads neither an export nor a comment behind blanks
+		case found.exported: // docker and systemd, to which the comment is value, do not read this line
+			e.line = "export " + e.line + found.gap + found.comment
+		case found.comment != "":
+			e.line = found.comment + eol + found.indent + e.line
+		default:
+			e.line = found.indent + e.line
+		}
+		e.at, e.old = found.start, string(content[found.start:found.end])
 	}
-	switch { // node reads neither an export nor a comment behind blanks
-	case found.exported: // docker and systemd, to which the comment is value, do not read this line
-		e.line = "export " + e.line + found.gap + found.comment
-	case found.comment != "":
-		e.line = found.comment + eol + found.indent + e.line
-	default:
-		e.line = found.indent + e.line
+	// A line that ends in a backslash goes on in the next one; to systemd a comment does, too.
+	before := bytes.TrimSuffix(bytes.TrimSuffix(content[:e.at], []byte("\n")), []byte("\r"))
+	if endsInBackslash(string(before)) {
+		return e, fmt.Errorf("line %d: a backslash at its end may join it with the next", 1+bytes.Count(before, []byte("\n")))
 	}
-	e.at = found.start
-	e.old = string(content[e.at:found.end])
-	blank, err := joined(content[:e.at])
-	if blank {
-		e.before = eol
-	}
-	return e, err
+	return e, nil
 }
 
-// appended finds the edit that appends the line of e, in the file's own line ends.
-func appended(content []byte, e edit, export bool) (edit, error) {
-	e.after = "\n"
-	if i := bytes.LastIndexByte(content, '\n'); i > 0 && content[i-1] == '\r' {
-		e.after = "\r\n"
-	}
-	if export {
-		e.line = "export " + e.line
-	}
-	e.at = len(content)
-	if rest := bytes.TrimPrefix(content, []byte(bom)); len(rest) > 0 && rest[len(rest)-1] != '\n' {
-		e.before = e.after
-	}
-	blank, err := joined(content)
-	if blank {
-		e.before += e.after
-	}
-	return e, err
-}
-
-// joined looks at the line that content ends with: a comment that ends in a backslash goes on, to systemd, on the next
-// line, which has to be blank then. Any other line that ends so is an error.
-func joined(content []byte) (blank bool, err error) {
-	content = bytes.TrimSuffix(bytes.TrimSuffix(content, []byte("\n")), []byte("\r"))
-	start := bytes.LastIndexByte(content, '\n') + 1
-	line := bytes.TrimLeft(bytes.TrimPrefix(content[start:], []byte(bom)), " \t")
-	switch {
-	case !endsInBackslash(string(line)):
-		return false, nil
-	case line[0] == '#':
-		return true, nil
-	}
-	number := 1 + bytes.Count(content[:start], []byte("\n"))
-	return false, fmt.Errorf("line %d: a backslash at its end may join it with the next", number)
-}
-
-// quoteValue writes a value so that a shell and the usual dotenv readers read it back: bare if
-// it can be, else in single quotes, which all of them but docker take off. What readers do not
-// agree on is an error that does not quote it.
+// quoteValue writes a value so that all readers read it back: bare if it can be, else in single quotes, which all but
+// docker take off. Errors do not quote it.
 func quoteValue(value string) (string, error) {
 	switch {
 	case regexp.MustCompile(`^[\w./:@%+=,-]*$`).MatchString(value):
@@ -144,13 +107,10 @@ func quoteValue(value string) (string, error) {
 	return "", errors.New("the secret has a character that readers of dotenv files do not agree on")
 }
 
-// findVariable finds the one assignment of name, nil if there is none, among all in the file. It
-// is an error if the file is not text, if name is assigned more than once (readers differ in which
-// one counts), or if the line is more than one plain assignment.
+// findVariable finds the one assignment of name, nil if there is none, among all. It is an error if the file is not
+// text, if name is assigned more than once (readers differ in which counts), or if its line is more than that.
 func findVariable(content []byte, name string) (found *assignment, all []assignment, err error) {
 	switch {
-	case len(content) > maxDotenv:
-		return nil, nil, fmt.Errorf("it is larger than %d bytes, which no dotenv file is", maxDotenv)
 	case bytes.IndexByte(content, 0) >= 0:
 		return nil, nil, errors.New("it has NUL bytes and is not a dotenv file in UTF-8")
 	case bytes.Count(content, []byte("\r")) != bytes.Count(content, []byte("\r\n")):
@@ -193,8 +153,7 @@ type assignment struct {
 	gap, comment string // blanks and the comment behind it
 }
 
-// scanDotenv finds every assignment. Comments, blank lines and lines that are no assignments are
-// passed over, and so is what looks like one within a quoted value of several lines.
+// scanDotenv finds every assignment, and passes over all other lines and what looks like one within a quoted value.
 func scanDotenv(content []byte) ([]assignment, error) {
 	head := regexp.MustCompile("^([ \t]*)(export[ \t]+)?([^\\s=#'\"`]+?)[ \t]*(=|:(?:[ \t]|$))[ \t]*")
 	var all []assignment
@@ -226,7 +185,7 @@ func scanDotenv(content []byte) ([]assignment, error) {
 	return all, nil
 }
 
-// split takes the text of an assignment apart. It says why the line cannot be rewritten.
+// split takes the text apart, or says why the line cannot be rewritten.
 func (a *assignment) split() (why string) {
 	a.value = a.text[a.quoted:]
 	if at := regexp.MustCompile(`(^|[ \t]+)#`).FindStringIndex(a.value); at != nil {
@@ -250,13 +209,10 @@ func (a *assignment) split() (why string) {
 		return ""
 	case strings.ContainsAny(behind, "'\"`") || strings.Contains(behind, "$("):
 		return "quotes or a command are within the value; quote all of it"
-	case strings.ContainsAny(behind, ";|") || strings.Contains(behind, "&&") || strings.HasSuffix(behind, "&"):
+	case strings.ContainsAny(behind, ";|") || strings.Contains(behind, "&&") || strings.HasSuffix(behind, "&"),
+		// Placeholders of several words are common.
+		len(words) > 1 && (a.exported || slices.Contains(words, "&") || strings.Contains(strings.Join(words[1:], ""), "=")):
 		return "to a shell more follows the value; give the variable a line of its own, or quote its value"
-	}
-	for i, word := range words { // placeholders of several words are common
-		if i > 0 && (a.exported || word == "&" || strings.Contains(word, "=")) {
-			return "to a shell more follows the value; give the variable a line of its own, or quote its value"
-		}
 	}
 	if a.gap == "" && a.comment != "" {
 		a.gap = " "

@@ -16,13 +16,10 @@ import (
 	"github.com/utho/utho-cli/internal/privfile"
 )
 
-// envFile is env:PATH#NAME: one variable of a dotenv file. Everything else in the file stays,
-// and so do its owner, group and mode. A new file is 0600.
-//
-// Each edit is made under a lock on the file itself, so that it holds between all who share the
-// file, from what the file holds at that moment, and takes effect at once as a whole.
+// envFile is env:PATH#NAME: one variable of a dotenv file. Everything else in the file stays, and so do its owner,
+// group and mode; a new one is 0600. Each edit is made under a lock on the file itself, so that it holds between all
+// who share it, from what it holds at that moment, and takes effect at once as a whole.
 type envFile struct {
-	spec Spec
 	env  Env
 	path string // absolute
 	name string
@@ -35,23 +32,19 @@ type envFile struct {
 func (d *envFile) Place() string { return "env:" + d.path + "#" + d.name }
 
 func (d *envFile) Prepare(ctx context.Context) error {
-	if err := checkFolder(d.path); err != nil {
-		return err
-	}
 	if err := privfile.CheckReplace(d.path, privfile.Keep); err != nil {
 		return err
 	}
 	f, content, err := d.open(ctx, false)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if f != nil {
+	if err == nil {
 		info, err := f.Stat()
 		_ = f.Close() // read only
 		if err == nil && privfile.OthersCanRead(info) {
-			d.env.warn("%s can be read by others (mode %#o); to close it: chmod 600 %s",
-				d.path, info.Mode().Perm(), shellescape.Quote(d.path))
+			d.env.Warn(fmt.Sprintf("%s can be read by others (mode %#o); to close it: chmod 600 %s",
+				d.path, info.Mode().Perm(), shellescape.Quote(d.path)))
 		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	if _, err := d.change(content, "x"); err != nil {
 		return err
@@ -61,6 +54,9 @@ func (d *envFile) Prepare(ctx context.Context) error {
 }
 
 func (d *envFile) Deliver(ctx context.Context, t Token) error {
+	if _, err := d.change(nil, t.Secret); err != nil { // before there is a file
+		return err
+	}
 	privfile.Sweep(filepath.Dir(d.path))
 	f, content, err := d.open(ctx, false)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -73,9 +69,6 @@ func (d *envFile) Deliver(ctx context.Context, t Token) error {
 	defer f.Close() //nolint:errcheck // it was only read
 	e, err := d.change(content, t.Secret)
 	if err != nil {
-		if d.created {
-			err = errors.Join(err, d.write(f, nil))
-		}
 		return err
 	}
 	d.edit, d.before, d.after = e, content, e.apply(content)
@@ -108,8 +101,7 @@ func (d *envFile) Undo(ctx context.Context) error {
 	return d.write(f, back)
 }
 
-// write replaces the file, whose lock is held; a file that Deliver created goes if nothing is
-// left in it. Who waits for the lock looks again which file it is.
+// write replaces the file, whose lock is held, or removes the one that Deliver created if nothing is left in it.
 func (d *envFile) write(f *os.File, content []byte) error {
 	if runtime.GOOS == "windows" {
 		_ = f.Close() // an open file cannot be replaced there
@@ -117,18 +109,12 @@ func (d *envFile) write(f *os.File, content []byte) error {
 	if len(content) > 0 || !d.created {
 		return privfile.Replace(d.path, content, privfile.Keep)
 	}
-	if err := os.Remove(d.path); err != nil {
-		return err
-	}
-	return privfile.SyncDir(filepath.Dir(d.path))
+	return remove(d.path)
 }
 
 func (d *envFile) Holds(_ context.Context, sum [32]byte) (string, error) {
 	content, _, err := privfile.ReadForeign(d.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
 	found, _, err := findVariable(content, d.name)
@@ -146,7 +132,7 @@ func (d *envFile) open(ctx context.Context, create bool) (*os.File, []byte, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	content, err := io.ReadAll(io.LimitReader(f, maxDotenv+1))
+	content, err := io.ReadAll(f)
 	if err != nil {
 		_ = f.Close() // read only
 		return nil, nil, err
@@ -154,17 +140,10 @@ func (d *envFile) open(ctx context.Context, create bool) (*os.File, []byte, erro
 	return f, content, nil
 }
 
-// change finds the edit and reads back what it makes.
 func (d *envFile) change(content []byte, secret string) (edit, error) {
 	e, err := setVariable(content, d.name, secret, filepath.Base(d.path) == ".envrc")
-	if err == nil {
-		var found *assignment
-		if found, _, err = findVariable(e.apply(content), d.name); err == nil && (found == nil || found.value != secret) {
-			err = errors.New("the value would not read back as it was written")
-		}
-	}
 	if err != nil {
-		return edit{}, fmt.Errorf("edit %s: %w", d.path, err)
+		err = fmt.Errorf("edit %s: %w", d.path, err)
 	}
-	return e, nil
+	return e, err
 }

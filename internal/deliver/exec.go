@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -16,7 +14,6 @@ import (
 // command is exec:COMMAND: a program that gets the secret, without a newline, on its stdin. Its stdout is discarded,
 // its stderr passes, and it has to end with status 0 in time; whether it reads its stdin is its own affair.
 type command struct {
-	spec  Spec
 	env   Env
 	argv  []string
 	limit time.Duration
@@ -38,10 +35,10 @@ func (d *command) Deliver(ctx context.Context, t Token) error {
 	defer cancel()
 	c := child.Command{
 		Argv: d.argv, Env: child.WithoutCredentials(d.env.Environ), Stdin: strings.NewReader(t.Secret),
-		Stderr: d.env.Stderr, Foreground: child.Terminal(), // it may ask for a passphrase
+		Foreground: child.Terminal(), // it may ask for a passphrase
 	}
-	if _, file := d.env.Stderr.(*os.File); !file && d.env.Stderr != nil {
-		c.Stderr = lenient{d.env.Stderr}
+	if d.env.Stderr != nil {
+		c.Stderr = d.env.Stderr
 	}
 	err := c.Run(ctx)
 	var exit *exec.ExitError
@@ -66,11 +63,3 @@ func (d *command) Deliver(ctx context.Context, t Token) error {
 func (d *command) Undo(context.Context) error { return d.undo }
 
 func (d *command) Holds(context.Context, [32]byte) (string, error) { return "", ErrUnreadable }
-
-// lenient never fails: a stderr that nobody can write to is no fault of the command.
-type lenient struct{ w io.Writer }
-
-func (l lenient) Write(p []byte) (int, error) {
-	_, _ = l.w.Write(p)
-	return len(p), nil
-}

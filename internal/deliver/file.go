@@ -14,8 +14,8 @@ import (
 	"github.com/utho/utho-cli/internal/privfile"
 )
 
-// file is file:PATH: a file with the secret and a newline in it. A new one is 0600 from its first byte and never takes
-// the place of anything. In a rotation a file that exists is replaced in one step; its owner, group and mode stay.
+// file is file:PATH: the secret and a newline. A new file is 0600 and never takes the place of anything. In a rotation
+// one that exists is replaced in one step; its owner, group and mode stay.
 type file struct {
 	spec Spec
 	env  Env
@@ -29,9 +29,6 @@ type file struct {
 func (d *file) Place() string { return "file:" + d.path }
 
 func (d *file) Prepare(ctx context.Context) error {
-	if err := checkFolder(d.path); err != nil {
-		return err
-	}
 	if _, err := os.Lstat(d.path); err == nil && !d.env.Rotate {
 		return fmt.Errorf("%s already exists, and create never replaces it; remove it first, name another, "+
 			"or put a new secret in it with: utho token rotate NAME --to %s", d.path, d.spec)
@@ -68,21 +65,15 @@ func (d *file) Undo(context.Context) error {
 		return nil
 	}
 	now, info, err := privfile.ReadForeign(d.path)
+	link, linkErr := os.Lstat(d.path)
 	switch {
 	case d.created && errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return err
-	}
-	if link, err := os.Lstat(d.path); err != nil || !os.SameFile(link, info) {
-		return fmt.Errorf("%s %w", d.path, ErrChanged)
-	}
-	switch {
+	case linkErr != nil || !os.SameFile(link, info):
 	case d.created && bytes.HasPrefix(d.new, now): // all of it, or what a full disk took
-		if err := os.Remove(d.path); err != nil {
-			return err
-		}
-		return privfile.SyncDir(filepath.Dir(d.path))
+		return remove(d.path)
 	case !d.created && bytes.Equal(now, d.was):
 		return nil
 	case !d.created && bytes.Equal(now, d.new):
@@ -105,4 +96,8 @@ func ifSum(secret string, sum [32]byte) string {
 		return secret
 	}
 	return ""
+}
+
+func remove(path string) error {
+	return errors.Join(os.Remove(path), privfile.SyncDir(filepath.Dir(path)))
 }

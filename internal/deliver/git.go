@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,7 @@ func warnGit(ctx context.Context, env Env, path string) {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 1 { // 0: ignored; 128: no work tree
 		line := "/" + strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(name)
-		env.warn("%s is in a git work tree and not ignored, so that the secret may be committed: add the line %s to %s"+
-			" (if git tracks the file already: git rm --cached)", path, line, filepath.Join(dir, ".gitignore"))
+		env.Warn(fmt.Sprintf("%s is in a git work tree and not ignored, so that the secret may be committed: add the line %s to %s"+
+			" (if git tracks the file already: git rm --cached)", path, line, filepath.Join(dir, ".gitignore")))
 	}
 }

@@ -7,19 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"runtime"
 	"strings"
 	"time"
 )
 
-// kubernetes is k8s:[NAMESPACE/]SECRET#KEY: one key of a Kubernetes Secret.
-//
-// It is written by one merge patch whose condition is the resourceVersion that was read just
-// before: the other keys stay, and nothing that somebody else wrote is overwritten. The patch
-// carries the annotations too, so that they always belong to the key's value.
+// kubernetes is k8s:[NAMESPACE/]SECRET#KEY: one key of a Kubernetes Secret. It is written by one merge patch whose
+// condition is the resourceVersion that was read just before, so that nothing that somebody else wrote is overwritten.
+// The patch carries the annotations too: they always belong to the key's value.
 type kubernetes struct {
-	spec                 Spec
 	env                  Env
 	limit                time.Duration // of one run of kubectl
 	namespace, name, key string        // the namespace is empty until Prepare if none was typed
@@ -45,7 +43,7 @@ const (
 // kubeReadBack bounds the look at what became of a write without an answer.
 const kubeReadBack = 8 * time.Second
 
-// newKubernetes reads [NAMESPACE/]SECRET#KEY. It touches nothing. Its errors are *SpecError.
+// newKubernetes reads [NAMESPACE/]SECRET#KEY. Its errors are *SpecError.
 func newKubernetes(spec Spec, env Env) (Destination, error) {
 	const label = `[a-z0-9]([-a-z0-9]*[a-z0-9])?`
 	form := regexp.MustCompile(`^((?<ns>` + label + `)/)?` + // no key begins with two dots or is one
@@ -56,7 +54,7 @@ func newKubernetes(spec Spec, env Env) (Destination, error) {
 		return nil, &SpecError{Text: spec.String(), Why: "it is not [NAMESPACE/]SECRET#KEY with names that Kubernetes allows " +
 			"(a-z, 0-9 and -; in SECRET also a dot; in KEY also dots, _ and A-Z)", Hint: "an example: k8s:kube-system/utho-api-key#api-key"}
 	}
-	return &kubernetes{spec: spec, env: env, limit: kubeTime, namespace: part("ns"), name: part("name"), key: part("key")}, nil
+	return &kubernetes{env: env, limit: kubeTime, namespace: part("ns"), name: part("name"), key: part("key")}, nil
 }
 
 // Place has no UID while there is no such Secret.
@@ -64,8 +62,8 @@ func (d *kubernetes) Place() string {
 	return fmt.Sprintf("k8s:%s/%s/%s/%s#%s", d.server, d.namespace, d.name, d.uid, d.key)
 }
 
-// Prepare reads the Secret and has the server try the write without doing it, which asks for
-// the rights, the namespace, the admission of the cluster and the flags of kubectl all at once.
+// Prepare reads the Secret and has the server try the write, which asks for the rights, the namespace, the admission of
+// the cluster and the flags of kubectl all at once.
 func (d *kubernetes) Prepare(ctx context.Context) error {
 	if runtime.GOOS == "windows" {
 		return errors.New("kubectl reads a patch from /dev/stdin, which Windows does not have; use exec: or WSL")
@@ -80,15 +78,13 @@ func (d *kubernetes) Prepare(ctx context.Context) error {
 	case s.Metadata.UID == "":
 		_, err = d.create(ctx, nil, "--dry-run=server")
 		return err
-	case s.Immutable:
-		return errors.New("the Secret is immutable: nothing but deleting and creating it again could change it")
 	}
 	basic := s.Type == "kubernetes.io/basic-auth" && d.key == "password"
 	if group, _, _ := strings.Cut(s.Type, "/"); !basic && strings.HasSuffix("."+group, ".kubernetes.io") {
 		return fmt.Errorf("the Secret is of type %s, whose keys have a meaning of their own; use one of type Opaque", s.Type)
 	}
 	d.found, d.uid = s, s.Metadata.UID
-	_, err = d.patch(ctx, s.Metadata.ResourceVersion, map[string]any{}, s.Metadata.Annotations, "--dry-run=server")
+	_, err = d.patch(ctx, s.Metadata.ResourceVersion, map[string]any{d.key: ""}, s.Metadata.Annotations, "--dry-run=server")
 	return err
 }
 
@@ -132,8 +128,7 @@ func (d *kubernetes) Deliver(ctx context.Context, t Token) error {
 	return err
 }
 
-// Undo brings back the old value, or no key, or no Secret, and the old annotations. What
-// somebody else changed meanwhile is left as it is: ErrChanged.
+// Undo brings back the old value, or no key, or no Secret, and the old annotations.
 func (d *kubernetes) Undo(ctx context.Context) error {
 	var err error
 	for done, tries := !d.sent, 0; !done && tries < 3; tries++ { // a write of somebody else costs one
@@ -208,9 +203,7 @@ func (d *kubernetes) holds(s kubeSecret) bool { return string(s.Data[d.key]) == 
 
 // same reports whether the key is the same in both, or in neither.
 func (d *kubernetes) same(a, b kubeSecret) bool {
-	valueA, okA := a.Data[d.key]
-	valueB, okB := b.Data[d.key]
-	return okA == okB && string(valueA) == string(valueB)
+	return reflect.DeepEqual(a.Data[d.key], b.Data[d.key])
 }
 
 // create creates the Secret and returns its UID.
@@ -223,11 +216,10 @@ func (d *kubernetes) create(ctx context.Context, notes map[string]string, flags 
 	}, append([]string{"create", "--validate=false", "-f", "-", "-o", "jsonpath={.metadata.uid}"}, flags...)...)
 }
 
-// patch changes the Secret if version is still its resourceVersion, and returns the new one. In
-// data, nil removes; the annotations of utho become those among notes, the others stay.
-func (d *kubernetes) patch(
-	ctx context.Context, version string, data map[string]any, notes map[string]string, flags ...string,
-) (string, error) {
+// patch changes the Secret if version is still its resourceVersion, and returns the new one. In data, nil removes; the
+// annotations of utho become notes, the others stay.
+func (d *kubernetes) patch(ctx context.Context, version string, data map[string]any, notes map[string]string,
+	flags ...string) (string, error) {
 	own := make(map[string]any)
 	for _, name := range []string{noteID, noteName, noteExpires, notePrevious, noteSum} {
 		if own[name] = nil; notes[name] != "" {

@@ -26,9 +26,8 @@ type kubeSecret struct {
 		ResourceVersion string            `json:"resourceVersion"`
 		Annotations     map[string]string `json:"annotations"`
 	} `json:"metadata"`
-	Type      string            `json:"type"`
-	Immutable bool              `json:"immutable"`
-	Data      map[string][]byte `json:"data"`
+	Type string            `json:"type"`
+	Data map[string][]byte `json:"data"`
 }
 
 // A kubeError is the last line of what kubectl said.
@@ -39,8 +38,8 @@ type kubeError struct {
 
 func (e *kubeError) Error() string { return e.text }
 
-// locate asks kubectl for its current context: the server, and the namespace if none was typed.
-// In a pod without a configuration kubectl takes the pod's service account, and so does this.
+// locate asks kubectl for its current context. In a pod without a configuration kubectl takes the pod's service
+// account, and so does this.
 func (d *kubernetes) locate(ctx context.Context) error {
 	if _, err := child.LookPath("kubectl"); err != nil {
 		return fmt.Errorf("a k8s: destination needs kubectl on the PATH: %w", err)
@@ -72,8 +71,7 @@ func (d *kubernetes) read(ctx context.Context) (s kubeSecret, err error) {
 	return s, err
 }
 
-// kubectl runs kubectl with input as JSON on its stdin, and returns its stdout. Its error is a
-// *kubeError, without the secret.
+// kubectl runs kubectl with input as JSON on its stdin, and returns its stdout. Its error is a *kubeError, without the secret.
 func (d *kubernetes) kubectl(ctx context.Context, input any, args ...string) (string, error) {
 	late := fmt.Errorf("no answer from %s within %s", cmp.Or(d.server, "kubectl"), d.limit)
 	ctx, cancel := context.WithTimeoutCause(ctx, d.limit, late)

@@ -1,47 +1,17 @@
 package deliver
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 )
 
 const testSecret = "live_test_0123456789abcdefABCDEF"
-
-// childVar says to a process of this test binary that it is a child, and which.
-const childVar = "DELIVER_TEST_CHILD"
-
-// children are what a process of this test binary can be instead of the tests.
-var children = map[string]func(args []string) error{"edit": childEdit}
-
-func TestMain(m *testing.M) {
-	if name := os.Getenv(childVar); name != "" {
-		if err := children[name](os.Args[1:]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-// childCmd prepares a process of this test binary that runs one of children.
-func childCmd(t *testing.T, name string, args ...string) *exec.Cmd {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe, args...)
-	cmd.Env = append(os.Environ(), childVar+"="+name)
-	return cmd
-}
 
 // missing skips a test that lacks a tool; if all should be there, it fails.
 func missing(t *testing.T, tool string) {
@@ -52,37 +22,20 @@ func missing(t *testing.T, tool string) {
 	t.Skipf("%s is not installed", tool)
 }
 
-// testEnv is an Env, and the warnings it was given.
-func testEnv(t *testing.T) (Env, *warnings) {
-	w := new(warnings)
-	return Env{Home: t.TempDir(), Environ: os.Environ(), Warn: w.add}, w
-}
-
-type warnings struct {
-	sync.Mutex
-	said []string
-}
-
-func (w *warnings) add(s string) {
-	w.Lock()
-	defer w.Unlock()
-	w.said = append(w.said, s)
-}
-
-func (w *warnings) String() string { return strings.Join(w.said, "\n") }
-
-func openSpec(env Env, text string) (Destination, error) {
-	spec, err := ParseSpec(text)
-	if err != nil {
-		return nil, err
-	}
-	return New(spec, env)
+// testEnv is an Env, and the warnings it was given, a line each.
+func testEnv(t *testing.T) (Env, *string) {
+	warned := new(string)
+	return Env{Home: t.TempDir(), Environ: os.Environ(), Warn: func(s string) { *warned += s + "\n" }}, warned
 }
 
 // open returns a destination, which must be well-formed.
 func open(t *testing.T, env Env, text string) Destination {
 	t.Helper()
-	d, err := openSpec(env, text)
+	spec, err := ParseSpec(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(spec, env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,31 +63,23 @@ func deliver(t *testing.T, d Destination) {
 // fails checks an error: there is one, it says the words, and not the secret.
 func fails(t *testing.T, err error, words ...string) {
 	t.Helper()
-	if err == nil {
-		t.Errorf("no error; want one that says %q", words)
-		return
-	}
+	said := fmt.Sprint(err)
 	for _, w := range words {
-		if !strings.Contains(err.Error(), w) {
-			t.Errorf("error %q does not say %q", err, w)
+		if !strings.Contains(said, w) {
+			t.Errorf("error %q does not say %q", said, w)
 		}
 	}
-	if strings.Contains(err.Error(), testSecret) {
-		t.Errorf("the error carries the secret: %v", err)
+	if err == nil || strings.Contains(said, testSecret) {
+		t.Errorf("no error, or it carries the secret: %v", err)
 	}
 }
 
 // write creates a file with exactly this mode.
 func write(t *testing.T, path, content string, mode fs.FileMode) {
 	t.Helper()
-	// A child that another test forks meanwhile would hold the file open for writing until it
-	// executes: until then the file itself could not be executed.
-	syscall.ForkLock.RLock()
+	syscall.ForkLock.RLock() // a fork that holds a script open for writing would keep it from being executed
 	defer syscall.ForkLock.RUnlock()
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(path, mode); err != nil {
+	if err := errors.Join(os.WriteFile(path, []byte(content), 0o600), os.Chmod(path, mode)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -51,18 +51,7 @@ func dockerRead(content string) vars {
 
 // systemdRead reads as EnvironmentFile= does.
 func systemdRead(content string) vars {
-	const (
-		preKey = iota
-		key
-		preValue
-		value
-		valueEscape
-		single
-		double
-		doubleEscape
-		comment
-		commentEscape
-	)
+	const preKey, key, preValue, value, valueEscape, single, double, doubleEscape, comment, commentEscape = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 	got := vars{}
 	state, k, v, hard := preKey, "", "", 0 // hard: how much of v is not to be trimmed
 	push := func() {
@@ -107,17 +96,11 @@ func systemdRead(content string) vars {
 				v += string(c)
 			}
 			hard = len(v)
-		case single:
-			if c == '\'' {
+		case single, double:
+			switch {
+			case c == map[int]byte{single: '\'', double: '"'}[state]:
 				state, hard = preValue, len(v)
-			} else {
-				v += string(c)
-			}
-		case double:
-			switch c {
-			case '"':
-				state, hard = preValue, len(v)
-			case '\\':
+			case c == '\\' && state == double:
 				state = doubleEscape
 			default:
 				v += string(c)

@@ -17,16 +17,15 @@ type Target struct {
 // String is what was typed.
 func (t Target) String() string { return t.Spec.String() }
 
-// A Set is all the destinations of one secret. The order of calls is Prepare, Deliver, and Undo if something failed. It
-// is not for concurrent use.
+// A Set is all the destinations of one secret. The calls are Prepare, Deliver, and Undo if something failed. It is not
+// for concurrent use.
 type Set struct {
 	targets []Target // in the order of delivery
 	begun   int      // how many of them Deliver has been called on
 	failed  bool     // the last of those
 }
 
-// NewSet puts targets in the order of delivery, each kind as given. The same place twice is a
-// *SpecError; commands may repeat.
+// NewSet puts targets in the order of delivery. The same place twice is a *SpecError; commands may repeat.
 func NewSet(targets []Target) (*Set, error) {
 	s := &Set{targets: slices.Clone(targets)}
 	slices.SortStableFunc(s.targets, func(a, b Target) int { return int(a.Spec.Kind) - int(b.Spec.Kind) })
@@ -59,8 +58,7 @@ func (s *Set) Add(ctx context.Context, t Target) error {
 // Targets are the destinations in the order of delivery.
 func (s *Set) Targets() []Target { return slices.Clone(s.targets) }
 
-// Prepare prepares every destination and stops at the first that cannot be used, which the
-// error names. Nothing has been delivered then.
+// Prepare stops at the first destination that cannot be used, which the error names. Nothing has been delivered then.
 func (s *Set) Prepare(ctx context.Context) error {
 	for _, t := range s.targets {
 		if err := s.prepare(ctx, t); err != nil {
@@ -91,12 +89,8 @@ type Failure struct {
 func (f *Failure) Error() string { return fmt.Sprintf("deliver to %s: %v", f.Destination, f.Err) }
 func (f *Failure) Unwrap() error { return f.Err }
 
-// Deliver takes the token's secret to every destination and stops at the first that fails: a
-// *Failure. It can be called once.
+// Deliver stops at the first destination that fails: a *Failure. It is called once.
 func (s *Set) Deliver(ctx context.Context, t Token) error {
-	if t.Secret == "" || s.begun > 0 {
-		return errors.New("deliver: there is no secret, or it was delivered already")
-	}
 	for _, target := range s.targets {
 		s.begun++
 		err := context.Cause(ctx)
@@ -111,8 +105,8 @@ func (s *Set) Deliver(ctx context.Context, t Token) error {
 	return nil
 }
 
-// Undone says what an undo came to. Destinations are named as they were typed, in the order in
-// which they were undone. Only if all but Restored are empty is the secret nowhere.
+// Undone says what an undo came to, destinations as they were typed, in the order in which they were undone. Only if
+// all but Restored are empty is the secret nowhere.
 type Undone struct {
 	Restored []string // as they were before
 	Kept     []string // have the secret for good
@@ -120,8 +114,8 @@ type Undone struct {
 	Unknown  []string // not known to be as they were, and why
 }
 
-// Undo undoes what Deliver began, in reverse order, each destination within 10 s. One that
-// failed and is as it was is not mentioned: nothing arrived there.
+// Undo undoes what Deliver began, in reverse order, each destination within 10 s. One that failed and is as it was is
+// not mentioned.
 func (s *Set) Undo(ctx context.Context) Undone {
 	var u Undone
 	for ; s.begun > 0; s.begun-- {
@@ -150,8 +144,7 @@ type Recorded struct {
 	Sum                 [32]byte // SHA-256 of the secret
 }
 
-// Recorded returns what the first destination remembers that has such a record and still holds
-// that secret; ok is false if none does.
+// Recorded returns what the first destination remembers that has a record and still holds that secret, if any.
 func (s *Set) Recorded(ctx context.Context) (r Recorded, ok bool, err error) {
 	type recorder interface {
 		Recorded(ctx context.Context) (Recorded, bool, error)

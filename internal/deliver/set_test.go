@@ -3,7 +3,6 @@ package deliver
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +13,6 @@ type fake struct {
 	Spec
 	log                *[]string
 	prepare, put, undo error
-	held               *Recorded
 }
 
 func (f *fake) note(what string) { *f.log = append(*f.log, what+" "+f.String()) }
@@ -28,13 +26,6 @@ func (f *fake) Deliver(context.Context, Token) error { f.note("deliver"); return
 func (f *fake) Undo(context.Context) error { f.note("undo"); return f.undo }
 
 func (f *fake) Holds(context.Context, [32]byte) (string, error) { return "", ErrUnreadable }
-
-func (f *fake) Recorded(context.Context) (Recorded, bool, error) {
-	if f.held == nil {
-		return Recorded{}, false, nil
-	}
-	return *f.held, true, nil
-}
 
 func fakes(log *[]string, texts ...string) []Target {
 	var all []Target
@@ -55,10 +46,7 @@ func TestSetOrder(t *testing.T) {
 	t.Parallel()
 	var log []string
 	s, err := NewSet(fakes(&log, "own:", "stdout", "exec:b", "k8s:k", "profile:p", "exec:a", "file:f", "exec:b", "env:e"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(s.Prepare(t.Context()), s.Deliver(t.Context(), Token{Secret: testSecret})); err != nil {
+	if err := errors.Join(err, s.Prepare(t.Context()), s.Deliver(t.Context(), Token{Secret: testSecret})); err != nil {
 		t.Fatal(err)
 	}
 	u := s.Undo(t.Context())
@@ -117,21 +105,18 @@ func TestSetFails(t *testing.T) {
 		!slices.Equal(u.Doubtful, []string{"exec:c"}) || len(u.Unknown) != 1 || u.Unknown[0] != "profile:b ("+why.Error()+")" {
 		t.Errorf("%+v", u)
 	}
-	fails(t, s.Deliver(t.Context(), Token{}), "no secret")
 }
 
-func TestSetRecorded(t *testing.T) {
+// After the end nothing begins.
+func TestSetCancelled(t *testing.T) {
 	t.Parallel()
 	var log []string
-	targets := fakes(&log, "k8s:a", "k8s:b")
-	want := Recorded{TokenID: "2", PreviousID: "1"}
-	targets[1].Destination.(*fake).held = &want
-	s, err := NewSet(targets)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r, ok, err := s.Recorded(t.Context()); r != want || !ok || err != nil {
-		t.Errorf("%+v, %v, %v", r, ok, err)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("a signal")
+	cancel(cause)
+	s, _ := NewSet(fakes(&log, "file:f"))
+	if !errors.Is(s.Prepare(ctx), cause) || !errors.Is(s.Deliver(ctx, Token{Secret: testSecret}), cause) || len(log) > 0 {
+		t.Errorf("calls: %q", log)
 	}
 }
 
@@ -139,17 +124,15 @@ func TestSamePlace(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	env, _ := testEnv(t)
-	var log []string
 	targets := func(texts ...string) (all []Target) {
 		for _, text := range texts {
-			text = strings.ReplaceAll(text, "DIR", dir)
-			spec, err := ParseSpec(text)
+			spec, err := ParseSpec(strings.ReplaceAll(text, "DIR", dir))
 			if err != nil {
 				t.Fatal(err)
 			}
 			d, err := New(spec, env)
 			if err != nil {
-				d = fakes(&log, text)[0].Destination
+				d = &fake{Spec: spec}
 			}
 			all = append(all, Target{spec, d})
 		}
@@ -168,41 +151,5 @@ func TestSamePlace(t *testing.T) {
 	if _, err := NewSet(targets("stdout", "exec:true", "exec:true", "profile:a", "profile:b", "file:DIR/a", "file:DIR/A.",
 		"env:DIR/b", "env:DIR/b#UTHO_TOKEN", "env:DIR/c")); err != nil {
 		t.Errorf("different places: %v", err)
-	}
-}
-
-// Two variables of one file are set and undone one after the other.
-func TestSetOneFileTwoVariables(t *testing.T) {
-	t.Parallel()
-	env, _ := testEnv(t)
-	dir := t.TempDir()
-	path := filepath.Join(dir, ".env")
-	for _, content := range []string{"", "UTHO_TOKEN='old'\nA=1"} {
-		if content != "" {
-			write(t, path, content, 0o640)
-		}
-		before := tree(t, dir)
-		var log []string
-		targets := fakes(&log, "stdout")
-		targets[0].Destination.(*fake).put = errors.New("broken")
-		for _, text := range []string{"env:" + path, "env:" + path + "#UTHO_TOKEN"} {
-			spec, _ := ParseSpec(text)
-			targets = append(targets, Target{spec, open(t, env, text)})
-		}
-		s, err := NewSet(targets)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Prepare(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		fails(t, s.Deliver(t.Context(), Token{Secret: testSecret}), "broken")
-		if got := dockerRead(read(t, path)); got["UTHO_API_KEY"] != testSecret || got["UTHO_TOKEN"] != testSecret {
-			t.Errorf("%q", got)
-		}
-		if u := s.Undo(t.Context()); len(u.Restored) != 2 || len(u.Unknown) > 0 {
-			t.Errorf("%+v", u)
-		}
-		unchanged(t, dir, before)
 	}
 }

@@ -50,19 +50,17 @@ func (s Spec) String() string {
 	return s.Kind.String() + ":" + s.Arg
 }
 
-// A SpecError says that a destination was typed wrongly, or that the same place was given
-// twice: a mistake in the arguments, found before anything was touched.
+// A SpecError says that a destination was typed wrongly, or that the same place was given twice.
 type SpecError struct {
 	Text string // the destination as it was typed
 	Why  string // what is wrong with it
 	Hint string // what to write instead; may be empty
 }
 
-// Error names the destination, quoted, and what is wrong with it, without the hint.
 func (e *SpecError) Error() string { return fmt.Sprintf("bad destination %q: %s", e.Text, e.Why) }
 
-// ParseSpec reads one destination: stdout, file:PATH, env:PATH#NAME, profile:NAME, k8s:[NAMESPACE/]SECRET#KEY or
-// exec:COMMAND. It opens and changes nothing. Its errors are *SpecError.
+// ParseSpec reads a destination: stdout, file:PATH, env:PATH#NAME, profile:NAME, k8s:[NAMESPACE/]SECRET#KEY or
+// exec:COMMAND. It touches nothing. Its errors are *SpecError.
 func ParseSpec(text string) (Spec, error) {
 	bad := func(why, hint string) (Spec, error) { return Spec{}, &SpecError{text, why, hint} }
 	word, arg, colon := strings.Cut(text, ":")
@@ -100,9 +98,8 @@ func ParseSpec(text string) (Spec, error) {
 	return s, nil
 }
 
-// New returns the destination that a Spec of the kinds file, env, k8s and exec describes. stdout
-// and profile are for the caller. Relative paths are taken from the current folder, now and for
-// good. Nothing is touched. Its errors are *SpecError.
+// New returns the destination of a Spec; stdout and profile are for the caller. Relative paths are taken from the
+// current folder, now and for good. It touches nothing. Its errors are *SpecError.
 func New(s Spec, env Env) (Destination, error) {
 	switch s.Kind {
 	case KindFile:
@@ -118,7 +115,7 @@ func New(s Spec, env Env) (Destination, error) {
 				"the last # separates path and name: env:PATH#NAME, with NAME of letters, digits and _"}
 		}
 		path, err := absolute(s, arg, env.Home)
-		return &envFile{spec: s, env: env, path: path, name: name}, err
+		return &envFile{env: env, path: path, name: name}, err
 	case KindKubernetes:
 		return newKubernetes(s, env)
 	case KindExec:
@@ -126,7 +123,7 @@ func New(s Spec, env Env) (Destination, error) {
 		if err != nil {
 			return nil, commandError(s, err)
 		}
-		return &command{spec: s, env: env, argv: argv, limit: commandTime}, nil
+		return &command{env: env, argv: argv, limit: commandTime}, nil
 	}
 	return nil, &SpecError{Text: s.String(), Why: "it is not a destination of files and commands"}
 }
@@ -139,19 +136,16 @@ func commandError(s Spec, err error) error {
 	case strings.Contains(s.Arg, "$UTHO"):
 		bad.Hint = "the secret is in no variable: the command reads it from stdin, as with --from-file=token=/dev/stdin"
 	case errors.As(err, &words) && words.Hint != "":
-		word := "exec:sh -c " + shellescape.Quote(s.Arg)
-		if strings.ContainsAny(word, "\"$`\\!") {
-			word = shellescape.Quote(word)
-		} else {
-			word = `"` + word + `"` // it has single quotes
+		word := `"exec:sh -c ` + shellescape.Quote(s.Arg) + `"` // it has single quotes
+		if strings.ContainsAny(s.Arg, "'\"$`\\!") {
+			word = shellescape.Quote(strings.Trim(word, `"`))
 		}
 		bad.Hint = "no shell runs the command; to have one, write --to " + word
 	}
 	return bad
 }
 
-// absolute expands ~/ and gives the one name of a file: independent of the current folder and
-// of links on the way to it, if there is such a folder.
+// absolute expands ~/ and gives the one name of a file, independent of the current folder and of links on the way to it.
 func absolute(s Spec, path, home string) (string, error) {
 	bad := func(why, hint string) (string, error) { return "", &SpecError{s.String(), why, hint} }
 	if path == "" {

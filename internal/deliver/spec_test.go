@@ -14,7 +14,6 @@ func TestParseSpec(t *testing.T) {
 		"stdout":                    {KindStdout, ""},
 		"file:~/a#b/token":          {KindFile, "~/a#b/token"},
 		"file:a:b":                  {KindFile, "a:b"},
-		"file: ":                    {KindFile, " "},
 		"env:.env":                  {KindEnv, ".env"},
 		"env:/a#b/.env#TOKEN_2":     {KindEnv, "/a#b/.env#TOKEN_2"},
 		"profile:Prod.EU":           {KindProfile, "Prod.EU"},
@@ -35,23 +34,16 @@ func TestParseSpecRefuses(t *testing.T) {
 		"":                       {"none of the known kinds", "file:PATH"},
 		"token.txt":              {"what kind of place", "write --to file:token.txt"},
 		".env":                   {"what kind of place", "write --to env:.env"},
-		"/etc/token":             {"what kind of place", "file:/etc/token"},
 		"-":                      {"none of the known kinds", "stdout"},
-		"FILE:x":                 {"none of the known kinds", ""},
 		`C:\token`:               {"none of the known kinds", ""},
 		"stdout:":                {"nothing after it", "stdout"},
 		"file":                   {"nothing after file:", ""},
-		"env:":                   {"nothing after env:", ""},
 		"file:a/":                {"names a folder", ""},
-		"file:a/..":              {"names a folder", ""},
-		"file:~/":                {"names a folder", ""},
 		"file:a\x00b":            {"NUL", ""},
 		"env:#NAME":              {"path is empty", ""},
 		"env:.env#":              {`"" is not the name of a variable`, "env:PATH#NAME"},
-		"env:.env#1A":            {`"1A" is not the name`, ""},
 		"env:/a#b/.env":          {`"b/.env" is not the name`, "last #"},
 		"exec:  ":                {"no command", ""},
-		"exec:a 'it":             {"never closed", ""},
 		"exec:a | b":             {"unquoted |", `write --to "exec:sh -c 'a | b'"`},
 		"exec:echo it\\'s > out": {"unquoted >", `write --to 'exec:sh -c '`},
 		"exec:put $HOME":         {"unquoted $", `write --to 'exec:sh -c '"'"'put $HOME'"'"''`},
@@ -78,11 +70,8 @@ func TestPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		"file:./a/../x":       "file:" + here + "/x",
 		"file:~/x":            "file:" + home + "/x",
 		"file:~/link/x":       "file:" + home + "/real/x", // the same for whoever comes another way
-		"file:~":              "file:" + here + "/~",
-		"file:~root/x":        "file:" + here + "/~root/x",
 		"file:$HOME/x":        "file:" + here + "/$HOME/x",
 		"env:~/.env":          "env:" + home + "/.env#UTHO_API_KEY",
 		"env:~/a#b/.env#FOO":  "env:" + home + "/a#b/.env#FOO",
@@ -92,9 +81,7 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%s goes to %s, as %s; want %s", text, d.Place(), d, want)
 		}
 	}
-	_, err = openSpec(Env{}, "file:~/x")
-	fails(t, err, "no home folder")
-	for _, s := range []Spec{{}, {Kind: KindStdout}, {Kind: KindProfile, Arg: "x"}, {Kind: KindExec, Arg: "a|b"}} {
+	for _, s := range []Spec{{}, {KindFile, "~/x"}, {Kind: KindStdout}, {Kind: KindProfile, Arg: "x"}, {Kind: KindExec, Arg: "a|b"}} {
 		if _, err := New(s, Env{}); !errors.As(err, new(*SpecError)) {
 			t.Errorf("New(%v) = %v", s, err)
 		}

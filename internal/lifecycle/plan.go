@@ -206,7 +206,7 @@ func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinat
 		p.Resumes, p.secret = &found[0], secret
 		return nil
 	}
-	left.Left = fmt.Sprintf("an earlier rotation of %s was cut short while it delivered the secret of %s to %s; both tokens stay%s",
+	left.Left = fmt.Sprintf("an earlier rotation of %s is unfinished: the secret of %s went, or was on its way, to %s; both tokens stay%s",
 		p.Old.ID, candidates(found), strings.Join(p.rec.To, ", "), said(holders, "holds the new secret"))
 	if left.Err = err; len(found) == 1 {
 		left.Next, left.New = NextFinishOrDrop, found[0].ID

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Lock takes the exclusive lock file at path, created if it is missing, and waits for it until
-// ctx ends. The file stays: removing it would let two processes hold "the" lock at once.
+// Lock takes the exclusive lock file at path, created if missing, and waits for it until ctx ends. The file stays:
+// removing it would let two processes hold "the" lock at once.
 func Lock(ctx context.Context, path string) (unlock func(), err error) {
 	f, err := open(ctx, path, true, true)
 	return func() { _ = f.Close() }, err
@@ -22,9 +22,8 @@ func TryLock(path string) (unlock func(), ok bool, err error) {
 	return func() { _ = f.Close() }, f != nil, err
 }
 
-// OpenLocked opens a regular file, an empty new one if there is none and create is set, and takes
-// its exclusive lock, waiting for it until ctx ends. It is the file of that name then, whatever
-// replaced what meanwhile. Closing it releases the lock.
+// OpenLocked opens a regular file, an empty new one if there is none and create is set, and takes its exclusive lock,
+// as Lock does. It is the file of that name then, whatever replaced what meanwhile. Closing it releases the lock.
 func OpenLocked(ctx context.Context, path string, create bool) (*os.File, error) {
 	return open(ctx, path, create, true)
 }
@@ -41,17 +40,15 @@ func open(ctx context.Context, path string, create, wait bool) (*os.File, error)
 				continue
 			}
 		}
-		if err == nil && f == nil && wait && ctx.Err() != nil {
-			err = fmt.Errorf("held by another process: %w", context.Cause(ctx))
-		}
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, fmt.Errorf("lock %s: %w", path, err)
-		case f != nil || !wait:
+		}
+		if f != nil || !wait {
 			return f, nil
 		}
 		select {
 		case <-ctx.Done():
+			return nil, fmt.Errorf("lock %s: held by another process: %w", path, context.Cause(ctx))
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

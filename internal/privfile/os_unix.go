@@ -70,12 +70,9 @@ func checkOwner(path string, info fs.FileInfo) error {
 	return &ModeError{path, "belongs to " + name, fix}
 }
 
-// SyncDir makes the names in dir durable, if its file system can do that and this user may read it.
+// SyncDir makes the names in dir durable, if its file system can do that.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
-	if errors.Is(err, fs.ErrPermission) {
-		return nil // a folder to drop files in
-	}
 	if err != nil {
 		return err
 	}
@@ -88,8 +85,7 @@ func SyncDir(dir string) error {
 
 // lockNow takes the lock of an open file if it is free.
 func lockNow(f *os.File) (free bool, err error) {
-	err = syscall.EINTR
-	for errors.Is(err, syscall.EINTR) {
+	for err = syscall.EINTR; errors.Is(err, syscall.EINTR); {
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -140,8 +136,8 @@ func replaceable(path string, info fs.FileInfo) error {
 	case foreign && dir.Mode()&fs.ModeSticky != 0 && int(d.Uid) != uid:
 		return fmt.Errorf("%s belongs to another user, in a folder where only owners replace files", path)
 	}
-	// A rename needs no right to write to the file, and a mode without it is no obstacle; but
-	// an immutable file can be neither replaced nor opened.
+	// A rename needs no right to write to the file, and a mode without it is no obstacle; but an immutable file can be
+	// neither replaced nor opened.
 	f, err := os.OpenFile(path, os.O_WRONLY|openNoFollow|openNonblock, 0)
 	switch {
 	case errors.Is(err, syscall.EACCES) && !foreign:

@@ -8,8 +8,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Windows keeps access lists, not modes: files in a user's profile are private to that user by
-// the list they inherit, and that is all that is promised.
+// Windows keeps access lists, not modes: files in a user's profile are private by the list that they inherit.
 const (
 	openNoFollow = 0
 	openNonblock = 0

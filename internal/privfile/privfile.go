@@ -1,5 +1,4 @@
-// Package privfile reads, writes and locks files that belong to one person: settings that
-// nobody else may change and secrets that nobody else may read.
+// Package privfile reads, writes and locks files of one person: settings that nobody else may change, and secrets.
 package privfile
 
 import (
@@ -10,9 +9,6 @@ import (
 	"path/filepath"
 )
 
-// maxSize bounds what is read, in bytes; the files utho keeps are far smaller.
-const maxSize = 64 << 20
-
 // A ModeError says that a file or folder is open to people it should not be open to, or belongs to one of them.
 type ModeError struct {
 	Path string
@@ -22,13 +18,8 @@ type ModeError struct {
 
 func (e *ModeError) Error() string { return e.Path + " " + e.What + "; " + e.Fix }
 
-var (
-	// ErrLink is returned for a secret that is behind a symbolic link.
-	ErrLink = errors.New("is a symbolic link, which is not followed for secrets")
-
-	errNotFolder  = errors.New("not a folder")
-	errNotRegular = errors.New("not a regular file")
-)
+// ErrLink is returned for a secret that is behind a symbolic link.
+var ErrLink = errors.New("is a symbolic link, which is not followed for secrets")
 
 // What others must not do with a file or folder, as mode bits.
 const (
@@ -36,39 +27,32 @@ const (
 	noWrite  fs.FileMode = 0o022
 )
 
-// MkdirAll creates dir and its missing parents, each 0700 whatever the umask. What exists stays as it is. Root creates
-// nothing in a folder of somebody else, such as a user's HOME, whom it would lock out (*ModeError).
+// MkdirAll creates dir and its missing parents, 0700 whatever the umask. What exists stays. Root creates nothing in a
+// folder of somebody else, whom it would lock out (*ModeError).
 func MkdirAll(dir string) error {
 	dir = filepath.Clean(dir)
-	info, err := os.Stat(dir)
-	if err == nil && !info.IsDir() {
-		err = &fs.PathError{Op: "mkdir", Path: dir, Err: errNotFolder}
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	if _, err := folder(dir); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if parent := filepath.Dir(dir); parent != dir {
-		if err := MkdirAll(parent); err != nil {
+		err := MkdirAll(parent)
+		if err == nil && os.Geteuid() == 0 {
+			err = checkDir(parent, 0)
+		}
+		if err != nil {
 			return err
 		}
-		if info, err := os.Stat(parent); err == nil && os.Geteuid() == 0 {
-			if err := checkOwner(parent, info); err != nil {
-				return err
-			}
-		}
 	}
-	if err = os.Mkdir(dir, 0o700); errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(dir, 0o700); errors.Is(err, fs.ErrExist) {
 		return nil // another process created it meanwhile
+	} else if err != nil {
+		return err
 	}
-	if err == nil {
-		err = os.Chmod(dir, 0o700)
-	}
-	return err
+	return os.Chmod(dir, 0o700)
 }
 
 // ReadSecret returns the content of a file that holds a secret. It refuses a symbolic link (ErrLink), anything but a
-// regular file, and a file that others may read or write or that belongs to somebody else (*ModeError). fs.ErrNotExist
-// if there is none.
+// regular file, and what others may read or write or what belongs to somebody else (*ModeError).
 func ReadSecret(path string) ([]byte, error) {
 	info, err := os.Lstat(path)
 	if err = regular("read", path, info, err); err != nil {
@@ -80,7 +64,6 @@ func ReadSecret(path string) ([]byte, error) {
 
 // ReadConfig returns the content of a file without secrets. A link is followed; a file that others may write, that is
 // itself or through a link in a folder that others may write, or that belongs to somebody else is refused (*ModeError).
-// fs.ErrNotExist if there is none.
 func ReadConfig(path string) ([]byte, error) {
 	data, _, err := read(path, 0, noWrite)
 	if err == nil {
@@ -93,34 +76,39 @@ func ReadConfig(path string) ([]byte, error) {
 	if err != nil || real == path {
 		return data, err
 	}
-	// Whoever can write the folder behind the link can put another file there, but not if it
-	// is sticky, as the store of Nix is: the owner of the file was checked.
-	dir := filepath.Dir(real)
-	if info, err := os.Stat(dir); err == nil && info.Mode()&fs.ModeSticky != 0 {
-		return data, nil
+	// Whoever can write the folder behind the link can put another file there, but not if it is sticky, as the store of
+	// Nix is: the owner of the file was checked.
+	info, err := folder(filepath.Dir(real))
+	if err == nil && info.Mode()&fs.ModeSticky == 0 {
+		err = CheckUnwritableDir(filepath.Dir(real))
 	}
-	return data, CheckUnwritableDir(dir)
+	return data, err
 }
 
 // ReadForeign returns the content of a file that another program keeps, and what the system says of it. A link is
-// followed and no mode is refused; anything but a regular file is, so that a pipe in its place cannot hang the command.
+// followed, no mode is refused; anything but a regular file is: a pipe would hang the command.
 func ReadForeign(path string) ([]byte, fs.FileInfo, error) { return read(path, 0, 0) }
 
-// CheckPrivateDir refuses a folder that others may enter, list or write, or that belongs to somebody else (*ModeError).
+// CheckPrivateDir refuses a folder that others may enter, list or write, or that is somebody else's (*ModeError).
 func CheckPrivateDir(dir string) error { return checkDir(dir, noAccess) }
 
-// CheckUnwritableDir refuses a folder that others may write, or that belongs to somebody else (*ModeError).
+// CheckUnwritableDir refuses a folder that others may write, or that is somebody else's (*ModeError).
 func CheckUnwritableDir(dir string) error { return checkDir(dir, noWrite) }
 
 func checkDir(dir string, forbidden fs.FileMode) error {
+	info, err := folder(dir)
+	if err == nil {
+		err = check(dir, info, forbidden)
+	}
+	return err
+}
+
+func folder(dir string) (fs.FileInfo, error) {
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {
-		err = &fs.PathError{Op: "check", Path: dir, Err: errNotFolder}
+		err = &fs.PathError{Op: "open", Path: dir, Err: errors.New("not a folder")}
 	}
-	if err != nil {
-		return err
-	}
-	return check(dir, info, forbidden)
+	return info, err
 }
 
 // regular refuses a link and anything else but a regular file.
@@ -129,7 +117,7 @@ func regular(op, path string, info fs.FileInfo, err error) error {
 	case err == nil && info.Mode()&fs.ModeSymlink != 0:
 		return &fs.PathError{Op: op, Path: path, Err: ErrLink}
 	case err == nil && !info.Mode().IsRegular():
-		return &fs.PathError{Op: op, Path: path, Err: errNotRegular}
+		return &fs.PathError{Op: op, Path: path, Err: errors.New("not a regular file")}
 	}
 	return err
 }
@@ -148,9 +136,6 @@ func read(path string, flag int, forbidden fs.FileMode) ([]byte, fs.FileInfo, er
 	if err != nil {
 		return nil, info, err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err == nil && len(data) > maxSize {
-		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("file too large")}
-	}
+	data, err := io.ReadAll(f)
 	return data, info, err
 }

@@ -14,16 +14,15 @@ import (
 type Option uint8
 
 const (
-	// Keep keeps owner, group and mode of the file that is replaced, but no access lists; it is
-	// an error if they cannot be kept, or if the file has other names (hard links).
+	// Keep keeps owner, group and mode of the file that is replaced, not access lists; an error if they cannot be kept,
+	// or if the file has other names (hard links).
 	Keep Option = iota + 1
-	// FollowLink replaces the file behind a symbolic link, as dot-file managers keep them, and
-	// not for secrets. Without it a link is refused (ErrLink).
+	// FollowLink replaces the file behind a symbolic link, as dot-file managers keep them. Without it: ErrLink.
 	FollowLink
 )
 
-// Create writes data to a new file, 0600 whatever the umask, durably. fs.ErrExist if there is
-// anything at path. It is removed if that fails; a crash may leave a short file, 0600 as well.
+// Create writes data to a new file, 0600 whatever the umask, durably, and removes it if that fails. fs.ErrExist if
+// there is anything at path. A crash may leave a short file.
 func Create(path string, data []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -41,9 +40,8 @@ func Create(path string, data []byte) error {
 	return err
 }
 
-// Replace puts a file with data in the place of the one at path, or where there is none, in
-// one step: a crash leaves the old content or the new one. The new file is 0600 but for Keep.
-// It is in place already if only the sync of the folder fails.
+// Replace puts a file with data at path in one step: a crash leaves the old content or the new one. It is 0600 but for
+// Keep. It is in place already if only the sync of the folder fails.
 func Replace(path string, data []byte, options ...Option) error {
 	path, was, err := target(path, options)
 	if err != nil {
@@ -63,13 +61,15 @@ func Replace(path string, data []byte, options ...Option) error {
 	return SyncDir(filepath.Dir(path))
 }
 
-// CheckReplace reports what would keep Replace, or Create, from working, and leaves nothing
-// behind: a link, a file mounted alone or immutable, a folder that takes no file, a full disk,
-// a file system that cannot keep a secret private.
+// CheckReplace reports what would keep Replace, or Create, from working, and leaves nothing behind.
 func CheckReplace(path string, options ...Option) error {
 	path, was, err := target(path, options)
 	if err != nil {
 		return err
+	}
+	dir := filepath.Dir(path)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the folder %s does not exist", dir)
 	}
 	size := int64(4096) // more than any secret, and a block of most file systems
 	if was != nil {
@@ -78,11 +78,11 @@ func CheckReplace(path string, options ...Option) error {
 		}
 		size += min(was.Size(), 1<<20)
 	}
-	f, err := temp(filepath.Dir(path), was, make([]byte, size), options)
+	f, err := temp(dir, was, make([]byte, size), options)
 	if err != nil {
 		return err
 	}
-	return discard(f)
+	return errors.Join(discard(f), SyncDir(dir))
 }
 
 // Sweep removes the temporary files that killed processes left in dir. Those of live ones are locked.
@@ -111,8 +111,7 @@ func target(path string, options []Option) (string, fs.FileInfo, error) {
 	return path, info, regular("write", path, info, err)
 }
 
-// temp writes data to a new file in dir, locked against Sweep, which is private until it gets
-// the owner, group and mode of the file was, if those are to be kept.
+// temp writes data to a new file in dir, locked against Sweep, and private until it gets the owner, group and mode of was.
 func temp(dir string, was fs.FileInfo, data []byte, options []Option) (*os.File, error) {
 	f, err := os.CreateTemp(dir, ".utho-*.tmp")
 	if err != nil {
@@ -133,8 +132,8 @@ func temp(dir string, was fs.FileInfo, data []byte, options []Option) (*os.File,
 	return f, nil
 }
 
-// fill closes f to others and writes data to it. Some file systems have one mode for all files
-// and take any change of it, or refuse it: the outcome counts, if it has to be private.
+// fill closes f to others and writes data. Some file systems have one mode for all files and take any change of it, or
+// refuse it: the outcome counts, if it has to be private.
 func fill(f *os.File, data []byte, private bool) error {
 	_ = f.Chmod(0o600)
 	info, err := f.Stat()
@@ -149,10 +148,9 @@ func fill(f *os.File, data []byte, private bool) error {
 
 // discard removes f before its lock goes, so that Sweep and its writer agree whose it is.
 func discard(f *os.File) error {
-	err := os.Remove(f.Name())
-	_ = f.Close()
-	if err != nil {
-		err = os.Remove(f.Name()) // on Windows no open file can be removed
+	if err := os.Remove(f.Name()); err == nil {
+		return f.Close()
 	}
-	return err
+	_ = f.Close() // on Windows no open file can be removed
+	return os.Remove(f.Name())
 }

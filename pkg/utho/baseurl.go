@@ -39,7 +39,7 @@ func ParseBaseURL(base string) (*url.URL, error) {
 	case base != "" && !headerSafe(base) || strings.Contains(base, `\`):
 		return refuse("holds blanks, backslashes, control characters or letters outside ASCII (write xn--… for such a name)")
 	case err != nil: // its text can quote a password
-		return refuse("cannot be read as a URL")
+		return refuse("cannot be read as a URL; it must start with https://")
 	case u.User != nil:
 		return refuse("must not hold a user name or a password")
 	case u.Scheme != "https" && u.Scheme != "http":
