@@ -179,7 +179,8 @@ func (p *program) loginTarget(r loginRequest) (*session, error) {
 	}
 	if strings.EqualFold(name, sandboxName) {
 		if p.flags.profile == "" {
-			return nil, hintf(usagef("UTHO_PROFILE=sandbox is set, and the sandbox needs no login"), "to log in elsewhere: unset UTHO_PROFILE; utho login")
+			return nil, hintf(usagef("UTHO_PROFILE=sandbox is set, and the sandbox needs no login"),
+				"to log in elsewhere: unset UTHO_PROFILE; utho login")
 		}
 		return nil, hintf(usagef("the sandbox needs no login"), "try it: utho -p sandbox token list")
 	}

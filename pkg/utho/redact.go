@@ -16,9 +16,10 @@ const (
 	tokenBytes  = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 )
 
-// Redact takes secrets out of a text: those given, as they are, as JSON spells them, with and without \/ for /, and as
-// URLs do, with and without a live_ before them, and whatever looks like one of Utho's: live_ and at least 20 letters, digits, - or _ after it. Each becomes
-// "[redacted]". Redact before cutting a text: a part of a secret is not found.
+// Redact takes secrets out of a text: those given, as they are, as JSON spells them, with and without \/ for /, and
+// as URLs do, with and without a live_ before them, and whatever looks like one of Utho's: live_ and at least 20
+// letters, digits, - or _ after it. Each becomes "[redacted]". Redact before cutting a text: a part of a secret is
+// not found.
 func Redact(text string, secrets ...string) string {
 	var spellings []string
 	for _, s := range secrets {
