@@ -18,7 +18,6 @@ const (
 func OthersCanRead(fs.FileInfo) bool { return false }
 
 func check(string, fs.FileInfo, fs.FileMode) error { return nil }
-func checkOwner(string, fs.FileInfo) error         { return nil }
 func keep(*os.File, fs.FileInfo) error             { return nil }
 func replaceable(string, fs.FileInfo) error        { return nil }
 
