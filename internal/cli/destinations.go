@@ -124,7 +124,7 @@ func (d *destinations) Rotates(ctx context.Context, ids ...string) error {
 }
 
 func (d *destinations) Deliver(ctx context.Context, i lifecycle.Issued) error {
-	d.p.secrets = append(d.p.secrets, i.Secret)
+	d.p.hide(i.Secret)
 	if slices.ContainsFunc(d.targets, func(t deliver.Target) bool {
 		return t.Spec.Kind == deliver.KindEnv || t.Spec.Kind == deliver.KindStdout && d.out.secret
 	}) {

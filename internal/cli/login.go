@@ -248,7 +248,7 @@ func (p *program) whose(ctx context.Context, s *session) string {
 func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (secret string, err error) {
 	if r.from != "" {
 		secret, err = p.importToken(r.from)
-		p.secrets = append(p.secrets, secret)
+		p.hide(secret)
 		return secret, err
 	}
 	read, prompt := p.readLine, ""
@@ -282,7 +282,7 @@ func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (se
 	for _, n := range notes {
 		p.console.note("%s", n)
 	}
-	p.secrets = append(p.secrets, secret)
+	p.hide(secret)
 	return secret, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"log"
 	"os"
 	"slices"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -35,7 +36,10 @@ type program struct {
 	env     environment
 	route   route    // what leads a pasted command to the same place
 	session *session // once a credential was chosen, for hints
-	secrets []string
+	secrets struct { // that this run knows; notes about a signal are written beside the command
+		sync.Mutex
+		known []string
+	}
 	started bool // a command's body ran: what fails before is a usage error
 	pipe    bool // a closed stdout is silent: list, get, help
 }
@@ -123,8 +127,17 @@ func (p *program) runE(f func(ctx context.Context, args []string) error) func(*c
 	}
 }
 
+// hide has a secret taken out of everything that is said from now on.
+func (p *program) hide(secret string) {
+	p.secrets.Lock()
+	defer p.secrets.Unlock()
+	p.secrets.known = append(p.secrets.known, secret)
+}
+
 // redact takes out the secrets of this run but short ones, which would take words out of sentences, and what looks like one.
 func (p *program) redact(text string) string {
-	secrets := slices.Concat(p.secrets, []string{fromVariable(variables[0]), fromVariable(variables[1])})
+	p.secrets.Lock()
+	secrets := slices.Concat(p.secrets.known, []string{fromVariable(variables[0]), fromVariable(variables[1])})
+	p.secrets.Unlock()
 	return utho.Redact(text, slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 8 })...)
 }

@@ -197,7 +197,7 @@ type loginSecret struct {
 func (l *loginSecret) Prepare(context.Context) error { return nil } // login did
 
 func (l *loginSecret) Deliver(ctx context.Context, i lifecycle.Issued) error {
-	l.p.secrets = append(l.p.secrets, i.Secret)
+	l.p.hide(i.Secret)
 	if l.said, l.failed = l.p.save(ctx, l.book, l.s, itemOf(i)); l.failed != nil {
 		return &lifecycle.DeliveryError{Place: "profile:" + l.s.profile.Name, Err: l.failed}
 	}

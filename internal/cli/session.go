@@ -151,7 +151,7 @@ func (p *program) readSecret(ctx context.Context, s *session) (err error) {
 		}
 	}
 	if err == nil {
-		p.secrets = append(p.secrets, s.item.Secret)
+		p.hide(s.item.Secret)
 	}
 	return err
 }

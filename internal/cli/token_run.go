@@ -116,7 +116,7 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env
 	var status int
 	var failed error
 	used, err := s.Lend(ctx, p.signals.grace, r, func(i lifecycle.Issued) {
-		p.secrets = append(p.secrets, i.Secret)
+		p.hide(i.Secret)
 		p.mask(i.Secret)
 		status, failed = p.signals.run(p.command(path, argv, names, i.Secret, apiURL))
 	})
