@@ -196,12 +196,15 @@ func (p *program) hint(err error) string {
 	var taken *lifecycle.NotFoundError
 	var several *lifecycle.AmbiguousError
 	var verify *lifecycle.VerifyError
+	var undelivered *deliver.Failure
 	var words *child.WordsError
 	switch {
 	case hint != "":
 		return hint
 	case errors.As(err, &left):
 		return p.outcomeHint(left)
+	case errors.As(err, &undelivered) && undelivered.Kind == deliver.KindStdout:
+		return "send the secret elsewhere, for example with --to file:PATH"
 	case errors.As(err, &verify):
 		return "fix what failed, then run the same command again: it goes on from here"
 	case errors.As(err, &taken):

@@ -80,7 +80,7 @@ func (c *Client) judgeCreate(ctx context.Context, k *call, a *answer) (e *Error,
 	secret, blank, wrong := o.readSecret()
 	e = &Error{}
 	if secret != "" || blank { // else the words could repeat a secret that is not known
-		e = o.said(func(text string) string { return bareToken.ReplaceAllString(Redact(text, c.secret, secret), redacted) })
+		e = o.said(func(text string) string { return redactBare(Redact(text, c.secret, secret)) })
 	}
 	status, _ := o.status(c.redact)
 	whole := err == nil || errors.Is(err, errEmpty) || errors.Is(err, errNoJSON) || errors.Is(err, errWebPage)

@@ -57,8 +57,10 @@ func Redact(text string, secrets ...string) string {
 	}
 }
 
-// bareToken is what looks like a token without live_ before it: Utho's have 52 letters.
-var bareToken = regexp.MustCompile(`[A-Za-z0-9]{40,}`)
+// redactBare takes out what looks like a token without live_ before it: Utho's have 52 letters.
+func redactBare(text string) string {
+	return regexp.MustCompile(`[A-Za-z0-9]{40,}`).ReplaceAllString(text, redacted)
+}
 
 // redact is Redact with the client's own secret.
 func (c *Client) redact(text string) string { return Redact(text, c.secret) }
