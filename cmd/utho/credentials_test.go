@@ -5,9 +5,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -16,16 +18,32 @@ import (
 // what is named as not used, and how many warnings there are. The secrets are called by their places.
 func TestPrecedence(t *testing.T) {
 	t.Parallel()
-	home, other, asked := record(t), record(t), make(chan string, 9)
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked <- r.Host
-		w.WriteHeader(http.StatusForbidden)
-	}))
-	t.Cleanup(proxy.Close)
-	m := newMachine(t).with("HTTPS_PROXY", proxy.URL)
-	m.login(filedSecret, "-p", "filed", "--api-url", home.url, "login", "--store", "file").want(t, 0)
-	home.take()
-	m.write("live_test_good_of_the_key_file\n", "key")
+	const good = "live_test_good_of_"
+	var mu sync.Mutex
+	var came string
+	listen := func(name string) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			what := r.Host
+			if name == "proxy" {
+				w.WriteHeader(http.StatusForbidden)
+			} else {
+				what = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "+good)
+				_, _ = io.WriteString(w, `{"status":"success","api":[],"user":{"id":"1"}}`)
+			}
+			if what = "; " + name + ": " + what; !strings.Contains(came, what) {
+				came += what
+			}
+		}))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	home, other := listen("home")+"/v2", listen("other")+"/v2"
+	urls := strings.NewReplacer("home", home, "other", other)
+	m := newMachine(t).with("HTTPS_PROXY", listen("proxy"))
+	m.login(good+"the_file_store", "-p", "filed", "--api-url", home, "login", "--store", "file").want(t, 0)
+	m.write(good+"the_key_file\n", "key")
 	for _, row := range []struct{ flags, variables, current, want string }{
 		{"", "", "", "4 default <nil>"},
 		{"", "", "filed", "0 filed file; home: the_file_store"},
@@ -54,30 +72,22 @@ func TestPrecedence(t *testing.T) {
 		{"-p filed", "PROFILE=sandbox", "", "0 filed file; home: the_file_store; not used: profile sandbox"},
 		{"-p sandbox --api-url other", "", "", "2"},
 	} {
-		m.write("profiles:\n  filed: {api_url: "+home.url+", store: file}\n  commanded: {api_url: "+home.url+
-			", credential_command: [echo, "+commandSecret+"]}\n"+strings.TrimSuffix("current_profile: "+row.current+"\n", "current_profile: \n"),
-			"config", "config.yaml")
-		m, urls := m, strings.NewReplacer("home", home.url, "other", other.url)
+		m.write("profiles:\n  filed: {api_url: "+home+", store: file}\n  commanded: {api_url: "+home+", credential_command: [echo, "+good+
+			"the_command]}\n"+strings.TrimSuffix("current_profile: "+row.current+"\n", "current_profile: \n"), "config", "config.yaml")
+		m := m
 		for pair := range strings.FieldsSeq(row.variables) {
 			name, value, _ := strings.Cut("UTHO_"+pair, "=")
 			// White space around a secret is trimmed.
-			m = m.with(name, map[string]string{"UTHO_API_KEY": " " + keySecret + "\n", "UTHO_TOKEN": tokenSecret,
+			m = m.with(name, map[string]string{"UTHO_API_KEY": " " + good + name + "\n", "UTHO_TOKEN": good + name,
 				"UTHO_API_KEY_FILE": m.path("key"), "UTHO_API_URL": urls.Replace(value), "UTHO_PROFILE": value}[name])
 		}
+		came = ""
 		r := m.utho(append(strings.Fields(urls.Replace(row.flags)), "status", "-o", "json")...)
 		got, doc := fmt.Sprint(r.code), map[string]any{}
 		if json.Unmarshal([]byte(r.stdout), &doc) == nil {
 			got += fmt.Sprintf(" %v %v", doc["profile"], doc["credential_source"])
 		}
-		for _, secret := range home.take() {
-			got += "; home: " + strings.TrimPrefix(secret, "Bearer live_test_good_of_")
-		}
-		for _, secret := range other.take() {
-			got += "; other: " + strings.TrimPrefix(secret, "Bearer live_test_good_of_")
-		}
-		for len(asked) > 0 {
-			got += "; proxy: " + <-asked
-		}
+		got += came
 		if _, shadows, ok := strings.Cut(r.stderr, "not used: "); ok {
 			shadows, _, _ = strings.Cut(shadows, "\n")
 			got += "; not used: " + shadows

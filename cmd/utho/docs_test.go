@@ -41,38 +41,19 @@ func blocks(page string) (all []block) {
 // pages are the README and the documentation, by their paths in the repository.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
-	all := texts(t, func(file string) bool {
+	return texts(t, func(file string) bool {
 		return file == "README.md" || strings.HasPrefix(file, "docs/") && strings.HasSuffix(file, ".md")
 	})
-	if len(all) < 20 {
-		t.Fatalf("%d pages only", len(all))
-	}
-	return all
-}
-
-// texts are files of the repository.
-func texts(t *testing.T, want func(file string) bool) map[string]string {
-	t.Helper()
-	all := map[string]string{}
-	for _, file := range sourceFiles(t) {
-		if want(file) {
-			text, err := os.ReadFile(filepath.Join(repoRoot(t), file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			all[file] = string(text)
-		}
-	}
-	return all
 }
 
 // A reader is somebody who follows one page, in a home folder of their own with other people's
 // programs on the PATH.
 type reader struct {
 	*machine
-	t      *testing.T
-	page   string
-	served *served // once the page needs somebody who is logged in
+	t        *testing.T
+	page     string
+	served   *process // a sandbox, once the page needs somebody who is logged in
+	url, key string   // of it
 }
 
 // loginReadsKey gives each login of a block a stdin of its own: the first would read it to its end.
@@ -130,28 +111,31 @@ func TestReadme(t *testing.T) {
 func newReader(t *testing.T, page string) *reader {
 	t.Helper()
 	m := newMachine(t).with("UTHO_CONFIG_DIR", "", "UTHO_STATE_DIR", "")
-	bin := m.path("bin")
 	const programs = "gh glab docker systemctl loginctl vault bao op kubeseal terraform direnv kubectl pass aws powershell.exe go"
 	text, err := os.ReadFile("testdata/standin/program")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range strings.Fields(programs) {
-		m.executable(string(text), "bin", name)
+	for name := range strings.FieldsSeq(programs) {
+		m.write(string(text), "bin", name)
 	}
-	m.executable("#!/bin/sh\ntest -n \"$UTHO_API_KEY\"\n", "deploy.sh")
-	m = m.with("PATH", bin+":"+m.env["PATH"], "STANDIN", m.home)
-	return &reader{machine: m, t: t, page: page}
+	m.write("#!/bin/sh\ntest -n \"$UTHO_API_KEY\"\n", "deploy.sh")
+	return &reader{machine: m.with("PATH", m.path("bin")+":"+m.env["PATH"], "STANDIN", m.home), t: t, page: page}
 }
 
 // loggedIn is the same machine after a login to a sandbox that is served.
 func (r *reader) loggedIn() *machine {
+	r.t.Helper()
 	if r.served == nil {
-		r.served = serveSandbox(r.machine)
-		r.write(r.served.key+"\n", "key")
-		r.with("UTHO_API_URL", r.served.url).login(r.served.key, "login", "--store", "file").want(r.t, 0)
+		r.served = r.start(nil, "sh", "-c", "exec utho sandbox serve --log >&2")
+		const lines = `(?s)^UTHO_API_URL=(http://127\.0\.0\.1:[1-9]\d*/v2)\nUTHO_API_KEY=(live_sandbox_\w+)\n`
+		r.served.until(lines)
+		found := regexp.MustCompile(lines).FindStringSubmatch(r.served.said())
+		r.url, r.key = found[1], found[2]
+		r.write(r.key+"\n", "key")
+		r.with("UTHO_API_URL", r.url).login(r.key, "login", "--store", "file").want(r.t, 0)
 	}
-	return r.with("UTHO_API_URL", r.served.url)
+	return r.with("UTHO_API_URL", r.url)
 }
 
 // run runs a part of a page as a script and gives what it printed.
@@ -170,23 +154,21 @@ func (r *reader) run(b block, m *machine, script, stdin string) string {
 func (r *reader) cron(b block) {
 	r.t.Helper()
 	r.loggedIn()
-	env := map[string]string{"HOME": r.home, "LOGNAME": "asha", "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
+	m := *r.machine
+	m.env = map[string]string{"HOME": r.home, "LOGNAME": "asha", "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin", "GORACE": r.env["GORACE"], "STANDIN": r.home}
 	job := regexp.MustCompile(`^(?:[-0-9*/,]+\s+){5}(.*)`)
 	for line := range strings.Lines(b.text) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && !strings.ContainsAny(name, " *") {
-			env[name] = value
-		} else if found := job.FindStringSubmatch(line); found != nil {
-			m := *r.machine
-			m.env = map[string]string{"GORACE": goRace, "STANDIN": r.home}
-			for name, value := range env {
-				m.env[name] = value
-			}
-			m.env["PATH"] = r.env["PATH"] + ":" + env["PATH"] // utho is not installed here
-			if out := r.run(b, &m, found[1], ""); out != "" {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+		found := job.FindStringSubmatch(line)
+		switch {
+		case ok && !strings.ContainsAny(name, " *"):
+			m.env[name] = value
+		case found == nil:
+			r.t.Errorf("%s:%d: no job and no variable: %s", r.page, b.line, line)
+		default: // utho is not installed here
+			if out := r.run(b, m.with("PATH", r.env["PATH"]+":"+m.env["PATH"]), found[1], ""); out != "" {
 				r.t.Errorf("%s:%d: cron would mail %q", r.page, b.line, out)
 			}
-		} else {
-			r.t.Errorf("%s:%d: no job and no variable: %s", r.page, b.line, line)
 		}
 	}
 }
@@ -194,26 +176,25 @@ func (r *reader) cron(b block) {
 // unit runs what a unit of systemd starts.
 func (r *reader) unit(b block) {
 	r.t.Helper()
-	start := regexp.MustCompile(`(?m)^ExecStart=\S*/utho (.*)$`).FindStringSubmatch(b.text)
+	start := regexp.MustCompile(`(?m)^ExecStart=\S*/(utho .*)$`).FindStringSubmatch(b.text)
 	if start == nil {
 		return
 	}
 	m := r.loggedIn()
-	r.write(r.served.key+"\n", "credentials", "utho")
-	variables := strings.NewReplacer("%d", r.path("credentials"), "/var/lib", r.path("var"))
+	r.write(r.key+"\n", "credentials", "utho")
+	variables := strings.NewReplacer("%d", r.path("credentials"), "%h", r.home, "/var/lib", r.path("var"))
 	if found := regexp.MustCompile(`(?m)^Environment=(.*)$`).FindStringSubmatch(b.text); found != nil {
 		for pair := range strings.FieldsSeq(variables.Replace(found[1])) {
 			name, value, _ := strings.Cut(pair, "=")
 			m = m.with(name, value)
 		}
 	}
-	if strings.Contains(start[1], "rotate app") {
-		r.run(b, m, "mkdir -p app; utho token create app --scope write --expires-in 3d --to env:app/.env", "")
+	script := variables.Replace(start[1])
+	if strings.Contains(script, "rotate app") {
+		script = "mkdir -p app; utho token create app --scope write --expires-in 3d --to env:app/.env\n" + script +
+			"\nutho token delete app --yes; rm app/.env\n"
 	}
-	r.run(b, m, "utho "+strings.ReplaceAll(start[1], "%h", r.home), "")
-	if strings.Contains(start[1], "rotate app") {
-		r.run(b, m, "utho token delete app --yes; rm app/.env", "")
-	}
+	r.run(b, m, script, "")
 }
 
 // yaml reads a file, tries the credential commands of a configuration, and runs what a pipeline does.
@@ -252,7 +233,7 @@ func (r *reader) yaml(b block) {
 func (r *reader) credential(b block, name string, command any) {
 	r.t.Helper()
 	m := r.loggedIn().with("UTHO_API_URL", "", "UTHO_CONFIG_DIR", r.path("other"))
-	profile := map[string]any{"credential_command": command, "api_url": r.served.url}
+	profile := map[string]any{"credential_command": command, "api_url": r.url}
 	text, err := json.Marshal(map[string]any{"profiles": map[string]any{name: profile}})
 	if err != nil {
 		r.t.Fatal(err)
@@ -266,6 +247,7 @@ func (r *reader) credential(b block, name string, command any) {
 // check looks at what the other programs were given, and at what stays behind.
 func (r *reader) check() {
 	r.t.Helper()
+	stores := regexp.MustCompile(`secret set|variable |kv p|insert|item create|create secret generic`)
 	for call := range strings.Lines(r.read("calls")) {
 		name, _, _ := strings.Cut(call, " ")
 		if strings.Contains(call, "live_") {
@@ -275,96 +257,81 @@ func (r *reader) check() {
 		if strings.Contains(call, "[secret in the environment]") && !started {
 			r.t.Errorf("%s: a secret in the environment of %s", r.page, call)
 		}
-		stores := regexp.MustCompile(`secret set|variable |kv p|insert|item create|create secret generic`).MatchString(call)
-		if stores != strings.Contains(call, "[secret on stdin]") && name != "kubectl" {
+		if stores.MatchString(call) != strings.Contains(call, "[secret on stdin]") && name != "kubectl" {
 			r.t.Errorf("%s: stdin of %s", r.page, call)
 		}
 	}
 	if found, err := leaks(r.path(".config"), r.path(".local")); err != nil || len(found) > 0 {
 		r.t.Errorf("%s: secrets in %q, %v", r.page, found, err)
 	}
-	if r.served != nil {
-		r.served.signal(syscall.SIGTERM)
-		r.served.exits(0)
+	if r.served == nil {
+		return
+	}
+	r.served.signal(syscall.SIGTERM)
+	_, said, _ := strings.Cut(r.served.exits(0), r.key)
+	if strings.Contains(said, "live_") || !strings.Contains(said, `"method":"GET"`) {
+		r.t.Errorf("the log of the sandbox is\n%s", said)
+	}
+	for line := range strings.Lines(said) {
+		if strings.HasPrefix(line, "{") { // the rest is what utho itself says
+			validate(r.t, "request", []byte(line))
+		}
 	}
 }
 
-// Links lead to a file, and to a heading in it.
-func TestLinks(t *testing.T) {
+// What the pages name is there: what links lead to, tests, and the words of a message by which people look for
+// help. And the reference names what the program's own help does.
+func TestPages(t *testing.T) {
 	t.Parallel()
 	all := pages(t)
-	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	heading := regexp.MustCompile(`(?m)^#+ (.*)$`)
-	for page, text := range all {
-		for _, found := range link.FindAllStringSubmatch(text, -1) {
-			to, anchor, _ := strings.Cut(found[1], "#")
-			if strings.Contains(to, "://") {
+	source := fmt.Sprint(texts(t, func(file string) bool { return strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") }))
+	tests := fmt.Sprint(texts(t, func(file string) bool { return strings.HasSuffix(file, "_test.go") }))
+	noLetters, heading := regexp.MustCompile(`[^\pL\pN -]`), regexp.MustCompile(`(?m)^#+ (.*)$`)
+	leads := func(page, link string) bool {
+		to, anchor, _ := strings.Cut(link, "#")
+		if strings.Contains(to, "://") {
+			return true
+		}
+		if to != "" {
+			page = filepath.ToSlash(filepath.Join(filepath.Dir(page), to))
+		}
+		_, err := os.Stat(filepath.Join(root, page))
+		return err == nil && (anchor == "" || slices.ContainsFunc(heading.FindAllStringSubmatch(all[page], -1), func(h []string) bool {
+			return anchor == strings.ReplaceAll(noLetters.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-")
+		}))
+	}
+	for _, row := range []struct {
+		pages, names string
+		there        func(page, name string) bool
+		least        int // how many there are
+	}{
+		{"", `\]\(([^)\s]+)\)`, leads, 50},
+		{"", "`((?:Test|Fuzz|Benchmark)[A-Z]\\w+)(?:/[^`]*)?`", func(_, name string) bool { return strings.Contains(tests, "func "+name+"(") }, 5},
+		{"docs/troubleshooting.md", "(?m)^(?:## |\\| )`(.*?)`(?: \\| .*)?$", func(_, words string) bool {
+			return !slices.ContainsFunc(strings.Split(words, "`, `"), func(word string) bool { return !strings.Contains(source, word) })
+		}, 15},
+	} {
+		n := 0
+		for page, text := range all {
+			if row.pages != "" && row.pages != page {
 				continue
 			}
-			target := page
-			if to != "" {
-				target = filepath.ToSlash(filepath.Join(filepath.Dir(page), to))
-			}
-			if _, err := os.Stat(filepath.Join(repoRoot(t), target)); err != nil {
-				t.Errorf("%s links to %s: %v", page, found[1], err)
-			}
-			there := anchor == ""
-			for _, h := range heading.FindAllStringSubmatch(all[target], -1) {
-				slug := regexp.MustCompile(`[^\pL\pN -]`).ReplaceAllString(strings.ToLower(h[1]), "")
-				there = there || anchor == strings.ReplaceAll(slug, " ", "-")
-			}
-			if !there {
-				t.Errorf("%s links to %s, which has no such heading", page, found[1])
+			for _, found := range regexp.MustCompile(row.names).FindAllStringSubmatch(text, -1) {
+				if n++; !row.there(page, found[1]) {
+					t.Errorf("%s names %s, which is not there", page, found[1])
+				}
 			}
 		}
+		if n < row.least {
+			t.Errorf("%d of %s only", n, row.names)
+		}
 	}
-}
-
-// The reference names what the program's own help does, and tests that the pages name are there.
-func TestReference(t *testing.T) {
-	t.Parallel()
-	m, all := newMachine(t), pages(t)
+	first := regexp.MustCompile(`(?m)^  (?:-\w, |    )?([-\w]+)`)
 	for _, topic := range []string{"environment", "exit-codes", "options"} {
-		first := regexp.MustCompile(`(?m)^  (?:-\w, |    )?([-\w]+)`)
-		for _, found := range first.FindAllStringSubmatch(m.utho("help", topic).want(t, 0).stdout, -1) {
-			if word := found[1]; !strings.Contains(all["docs/reference.md"], word) {
-				t.Errorf("docs/reference.md does not name %s of utho help %s", word, topic)
+		for _, found := range first.FindAllStringSubmatch(newMachine(t).utho("help", topic).want(t, 0).stdout, -1) {
+			if !strings.Contains(all["docs/reference.md"], found[1]) {
+				t.Errorf("docs/reference.md does not name %s of utho help %s", found[1], topic)
 			}
 		}
-	}
-	tests := fmt.Sprint(texts(t, func(file string) bool { return strings.HasSuffix(file, "_test.go") }))
-	for page, text := range all {
-		for _, found := range regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w+)(?:/[^`]*)?`").FindAllStringSubmatch(text, -1) {
-			if !strings.Contains(tests, "func "+found[1]+"(") {
-				t.Errorf("%s names %s, which is not there", page, found[1])
-			}
-		}
-	}
-}
-
-// The words of a message by which people look for help are words of the program.
-func TestTroubleshooting(t *testing.T) {
-	t.Parallel()
-	source := fmt.Sprint(texts(t, func(file string) bool { return strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") }))
-	lines := regexp.MustCompile("(?m)^(?:## |\\| )`.*").FindAllString(pages(t)["docs/troubleshooting.md"], -1)
-	for _, line := range lines {
-		line, _, _ = strings.Cut(strings.TrimPrefix(line, "| "), " | ")
-		for _, words := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(line, -1) {
-			if !strings.Contains(source, words[1]) {
-				t.Errorf("no message of the program says %q", words[1])
-			}
-		}
-	}
-	if len(lines) < 15 {
-		t.Errorf("%d messages only", len(lines))
-	}
-}
-
-// A test that runs no block would pass.
-func TestBlocks(t *testing.T) {
-	got := blocks("a\n```sh\nx\ny\n```\n```text\nz\n```\n```sh login\nq\n```\n")
-	want := []block{{3, "sh", "x\ny\n"}, {7, "text", "z\n"}, {10, "sh login", "q\n"}}
-	if !slices.Equal(got, want) {
-		t.Errorf("%v", got)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,10 +20,6 @@ import (
 )
 
 var update = flag.Bool("update", false, "rewrite the goldens of scripts and the generated files")
-
-// goRace spares every process of a -race build the second that it waits at its
-// end by default. The processes of tests have it in GORACE.
-const goRace = "atexit_sleep_ms=0"
 
 // patience bounds what a test waits for that must come.
 const patience = time.Minute
@@ -57,19 +52,24 @@ type machine struct {
 	*service
 }
 
+// variables have utho find nothing but what is in a folder; a process of a -race
+// build does not wait for a second at its end.
+func variables(dir, home string) map[string]string {
+	return map[string]string{
+		"HOME":                     home,
+		"UTHO_CONFIG_DIR":          filepath.Join(dir, "config"),
+		"UTHO_STATE_DIR":           filepath.Join(dir, "state"),
+		"DBUS_SESSION_BUS_ADDRESS": "unix:path=" + filepath.Join(dir, "no-bus"),
+		"GORACE":                   "atexit_sleep_ms=0",
+	}
+}
+
 // newMachine gives a machine without a service.
 func newMachine(t testing.TB) *machine {
 	t.Helper()
 	home := t.TempDir()
-	m := &machine{t: t, home: home, env: map[string]string{
-		"HOME":                     home,
-		"PATH":                     os.Getenv("PATH"),
-		"GORACE":                   goRace,
-		"UTHO_CONFIG_DIR":          filepath.Join(home, "config"),
-		"UTHO_STATE_DIR":           filepath.Join(home, "state"),
-		"DBUS_SESSION_BUS_ADDRESS": "unix:path=" + filepath.Join(home, "no-bus"),
-	}}
-	for _, name := range []string{"SystemRoot", "GOCOVERDIR"} {
+	m := &machine{t: t, home: home, env: variables(home, home)}
+	for _, name := range []string{"PATH", "SystemRoot", "GOCOVERDIR"} {
 		if v := os.Getenv(name); v != "" {
 			m.env[name] = v
 		}
@@ -98,22 +98,18 @@ func (m *machine) with(pairs ...string) *machine {
 	return &c
 }
 
-func (m *machine) environ() (env []string) {
-	for _, name := range slices.Sorted(maps.Keys(m.env)) {
-		env = append(env, name+"="+m.env[name])
-	}
-	return env
-}
-
 // path is a file below the home folder.
 func (m *machine) path(names ...string) string {
 	return filepath.Join(append([]string{m.home}, names...)...)
 }
 
-// write creates a file below the home folder, and its folders.
+// write creates a file below the home folder, and its folders. What begins with #! can be run.
 func (m *machine) write(text string, names ...string) string {
 	m.t.Helper()
-	path := m.path(names...)
+	path, mode := m.path(names...), os.FileMode(0o600)
+	if strings.HasPrefix(text, "#!") {
+		mode = 0o700
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		m.t.Fatal(err)
 	}
@@ -121,17 +117,7 @@ func (m *machine) write(text string, names ...string) string {
 	// until it executes: until then the file itself could not be executed.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		m.t.Fatal(err)
-	}
-	return path
-}
-
-// executable is write for a program.
-func (m *machine) executable(text string, names ...string) string {
-	m.t.Helper()
-	path := m.write(text, names...)
-	if err := os.Chmod(path, 0o700); err != nil {
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
 		m.t.Fatal(err)
 	}
 	return path
@@ -166,7 +152,10 @@ func (m *machine) command(args ...string) *exec.Cmd {
 		m.t.Fatal(err)
 	}
 	cmd := exec.Command(path, args[1:]...)
-	cmd.Env, cmd.Dir = m.environ(), m.home
+	cmd.Dir = m.home
+	for name, value := range m.env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
 	return cmd
 }
 
@@ -227,14 +216,6 @@ func (m *machine) remain(want int) {
 	m.t.Helper()
 	if all := m.Tokens(); len(all) != want {
 		m.t.Errorf("%d tokens, want %d: %+v", len(all), want, all)
-	}
-}
-
-// awaitHeld waits until another request is held under a name.
-func (m *machine) awaitHeld(name string) {
-	m.t.Helper()
-	if err := m.await(name); err != nil {
-		m.t.Fatal(err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -26,7 +27,6 @@ type victim struct {
 	name  string
 	setup func(w *machine)
 	args  string
-	stdin func(w *machine) string
 	// check fails the test if a secret was lost: the place that a consumer reads holds one
 	// that works, and the next command goes on or names what is left.
 	check func(w *machine)
@@ -92,7 +92,8 @@ var victims = []victim{
 	{
 		name: "rotate --self", args: "-p own token rotate --self --yes --to env:.env",
 		setup: func(w *machine) {
-			w.logIn()
+			w.login(w.key, "login", "--store", "file").want(w.t, 0)
+			delete(w.env, "UTHO_API_KEY")
 			w.utho("token", "create", "killed", "--scope", "write", "--to", "profile:own").want(w.t, 0)
 		},
 		check: func(w *machine) {
@@ -103,7 +104,6 @@ var victims = []victim{
 	},
 	{
 		name: "login --own-token", args: "login --own-token --name killed --store file",
-		stdin: func(w *machine) string { return w.key },
 		check: func(w *machine) {
 			env := w.with("UTHO_API_KEY", "")
 			if env.utho("token", "list").code != 0 {
@@ -128,22 +128,17 @@ var victims = []victim{
 // counted in each thread of its own.
 func (m *machine) killAtCall(nth int, stdin string, args ...string) (killed bool) {
 	const calls = "?fsync,?fdatasync,?rename,?renameat,?renameat2,?link,?linkat,?unlink,?unlinkat,?mkdirat,?fchmod,?fchmodat,?ftruncate"
-	strace := append([]string{"strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + calls,
-		"-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", calls, nth), "utho"}, args...)
-	return m.run(stdin, strace...).code == -1
+	strace := []string{"strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + calls, "-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", calls, nth)}
+	return m.run(stdin, append(strace, args...)...).code == -1
 }
 
 // killWhen kills a command when this returns.
 func (m *machine) killWhen(wait func(), stdin string, args ...string) (killed bool) {
-	cmd := m.command(append([]string{"utho"}, args...)...)
-	cmd.Stdin = strings.NewReader(stdin)
-	if err := cmd.Start(); err != nil {
-		m.t.Fatal(err)
-	}
+	p := m.start(func(c *exec.Cmd) { c.Stdin = strings.NewReader(stdin) }, args...)
 	wait()
-	_ = cmd.Process.Kill() // it may have ended
-	_ = cmd.Wait()
-	return cmd.ProcessState.ExitCode() == -1
+	_ = p.cmd.Process.Kill() // it may have ended
+	<-p.done
+	return p.cmd.ProcessState.ExitCode() == -1
 }
 
 // killed runs one victim on a machine of its own.
@@ -152,11 +147,7 @@ func (v victim) killed(t *testing.T, kill func(w *machine, stdin string, args ..
 	if v.setup != nil {
 		v.setup(w)
 	}
-	stdin := ""
-	if v.stdin != nil {
-		stdin = v.stdin(w)
-	}
-	killed = kill(w, stdin, strings.Fields(v.args)...)
+	killed = kill(w, w.key, append([]string{"utho"}, strings.Fields(v.args)...)...)
 	w.Clear()
 	w.settled()
 	w.noLeaks()
@@ -172,7 +163,7 @@ func TestKill(t *testing.T) {
 			t.Parallel()
 			v.killed(t, func(w *machine, stdin string, args ...string) bool {
 				w.stopAt("create", sandboxtest.Create, afterEffect, 1)
-				return w.killWhen(func() { w.awaitHeld("create") }, stdin, args...)
+				return w.killWhen(func() { w.await(t, "create") }, stdin, args...)
 			})
 		})
 		t.Run(v.name+", a file system call", func(t *testing.T) {
@@ -188,10 +179,7 @@ func TestCrash(t *testing.T) {
 	if *crash == 0 {
 		t.Skip("it runs with -crash=1m")
 	}
-	strace, err := installed("strace")
-	if err != nil {
-		t.Fatal(err)
-	}
+	requires(t, "strace")
 	var kills, lost atomic.Int32
 	var workers sync.WaitGroup
 	until := time.Now().Add(*crash)
@@ -200,13 +188,12 @@ func TestCrash(t *testing.T) {
 			for n := worker; time.Now().Before(until); n++ {
 				v := victims[n%len(victims)]
 				ok := t.Run(v.name, func(t *testing.T) {
-					killed := v.killed(t, func(w *machine, stdin string, args ...string) bool {
-						if strace && rand.N(2) == 0 {
+					if v.killed(t, func(w *machine, stdin string, args ...string) bool {
+						if rand.N(2) == 0 {
 							return w.killAtCall(1+rand.N(10), stdin, args...)
 						}
 						return w.killWhen(func() { time.Sleep(rand.N(70 * time.Millisecond)) }, stdin, args...)
-					})
-					if killed {
+					}) {
 						kills.Add(1)
 					}
 				})
@@ -218,12 +205,4 @@ func TestCrash(t *testing.T) {
 	}
 	workers.Wait()
 	fmt.Printf("%d kills, %d secrets lost\n", kills.Load(), lost.Load())
-}
-
-// logIn makes the operator's secret that of the profile default, and takes it out
-// of the environment.
-func (m *machine) logIn() {
-	m.t.Helper()
-	delete(m.env, "UTHO_API_KEY")
-	m.login(m.key, "login", "--with-token", "--store", "file", "--api-url", m.url).want(m.t, 0)
 }

@@ -3,11 +3,13 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -58,7 +60,7 @@ func newPod(t testing.TB) *pod {
 	}
 	p := &pod{machine: newServed(t), name: "utho-api-key-" + strconv.FormatInt(time.Now().UnixNano(), 36)}
 	for name, script := range map[string]string{"kubectl": fmt.Sprintf(kubectlScript, real), "consumer": consumerScript} {
-		p.executable(script, "bin", name)
+		p.write(script, "bin", name)
 	}
 	p.machine = p.with("UTHO_API_KEY", "", "UTHO_API_KEY_FILE", p.path("mount", "api-key"), "KUBECONFIG", config,
 		"PATH", p.path("bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -101,19 +103,16 @@ func (p *pod) rotate(more ...string) result {
 	return p.run("", append([]string{"sh", "-c", script, "utho"}, p.command(more...)...)...)
 }
 
-func (p *pod) remove(name string) {
-	p.t.Helper()
-	if err := os.RemoveAll(p.path(name)); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
 // quiet waits until no process has to do with the Secret any more.
 func (p *pod) quiet() {
 	p.t.Helper()
 	for busy := true; busy; time.Sleep(5 * time.Millisecond) {
 		busy = false
-		eachProcess(func(cmdline, _ string) { busy = busy || strings.Contains(cmdline, p.name) })
+		files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+		for _, file := range files {
+			cmdline, _ := os.ReadFile(file) // it may have ended
+			busy = busy || bytes.Contains(cmdline, []byte(p.name))
+		}
 	}
 	p.settled()
 }
@@ -165,56 +164,53 @@ func (p *pod) recover() (how string) {
 	}
 }
 
-// The rotation that the manifest runs; run again, it is not due.
-func TestKubernetesRotate(t *testing.T) {
-	p := newPod(t)
-	r := p.rotate().want(t, 0)
-	p.finished()
-	notes := r.stdout + r.stderr + p.kubectl("get", "secret", p.name, "-o", "jsonpath={.metadata}")
-	if value := p.value(); strings.Contains(notes, value) || strings.Contains(notes, base64.StdEncoding.EncodeToString([]byte(value))) {
-		t.Errorf("the secret is seen in %q", notes)
-	}
-	if p.rotate().want(t, 0); p.Count(sandboxtest.Create) != 1 {
-		t.Error("it was not due, and a token was created")
-	}
-}
-
-// kubeKills are SIGKILLs at every request to the service and at every run of kubectl.
-func kubeKills(t *testing.T) map[string]func(p *pod) {
-	whole, kills := newPod(t), map[string]func(p *pod){}
-	whole.write("none", "kill")
-	whole.rotate().want(t, 0)
-	for n, op := range whole.Ops() {
-		for at, holds := range map[string]func(*held, *sandboxtest.Fault){"before": (*held).before, "after": (*held).after} {
-			name := fmt.Sprintf("request %02d %s, %s", n+1, op, at)
-			kills[name] = func(p *pod) {
+// kills are SIGKILLs at each of these requests to the service, and at so many runs of kubectl.
+func kills(ops []sandboxtest.Op, runs int) map[string]func(p *pod) {
+	all := map[string]func(p *pod){}
+	for n, op := range ops {
+		for when, at := range map[string]moment{"before": beforeEffect, "after": afterEffect} {
+			name := fmt.Sprintf("request %02d %s, %s", n+1, op, when)
+			all[name] = func(p *pod) {
 				f := sandboxtest.Fault{Nth: n + 1, Times: 1}
-				holds(p.hold(name), &f)
+				at(p.hold(name), &f)
 				p.Fault(f)
-				run := p.start(p.command()...)
-				p.awaitHeld(name)
+				run := p.start(nil, append([]string{"utho"}, p.command()...)...)
+				p.await(p.t, name)
 				run.signal(syscall.SIGKILL)
 				<-run.done
 				p.release(name)
 			}
 		}
 	}
-	for n := range strings.Count(whole.read("runs"), "\n") {
+	for n := range runs {
 		for _, when := range []string{"before", "during", "after"} {
-			kills[fmt.Sprintf("kubectl %02d, %s", n+1, when)] = func(p *pod) {
+			all[fmt.Sprintf("kubectl %02d, %s", n+1, when)] = func(p *pod) {
 				p.write(fmt.Sprint(n+1, " ", when), "kill")
 				p.rotate().want(p.t, -1)
-				p.remove("kill")
+				p.write("", "kill")
 			}
 		}
 	}
-	return kills
+	return all
 }
 
-// Whenever it is killed, and on whichever node it runs again: what the Secret holds works, there
-// is no third token, and the same command finishes, or says what to delete first.
-func TestKubernetesKill(t *testing.T) {
-	for name, kill := range kubeKills(t) {
+// The rotation that the manifest runs; run again, it is not due. Whenever it is killed, and on whichever node it
+// runs again: what the Secret holds works, there is no third token, and the same command finishes, or says what to
+// delete first.
+func TestKubernetes(t *testing.T) {
+	whole := newPod(t)
+	whole.write("none", "kill")
+	r := whole.rotate().want(t, 0)
+	whole.finished()
+	ops, runs := whole.Ops(), strings.Count(whole.read("runs"), "\n")
+	notes := r.stdout + r.stderr + whole.kubectl("get", "secret", whole.name, "-o", "jsonpath={.metadata}")
+	if value := whole.value(); strings.Contains(notes, value) || strings.Contains(notes, base64.StdEncoding.EncodeToString([]byte(value))) {
+		t.Errorf("the secret is seen in %q", notes)
+	}
+	if whole.rotate().want(t, 0); whole.Count(sandboxtest.Create) != 1 {
+		t.Error("it was not due, and a token was created")
+	}
+	for name, kill := range kills(ops, runs) {
 		for _, drained := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, drained %v", name, drained), func(t *testing.T) {
 				t.Parallel()
@@ -223,8 +219,8 @@ func TestKubernetesKill(t *testing.T) {
 				kill(p)
 				p.quiet()
 				p.works()
-				if drained {
-					p.remove("state")
+				if drained && os.RemoveAll(p.path("state")) != nil {
+					t.Fatal("the state stays")
 				}
 				t.Log(p.recover())
 			})

@@ -18,31 +18,21 @@ func TestRequestsOnOneConnection(t *testing.T) {
 		args     string
 		requests int
 	}{
-		{"token list", 1},
-		{"token get ci-deploy", 1},
-		{"token create ci", 3},
-		{"token delete 10000 --yes", 2},
-		{"status", 2},
-		{"login --store file", 2},
-		{"version", 0},
-		{"logout", 0},
+		{"token list", 1}, {"token get ci-deploy", 1}, {"token create ci", 3}, {"token delete 10000 --yes", 2},
+		{"status", 2}, {"login --store file", 2}, {"version", 0}, {"logout", 0},
 	} {
 		before, conns := m.Count(sandboxtest.Any), m.conns.Load()
 		m.login(m.key, strings.Fields(test.args)...).want(t, 0)
-		if got := m.Count(sandboxtest.Any) - before; got != test.requests {
-			t.Errorf("utho %s: %d requests, want %d", test.args, got, test.requests)
-		}
-		if got := m.conns.Load() - conns; int(got) != min(1, test.requests) {
-			t.Errorf("utho %s: %d connections", test.args, got)
+		requests, opened := m.Count(sandboxtest.Any)-before, int(m.conns.Load()-conns)
+		if requests != test.requests || opened != min(1, test.requests) {
+			t.Errorf("utho %s: %d requests on %d connections, want %d on one", test.args, requests, opened, test.requests)
 		}
 	}
 	agent := regexp.MustCompile(`^utho/[^ ]+ \(` + runtime.GOOS + `/` + runtime.GOARCH + `\)$`)
 	for _, r := range m.Requests() {
-		if got := r.Header.Get("User-Agent"); !agent.MatchString(got) {
-			t.Errorf("%s %s came from %q", r.Method, r.Path, got)
-		}
-		if len(r.Header["Idempotency-Key"]) > 0 {
-			t.Errorf("%s %s: with that header net/http would send a create again", r.Method, r.Path)
+		// With an Idempotency-Key net/http would send a create again.
+		if !agent.MatchString(r.Header.Get("User-Agent")) || len(r.Header["Idempotency-Key"]) > 0 {
+			t.Errorf("%s %s came with %v", r.Method, r.Path, r.Header)
 		}
 	}
 }
