@@ -203,15 +203,19 @@ func (r *reader) yaml(b block) {
 	var doc any
 	if err := yaml.Unmarshal([]byte(b.text), &doc); err != nil {
 		r.t.Errorf("%s:%d: %v", r.page, b.line, err)
-		return
 	}
-	m := r.with("UTHO_PROFILE", "sandbox", "GITHUB_RUN_ID", "42", "CI_JOB_ID", "42")
 	var walk func(key string, value any)
 	walk = func(key string, value any) {
 		switch v := value.(type) {
 		case map[string]any:
-			if command, ok := v["credential_command"]; ok {
-				r.credential(b, key, command)
+			if command, ok := v["credential_command"]; ok { // a profile whose token another program prints
+				m := r.loggedIn().with("UTHO_API_URL", "", "UTHO_CONFIG_DIR", r.path("other"))
+				profile, err := json.Marshal(map[string]any{"credential_command": command, "api_url": r.url})
+				if err != nil {
+					r.t.Fatal(err)
+				}
+				r.write("profiles: {"+key+": "+string(profile)+"}", "other", "config.yaml")
+				r.run(b, m, "utho -p "+key+" token get 10000 -o id", "")
 			}
 			for k, item := range v {
 				walk(k, item)
@@ -222,26 +226,11 @@ func (r *reader) yaml(b block) {
 			}
 		case string:
 			if slices.Contains([]string{"run", "script", "after_script", "before_script"}, key) {
-				r.run(b, m, v, "")
+				r.run(b, r.with("UTHO_PROFILE", "sandbox", "GITHUB_RUN_ID", "42", "CI_JOB_ID", "42"), v, "")
 			}
 		}
 	}
 	walk("", doc)
-}
-
-// credential uses a profile whose token another program prints.
-func (r *reader) credential(b block, name string, command any) {
-	r.t.Helper()
-	m := r.loggedIn().with("UTHO_API_URL", "", "UTHO_CONFIG_DIR", r.path("other"))
-	profile := map[string]any{"credential_command": command, "api_url": r.url}
-	text, err := json.Marshal(map[string]any{"profiles": map[string]any{name: profile}})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.write(string(text), "other", "config.yaml")
-	if got := m.utho("-p", name, "token", "get", "10000", "-o", "id"); got.code != 0 {
-		r.t.Errorf("%s:%d: profile %s: %+v", r.page, b.line, name, got)
-	}
 }
 
 // check looks at what the other programs were given, and at what stays behind.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,7 +20,7 @@ import (
 	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
-var update = flag.Bool("update", false, "rewrite the goldens of scripts and the generated files")
+var update = flag.Bool("update", false, "rewrite the goldens of scripts")
 
 // patience bounds what a test waits for that must come.
 const patience = time.Minute
@@ -30,17 +31,17 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
-	testscript.Main(plainUmask{m}, map[string]func(){"utho": main})
+	testscript.Main(plainUmask(m.Run), map[string]func(){"utho": main})
 }
 
 // plainUmask runs the tests, and not the programs that testscript starts, with a
 // umask of which they know what it leaves: under 002 a configuration that a script
 // writes would be one that others can write.
-type plainUmask struct{ *testing.M }
+type plainUmask func() int
 
-func (m plainUmask) Run() int {
+func (run plainUmask) Run() int {
 	umask(0o022)
-	return m.M.Run()
+	return run()
 }
 
 // A machine is what one person has: a home folder, an environment in which utho
@@ -70,9 +71,7 @@ func newMachine(t testing.TB) *machine {
 	home := t.TempDir()
 	m := &machine{t: t, home: home, env: variables(home, home)}
 	for _, name := range []string{"PATH", "SystemRoot", "GOCOVERDIR"} {
-		if v := os.Getenv(name); v != "" {
-			m.env[name] = v
-		}
+		m.env[name] = os.Getenv(name)
 	}
 	return m
 }
@@ -86,14 +85,12 @@ func newServed(t testing.TB) *machine {
 	return m
 }
 
-// with is the same machine with other variables; an empty value unsets one.
+// with is the same machine with other variables, of which an empty one is not set.
 func (m *machine) with(pairs ...string) *machine {
 	c := *m
 	c.env = maps.Clone(m.env)
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if c.env[pairs[i]] = pairs[i+1]; pairs[i+1] == "" {
-			delete(c.env, pairs[i])
-		}
+	for pair := range slices.Chunk(pairs, 2) {
+		c.env[pair[0]] = pair[1]
 	}
 	return &c
 }
@@ -136,12 +133,9 @@ func (m *machine) read(names ...string) string {
 // secret is the value of UTHO_API_KEY in a dotenv file.
 func (m *machine) secret(name string) string {
 	m.t.Helper()
-	for line := range strings.SplitSeq(m.read(name), "\n") {
-		if value, ok := strings.CutPrefix(line, "UTHO_API_KEY="); ok {
-			return value
-		}
-	}
-	return ""
+	_, value, _ := strings.Cut(m.read(name), "UTHO_API_KEY=")
+	value, _, _ = strings.Cut(value, "\n")
+	return value
 }
 
 // command is a program on this machine, not yet started.
@@ -154,7 +148,9 @@ func (m *machine) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(path, args[1:]...)
 	cmd.Dir = m.home
 	for name, value := range m.env {
-		cmd.Env = append(cmd.Env, name+"="+value)
+		if value != "" {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
 	}
 	return cmd
 }
@@ -264,8 +260,8 @@ func TestLeaksFinds(t *testing.T) {
 // UTHO_TEST_TOOLS is set.
 func installed(tool string) (bool, error) {
 	_, err := exec.LookPath(tool)
-	if err != nil && os.Getenv("UTHO_TEST_TOOLS") != "" {
-		return false, errors.New(tool + " is not installed")
+	if os.Getenv("UTHO_TEST_TOOLS") != "" {
+		return err == nil, err
 	}
 	return err == nil, nil
 }
@@ -273,11 +269,9 @@ func installed(tool string) (bool, error) {
 // requires skips a test whose tool is missing, or fails it.
 func requires(t testing.TB, tool string) {
 	t.Helper()
-	there, err := installed(tool)
-	if err != nil {
+	if there, err := installed(tool); err != nil {
 		t.Fatal(err)
-	}
-	if !there {
+	} else if !there {
 		t.Skip(tool + " is not installed")
 	}
 }

@@ -3,9 +3,9 @@
 package main
 
 import (
+	"crypto/rand"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -100,18 +100,20 @@ func newSession(t *testing.T) *session {
 	for _, tool := range []string{"dbus-daemon", "gnome-keyring-daemon", "secret-tool"} {
 		requires(t, tool)
 	}
-	dir := socketFolder(t)
-	address := "unix:path=" + dir + "/bus"
-	m := newServed(t).with("UTHO_API_KEY", "", "XDG_RUNTIME_DIR", dir, "DBUS_SESSION_BUS_ADDRESS", address)
+	address := newBus()
+	m := newServed(t).with("UTHO_API_KEY", "", "XDG_RUNTIME_DIR", t.TempDir(), "DBUS_SESSION_BUS_ADDRESS", address)
 	config := m.write(`<busconfig><type>session</type><listen>`+address+`</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`, "bus.conf")
-	m.start(nil, "dbus-daemon", "--nofork", "--nopidfile", "--config-file="+config, "--print-address=2").until("unix:path=")
+	m.start(nil, "dbus-daemon", "--nofork", "--nopidfile", "--config-file="+config, "--print-address=2").until("unix:abstract=")
 	s := &session{machine: m, done: make(chan struct{})}
 	var err error
 	if s.conn, err = dbus.Connect(address, dbus.WithHandler(s)); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { close(s.done); _ = s.conn.Close() })
+	t.Cleanup(func() {
+		close(s.done)
+		_ = s.conn.Close()
+	})
 	if _, err := s.conn.RequestName("org.gnome.keyring.SystemPrompter", dbus.NameFlagDoNotQueue); err != nil {
 		t.Fatal(err)
 	}
@@ -156,29 +158,17 @@ func (s *session) looks() string {
 	return s.run("", "secret-tool", "lookup", "service", "utho:"+strings.TrimSuffix(s.url, "/v2"), "username", "default").stdout
 }
 
-// socketFolder is a new folder with a name short enough for a socket in it.
-func socketFolder(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "bus") //nolint:usetesting // that can be too long
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
+// newBus is an address for a bus of its own.
+func newBus() string { return "unix:abstract=utho-" + rand.Text() }
 
 // silentBus takes connections and says nothing.
 func silentBus(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("unix", filepath.Join(socketFolder(t), "bus"))
+	address := newBus()
+	ln, err := net.Listen("unix", "@"+strings.TrimPrefix(address, "unix:abstract="))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = ln.Close() })
-	go func() {
-		for c, err := ln.Accept(); err == nil; c, err = ln.Accept() {
-			t.Cleanup(func() { _ = c.Close() })
-		}
-	}()
-	return "unix:path=" + ln.Addr().String()
+	return address
 }

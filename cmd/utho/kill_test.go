@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -18,7 +20,10 @@ import (
 	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
-var crash = flag.Duration("crash", 0, "TestCrash: how long to kill")
+var (
+	crash     = flag.Duration("crash", 0, "TestCrash: how long to kill")
+	rotations = flag.Int("many", 12, "TestMany: how many tokens to rotate, ten a profile")
+)
 
 // A victim is a command that is killed by SIGKILL. There are no hooks in the program:
 // the service holds a request, strace kills at a system call, or a timer at no chosen
@@ -205,4 +210,54 @@ func TestCrash(t *testing.T) {
 	}
 	workers.Wait()
 	fmt.Printf("%d kills, %d secrets lost\n", kills.Load(), lost.Load())
+}
+
+// Many tokens in many profiles, each rotated by a line of its own in the same minute, with a service
+// that answers 429 now and then: nothing is lost, and nothing is created twice.
+func TestMany(t *testing.T) {
+	t.Parallel()
+	requires(t, "xargs")
+	box := sandboxtest.New(t)
+	var requests, refused atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1)%15 > 0 {
+			box.ServeHTTP(w, r)
+			return
+		}
+		refused.Add(1)
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	t.Cleanup(server.Close)
+	m := newMachine(t).with("UTHO_API_URL", server.URL+"/v2")
+	profiles := max(*rotations/10, 2)
+	for n := range profiles {
+		m.login(box.Add(fmt.Sprint("own-", n), true).Secret, "-p", fmt.Sprint("p", n), "login", "--store", "file").want(t, 0)
+	}
+	var lines strings.Builder
+	soon := time.Now().Add(48 * time.Hour).UTC().Format(".expires-20060102T1504Z")
+	for n := range *rotations {
+		m.write("UTHO_API_KEY="+box.Add(fmt.Sprint("t", n, soon), false).Secret+"\n", fmt.Sprint(n, ".env"))
+		fmt.Fprintf(&lines, "utho -p p%d token rotate t%d --if-expires-within 7d --yes --to env:%d.env\n", n%profiles, n, n)
+	}
+	begun := time.Now()
+	m.run(lines.String(), "xargs", "-P", "8", "-I{}", "sh", "-c", "{}").want(t, 0)
+	took := time.Since(begun).Round(100 * time.Millisecond)
+	created, lost := 0, 0
+	for _, r := range box.Requests() {
+		if r.Op == sandboxtest.Create && r.Effect {
+			created++
+		}
+	}
+	for n := range *rotations {
+		if !box.Works(m.secret(fmt.Sprint(n, ".env"))) {
+			lost++
+		}
+	}
+	left := len(box.Tokens()) - 4 - profiles // without those of the seed and the profiles' own
+	if created != *rotations || lost != 0 || left != *rotations {
+		t.Errorf("%d tokens: %d created, %d lost, %d there in the end", *rotations, created, lost, left)
+	}
+	t.Logf("tokens %d, profiles %d, requests %d, of them 429 %d, created %d, lost %d, rotated in %v",
+		*rotations, profiles, requests.Load(), refused.Load(), created, lost, took)
 }

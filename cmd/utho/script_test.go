@@ -112,12 +112,6 @@ func serviceOf(ts *testscript.TestScript, name string) *service {
 	return s
 }
 
-func number(ts *testscript.TestScript, text string) int {
-	n, err := strconv.Atoi(text)
-	ts.Check(err)
-	return n
-}
-
 // operation reads an OP: any, list (all of them), confirm, recheck, verify,
 // create, delete or account, as package sandboxtest has them.
 func operation(ts *testscript.TestScript, word string) sandboxtest.Op {
@@ -139,8 +133,8 @@ func exits(ts *testscript.TestScript, _ *service, args []string) {
 		}
 		got = exit.ExitCode()
 	}
-	if want := number(ts, args[0]); got != want {
-		ts.Fatalf("%s exited with %d, want %d", strings.Join(args[1:], " "), got, want)
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("%s exited with %d, want %s", strings.Join(args[1:], " "), got, args[0])
 	}
 }
 
@@ -189,7 +183,7 @@ func requests(ts *testscript.TestScript, s *service, args []string) {
 	if args[0] == "-other" {
 		s, args = serviceOf(ts, "OTHER"), args[1:]
 	}
-	if got := s.Count(operation(ts, args[0])); got != number(ts, args[1]) {
+	if got := s.Count(operation(ts, args[0])); strconv.Itoa(got) != args[1] {
 		ts.Fatalf("%d requests: %s, want %s; all: %q", got, args[0], args[1], s.Ops())
 	}
 }
@@ -226,7 +220,7 @@ func tokens(ts *testscript.TestScript, s *service, args []string) {
 			got++
 		}
 	}
-	if got != number(ts, args[1]) {
+	if strconv.Itoa(got) != args[1] {
 		ts.Fatalf("the service has %d tokens named %s, want %s; all: %+v", got, args[0], args[1], all)
 	}
 }

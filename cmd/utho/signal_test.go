@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
@@ -163,24 +162,35 @@ func TestInterruptedWhileReading(t *testing.T) {
 	}
 }
 
-// A stderr that is full and that nobody reads does not stop the protocol.
-func TestFullStderr(t *testing.T) {
+// Eight are deleted at once, and no ninth before one of them is answered. The first signal begins no
+// further deletion, and waits for those under way.
+func TestDeleteAtOnce(t *testing.T) {
 	t.Parallel()
-	m := newServed(t)
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
+	w := newServed(t).many(20)
+	let, f := make(chan struct{}), sandboxtest.Fault{On: sandboxtest.Delete}
+	w.hold("deletions").before(&f)
+	f.Hold = let
+	w.Fault(f)
+	p := w.start(nil, "utho", "token", "delete", "--name", "many-*", "--yes")
+	for range 7 {
+		w.await(t, "deletions")
 	}
-	defer r.Close() //nolint:errcheck // nothing is read
-	defer w.Close() //nolint:errcheck // nor written
-	if err := w.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
-		t.Fatal(err)
+	for n := 8; n <= 12; n++ { // each answer lets one more in
+		w.await(t, "deletions")
+		if got := w.Count(sandboxtest.Delete); got != n {
+			t.Fatalf("%d deletions, want %d", got, n)
+		}
+		if n < 12 {
+			let <- struct{}{}
+		}
 	}
-	for err == nil {
-		_, err = w.Write(make([]byte, 1<<20))
+	p.signal(syscall.SIGINT)
+	p.until("cleaning up")
+	close(let)
+	p.exits(130)
+	p.says("8 deletions not attempted")
+	if n := strings.Count(p.stdout.String(), "deleted "); n != 12 {
+		t.Errorf("%d deleted:\n%s", n, p.stdout.String())
 	}
-	p := m.start(func(c *exec.Cmd) { c.Stderr = w }, "utho", "token", "create", strings.Repeat("x", 200), "--to", "file:secret", "--debug")
-	if p.exits(0); !m.Works(strings.TrimSpace(m.read("secret"))) {
-		t.Error("it was not delivered")
-	}
+	w.remain(12)
 }

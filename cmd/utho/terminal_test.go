@@ -184,7 +184,7 @@ func TestColourOnTerminal(t *testing.T) {
 	t.Parallel()
 	m := newServed(t).with("TERM", "xterm-256color")
 	m.login(m.key, "login", "--store", "file").want(t, 0)
-	escapes := regexp.MustCompile("\x1b\\[[0-9;]*m")
+	escapes, route := regexp.MustCompile("\x1b\\[[0-9;]*m"), regexp.MustCompile(`utho .*token delete`)
 	shows := func(m *machine, columns, code int, args string) string {
 		sized := func(c *exec.Cmd) {
 			if f, ok := c.Stdout.(*os.File); ok {
@@ -194,30 +194,22 @@ func TestColourOnTerminal(t *testing.T) {
 		p := m.onTerminal(sized, append([]string{"utho"}, strings.Fields(args)...)...)
 		return strings.ReplaceAll(p.exits(code), "\r\n", "\n")
 	}
-	for _, args := range []string{
-		"token list", "-p sandbox token list -o wide", "token list -o json", "token get 10000", "status", "profile list", "version", "--help",
-		"token list --no-headers",
+	for args, table := range map[string]bool{
+		"token list": true, "-p sandbox token list -o wide": true, "profile list": true, "token list --no-headers": false,
+		"token list -o json": false, "token get 10000": false, "status": false, "version": false, "--help": false,
 	} {
-		piped := m.utho(strings.Fields(args)...).want(t, 0).stdout
-		shown := shows(m, 200, 0, args)
-		if got := escapes.ReplaceAllString(shown, ""); got != piped {
-			t.Errorf("utho %s: on a terminal it is\n%s\nand in a pipe\n%s", args, got, piped)
-		}
-		table := args == "token list" || strings.HasSuffix(args, "wide") || args == "profile list"
-		if strings.HasPrefix(shown, "\x1b[1m") != table {
-			t.Errorf("utho %s: on a terminal it is %q", args, shown)
-		}
-		if !strings.Contains(args, "token list") || strings.Contains(args, "json") {
-			continue
-		}
-		width := 0
+		piped, width := m.utho(strings.Fields(args)...).want(t, 0).stdout, 0
 		for line := range strings.Lines(piped) {
 			width = max(width, len(line)-1)
 		}
-		short := regexp.MustCompile(`utho .*token delete`).ReplaceAllString(piped, "delete")
-		for columns, want := range map[int]string{width: piped, width - 1: short, 40: short} {
-			if got := escapes.ReplaceAllString(shows(m, columns, 0, args), ""); got != want {
-				t.Errorf("utho %s: on %d columns it is\n%s\nwant\n%s", args, columns, got, want)
+		narrow := piped
+		if strings.Contains(args, "token list") && !strings.Contains(args, "json") {
+			narrow = route.ReplaceAllString(piped, "delete")
+		}
+		for columns, want := range map[int]string{200: piped, width: piped, width - 1: narrow, 40: narrow} {
+			shown := shows(m, columns, 0, args)
+			if got := escapes.ReplaceAllString(shown, ""); got != want || strings.HasPrefix(shown, "\x1b[1m") != table {
+				t.Errorf("utho %s: on %d columns it is\n%q\nwant\n%s", args, columns, shown, want)
 			}
 		}
 	}
