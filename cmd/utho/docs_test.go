@@ -16,26 +16,9 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// block is a fenced part of a page.
-type block struct {
-	line       int
-	kind, text string
-}
-
-func blocks(page string) (all []block) {
-	var b *block
-	for i, line := range strings.Split(page, "\n") {
-		kind, fence := strings.CutPrefix(line, "```")
-		switch {
-		case b == nil && fence:
-			b = &block{line: i + 2, kind: kind}
-		case b != nil && fence:
-			all, b = append(all, *b), nil
-		case b != nil:
-			b.text += line + "\n"
-		}
-	}
-	return all
+// blocks are the fenced parts of a page: the whole, the kind and the text.
+func blocks(page string) [][]string {
+	return regexp.MustCompile("(?ms)^```(.*?)\n(.*?)^```$").FindAllStringSubmatch(page, -1)
 }
 
 // pages are the README and the documentation, by their paths in the repository.
@@ -73,23 +56,23 @@ func TestDocs(t *testing.T) {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
 			r := newReader(t, page)
-			for _, b := range blocks(text) {
-				switch b.kind {
+			for _, block := range blocks(text) {
+				switch kind, text := block[1], block[2]; kind {
 				case "sh", "sh kubectl":
-					r.run(b, r.with("UTHO_PROFILE", "sandbox"), b.text, "")
+					r.run(r.with("UTHO_PROFILE", "sandbox"), text, "")
 				case "sh login":
-					r.run(b, r.loggedIn(), loginReadsKey+b.text, r.read("key"))
+					r.run(r.loggedIn(), loginReadsKey+text, r.read("key"))
 				case "crontab":
-					r.cron(b)
+					r.cron(text)
 				case "ini":
-					r.unit(b)
+					r.unit(text)
 				case "yaml":
-					r.yaml(b)
+					r.yaml(text)
 				case "json":
-					validate(t, "token", []byte(b.text))
+					validate(t, "token", []byte(text))
 				case "", "console", "text", "toml", "hcl": // shown, not to be run
 				default:
-					t.Errorf("%s:%d: a fence of an unknown kind: %s", page, b.line, b.kind)
+					t.Errorf("%s has a fence of an unknown kind: %s", page, kind)
 				}
 			}
 			r.check()
@@ -102,9 +85,9 @@ func TestReadme(t *testing.T) {
 	t.Parallel()
 	all := blocks(pages(t)["README.md"])
 	const first = "go run ./cmd/utho "
-	args := strings.Fields(strings.TrimPrefix(all[0].text, first))
-	if got := newMachine(t).utho(args...).want(t, 0).stdout; !strings.HasPrefix(all[0].text, first) || got != all[1].text {
-		t.Errorf("the README shows\n%s\nand utho %v prints\n%s", all[1].text, args, got)
+	args := strings.Fields(strings.TrimPrefix(all[0][2], first))
+	if got := newMachine(t).utho(args...).want(t, 0).stdout; !strings.HasPrefix(all[0][2], first) || got != all[1][2] {
+		t.Errorf("the README shows\n%s\nand utho %v prints\n%s", all[1][2], args, got)
 	}
 }
 
@@ -139,70 +122,64 @@ func (r *reader) loggedIn() *machine {
 }
 
 // run runs a part of a page as a script and gives what it printed.
-func (r *reader) run(b block, m *machine, script, stdin string) string {
+func (r *reader) run(m *machine, script, stdin string) string {
 	r.t.Helper()
-	lines := slices.DeleteFunc(strings.SplitAfter(script, "\n"), func(line string) bool { return strings.HasPrefix(line, "go ") })
-	got := m.run(stdin, "sh", "-eu", "-c", strings.Join(lines, ""))
+	script = regexp.MustCompile(`(?m)^go .*`).ReplaceAllString(script, "")
+	got := m.run(stdin, "sh", "-eu", "-c", script)
 	if got.code != 0 && (got.code != 10 || !strings.Contains(script, "--fail-if-any")) {
-		r.t.Errorf("%s:%d: %d\n%s\nit says:\n%s%s", r.page, b.line, got.code, script, got.stdout, got.stderr)
+		r.t.Errorf("%s has\n%s\nwhich ends with %d and says\n%s%s", r.page, script, got.code, got.stdout, got.stderr)
 	}
 	return got.stdout + got.stderr
 }
 
 // cron runs the jobs of a crontab as cron does: with next to no variables, in the home folder. A job
 // that has nothing to do says nothing.
-func (r *reader) cron(b block) {
+func (r *reader) cron(text string) {
 	r.t.Helper()
 	r.loggedIn()
 	m := *r.machine
 	m.env = map[string]string{"HOME": r.home, "LOGNAME": "asha", "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin", "GORACE": r.env["GORACE"], "STANDIN": r.home}
 	job := regexp.MustCompile(`^(?:[-0-9*/,]+\s+){5}(.*)`)
-	for line := range strings.Lines(b.text) {
+	for line := range strings.Lines(text) {
 		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
 		found := job.FindStringSubmatch(line)
 		switch {
 		case ok && !strings.ContainsAny(name, " *"):
 			m.env[name] = value
 		case found == nil:
-			r.t.Errorf("%s:%d: no job and no variable: %s", r.page, b.line, line)
+			r.t.Errorf("%s has no job and no variable: %s", r.page, line)
 		default: // utho is not installed here
-			if out := r.run(b, m.with("PATH", r.env["PATH"]+":"+m.env["PATH"]), found[1], ""); out != "" {
-				r.t.Errorf("%s:%d: cron would mail %q", r.page, b.line, out)
+			if out := r.run(m.with("PATH", r.env["PATH"]+":"+m.env["PATH"]), found[1], ""); out != "" {
+				r.t.Errorf("%s has %s: cron would mail %q", r.page, line, out)
 			}
 		}
 	}
 }
 
 // unit runs what a unit of systemd starts.
-func (r *reader) unit(b block) {
+func (r *reader) unit(text string) {
 	r.t.Helper()
-	start := regexp.MustCompile(`(?m)^ExecStart=\S*/(utho .*)$`).FindStringSubmatch(b.text)
-	if start == nil {
-		return
-	}
 	m := r.loggedIn()
 	r.write(r.key+"\n", "credentials", "utho")
-	variables := strings.NewReplacer("%d", r.path("credentials"), "%h", r.home, "/var/lib", r.path("var"))
-	if found := regexp.MustCompile(`(?m)^Environment=(.*)$`).FindStringSubmatch(b.text); found != nil {
-		for pair := range strings.FieldsSeq(variables.Replace(found[1])) {
-			name, value, _ := strings.Cut(pair, "=")
-			m = m.with(name, value)
+	text = strings.NewReplacer("%d", r.path("credentials"), "%h", r.home, "/var/lib", r.path("var")).Replace(text)
+	var script string
+	for _, line := range regexp.MustCompile(`(?m)^(?:Environment=|ExecStart=\S*/)(.*)$`).FindAllStringSubmatch(text, -1) {
+		if script += line[1] + "\n"; !strings.HasPrefix(line[1], "utho ") {
+			script = "export " + script
 		}
 	}
-	script := variables.Replace(start[1])
 	if strings.Contains(script, "rotate app") {
-		script = "mkdir -p app; utho token create app --scope write --expires-in 3d --to env:app/.env\n" + script +
-			"\nutho token delete app --yes; rm app/.env\n"
+		script = "mkdir -p app; utho token create app --scope write --expires-in 3d --to env:app/.env\n" + script + "utho token delete app --yes; rm app/.env\n"
 	}
-	r.run(b, m, script, "")
+	r.run(m, script, "")
 }
 
 // yaml reads a file, tries the credential commands of a configuration, and runs what a pipeline does.
-func (r *reader) yaml(b block) {
+func (r *reader) yaml(text string) {
 	r.t.Helper()
 	var doc any
-	if err := yaml.Unmarshal([]byte(b.text), &doc); err != nil {
-		r.t.Errorf("%s:%d: %v", r.page, b.line, err)
+	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
+		r.t.Errorf("%s: %v\n%s", r.page, err, text)
 	}
 	var walk func(key string, value any)
 	walk = func(key string, value any) {
@@ -215,7 +192,7 @@ func (r *reader) yaml(b block) {
 					r.t.Fatal(err)
 				}
 				r.write("profiles: {"+key+": "+string(profile)+"}", "other", "config.yaml")
-				r.run(b, m, "utho -p "+key+" token get 10000 -o id", "")
+				r.run(m, "utho -p "+key+" token get 10000 -o id", "")
 			}
 			for k, item := range v {
 				walk(k, item)
@@ -226,7 +203,7 @@ func (r *reader) yaml(b block) {
 			}
 		case string:
 			if slices.Contains([]string{"run", "script", "after_script", "before_script"}, key) {
-				r.run(b, r.with("UTHO_PROFILE", "sandbox", "GITHUB_RUN_ID", "42", "CI_JOB_ID", "42"), v, "")
+				r.run(r.with("UTHO_PROFILE", "sandbox", "GITHUB_RUN_ID", "42", "CI_JOB_ID", "42"), v, "")
 			}
 		}
 	}

@@ -35,7 +35,7 @@ import (
 //	tokens NAME N               pin how many tokens of that name, or any, the service has
 //	mode PERM FILE              pin a file's permissions
 //	shell LINE                  run a line of POSIX shell
-//	leaks                       fail if the state or configuration folder holds a secret
+//	[!] leaks                   fail if the state or configuration folder holds a secret, as also at the end
 //
 // and these conditions:
 //
@@ -65,7 +65,11 @@ func TestScripts(t *testing.T) {
 			"tokens":   command(2, 2, tokens),
 			"mode":     command(2, 2, mode),
 			"shell":    command(1, 1, func(ts *testscript.TestScript, _ *service, args []string) { ts.Check(ts.Exec("sh", "-c", args[0])) }),
-			"leaks":    command(0, 0, noLeaks),
+			"leaks": func(ts *testscript.TestScript, neg bool, _ []string) {
+				if found, err := leaks(ts.Getenv("UTHO_STATE_DIR"), ts.Getenv("UTHO_CONFIG_DIR")); err != nil || (len(found) > 0) != neg {
+					ts.Fatalf("these hold a secret: %q, %v", found, err)
+				}
+			},
 		},
 	})
 }
@@ -233,11 +237,5 @@ func mode(ts *testscript.TestScript, _ *service, args []string) {
 	ts.Check(err)
 	if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[0] {
 		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
-	}
-}
-
-func noLeaks(ts *testscript.TestScript, _ *service, _ []string) {
-	if found, err := leaks(ts.Getenv("UTHO_STATE_DIR"), ts.Getenv("UTHO_CONFIG_DIR")); err != nil || len(found) > 0 {
-		ts.Fatalf("these hold a secret: %q, %v", found, err)
 	}
 }

@@ -21,7 +21,7 @@ import (
 // whatever ends it leaves the terminal as it was.
 func TestLoginPrompt(t *testing.T) {
 	t.Parallel()
-	doc := strings.Split(blocks(pages(t)["docs/getting-started.md"])[1].text, "\n")
+	doc := strings.Split(blocks(pages(t)["docs/getting-started.md"])[1][2], "\n")
 	m := newServed(t)
 	for _, row := range []struct {
 		typed  string
