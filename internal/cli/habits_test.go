@@ -62,13 +62,11 @@ func TestHabits(t *testing.T) {
 		runs        int // the status of the command that the hint ends with; -1: it ends with none, or needs more
 	}{
 		{"list", "utho token list", 0},
-		{"ls", "utho token list", 0},
 		{"get ci-deploy", "utho token get ci-deploy", 0},
 		{"create ci", "utho token create ci", 0},
 		{"create ci2 --scope write", "utho token create ci2", 0},
 		{"new ci3", "utho token create ci3", 0},
 		{"delete 10000", "utho token delete 10000", 2}, // asks first
-		{"rm 10000", "utho token delete 10000", 2},
 		{"rotate ci-deploy", "utho token rotate ci-deploy", 2},
 		{"run ls", "utho token run -- COMMAND", 127},
 		{"config", "utho help environment", 0},
@@ -79,8 +77,6 @@ func TestHabits(t *testing.T) {
 		{"secret", "utho exec -- COMMAND", 127},
 		{"serve", "utho sandbox serve", -1},
 		{"token show grafana", "utho token get grafana", 0},
-		{"token view grafana", "utho token get grafana", 0},
-		{"token info grafana", "utho token get grafana", 0},
 		{"token new deploy", "utho token create deploy", 0},
 		{"token add deploy2", "utho token create deploy2", 0},
 		{"token remove 10000", "utho token delete 10000", 2},
