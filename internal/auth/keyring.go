@@ -188,6 +188,7 @@ func (k *KeyringStore) bounded(ctx context.Context, op string, ref Ref,
 	case k.opts.Terminal:
 		limit = time.Minute
 	}
+	started := time.Now() // before the bound: of a wait that took 3 s nobody is to read 2.996 s
 	bound, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	type result struct {
@@ -210,7 +211,7 @@ func (k *KeyringStore) bounded(ctx context.Context, op string, ref Ref,
 	if k.opts.Terminal && k.opts.Waiting != nil {
 		silence = time.After(time.Second)
 	}
-	for started := time.Now(); ; {
+	for {
 		select {
 		case r := <-done:
 			switch {
