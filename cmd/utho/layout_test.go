@@ -20,8 +20,9 @@ import (
 var rooms = map[string]string{
 	"cmd/utho": "internal/cli",
 	"internal/cli": `internal/auth internal/child internal/config internal/deliver internal/expiry internal/lifecycle internal/output
-		internal/profiles internal/sandbox pkg/utho
-		github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term golang.org/x/sys`,
+		internal/profiles internal/sandbox internal/terminal pkg/utho
+		github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term`,
+	"internal/terminal":  "internal/output golang.org/x/term golang.org/x/sys",
 	"internal/lifecycle": "internal/expiry internal/privfile pkg/utho",
 	"internal/profiles":  "internal/auth internal/config internal/privfile",
 	"internal/deliver":   "internal/child internal/privfile al.essio.dev/pkg/shellescape",

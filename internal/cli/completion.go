@@ -16,6 +16,7 @@ import (
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -98,7 +99,7 @@ func completeColumns(_ *cobra.Command, _ []string, typed string) (offers []strin
 }
 
 func (p *program) completeProfiles(_ *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
-	p.console.silent = true
+	p.console.Silent = true
 	if file, err := p.config(); err == nil && len(args) == 0 {
 		for _, profile := range file.Profiles() {
 			names = append(names, profile.Name)
@@ -139,10 +140,10 @@ func (p *program) completeTokens(n int) cobra.CompletionFunc {
 		if n >= 0 && len(args) >= n {
 			return nil, noFile
 		}
-		p.console.silent = true
-		ctx, cancel := context.WithTimeout(p.signals.ctx, completeWithin)
+		p.console.Silent = true
+		ctx, cancel := context.WithTimeout(p.signals.Ctx, completeWithin)
 		defer cancel()
-		list, err := await(ctx, func() (*utho.TokenList, error) { return p.peekList(ctx) })
+		list, err := terminal.Await(ctx, func() (*utho.TokenList, error) { return p.peekList(ctx) })
 		if err != nil {
 			return nil, noFile
 		}

@@ -108,10 +108,10 @@ func (p *program) chooseCredential() (credential, error) {
 		return p.profileCredential(name, firstOf(flag, fromEnv), shadows)
 	}
 	if len(set) > 1 && set[1] == "UTHO_TOKEN" {
-		p.console.warn("UTHO_API_KEY and UTHO_TOKEN hold different values; UTHO_API_KEY is used")
+		p.console.Warn("UTHO_API_KEY and UTHO_TOKEN hold different values; UTHO_API_KEY is used")
 	}
 	if fromEnv != "" {
-		p.console.warn("%s is used; UTHO_PROFILE=%s has no effect beside it", set[0], fromEnv)
+		p.console.Warn("%s is used; UTHO_PROFILE=%s has no effect beside it", set[0], fromEnv)
 	}
 	return credential{kind: kindEnvironment, source: set[0], shadows: shadows}, nil
 }
@@ -161,9 +161,9 @@ func (p *program) warnShadowed(profile string) {
 	_, other := p.named()
 	switch {
 	case len(set) > 0 && !strings.EqualFold(other, sandboxName):
-		p.console.warn("%s is set and is used instead of this profile", set[0])
+		p.console.Warn("%s is set and is used instead of this profile", set[0])
 	case other != "" && !strings.EqualFold(other, profile):
-		p.console.warn("UTHO_PROFILE=%s is set and is used instead of this profile", other)
+		p.console.Warn("UTHO_PROFILE=%s is set and is used instead of this profile", other)
 	}
 }
 

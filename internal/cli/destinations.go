@@ -17,6 +17,7 @@ import (
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/terminal"
 )
 
 // destinations is where a new secret goes: what --to names, stdout, and in a rotation of the token in use the
@@ -74,8 +75,8 @@ func specError(err error) error {
 func (p *program) destinations(s *session, specs []deliver.Spec, out *stdoutDestination, rotate bool) (*destinations, error) {
 	d := &destinations{p: p, s: s, out: out}
 	env := deliver.Env{
-		Environ: os.Environ(), Stderr: p.console.f, Rotate: rotate,
-		Warn: func(text string) { p.console.warn("%s", text) },
+		Environ: os.Environ(), Stderr: p.console.Err, Rotate: rotate,
+		Warn: func(text string) { p.console.Warn("%s", text) },
 	}
 	env.Home, _ = os.UserHomeDir() // only ~/ needs one, and says so
 	if out.wanted() && !hasStdout(specs) {
@@ -144,7 +145,7 @@ func (d *destinations) Deliver(ctx context.Context, i lifecycle.Issued) error {
 func (p *program) mask(secret string) {
 	if os.Getenv("GITHUB_ACTIONS") == "true" && os.Getenv("UTHO_NO_MASK") != "1" {
 		// The runner reads %25 as a percent sign.
-		p.console.write("::add-mask::" + strings.ReplaceAll(secret, "%", "%25") + "\n")
+		p.console.Write("::add-mask::" + strings.ReplaceAll(secret, "%", "%25") + "\n")
 	}
 }
 
@@ -247,7 +248,7 @@ func (p *program) newStdout(secret bool) (*stdoutDestination, error) {
 		err := usagef("-o %s: this command has json and yaml only; nothing was created", o.format)
 		return nil, hintf(err, "use -o json or -o yaml, leave -o out for the bare secret, or send the secret elsewhere with --to")
 	}
-	if secret && isNull(p.out.f) {
+	if secret && terminal.IsNull(p.out.f) {
 		err := usagef("the secret goes to stdout, and stdout is closed or %s; nothing was created", os.DevNull)
 		return nil, hintf(err, "send the secret elsewhere, for example with --to file:PATH")
 	}
@@ -304,7 +305,7 @@ func (o *stdoutDestination) write(ctx context.Context, secret string) (n int, er
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, o.limit, fmt.Errorf("nobody has read it for %v", o.limit))
 	defer cancel()
-	return await(limited, func() (int, error) { return o.p.out.Write(text.Bytes()) })
+	return terminal.Await(limited, func() (int, error) { return o.p.out.Write(text.Bytes()) })
 }
 
 // Undo cannot take back what somebody may have read. A write that failed was no delivery.

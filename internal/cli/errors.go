@@ -19,6 +19,7 @@ import (
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/profiles"
+	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -103,7 +104,7 @@ type outcome struct {
 
 // exitOf is the one place that turns errors into exit codes: the first that fits.
 func exitOf(err error) outcome {
-	var in interrupted
+	var in terminal.Interrupted
 	is := func(target error) bool { return errors.Is(err, target) }
 	has := func(status int) bool { return hasStatus(err, status) }
 	around := has(exitRunFailed)
@@ -121,12 +122,12 @@ func exitOf(err error) outcome {
 	}{
 		{errors.As(err, new(*lifecycle.OutcomeError)) || errors.As(err, new(*auth.NotKnownError)), outcome{own(exitUnknown), "unknown_outcome"}},
 		{has(exitPartial), outcome{exitPartial, "partial"}},
-		{errors.As(err, &in), outcome{in.status(), "interrupted"}},
+		{errors.As(err, &in), outcome{in.Status(), "interrupted"}},
 		{has(exitUsage) || isUsage(err), outcome{exitUsage, "usage"}},
 		{ok && start.NotFound, outcome{127, "not_found"}},
 		{ok, outcome{126, "error"}},
 		{has(exitMatched), outcome{own(exitMatched), "matched"}},
-		{has(exitCancelled), outcome{own(exitCancelled), "cancelled"}},
+		{errors.As(err, new(terminal.CancelledError)), outcome{own(exitCancelled), "cancelled"}},
 		{has(exitNotFound) || errors.As(err, new(*lifecycle.NotFoundError)) || is(utho.ErrNotFound), outcome{own(exitNotFound), "not_found"}},
 		{errors.As(err, new(*lifecycle.AmbiguousError)), outcome{own(exitAmbiguous), "ambiguous"}},
 		{errors.As(err, new(*lifecycle.TakenError)) || errors.As(err, new(*profiles.TakenError)), outcome{own(exitAmbiguous), "exists"}},
@@ -166,7 +167,7 @@ func cutShort(err error) bool {
 // report writes the one account of an error to stderr, for a person or, with -o json, as one object on one line.
 func (p *program) report(err error) {
 	c, text, lines, hint := p.console, err.Error(), linesOf(err), p.hint(err)
-	if c.json {
+	if p.json {
 		type account struct {
 			Code    string `json:"code"`
 			Message string `json:"message"`
@@ -177,15 +178,15 @@ func (p *program) report(err error) {
 		text = strings.Join(append([]string{text}, lines...), "\n")
 		var b strings.Builder
 		_ = output.JSONLine(&b, map[string]account{"error": {o.code, p.redact(text), p.redact(hint), o.status}}) // to memory: it cannot fail
-		c.write(b.String())
+		c.Write(b.String())
 		return
 	}
-	c.line("utho:", red, text)
+	c.Error(text)
 	for _, l := range lines {
-		c.plain("  " + l)
+		c.Plain("  " + l)
 	}
 	if hint != "" {
-		c.line("hint:", cyan, hint)
+		c.Hint(hint)
 	}
 }
 

@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/profiles"
+	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -129,7 +129,7 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	if who := account.who(); who != "" {
 		where += " as " + who
 	}
-	p.console.note("logged in to %s; the token is kept in %s for profile %s", where, place, s.profile.Name)
+	p.console.Note("logged in to %s; the token is kept in %s for profile %s", where, place, s.profile.Name)
 	p.warnShadowed(s.profile.Name)
 	if f == formatTable {
 		return nil
@@ -149,16 +149,16 @@ func (p *program) save(ctx context.Context, b *profiles.Book, s *session, item a
 	p.route = route{profile: s.typed} // the profile knows its address now
 	return func() {
 		if before != "" && !strings.EqualFold(before, s.profile.Name) {
-			p.console.note("profile %s is now the current one; before it was %s", s.profile.Name, before)
+			p.console.Note("profile %s is now the current one; before it was %s", s.profile.Name, before)
 		}
 		where, _ := originOf(addressOf(was))
 		switch {
 		case id == "" || id == item.TokenID:
 		case where == s.origin:
-			p.console.note("it replaces token %s, which utho created and which still works; delete it with: %s",
+			p.console.Note("it replaces token %s, which utho created and which still works; delete it with: %s",
 				id, p.route.about([]string{id}, "token", "delete"))
 		default:
-			p.console.note("it replaces token %s of %s, which utho created and which still works", id, where)
+			p.console.Note("it replaces token %s of %s, which utho created and which still works", id, where)
 		}
 	}, nil
 }
@@ -213,11 +213,11 @@ func (p *program) checkPlace(ctx context.Context, s *session, r loginRequest) er
 		return p.withBook(func(b *profiles.Book) error { return b.Check(ctx, s.profile, s.ref()) })
 	}
 	err := check()
-	if !errors.As(err, new(*auth.KeyringError)) || r.store != "" || !p.console.canAsk() {
+	if !errors.As(err, new(*auth.KeyringError)) || r.store != "" || !p.console.CanAsk() {
 		return err
 	}
-	p.console.note("%v", err)
-	if err := p.console.ask(ctx, "Keep the token in a file that only you can read instead?"); err != nil {
+	p.console.Note("%v", err)
+	if err := p.console.Ask(ctx, "Keep the token in a file that only you can read instead?"); err != nil {
 		return err
 	}
 	s.profile.Store, s.kind, s.source = config.StoreFile, config.StoreFile, config.StoreFile
@@ -228,7 +228,7 @@ func (p *program) checkPlace(ctx context.Context, s *session, r loginRequest) er
 func (p *program) account(ctx context.Context, s *session) *accountDoc {
 	limited, cancel := context.WithTimeout(ctx, min(5*time.Second, s.Timeout))
 	defer cancel()
-	defer p.console.wait("waiting for the account")()
+	defer p.console.Wait("waiting for the account")()
 	a, err := s.Client.Account(limited)
 	if err != nil {
 		return nil
@@ -253,18 +253,18 @@ func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (se
 	}
 	read, prompt := p.readLine, ""
 	// Stdin alone decides: what is typed there must not be shown, wherever stderr goes.
-	if term.IsTerminal(int(p.in.Fd())) {
-		read = func(ctx context.Context) ([]byte, error) { return p.readHidden(ctx, prompt) }
+	if terminal.IsTerminal(p.in) {
+		read = func(ctx context.Context) ([]byte, error) { return p.console.ReadHidden(ctx, prompt) }
 		if !r.withToken {
-			if p.console.noInput {
+			if p.console.NoInput {
 				return "", hintf(usagef("login asks for the token, and --no-input forbids it"),
 					"pipe it: %s < FILE", p.route.command("login", "--with-token"))
 			}
 			prompt = "Paste the token: "
-			p.console.note("create a token at %s; creating and deleting tokens needs Write access", consoleURL)
+			p.console.Note("create a token at %s; creating and deleting tokens needs Write access", consoleURL)
 			// A variable that somebody else set must not lead a new token astray unseen.
 			if usual, _ := originOf(utho.DefaultBaseURL); s.origin != usual {
-				p.console.note("it will be sent to %s", s.origin)
+				p.console.Note("it will be sent to %s", s.origin)
 			}
 		}
 	}
@@ -280,7 +280,7 @@ func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (se
 		return "", usagef("%w; nothing was saved", err)
 	}
 	for _, n := range notes {
-		p.console.note("%s", n)
+		p.console.Note("%s", n)
 	}
 	p.hide(secret)
 	return secret, nil
@@ -288,42 +288,19 @@ func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (se
 
 // readLine is the first line of stdin that is not blank, which may stay open behind it.
 func (p *program) readLine(ctx context.Context) ([]byte, error) {
-	in := bufio.NewReader(io.LimitReader(p.in, maxInput+1))
-	return await(ctx, func() (line []byte, err error) {
+	in := bufio.NewReader(io.LimitReader(p.in, terminal.MaxInput+1))
+	return terminal.Await(ctx, func() (line []byte, err error) {
 		for err == nil && len(bytes.TrimSpace(line)) == 0 {
 			line, err = in.ReadBytes('\n')
 		}
 		switch {
-		case len(line) > maxInput:
+		case len(line) > terminal.MaxInput:
 			return nil, usagef("stdin is too long for a token; nothing was saved")
 		case err != nil && !errors.Is(err, io.EOF):
 			return nil, fmt.Errorf("read the token: %w", err)
 		}
 		return line, nil
 	})
-}
-
-// readHidden reads a line that is not shown. Whatever ends it, the terminal is as it was, and what was pasted
-// behind the line is dropped: it may be the rest of a secret, which a shell would run, show and remember. The echo
-// goes before the prompt comes: a script that answers the prompt is faster than a person.
-func (p *program) readHidden(ctx context.Context, prompt string) ([]byte, error) {
-	restore, err := hide(int(p.in.Fd()))
-	if err != nil {
-		return nil, fmt.Errorf("read the token: %w", err)
-	}
-	p.console.write(prompt)
-	line, err := await(ctx, func() ([]byte, error) {
-		return bufio.NewReader(io.LimitReader(p.in, maxInput+1)).ReadBytes('\n')
-	})
-	restore()
-	p.console.write("\n") // the Enter was not shown
-	switch eof := errors.Is(err, io.EOF); {
-	case eof && len(line) == 0:
-		return nil, codef(exitCancelled, "no token was entered; nothing was changed")
-	case err != nil && !eof:
-		return nil, fmt.Errorf("%w; nothing was changed", err)
-	}
-	return line, nil
 }
 
 func (p *program) importToken(from string) (string, error) {
@@ -346,9 +323,9 @@ func (p *program) importToken(from string) (string, error) {
 	case err != nil:
 		return "", err
 	}
-	p.console.note("found the token of %s in %s; that file still holds it", found.Tool, found.Path)
+	p.console.Note("found the token of %s in %s; that file still holds it", found.Tool, found.Path)
 	if found.Open {
-		p.console.warn("others can read %s; fix it with: chmod 600 %s", found.Path, quote(found.Path))
+		p.console.Warn("others can read %s; fix it with: chmod 600 %s", found.Path, quote(found.Path))
 	}
 	return found.Secret, nil
 }

@@ -44,8 +44,8 @@ func (p *program) logout(ctx context.Context, f format, r logoutRequest) error {
 		return usagef("logout takes --all alone, without --profile and --revoke")
 	case r.yes && !r.revoke:
 		return usagef("logout asks only with --revoke, so there is nothing for --yes to answer")
-	case r.revoke && !r.yes && !p.console.canAsk():
-		return hintf(usagef("logout --revoke deletes the token and asks first, and %s", p.console.cannotAsk()),
+	case r.revoke && !r.yes && !p.console.CanAsk():
+		return hintf(usagef("logout --revoke deletes the token and asks first, and %s", p.console.CannotAsk()),
 			"add --yes to do it without a question")
 	case r.all:
 		return p.logoutAll(ctx, f, p.env.file.Profiles())
@@ -57,7 +57,7 @@ func (p *program) logout(ctx context.Context, f format, r logoutRequest) error {
 	case !ok && typed != "":
 		return noProfile(name)
 	case !ok:
-		p.console.note("not logged in: there is no profile %s", name)
+		p.console.Note("not logged in: there is no profile %s", name)
 		profile = config.Profile{Name: name}
 	case r.revoke:
 		err = p.revoke(ctx, profile, r)
@@ -78,7 +78,7 @@ func loggedOut(profile config.Profile) statusDoc {
 // logoutAll removes the secret of every profile. Those before a failure stay done.
 func (p *program) logoutAll(ctx context.Context, f format, all []config.Profile) error {
 	if len(all) == 0 {
-		p.console.note("not logged in: there is no profile yet")
+		p.console.Note("not logged in: there is no profile yet")
 	}
 	docs := []statusDoc{}
 	var kept []string
@@ -119,24 +119,24 @@ func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRe
 	}
 	if !r.yes {
 		question := "Delete token " + id + " " + quoteText(s.item.TokenName) + " of " + p.whose(ctx, s) + " and log out?"
-		if err := p.console.ask(ctx, question); err != nil {
+		if err := p.console.Ask(ctx, question); err != nil {
 			return err
 		}
 	}
 	return p.change(func(b *profiles.Book) error {
-		if err := s.Revoke(ctx, p.signals.grace, id); err != nil {
+		if err := s.Revoke(ctx, p.signals.Grace, id); err != nil {
 			return fmt.Errorf("token %s was not deleted, and profile %s keeps it: %w", id, profile.Name, err)
 		}
-		p.console.note("deleted token %s", id)
+		p.console.Note("deleted token %s", id)
 		b.Forgets = func(now auth.Item) error {
 			if now.Secret != "" && now.Secret != s.item.Secret {
 				return profiles.ErrChanged
 			}
 			return nil
 		}
-		switch _, err := b.Forget(p.signals.grace, profile.Name, false); {
+		switch _, err := b.Forget(p.signals.Grace, profile.Name, false); {
 		case errors.Is(err, profiles.ErrChanged):
-			p.console.note("profile %s holds another token now, which stays", profile.Name)
+			p.console.Note("profile %s holds another token now, which stays", profile.Name)
 			return nil
 		case err != nil:
 			return fmt.Errorf("log out of profile %s: %w", profile.Name, err)
@@ -149,7 +149,7 @@ func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRe
 // forget removes the secret of one profile. The profile itself stays.
 func (p *program) forget(ctx context.Context, profile config.Profile) error {
 	if storeOf(profile) == kindCommand {
-		p.console.note("profile %s keeps no token: its credential_command supplies it", profile.Name)
+		p.console.Note("profile %s keeps no token: its credential_command supplies it", profile.Name)
 		return nil
 	}
 	id := p.peekID(ctx, profile)
@@ -159,7 +159,7 @@ func (p *program) forget(ctx context.Context, profile config.Profile) error {
 		case err != nil:
 			return fmt.Errorf("log out of profile %s: %w", profile.Name, ofRemoval(ctx, err))
 		case !had:
-			p.console.note("profile %s held no token", profile.Name)
+			p.console.Note("profile %s held no token", profile.Name)
 			return nil
 		}
 		p.saidLoggedOut(profile)
@@ -181,9 +181,9 @@ func ofRemoval(ctx context.Context, err error) error {
 }
 
 func (p *program) saidLoggedOut(profile config.Profile) {
-	p.console.note("logged out: the token of profile %s was removed from this machine", profile.Name)
+	p.console.Note("logged out: the token of profile %s was removed from this machine", profile.Name)
 	if set := environmentCredentials(); len(set) > 0 {
-		p.console.note("%s is still set in the environment and supplies a credential", set[0])
+		p.console.Note("%s is still set in the environment and supplies a credential", set[0])
 	}
 }
 
@@ -195,6 +195,6 @@ func (p *program) saidStillWorks(id string) {
 	} else {
 		id = "ID"
 	}
-	p.console.note("%s itself still works until it is deleted: at %s, or with another token by utho token delete %s",
+	p.console.Note("%s itself still works until it is deleted: at %s, or with another token by utho token delete %s",
 		which, consoleURL, quote(id))
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -30,8 +31,8 @@ type program struct {
 	args    []string
 	in      *os.File
 	out     *answer
-	console *console
-	signals *signals
+	console *terminal.Console
+	signals *terminal.Signals
 	flags   globals
 	env     environment
 	route   route    // what leads a pasted command to the same place
@@ -40,6 +41,7 @@ type program struct {
 		sync.Mutex
 		known []string
 	}
+	json    bool // errors are one object
 	started bool // a command's body ran: what fails before is a usage error
 	pipe    bool // a closed stdout is silent: list, get, help
 }
@@ -78,7 +80,7 @@ func Main(build Build, args []string, in, out, errFile *os.File) int {
 	root.SetArgs(args)
 	root.SetOut(p.out)
 	root.SetErr(errFile)
-	err := root.ExecuteContext(p.signals.ctx)
+	err := root.ExecuteContext(p.signals.Ctx)
 	if err == nil {
 		err = p.out.err
 	}
@@ -92,16 +94,16 @@ func Command(build Build) *cobra.Command {
 
 func newProgram(build Build, in, out, errFile *os.File) *program {
 	p := &program{build: build, in: in, out: &answer{f: out}}
-	p.console = &console{f: errFile, in: in, redact: p.redact}
-	p.signals = watch(func() {
-		p.console.note("interrupted; cleaning up (up to %d s). Press Ctrl-C again to stop now", int(graceTime.Seconds()))
+	p.console = &terminal.Console{Err: errFile, In: in, Redact: p.redact}
+	p.signals = terminal.Watch(func() {
+		p.console.Note("interrupted; cleaning up (up to %d s). Press Ctrl-C again to stop now", int(terminal.GraceTime.Seconds()))
 	})
 	return p
 }
 
 // exit reports err and returns the status for it.
 func (p *program) exit(err error) int {
-	p.console.endWaiting()
+	p.console.EndWaiting()
 	if err == nil || p.pipe && errors.Is(err, syscall.EPIPE) && p.out.err != nil {
 		return 0
 	}
@@ -109,7 +111,7 @@ func (p *program) exit(err error) int {
 		return int(status)
 	}
 	// A signal is the reason for whatever it cut short.
-	if cause := context.Cause(p.signals.ctx); cause != nil && cutShort(err) {
+	if cause := context.Cause(p.signals.Ctx); cause != nil && cutShort(err) {
 		err = cause
 	}
 	if !p.started && exitOf(err).status == exitError && !errors.As(err, new(*stdoutError)) {

@@ -133,16 +133,16 @@ func (p *program) loginOwn(ctx context.Context, s *session, r loginRequest, toke
 	}
 	return p.change(func(b *profiles.Book) error {
 		to := &loginSecret{p: p, s: s, book: b}
-		issued, err := s.Create(ctx, p.signals.grace, lifecycle.CreateRequest{
+		issued, err := s.Create(ctx, p.signals.Grace, lifecycle.CreateRequest{
 			Name: name, Scope: utho.ScopeWrite, Lifetime: r.lifetime, Verify: true,
 		}, to)
 		if err != nil {
 			return p.withLogin(err)
 		}
 		s.item = itemOf(issued)
-		p.console.note("created %s (write, id %s) for this machine", quoteText(s.item.TokenName), firstOf(s.item.TokenID, "not known"))
+		p.console.Note("created %s (write, id %s) for this machine", quoteText(s.item.TokenName), firstOf(s.item.TokenID, "not known"))
 		to.said()
-		p.console.note("the token that was pasted still works and is not kept; find it with: %s, and delete it with: %s",
+		p.console.Note("the token that was pasted still works and is not kept; find it with: %s, and delete it with: %s",
 			p.route.command("token", "list", "-o", "wide"), p.route.command("token", "delete", "ID"))
 		return p.use(s)
 	})
@@ -178,7 +178,7 @@ func (p *program) ownName(tokens []utho.Token, asked string) (string, error) {
 		name = fmt.Sprintf("%s-%d", base, n)
 	}
 	if name != base {
-		p.console.note("a token named %s is there already; if a login that was cut short left it, delete it: %s",
+		p.console.Note("a token named %s is there already; if a login that was cut short left it, delete it: %s",
 			quoteText(base), p.route.command("token", "delete", base))
 	}
 	return name, checkName(name)

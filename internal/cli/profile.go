@@ -77,7 +77,7 @@ func (p *program) listProfiles(ctx context.Context, f format, _ []string) error 
 		return err
 	}
 	if len(file.Profiles()) == 0 {
-		p.console.note("there is no profile yet; log in with: %s", p.route.command("login"))
+		p.console.Note("there is no profile yet; log in with: %s", p.route.command("login"))
 	}
 	docs := []profileDoc{}
 	for _, profile := range file.Profiles() {
@@ -92,7 +92,7 @@ func (p *program) listProfiles(ctx context.Context, f format, _ []string) error 
 			return []string{d.Name, d.APIURL, d.Store, d.Secret, d.id, d.expires, map[bool]string{true: "yes"}[d.Current]}[i]
 		}})
 	}
-	return output.Table(p.boldFirstLine(true), columns, docs, output.TableOptions{})
+	return output.Table(p.console.Bold(p.out.f, p.out), columns, docs, output.TableOptions{})
 }
 
 func (p *program) profileDoc(ctx context.Context, profile config.Profile, current string) profileDoc {
@@ -166,7 +166,7 @@ func (p *program) useProfile(ctx context.Context, profile config.Profile, _ []st
 	if err := config.Update(ctx, paths, func(e *config.Edit) error { return e.SetCurrent(profile.Name) }); err != nil {
 		return err
 	}
-	p.console.note("profile %s is now the current one", profile.Name)
+	p.console.Note("profile %s is now the current one", profile.Name)
 	p.warnShadowed(profile.Name)
 	return nil
 }
@@ -182,17 +182,17 @@ func (p *program) removeProfile(ctx context.Context, profile config.Profile, _ [
 	case err != nil:
 		return ofRemoval(ctx, err)
 	case had:
-		p.console.note("removed profile %s and its stored token from this machine", profile.Name)
+		p.console.Note("removed profile %s and its stored token from this machine", profile.Name)
 		p.saidStillWorks(id)
 	default:
-		p.console.note("removed profile %s; it held no token on this machine", profile.Name)
+		p.console.Note("removed profile %s; it held no token on this machine", profile.Name)
 	}
 	if strings.EqualFold(p.env.file.Current(), profile.Name) {
 		next := "choose another with: utho profile use NAME"
 		if len(p.env.file.Profiles()) == 1 {
 			next = "log in again with: utho login"
 		}
-		p.console.note("it was the current profile; %s", next)
+		p.console.Note("it was the current profile; %s", next)
 	}
 	return nil
 }
@@ -209,6 +209,6 @@ func (p *program) renameProfile(ctx context.Context, profile config.Profile, arg
 	if err != nil {
 		return err
 	}
-	p.console.note("profile %s is now called %s", profile.Name, to)
+	p.console.Note("profile %s is now called %s", profile.Name, to)
 	return nil
 }

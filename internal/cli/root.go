@@ -80,7 +80,7 @@ func (p *program) bindGlobals(root *cobra.Command) {
 	f := root.PersistentFlags()
 	p.flags.set = f // its flags are those of the command that runs
 	p.flags.timeout = 30 * time.Second
-	p.console.json = strings.EqualFold(strings.TrimSpace(os.Getenv("UTHO_OUTPUT")), string(formatJSON))
+	p.json = strings.EqualFold(strings.TrimSpace(os.Getenv("UTHO_OUTPUT")), string(formatJSON))
 	colors := []string{"auto", "always", "never"}
 	format := enumFlag(&p.flags.output, "FORMAT", words(allFormats))
 	choose := format.set
@@ -88,7 +88,7 @@ func (p *program) bindGlobals(root *cobra.Command) {
 		if err := choose(text); err != nil {
 			return err
 		}
-		p.console.json = p.flags.output == string(formatJSON)
+		p.json = p.flags.output == string(formatJSON)
 		return nil
 	}
 	bind := func(name, short string, v flagValue, usage string, complete cobra.CompletionFunc) {
@@ -102,9 +102,9 @@ func (p *program) bindGlobals(root *cobra.Command) {
 		"base URL of the service (default "+utho.DefaultBaseURL+")", fixed(utho.DefaultBaseURL))
 	bind("timeout", "", timeoutFlag(&p.flags.timeout), "limit for one exchange with the service, its retries included",
 		fixed("10s", "30s", "1m"))
-	bind("color", "", enumFlag(&p.console.color, "WHEN", colors),
+	bind("color", "", enumFlag(&p.console.Color, "WHEN", colors),
 		"auto, always or never; auto is a terminal without NO_COLOR", fixed(colors...))
-	f.BoolVar(&p.console.noInput, "no-input", false, "never ask")
+	f.BoolVar(&p.console.NoInput, "no-input", false, "never ask")
 	f.BoolVar(&p.flags.debug, "debug", false, "show requests and answers on stderr, without secrets")
 	f.BoolP("help", "h", false, "help for the command")
 }

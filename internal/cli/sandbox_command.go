@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/sandbox"
+	"github.com/utho/utho-cli/internal/terminal"
 )
 
 func newSandbox(p *program) *cobra.Command {
@@ -32,7 +33,7 @@ until Ctrl-C or TERM. It prints the two variables that lead utho and others to i
 			defer cancel()
 			err := box.Reset(ctx)
 			if err == nil {
-				p.console.note("the sandbox has its first tokens again")
+				p.console.Note("the sandbox has its first tokens again")
 			}
 			return err
 		}),
@@ -77,20 +78,20 @@ func (p *program) serveSandbox(ctx context.Context, box *sandbox.Sandbox, addr s
 		_ = ln.Close() // nobody was told of it
 		return err
 	}
-	p.console.note("serving the sandbox on %s; its tokens are not real; Ctrl-C ends it", ln.Addr())
+	p.console.Note("serving the sandbox on %s; its tokens are not real; Ctrl-C ends it", ln.Addr())
 	var options sandbox.Options
 	if log {
 		options.Log = logWriter{p.console}
 	}
 	if p.debugging() {
-		options.Trace = func(line string) { p.console.plain("debug: " + line) }
+		options.Trace = func(line string) { p.console.Plain("debug: " + line) }
 	}
 	return box.Serve(ctx, ln, options)
 }
 
-type logWriter struct{ c *console }
+type logWriter struct{ c *terminal.Console }
 
 func (w logWriter) Write(line []byte) (int, error) {
-	w.c.write(string(line))
+	w.c.Write(string(line))
 	return len(line), nil
 }

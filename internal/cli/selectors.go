@@ -92,6 +92,6 @@ func (p *program) warnClock(l *utho.TokenList) {
 		return
 	}
 	if off := time.Since(l.ServerTime); off.Abs() > clockSkew {
-		p.console.warn("this machine's clock is off by %s; ages and expiries go by the service's clock", expiry.Human(off.Abs()))
+		p.console.Warn("this machine's clock is off by %s; ages and expiries go by the service's clock", expiry.Human(off.Abs()))
 	}
 }

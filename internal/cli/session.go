@@ -70,7 +70,7 @@ func (p *program) newSession(c credential) (*session, error) {
 	}
 	s := &session{credential: c}
 	p.session = s
-	s.Timeout, s.Warn, s.Waiting = st.Timeout, p.console.warn, p.console.wait
+	s.Timeout, s.Warn, s.Waiting = st.Timeout, p.console.Warn, p.console.Wait
 	if c.kind == sandboxName {
 		if p.flags.apiURL != "" {
 			return nil, hintf(usagef("--api-url has no place beside the sandbox, which is built in"), "leave --api-url out, or use another profile")
@@ -180,16 +180,16 @@ func (p *program) notLoggedIn(s *session) error {
 
 func (p *program) runCredentialCommand(ctx context.Context, s *session) (string, error) {
 	limit := s.Timeout
-	if p.console.terminal() {
+	if p.console.Terminal() {
 		limit = time.Minute
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	secret, err := auth.Command(limited, s.profile.CredentialCommand, os.Environ(), p.console.f)
+	secret, err := auth.Command(limited, s.profile.CredentialCommand, os.Environ(), p.console.Err)
 	if err == nil {
 		return secret, nil
 	}
-	if p.console.terminal() { // Ctrl-C reaches both at once, and its end may be seen first
+	if p.console.Terminal() { // Ctrl-C reaches both at once, and its end may be seen first
 		wait, stop := context.WithTimeout(ctx, 200*time.Millisecond)
 		<-wait.Done()
 		stop()
@@ -213,7 +213,7 @@ func (p *program) use(s *session) (err error) {
 	if s.box != nil {
 		options = append(options, utho.WithHTTPClient(&http.Client{Transport: s.box.Transport()}))
 	}
-	if s.box != nil || p.console.silent { // what the sandbox fails with is no passing state of a network, and Tab does not wait for one
+	if s.box != nil || p.console.Silent { // what the sandbox fails with is no passing state of a network, and Tab does not wait for one
 		options = append(options, utho.WithRetry(utho.RetryPolicy{MaxAttempts: 1}))
 	}
 	if s.zone != nil {
@@ -268,6 +268,6 @@ func (p *program) trace(e utho.Exchange) {
 		text += "\ndebug: " + output.Safe(e.Body)
 	}
 	for line := range strings.SplitSeq(text, "\n") {
-		p.console.plain(line)
+		p.console.Plain(line)
 	}
 }

@@ -59,7 +59,7 @@ func (p *program) config() (*config.File, error) {
 		return nil, err
 	}
 	for _, w := range file.Warnings() {
-		p.console.warn("%s", w)
+		p.console.Warn("%s", w)
 	}
 	p.env.file = file
 	return file, nil
@@ -85,8 +85,8 @@ func (p *program) settings() (*config.Settings, error) {
 	}
 	st, err := config.Resolve(file, p.flags.set)
 	if err == nil {
-		p.env.settings, p.console.color = &st, st.Color
-		p.console.json = p.console.json || st.Output == string(formatJSON)
+		p.env.settings, p.console.Color = &st, st.Color
+		p.json = p.json || st.Output == string(formatJSON)
 	}
 	return &st, err
 }
@@ -95,7 +95,7 @@ func (p *program) settings() (*config.Settings, error) {
 func (p *program) store(kind string) (auth.Store, error) {
 	if kind != config.StoreFile {
 		return auth.NewKeyring(auth.KeyringOptions{
-			Terminal: p.console.canAsk(), Waiting: func(text string) { p.console.note("%s", text) },
+			Terminal: p.console.CanAsk(), Waiting: func(text string) { p.console.Note("%s", text) },
 		}), nil
 	}
 	paths, err := p.paths()
@@ -109,8 +109,8 @@ func (p *program) withBook(f func(*profiles.Book) error) error {
 		return err
 	}
 	return f(&profiles.Book{
-		Paths: paths, DefaultURL: utho.DefaultBaseURL, Warn: func(text string) { p.console.warn("%s", text) },
-		Waiting: func() { p.console.note("waiting for another login or logout of yours to end") },
+		Paths: paths, DefaultURL: utho.DefaultBaseURL, Warn: func(text string) { p.console.Warn("%s", text) },
+		Waiting: func() { p.console.Note("waiting for another login or logout of yours to end") },
 		Store: func(kind string) auth.Store {
 			s, _ := p.store(kind) // fails only without paths
 			return s
@@ -121,7 +121,7 @@ func (p *program) withBook(f func(*profiles.Book) error) error {
 // change changes profiles and their secrets. A signal that comes before stops it, a later one ends its waiting.
 func (p *program) change(f func(*profiles.Book) error) error {
 	return p.withBook(func(b *profiles.Book) error {
-		end, err := p.signals.protect()
+		end, err := p.signals.Protect()
 		if err != nil {
 			return fmt.Errorf("%w; nothing was changed", err)
 		}

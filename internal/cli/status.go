@@ -160,7 +160,7 @@ func (p *program) writeStatus(f format, s *session, list *utho.TokenList, a *acc
 	}
 	if f != formatTable {
 		if len(s.shadows) > 0 {
-			p.console.note("not used: %s", strings.Join(s.shadows, ", "))
+			p.console.Note("not used: %s", strings.Join(s.shadows, ", "))
 		}
 		return p.document(f, newStatusDoc(s, list != nil, a))
 	}
@@ -197,7 +197,7 @@ func (p *program) warnEnd(s *session, list *utho.TokenList) {
 	if rest <= 0 {
 		when = "expired " + expiry.Human(-rest) + " ago"
 	}
-	p.console.warn("the token in use %s; rotate it: %s", when, p.route.command("token", "rotate", "--self"))
+	p.console.Warn("the token in use %s; rotate it: %s", when, p.route.command("token", "rotate", "--self"))
 }
 
 // health is one line on the tokens of the account, and the command that lists what deserves a look.

@@ -89,12 +89,12 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	if err != nil {
 		return err
 	}
-	end, err := p.signals.protect()
+	end, err := p.signals.Protect()
 	if err != nil {
 		return err
 	}
 	defer end()
-	issued, err := s.Create(ctx, p.signals.grace, r.CreateRequest, to)
+	issued, err := s.Create(ctx, p.signals.Grace, r.CreateRequest, to)
 	var taken *lifecycle.TakenError
 	switch {
 	case errors.As(err, &taken):
@@ -103,7 +103,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	case err != nil:
 		return err
 	case r.DryRun:
-		p.console.note("would create %s (%s)%s; nothing was created", quoteText(issued.Token.Name), issued.Token.Scope, arrows(to.names()))
+		p.console.Note("would create %s (%s)%s; nothing was created", quoteText(issued.Token.Name), issued.Token.Scope, arrows(to.names()))
 		return out.show(issued)
 	}
 	p.created(s, issued, to)
@@ -115,13 +115,13 @@ func (p *program) created(s *session, i lifecycle.Issued, to *destinations) {
 	if i.Confirmed {
 		about = " (" + i.Token.Scope.String() + ", id " + i.Token.ID + ")"
 	}
-	p.console.note("created %s%s; %s", quoteText(i.Token.Name), about, to.went())
+	p.console.Note("created %s%s; %s", quoteText(i.Token.Name), about, to.went())
 	if _, at, ok := expiry.Split(i.Token.Name); ok {
-		p.console.note("it ends at %s; the service does not enforce that, %s does", at.Format("2006-01-02 15:04 MST"),
+		p.console.Note("it ends at %s; the service does not enforce that, %s does", at.Format("2006-01-02 15:04 MST"),
 			p.route.command("token", "delete", "--expired"))
 	}
 	if s.box != nil {
-		p.console.note("this is a token of the sandbox, not a real one")
+		p.console.Note("this is a token of the sandbox, not a real one")
 	}
 }
 

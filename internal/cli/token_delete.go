@@ -56,8 +56,8 @@ func (r *deleteRequest) check(p *program) error {
 		return hintf(usagef("token delete needs an ID or NAME, or a selector such as --expired"), "utho token delete --help shows the selectors")
 	case len(r.args) > 0 && len(r.except) > 0:
 		return usagef("--except goes with selectors, not with ids and names")
-	case !r.yes && !r.dryRun && !p.console.canAsk():
-		return hintf(usagef("token delete asks first, and %s", p.console.cannotAsk()), "add --yes to delete without a question")
+	case !r.yes && !r.dryRun && !p.console.CanAsk():
+		return hintf(usagef("token delete asks first, and %s", p.console.CannotAsk()), "add --yes to delete without a question")
 	}
 	return nil
 }
@@ -94,29 +94,29 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 		return p.writeDeletions(format, all, true)
 	}
 	if len(chosen) == 0 {
-		if p.console.terminal() { // cron mails every word
-			p.console.note("no token matches; nothing was deleted")
+		if p.console.Terminal() { // cron mails every word
+			p.console.Note("no token matches; nothing was deleted")
 		}
 		return p.writeDeletions(format, nil, false)
 	}
 	if !r.yes {
 		for _, line := range describeAll(chosen) {
-			p.console.plain("  " + line)
+			p.console.Plain("  " + line)
 		}
 		if s.item.TokenID == "" && s.box == nil {
-			p.console.note("utho does not know which token %s holds: it may be among these", s.from())
+			p.console.Note("utho does not know which token %s holds: it may be among these", s.from())
 		}
-		if err := p.console.ask(ctx, "Delete "+plural(len(chosen), "token")+" of "+p.whose(ctx, s)+"?"); err != nil {
+		if err := p.console.Ask(ctx, "Delete "+plural(len(chosen), "token")+" of "+p.whose(ctx, s)+"?"); err != nil {
 			return err
 		}
 	}
-	end, err := p.signals.protect()
+	end, err := p.signals.Protect()
 	if err != nil {
 		return err
 	}
 	defer end()
-	all, stopped := s.Delete(ctx, p.signals.grace, chosen, s.item.TokenID, p.console.count(len(chosen), "deleting"))
-	p.console.endWaiting()
+	all, stopped := s.Delete(ctx, p.signals.Grace, chosen, s.item.TokenID, p.console.Count(len(chosen), "deleting"))
+	p.console.EndWaiting()
 	var gone []string
 	for _, d := range all {
 		if d.Deleted {
@@ -124,7 +124,7 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 		}
 	}
 	if s.item.TokenID != "" && slices.Contains(gone, s.item.TokenID) {
-		p.console.note("profile %s used token %s; log in again: %s", s.profile.Name, s.item.TokenID, p.route.loginTo(s.profile.Name))
+		p.console.Note("profile %s used token %s; log in again: %s", s.profile.Name, s.item.TokenID, p.route.loginTo(s.profile.Name))
 	}
 	unwritten := p.writeDeletions(format, all, false)
 	err = p.deletionError(s, r, all, gone, stopped)
@@ -144,7 +144,7 @@ func (p *program) findAll(s *session, list *utho.TokenList, r deleteRequest) ([]
 		t, err := lifecycle.Find(list.Tokens, arg)
 		switch {
 		case errors.As(err, new(*lifecycle.NotFoundError)) && r.ignoreMissing:
-			p.console.note("%v; that is ignored", err)
+			p.console.Note("%v; that is ignored", err)
 		case err != nil:
 			return nil, err
 		case t.ID == s.item.TokenID && (!r.yes || !slices.Contains(r.args, t.ID)):
@@ -172,9 +172,9 @@ func (p *program) selectAll(s *session, list *utho.TokenList, r deleteRequest) (
 	return slices.DeleteFunc(chosen, func(t utho.Token) bool {
 		switch {
 		case t.ID == s.item.TokenID:
-			p.console.warn("token %s %s is left out: profile %s uses it", t.ID, quoteText(t.Name), s.profile.Name)
+			p.console.Warn("token %s %s is left out: profile %s uses it", t.ID, quoteText(t.Name), s.profile.Name)
 		case slices.Contains(unfinished, t.ID):
-			p.console.warn("token %s %s is left out: its rotation is unfinished; go on with: %s", t.ID, quoteText(t.Name),
+			p.console.Warn("token %s %s is left out: its rotation is unfinished; go on with: %s", t.ID, quoteText(t.Name),
 				p.route.about([]string{t.ID}, "token", "rotate"))
 		default:
 			return false

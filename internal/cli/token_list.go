@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"syscall"
@@ -94,8 +95,8 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 		p.warnClock(list)
 	}
 	err = p.writeTokens(format, columns, tokens, v, r.noHeaders)
-	if err == nil && len(tokens) == 0 && len(list.Tokens) > 0 && p.console.terminal() {
-		p.console.note("no token matches")
+	if err == nil && len(tokens) == 0 && len(list.Tokens) > 0 && p.console.Terminal() {
+		p.console.Note("no token matches")
 	}
 	// A gate stays shut if head has seen enough.
 	if r.failIfAny && len(tokens) > 0 && (err == nil || errors.Is(err, syscall.EPIPE)) {
@@ -120,8 +121,12 @@ func (p *program) writeTokens(f format, columns []column, tokens []utho.Token, v
 		}
 		return p.writeText(ids.String())
 	}
+	w := io.Writer(p.out)
+	if !noHeaders {
+		w = p.console.Bold(p.out.f, p.out)
+	}
 	options.Width, _, _ = term.GetSize(int(p.out.f.Fd())) // 0 if it is no terminal
-	return output.Table(p.boldFirstLine(!noHeaders), columns, tokens, options)
+	return output.Table(w, columns, tokens, options)
 }
 
 // pick chooses the columns of a format: those asked for, else all for wide and csv, else the four of the console.

@@ -89,8 +89,8 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 		return err
 	}
 	asks := !r.yes && !r.KeepOld && !r.dryRun
-	if asks && !p.console.canAsk() {
-		return hintf(usagef("token rotate deletes the old token and asks first, and %s", p.console.cannotAsk()),
+	if asks && !p.console.CanAsk() {
+		return hintf(usagef("token rotate deletes the old token and asks first, and %s", p.console.CannotAsk()),
 			"add --yes to rotate without a question, or --keep-old to keep the old token")
 	}
 	s, err := p.connect(ctx)
@@ -116,23 +116,23 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 	}
 	defer plan.Close()
 	switch {
-	case !plan.Due && p.console.terminal():
-		p.console.note("token %s does not end that soon; nothing to do", describe(plan.Old))
+	case !plan.Due && p.console.Terminal():
+		p.console.Note("token %s does not end that soon; nothing to do", describe(plan.Old))
 		fallthrough
 	case !plan.Due:
 		return nil
 	case r.dryRun:
 		return p.showRotation(plan, to, r)
 	case asks:
-		p.console.plain("  " + describe(plan.Old))
+		p.console.Plain("  " + describe(plan.Old))
 		if s.item.TokenID == "" && s.box == nil {
-			p.console.note("utho does not know which token %s holds: if it is this one, the new secret has to go there too", s.from())
+			p.console.Note("utho does not know which token %s holds: if it is this one, the new secret has to go there too", s.from())
 		}
 		question := "Rotate it, and delete the old token of "
 		if plan.Resumes != nil {
 			question = "Token " + plan.Resumes.ID + " has taken its place. Delete the old token of "
 		}
-		if err := p.console.ask(ctx, question+p.whose(ctx, s)+"?"); err != nil {
+		if err := p.console.Ask(ctx, question+p.whose(ctx, s)+"?"); err != nil {
 			return err
 		}
 	}
@@ -140,19 +140,19 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 }
 
 func (p *program) runRotation(ctx context.Context, s *session, plan *lifecycle.Rotation, to *destinations, r rotateRequest) error {
-	end, err := p.signals.protect()
+	end, err := p.signals.Protect()
 	if err != nil {
 		return err
 	}
 	defer end()
 	const cut = "an earlier rotation of %s was cut short "
 	if plan.Resumes != nil {
-		p.console.note(cut+"after it had delivered the secret of %s; going on from there", plan.Old.ID, plan.Resumes.ID)
+		p.console.Note(cut+"after it had delivered the secret of %s; going on from there", plan.Old.ID, plan.Resumes.ID)
 	}
 	if plan.Drops != nil {
-		p.console.note(cut+"before it delivered the secret of %s; deleting that token first", plan.Old.ID, plan.Drops.ID)
+		p.console.Note(cut+"before it delivered the secret of %s; deleting that token first", plan.Old.ID, plan.Drops.ID)
 	}
-	issued, err := plan.Run(ctx, p.signals.grace, to)
+	issued, err := plan.Run(ctx, p.signals.Grace, to)
 	switch {
 	case err != nil:
 		return p.rotateError(err)
@@ -162,10 +162,10 @@ func (p *program) runRotation(ctx context.Context, s *session, plan *lifecycle.R
 		err = to.out.show(issued)
 	}
 	if r.KeepOld {
-		p.console.note("the old token %s is kept; delete it with: %s", plan.Old.ID, p.route.about([]string{plan.Old.ID}, "token", "delete"))
+		p.console.Note("the old token %s is kept; delete it with: %s", plan.Old.ID, p.route.about([]string{plan.Old.ID}, "token", "delete"))
 		return err
 	}
-	p.console.note("deleted the old token %s", plan.Old.ID)
+	p.console.Note("deleted the old token %s", plan.Old.ID)
 	end()
 	p.warnOwn(ctx, s, to)
 	return err
@@ -191,13 +191,13 @@ func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, r rot
 	}
 	switch {
 	case plan.Resumes != nil:
-		p.console.note("would go on with an earlier rotation of %s, which delivered the secret of %s: verify it%s; nothing was changed",
+		p.console.Note("would go on with an earlier rotation of %s, which delivered the secret of %s: verify it%s; nothing was changed",
 			plan.Old.ID, plan.Resumes.ID, old)
 	case plan.Drops != nil:
-		p.console.note("would first delete token %s, which an earlier rotation of %s never delivered", plan.Drops.ID, plan.Old.ID)
+		p.console.Note("would first delete token %s, which an earlier rotation of %s never delivered", plan.Drops.ID, plan.Old.ID)
 		fallthrough
 	default:
-		p.console.note("would rotate %s to %s%s%s; nothing was changed", describe(plan.Old), quoteText(plan.Name), old, arrows(to.names()))
+		p.console.Note("would rotate %s to %s%s%s; nothing was changed", describe(plan.Old), quoteText(plan.Name), old, arrows(to.names()))
 	}
 	return to.out.show(lifecycle.Issued{Token: utho.Token{Name: plan.Name, Scope: plan.Old.Scope}, Replaces: &plan.Old, Now: time.Now()})
 }
@@ -255,7 +255,7 @@ func (p *program) warnOwn(ctx context.Context, s *session, to *destinations) {
 	limited, cancel := context.WithTimeout(ctx, min(2*time.Second, s.Timeout))
 	defer cancel()
 	if _, err := s.Client.ListTokens(limited); errors.Is(err, utho.ErrUnauthorized) {
-		p.console.warn("the credential of %s was the token that was rotated, and no longer works; "+
+		p.console.Warn("the credential of %s was the token that was rotated, and no longer works; "+
 			"the new secret, which was delivered, is the one to use: %s", s.from(), s.replaceCredential(p.route))
 	}
 }
@@ -294,8 +294,8 @@ func (p *program) verifier(commands []string, limit time.Duration) (func(context
 		defer cancel()
 		env := child.WithoutCredentials(os.Environ(), "UTHO_TOKEN_ID="+i.Token.ID, "UTHO_TOKEN_NAME="+i.Token.Name)
 		for n, argv := range all {
-			p.console.note("running --verify %s", quoteText(commands[n]))
-			err := child.Command{Argv: argv, Env: env, Stdout: p.console.f, Stderr: p.console.f}.Run(limited)
+			p.console.Note("running --verify %s", quoteText(commands[n]))
+			err := child.Command{Argv: argv, Env: env, Stdout: p.console.Err, Stderr: p.console.Err}.Run(limited)
 			switch { // only a signal's kind shows: the service has not failed to answer
 			case err == nil:
 			case ctx.Err() != nil:

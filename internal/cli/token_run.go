@@ -17,6 +17,7 @@ import (
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/sandbox"
+	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -108,17 +109,17 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env
 		defer stop()
 		apiURL = url
 	}
-	end, err := p.signals.protect()
+	end, err := p.signals.Protect()
 	if err != nil {
 		return err
 	}
 	defer end()
 	var status int
 	var failed error
-	used, err := s.Lend(ctx, p.signals.grace, r, func(i lifecycle.Issued) {
+	used, err := s.Lend(ctx, p.signals.Grace, r, func(i lifecycle.Issued) {
 		p.hide(i.Secret)
 		p.mask(i.Secret)
-		status, failed = p.signals.run(p.command(path, argv, names, i.Secret, apiURL))
+		status, failed = p.signals.Run(p.command(path, argv, names, i.Secret, apiURL))
 	})
 	if err != nil {
 		err = coded(exitRunFailed, err)
@@ -182,7 +183,7 @@ func (p *program) exec(ctx context.Context, env, argv []string) error {
 		return coded(exitRunFailed, err)
 	}
 	p.mask(s.item.Secret)
-	status, err := p.signals.become(p.command(path, argv, names, s.item.Secret, s.baseURL))
+	status, err := p.signals.Become(p.command(path, argv, names, s.item.Secret, s.baseURL))
 	return ended(argv[0], status, err)
 }
 
@@ -194,7 +195,7 @@ func (p *program) command(path string, argv, names []string, secret, apiURL stri
 	}
 	return &exec.Cmd{
 		Path: path, Args: argv, Env: child.WithoutCredentials(os.Environ(), set...),
-		Stdin: p.in, Stdout: p.out.f, Stderr: p.console.f,
+		Stdin: p.in, Stdout: p.out.f, Stderr: p.console.Err,
 	}
 }
 
@@ -202,7 +203,7 @@ func (p *program) command(path string, argv, names []string, secret, apiURL stri
 func ended(name string, status int, err error) error {
 	var path *os.PathError
 	switch {
-	case errors.As(err, new(interrupted)):
+	case errors.As(err, new(terminal.Interrupted)):
 		return coded(exitRunFailed, err)
 	case errors.As(err, &path):
 		err = path.Err

@@ -1,9 +1,6 @@
 package cli
 
 import (
-	"bytes"
-	"fmt"
-	"io"
 	"iter"
 	"path"
 	"slices"
@@ -217,22 +214,6 @@ func documents[T any](p *program, f format, all iter.Seq[T]) error {
 		return output.YAMLList(p.out, all)
 	}
 	return output.JSONList(p.out, all)
-}
-
-// boldFirstLine is stdout for a table, which is written at once and whose first line is bold on a terminal.
-func (p *program) boldFirstLine(header bool) io.Writer {
-	if header && p.console.colored(p.out.f) {
-		return boldWriter{p.out}
-	}
-	return p.out
-}
-
-type boldWriter struct{ w io.Writer }
-
-func (b boldWriter) Write(text []byte) (int, error) {
-	first, rest, _ := bytes.Cut(text, []byte("\n"))
-	_, err := fmt.Fprintf(b.w, "\x1b[1m%s%s\n%s", first, plain, rest)
-	return len(text), err
 }
 
 // glob reports whether a pattern matches a whole name. The slash, at which path.Match stops, means nothing there.

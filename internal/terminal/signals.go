@@ -1,4 +1,4 @@
-package cli
+package terminal
 
 import (
 	"context"
@@ -11,31 +11,31 @@ import (
 	"time"
 )
 
-// graceTime is how long a protocol has, from the first signal on, to find out what happened and to clean up.
-const graceTime = 10 * time.Second
+// GraceTime is how long a protocol has, from the first signal on, to find out what happened and to clean up.
+const GraceTime = 10 * time.Second
 
-// interrupted is the cause of a context that a signal ended.
-type interrupted struct{ sig os.Signal }
+// Interrupted is the cause of a context that a signal ended.
+type Interrupted struct{ sig os.Signal }
 
-func (e interrupted) Error() string {
+func (e Interrupted) Error() string {
 	if e.sig == os.Interrupt {
 		return "interrupted"
 	}
 	return "ended by " + signalName(e.sig)
 }
 
-func (e interrupted) status() int {
+func (e Interrupted) Status() int {
 	if s, ok := e.sig.(syscall.Signal); ok {
 		return 128 + int(s)
 	}
 	return 130
 }
 
-// signals turns INT, TERM, HUP and those that would crash the program into two contexts: ctx ends with the first,
-// grace with the second, or with graceTime after the first if a protocol runs, else at once. Those that would crash
+// Signals turns INT, TERM, HUP and those that would crash the program into two contexts: ctx ends with the first,
+// grace with the second, or with GraceTime after the first if a protocol runs, else at once. Those that would crash
 // it count as two.
-type signals struct {
-	ctx, grace       context.Context
+type Signals struct {
+	Ctx, Grace       context.Context
 	endCtx, endGrace context.CancelCauseFunc
 	cleaning         func() // called once if a protocol goes on after the first signal
 
@@ -45,11 +45,11 @@ type signals struct {
 	command   *os.Process // of the user, which gets the signals instead
 }
 
-// watch begins to take signals. Those that the parent ignored stay ignored (nohup, background jobs).
-func watch(cleaning func()) *signals {
-	s := &signals{cleaning: cleaning}
-	s.ctx, s.endCtx = context.WithCancelCause(context.Background())
-	s.grace, s.endGrace = context.WithCancelCause(context.Background())
+// Watch begins to take signals. Those that the parent ignored stay ignored (nohup, background jobs).
+func Watch(cleaning func()) *Signals {
+	s := &Signals{cleaning: cleaning}
+	s.Ctx, s.endCtx = context.WithCancelCause(context.Background())
+	s.Grace, s.endGrace = context.WithCancelCause(context.Background())
 	ignorePipe()
 	take := slices.Concat([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}, fatalSignals, passedSignals)
 	take = slices.DeleteFunc(take, signal.Ignored)
@@ -66,7 +66,7 @@ func watch(cleaning func()) *signals {
 	return s
 }
 
-func (s *signals) handle(sig os.Signal) {
+func (s *Signals) handle(sig os.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -77,7 +77,7 @@ func (s *signals) handle(sig os.Signal) {
 		return
 	}
 	s.count++
-	cause := interrupted{sig}
+	cause := Interrupted{sig}
 	s.endCtx(cause)
 	switch {
 	case !s.protected:
@@ -94,16 +94,16 @@ func (s *signals) handle(sig os.Signal) {
 				s.cleaning()
 			}
 		})
-		time.AfterFunc(graceTime, func() { s.endGrace(cause) })
+		time.AfterFunc(GraceTime, func() { s.endGrace(cause) })
 	}
 }
 
-// protect begins the part in which the first signal only stops the waiting. It fails if one came before.
-func (s *signals) protect() (end func(), err error) {
+// Protect begins the part in which the first signal only stops the waiting. It fails if one came before.
+func (s *Signals) Protect() (end func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ctx.Err() != nil {
-		return nil, context.Cause(s.ctx)
+	if s.Ctx.Err() != nil {
+		return nil, context.Cause(s.Ctx)
 	}
 	s.protected = true
 	return func() {
@@ -113,10 +113,10 @@ func (s *signals) protect() (end func(), err error) {
 	}, nil
 }
 
-// run starts a command and waits for it; signals are passed on. It fails if the command was not started.
-func (s *signals) run(cmd *exec.Cmd) (status int, err error) {
+// Run starts a command and waits for it; signals are passed on. It fails if the command was not started.
+func (s *Signals) Run(cmd *exec.Cmd) (status int, err error) {
 	s.mu.Lock() // a signal that comes meanwhile waits for the command
-	err = context.Cause(s.ctx)
+	err = context.Cause(s.Ctx)
 	if err == nil {
 		err = cmd.Start()
 		s.command = cmd.Process
