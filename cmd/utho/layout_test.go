@@ -19,9 +19,10 @@ import (
 // sideways beyond these. Imports of tests are free, and so is the standard library.
 var rooms = map[string]string{
 	"cmd/utho": "internal/cli",
-	"internal/cli": `internal/auth internal/child internal/config internal/deliver internal/expiry internal/lifecycle internal/output
+	"internal/cli": `internal/auth internal/child internal/config internal/deliver internal/expiry internal/lifecycle internal/listing internal/output
 		internal/profiles internal/sandbox internal/terminal pkg/utho
 		github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term`,
+	"internal/listing":   "internal/expiry internal/lifecycle internal/output pkg/utho",
 	"internal/terminal":  "internal/output golang.org/x/term golang.org/x/sys",
 	"internal/lifecycle": "internal/expiry internal/privfile pkg/utho",
 	"internal/profiles":  "internal/auth internal/config internal/privfile",

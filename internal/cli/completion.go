@@ -13,9 +13,7 @@ import (
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
-	"github.com/utho/utho-cli/internal/expiry"
-	"github.com/utho/utho-cli/internal/lifecycle"
-	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -90,7 +88,7 @@ func completeFormats(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.
 
 func completeColumns(_ *cobra.Command, _ []string, typed string) (offers []string, _ cobra.ShellCompDirective) {
 	before := typed[:strings.LastIndex(typed, ",")+1]
-	for _, key := range columnKeys {
+	for _, key := range listing.ColumnKeys() {
 		if !slices.Contains(strings.Split(before, ","), key) {
 			offers = append(offers, before+key)
 		}
@@ -147,7 +145,7 @@ func (p *program) completeTokens(n int) cobra.CompletionFunc {
 		if err != nil {
 			return nil, noFile
 		}
-		return offers(list, args, typed), noFile | cobra.ShellCompDirectiveKeepOrder
+		return listing.Offers(list, args, typed), noFile | cobra.ShellCompDirectiveKeepOrder
 	}
 }
 
@@ -173,40 +171,4 @@ func (p *program) peekList(ctx context.Context) (*utho.TokenList, error) {
 		return nil, err
 	}
 	return s.Client.ListTokens(ctx)
-}
-
-// offers are the tokens that fit what is typed: by name if that means one token and needs no quotes, else by id.
-func offers(list *utho.TokenList, args []string, typed string) []string {
-	now := lifecycle.Now(list)
-	count := map[string]int{}
-	for _, t := range list.Tokens {
-		count[t.Name]++
-	}
-	var all []string
-	for _, t := range list.Tokens {
-		about := ""
-		if !t.CreatedAt.IsZero() {
-			about = ", " + expiry.Age(now.Sub(t.CreatedAt))
-		}
-		word, other := t.ID, t.Name
-		if count[t.Name] == 1 {
-			if slices.Contains(args, t.Name) {
-				continue // it is on the line already
-			}
-			if plainWord(t.Name) && !lifecycle.IsID(t.Name) && strings.HasPrefix(t.Name, typed) {
-				word, other = t.Name, t.ID
-			}
-		}
-		if plainWord(word) && strings.HasPrefix(word, typed) && !slices.Contains(args, t.ID) {
-			all = append(all, word+"\t"+output.Safe(other)+" ("+t.Scope.Label()+about+")")
-		}
-	}
-	return all
-}
-
-// plainWord reports whether every shell takes s as one word without quotes, and utho not as a flag.
-func plainWord(s string) bool {
-	return s != "" && s[0] != '-' && !strings.ContainsFunc(s, func(r rune) bool {
-		return !strings.ContainsRune(".-_", r) && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
-	})
 }

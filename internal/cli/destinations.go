@@ -284,13 +284,13 @@ func (o *stdoutDestination) show(i lifecycle.Issued) error {
 func (o *stdoutDestination) write(ctx context.Context, secret string) (n int, err error) {
 	text := bytes.NewBufferString(secret + "\n")
 	if o.format != "" {
-		v := o.p.views(o.issued.Now, nil)
-		doc := v.doc(o.issued.Token)
+		v := o.p.view(o.issued.Now, nil)
+		doc := v.Doc(o.issued.Token)
 		if o.secret {
 			doc.Token = secret
 		}
 		if o.issued.Replaces != nil {
-			replaced := v.doc(*o.issued.Replaces)
+			replaced := v.Doc(*o.issued.Replaces)
 			doc.Replaced = &replaced
 		}
 		text.Reset()

@@ -17,6 +17,7 @@ import (
 	"github.com/utho/utho-cli/internal/deliver"
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/profiles"
 	"github.com/utho/utho-cli/internal/terminal"
@@ -211,7 +212,7 @@ func (p *program) hint(err error) string {
 	case errors.As(err, &taken):
 		return p.notFoundHint(taken)
 	case errors.As(err, &several):
-		return "name one by its id: " + p.route.about([]string{newestOf(several.Tokens).ID}, "token", "get")
+		return "name one by its id: " + p.route.about([]string{listing.Newest(several.Tokens).ID}, "token", "get")
 	case rejected(err):
 		return p.rejectedHint()
 	case errors.Is(err, utho.ErrForbidden):

@@ -3,13 +3,13 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"path"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -114,7 +114,7 @@ func globFlag(to *string) flagValue {
 		if text == "" {
 			return errors.New("the pattern is empty")
 		}
-		if _, err := path.Match(globPattern(text), ""); err != nil {
+		if listing.CheckPattern(text) != nil {
 			return fmt.Errorf("%s is not a pattern; use * ? and [a-z]", quoteText(text))
 		}
 		*to = text

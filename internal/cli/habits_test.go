@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/utho/utho-cli/internal/child"
+	"github.com/utho/utho-cli/internal/listing"
 )
 
 // home is a machine that utho has not been used on, with the sandbox as its profile.
@@ -306,9 +307,18 @@ func TestTopics(t *testing.T) {
 		}
 	}
 	_, formats, _ := uthoIn(t, "help", "formats")
-	for _, want := range append(words(allFormats), columnKeys...) {
+	for _, want := range append(words(allFormats), listing.ColumnKeys()...) {
 		if !slices.Contains(strings.FieldsFunc(formats, func(r rune) bool { return strings.ContainsRune(" ,.\n", r) }), want) {
 			t.Errorf("utho help formats does not name %s", want)
 		}
+	}
+}
+
+// --columns offers what is not there yet.
+func TestColumnsOffered(t *testing.T) {
+	t.Parallel()
+	want := "name,id,scope name,id,created name,id,action name,id,age name,id,expires"
+	if got, _ := completeColumns(nil, nil, "name,id,"); strings.Join(got, " ") != want {
+		t.Errorf("--columns name,id, offers %q", got)
 	}
 }

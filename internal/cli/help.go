@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/deliver"
+	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -251,7 +252,7 @@ for all commands but token create and token rotate, which print the bare secret.
 				{string(formatCSV), "all columns, created_at and expired too; the first line has their keys"},
 				{string(formatMarkdown), "a table for a web page"},
 				{string(formatID), "one id a line"},
-			}, strings.TrimSpace(commands.String()) + "\n\nColumns (--columns): " + strings.Join(columnKeys, ", ") +
+			}, strings.TrimSpace(commands.String()) + "\n\nColumns (--columns): " + strings.Join(listing.ColumnKeys(), ", ") +
 				".\nIf the terminal is too narrow for a table, ACTION is shortened to delete ID.",
 		}, {
 			"expiry", "how tokens end, and how durations are written",

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -169,7 +169,9 @@ func (p *program) writeStatus(f format, s *session, list *utho.TokenList, a *acc
 		account = strings.Join(slices.DeleteFunc([]string{a.Name, a.Email, a.ID}, func(w string) bool { return w == "" }), ", ")
 	}
 	if list != nil {
-		health, look = p.health(list)
+		if health, look = listing.Health(list.Tokens, lifecycle.Now(list)); look != "" {
+			look = p.route.command("token", "list") + " " + look
+		}
 	}
 	pairs := []output.Pair{
 		{Name: "PROFILE", Value: s.profile.Name},
@@ -198,37 +200,6 @@ func (p *program) warnEnd(s *session, list *utho.TokenList) {
 		when = "expired " + expiry.Human(-rest) + " ago"
 	}
 	p.console.Warn("the token in use %s; rotate it: %s", when, p.route.command("token", "rotate", "--self"))
-}
-
-// health is one line on the tokens of the account, and the command that lists what deserves a look.
-func (p *program) health(list *utho.TokenList) (line, look string) {
-	now := lifecycle.Now(list)
-	var forever, old, expired int
-	for _, t := range list.Tokens {
-		switch {
-		case expiry.Expired(t.Name, now):
-			expired++
-		case !expiry.Has(t.Name):
-			forever++
-		}
-		if t.Scope == utho.ScopeWrite && !t.CreatedAt.IsZero() && now.Sub(t.CreatedAt) > 90*24*time.Hour {
-			old++
-		}
-	}
-	var parts []string
-	count := func(n int, what, selectors string) {
-		if n == 1 {
-			what = strings.NewReplacer("never expire", "never expires", "have", "has", " are ", " is ").Replace(what)
-		}
-		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, what))
-			look = p.route.command("token", "list") + " " + selectors
-		}
-	}
-	count(forever, "never expire", "--without-expiry")
-	count(expired, "have expired", "--expired")
-	count(old, "with write access are older than 90 days", "--scope write --older-than 90d")
-	return strings.TrimSuffix(plural(len(list.Tokens), "token")+": "+strings.Join(parts, ", "), ": "), look
 }
 
 // shownURL is an address, even one that cannot be parsed, without the name and password that it may hold.

@@ -12,12 +12,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
 type deleteRequest struct {
-	selectors
+	listing.Selectors
 	args                       []string
 	yes, dryRun, ignoreMissing bool
 }
@@ -34,7 +35,7 @@ expiry has passed, in use or not.`,
   utho token delete --name 'ci-*' --older-than 90d --except 10007`,
 		ValidArgsFunction: p.completeTokens(-1),
 	}
-	r.bind(p, cmd)
+	p.bindSelectors(cmd, &r.Selectors)
 	f := cmd.Flags()
 	f.BoolVarP(&r.yes, "yes", "y", false, "do not ask")
 	f.BoolVar(&r.dryRun, "dry-run", false, "say what would be deleted, delete nothing")
@@ -50,11 +51,11 @@ func (r *deleteRequest) check(p *program) error {
 	switch {
 	case slices.Contains(r.args, ""):
 		return emptyArgument()
-	case len(r.args) > 0 && r.set():
+	case len(r.args) > 0 && r.Any():
 		return hintf(usagef("token delete takes ids and names, or selectors, not both"), "utho token delete --help shows both")
-	case len(r.args) == 0 && !r.set():
+	case len(r.args) == 0 && !r.Any():
 		return hintf(usagef("token delete needs an ID or NAME, or a selector such as --expired"), "utho token delete --help shows the selectors")
-	case len(r.args) > 0 && len(r.except) > 0:
+	case len(r.args) > 0 && len(r.Except) > 0:
 		return usagef("--except goes with selectors, not with ids and names")
 	case !r.yes && !r.dryRun && !p.console.CanAsk():
 		return hintf(usagef("token delete asks first, and %s", p.console.CannotAsk()), "add --yes to delete without a question")
@@ -75,11 +76,11 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 	if err != nil {
 		return err
 	}
-	if r.usesClock() {
+	if r.UsesClock() {
 		p.warnClock(list)
 	}
 	choose := p.findAll
-	if r.set() {
+	if r.Any() {
 		choose = p.selectAll
 	}
 	chosen, err := choose(s, list, r)
@@ -159,7 +160,7 @@ func (p *program) findAll(s *session, list *utho.TokenList, r deleteRequest) ([]
 
 // selectAll are the tokens that the selectors choose, but for those that are in use.
 func (p *program) selectAll(s *session, list *utho.TokenList, r deleteRequest) ([]utho.Token, error) {
-	chosen, err := r.choose(list)
+	chosen, err := r.Choose(list)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"github.com/utho/utho-cli/internal/child"
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -222,7 +222,7 @@ func (p *program) rotateError(err error) error {
 			ambiguous.Held, p.route.about(others, "token", "delete"))
 	case errors.As(err, &ambiguous):
 		return hintf(err, "name one by its id; with the newest it is: %s",
-			p.again(ambiguous.Arg, newestOf(ambiguous.Tokens).ID))
+			p.again(ambiguous.Arg, listing.Newest(ambiguous.Tokens).ID))
 	case errors.As(err, &none):
 		return hintf(err, "say how long the new one is to live: --expires-in 90d")
 	}
@@ -308,13 +308,6 @@ func (p *program) verifier(commands []string, limit time.Duration) (func(context
 		}
 		return nil
 	}, nil
-}
-
-// newestOf is the token with the latest time stamp; of equal ones the last.
-func newestOf(tokens []utho.Token) utho.Token {
-	return slices.MaxFunc(tokens, func(a, b utho.Token) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), compareIDs(a.ID, b.ID))
-	})
 }
 
 func (p *program) records(s *session) (lifecycle.Records, error) {

@@ -67,9 +67,11 @@ func (c *Console) Warn(format string, args ...any) {
 	}
 }
 
-// Error says what failed, Hint the next step.
+// Error says what failed.
 func (c *Console) Error(text string) { c.line("utho:", red, text) }
-func (c *Console) Hint(text string)  { c.line("hint:", cyan, text) }
+
+// Hint says what the next step is.
+func (c *Console) Hint(text string) { c.line("hint:", cyan, text) }
 
 // line is a line behind a coloured word.
 func (c *Console) line(word, color, text string) {
@@ -164,9 +166,10 @@ func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 // Terminal reports whether a person can be talked to: stdin and stderr both.
 func (c *Console) Terminal() bool { return IsTerminal(c.In) && IsTerminal(c.Err) }
 
-// CanAsk reports whether a question would be answered, CannotAsk why not.
+// CanAsk reports whether a question can be asked.
 func (c *Console) CanAsk() bool { return !c.NoInput && c.Terminal() }
 
+// CannotAsk says why a question cannot be asked.
 func (c *Console) CannotAsk() string {
 	if c.Terminal() {
 		return "--no-input forbids that"

@@ -24,6 +24,7 @@ func (e Interrupted) Error() string {
 	return "ended by " + signalName(e.sig)
 }
 
+// Status is the exit status, as a shell gives it: 128+n for signal n.
 func (e Interrupted) Status() int {
 	if s, ok := e.sig.(syscall.Signal); ok {
 		return 128 + int(s)

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/listing"
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// view shows tokens in this run. now is the service's clock, zone that of its time stamps; nil is the default.
+func (p *program) view(now time.Time, zone *time.Location) listing.View {
+	prefix := p.route.command("token", "delete") + " "
+	return listing.View{Now: now, Zone: zoneOr(zone), Action: func(id string) string {
+		if id == "" || lifecycle.IsID(id) { // digits, as most ids are, need no quotes
+			return prefix + id
+		}
+		return p.route.about([]string{id}, "token", "delete")
+	}}
+}
+
+// docs creates the documents one by one.
+func docs(v listing.View, tokens []utho.Token) iter.Seq[listing.Doc] {
+	return func(yield func(listing.Doc) bool) {
+		for _, t := range tokens {
+			if !yield(v.Doc(t)) {
+				return
+			}
+		}
+	}
+}
+
+// format is one of the formats of -o.
+type format string
+
+const (
+	formatTable    format = "table"
+	formatWide     format = "wide"
+	formatJSON     format = "json"
+	formatYAML     format = "yaml"
+	formatCSV      format = "csv"
+	formatMarkdown format = "markdown"
+	formatID       format = "id"
+)
+
+// The formats that commands have: those of tokens, those of other documents, and those that can carry a secret.
+var (
+	allFormats      = []format{formatTable, formatWide, formatJSON, formatYAML, formatCSV, formatMarkdown, formatID}
+	documentFormats = []format{formatTable, formatJSON, formatYAML}
+	secretFormats   = []format{formatJSON, formatYAML}
+)
+
+// formatsOf are the formats of the command with that path; nil if it has no answer, and documentFormats for its errors.
+func formatsOf(commandPath string) []format {
+	switch strings.TrimPrefix(commandPath, "utho ") {
+	case "token list", "token get":
+		return allFormats
+	case "token create", "token rotate":
+		return secretFormats
+	case "token delete", "login", "logout", "status", "profile list", "version":
+		return documentFormats
+	}
+	return nil
+}
+
+// layout is which columns of tokens the format shows.
+func (f format) layout() listing.Layout {
+	switch f {
+	case formatCSV:
+		return listing.CSV
+	case formatWide:
+		return listing.Wide
+	}
+	return listing.Page
+}
+
+func (f format) hasColumns() bool { return !f.isDocument() && f != formatID }
+
+// isDocument reports whether the format is a document that can carry a secret.
+func (f format) isDocument() bool { return slices.Contains(secretFormats, f) }
+
+// format is the one in force. A default that the command does not have counts as table; a typed one is refused.
+func (p *program) format(allowed []format) (format, error) {
+	if typed := format(p.flags.output); typed != "" {
+		if !slices.Contains(allowed, typed) {
+			return "", hintf(usagef("-o %s: this command does not have that format", typed), "use one of -o %s", join(allowed))
+		}
+		return typed, nil
+	}
+	st, err := p.settings()
+	if err != nil {
+		return "", err
+	}
+	f := format(strings.ToLower(st.Output))
+	switch {
+	case slices.Contains(allowed, f):
+		return f, nil
+	case slices.Contains(allFormats, f):
+		return formatTable, nil
+	}
+	return "", hintf(usagef("UTHO_OUTPUT=%s: there is no such format", st.Output), "the formats are %s", join(allFormats))
+}
+
+func join(formats []format) string { return strings.Join(words(formats), ", ") }
+
+func words(formats []format) (all []string) {
+	for _, f := range formats {
+		all = append(all, string(f))
+	}
+	return all
+}
+
+func (p *program) document(f format, v any) error {
+	if f == formatYAML {
+		return output.YAML(p.out, v)
+	}
+	return output.JSON(p.out, v)
+}
+
+func documents[T any](p *program, f format, all iter.Seq[T]) error {
+	if f == formatYAML {
+		return output.YAMLList(p.out, all)
+	}
+	return output.JSONList(p.out, all)
+}
