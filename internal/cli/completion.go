@@ -14,6 +14,7 @@ import (
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/listing"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -51,14 +52,14 @@ powershell, in the file that $PROFILE names:
 	}
 	cmd.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 || !slices.Contains(shells, args[0]) {
-			return hintf(usagef("utho completion needs one of %s", strings.Join(shells, ", ")), "see utho completion --help")
+			return problem.Usagef("utho completion needs one of %s", strings.Join(shells, ", ")).Hintf("see utho completion --help")
 		}
 		return nil
 	}
 	cmd.RunE = p.runE(func(_ context.Context, args []string) error {
 		p.pipe = true
 		if p.flags.output != "" {
-			return hintf(usagef("-o %s: a completion script has one form", p.flags.output), "leave -o out")
+			return problem.Usagef("-o %s: a completion script has one form", p.flags.output).Hintf("leave -o out")
 		}
 		root := cmd.Root()
 		switch args[0] {

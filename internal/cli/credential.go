@@ -7,6 +7,7 @@ import (
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -128,11 +129,11 @@ func (p *program) profileCredential(name, typed string, shadows []string) (crede
 	}
 	profile, ok := file.Profile(name)
 	if err := config.ValidName(name); !ok && err != nil {
-		return credential{}, coded(exitUsage, err)
+		return credential{}, problem.Of(problem.Usage, err)
 	}
 	profile.Name = firstOf(profile.Name, name)
 	if !ok && typed != "" {
-		return credential{}, hintf(missing(name), "log in to create it: %s", route{profile: name, apiURL: p.flags.apiURL}.command("login"))
+		return credential{}, problem.Hintf(missing(name), "log in to create it: %s", route{profile: name, apiURL: p.flags.apiURL}.command("login"))
 	}
 	kind := storeOf(profile)
 	return credential{kind: kind, source: kind, profile: profile, exists: ok, typed: typed, shadows: shadows}, nil
@@ -150,7 +151,7 @@ func addressOf(p config.Profile) string { return firstOf(p.APIURL, utho.DefaultB
 func originOf(base string) (string, error) {
 	u, err := utho.ParseBaseURL(base)
 	if err != nil {
-		return "", hintf(err, "the default is %s", utho.DefaultBaseURL)
+		return "", problem.Hintf(err, "the default is %s", utho.DefaultBaseURL)
 	}
 	return auth.Origin(u), nil
 }

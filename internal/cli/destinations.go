@@ -17,6 +17,7 @@ import (
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/terminal"
 )
 
@@ -51,7 +52,7 @@ func parseTo(to []string) (specs []deliver.Spec, err error) {
 		}
 		if spec.Kind == deliver.KindProfile {
 			if err := config.ValidName(spec.Arg); err != nil {
-				return nil, usagef("--to %s: %w", quoteText(text), err)
+				return nil, problem.Usagef("--to %s: %w", quoteText(text), err)
 			}
 		}
 		specs = append(specs, spec)
@@ -66,7 +67,7 @@ func hasStdout(specs []deliver.Spec) bool {
 // specError adds what to write instead of a destination that was typed wrongly.
 func specError(err error) error {
 	if spec, ok := errors.AsType[*deliver.SpecError](err); ok {
-		return hintf(usagef("--to: %w", err), "%s", spec.Hint)
+		return problem.Usagef("--to: %w", err).Hintf("%s", spec.Hint)
 	}
 	return err
 }
@@ -220,8 +221,8 @@ func (s *session) profileOf(name string) (config.Profile, error) {
 	p := config.Profile{Name: name, APIURL: s.baseURL, TimeZone: s.profile.TimeZone, Store: s.kind}
 	switch s.kind {
 	case sandboxName:
-		err := usagef("--to profile:%s: a token of the sandbox is kept by no profile", name)
-		return p, hintf(err, "send it to a file: --to file:PATH")
+		err := problem.Usagef("--to profile:%s: a token of the sandbox is kept by no profile", name)
+		return p, problem.Hintf(err, "send it to a file: --to file:PATH")
 	case kindEnvironment, kindCommand:
 		p.Store = config.StoreKeyring
 	}
@@ -245,12 +246,12 @@ const readWithin = time.Minute
 func (p *program) newStdout(secret bool) (*stdoutDestination, error) {
 	o := &stdoutDestination{p: p, secret: secret, format: format(p.flags.output), limit: readWithin}
 	if o.format != "" && !o.format.isDocument() {
-		err := usagef("-o %s: this command has json and yaml only; nothing was created", o.format)
-		return nil, hintf(err, "use -o json or -o yaml, leave -o out for the bare secret, or send the secret elsewhere with --to")
+		err := problem.Usagef("-o %s: this command has json and yaml only; nothing was created", o.format)
+		return nil, problem.Hintf(err, "use -o json or -o yaml, leave -o out for the bare secret, or send the secret elsewhere with --to")
 	}
 	if secret && terminal.IsNull(p.out.f) {
-		err := usagef("the secret goes to stdout, and stdout is closed or %s; nothing was created", os.DevNull)
-		return nil, hintf(err, "send the secret elsewhere, for example with --to file:PATH")
+		err := problem.Usagef("the secret goes to stdout, and stdout is closed or %s; nothing was created", os.DevNull)
+		return nil, problem.Hintf(err, "send the secret elsewhere, for example with --to file:PATH")
 	}
 	return o, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"os/exec"
@@ -19,6 +18,7 @@ import (
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/profiles"
 	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
@@ -39,47 +39,8 @@ const (
 	exitRunFailed   = 125
 )
 
-// told is an error of which more is known than its text.
-type told struct {
-	error
-	status int      // an exit code of its own: the one of these that names what happened
-	hint   string   // the next step, a sentence with a command if there is one
-	lines  []string // further lines, which are meant to be lines
-}
-
-func (e *told) Unwrap() error { return e.error }
-
-// find is the outermost of what is told of err that fits; empty if there is none.
-func find(err error, fits func(*told) bool) *told {
-	e, ok := errors.AsType[*told](err)
-	switch {
-	case !ok:
-		return &told{}
-	case fits(e):
-		return e
-	}
-	return find(e.error, fits)
-}
-
-func coded(status int, err error) error { return &told{error: err, status: status} }
-
-func codef(status int, format string, args ...any) error {
-	return coded(status, fmt.Errorf(format, args...))
-}
-
-func hintf(err error, format string, args ...any) error {
-	return &told{error: err, hint: fmt.Sprintf(format, args...)}
-}
-
-func usagef(format string, args ...any) error { return codef(exitUsage, format, args...) }
-
 func missing(profile string) error {
-	return codef(exitNotFound, "there is no profile %s", quoteText(profile))
-}
-
-// hasStatus reports whether err has that exit code of its own.
-func hasStatus(err error, status int) bool {
-	return find(err, func(e *told) bool { return e.status == status }).status == status
+	return problem.New(problem.NotFound, "there is no profile %s", quoteText(profile))
 }
 
 // linesOf are the further lines of err, such as the tokens that a name may mean.
@@ -89,7 +50,7 @@ func linesOf(err error) []string {
 	} else if taken, ok := errors.AsType[*lifecycle.TakenError](err); ok {
 		return describeAll(taken.Tokens)
 	}
-	return find(err, func(e *told) bool { return e.lines != nil }).lines
+	return problem.Lines(err)
 }
 
 // childStatus is the command's own exit status, about which utho has nothing to say.
@@ -107,8 +68,8 @@ type outcome struct {
 func exitOf(err error) outcome {
 	var in terminal.Interrupted
 	is := func(target error) bool { return errors.Is(err, target) }
-	has := func(status int) bool { return hasStatus(err, status) }
-	around := has(exitRunFailed)
+	has := func(kind problem.Kind) bool { return problem.Is(err, kind) }
+	around := has(problem.RunFailed)
 	own := func(status int) int { // a command's own statuses are left to it
 		if around {
 			return exitRunFailed
@@ -122,17 +83,17 @@ func exitOf(err error) outcome {
 		outcome
 	}{
 		{errors.As(err, new(*lifecycle.OutcomeError)) || errors.As(err, new(*auth.NotKnownError)), outcome{own(exitUnknown), "unknown_outcome"}},
-		{has(exitPartial), outcome{exitPartial, "partial"}},
+		{has(problem.Partial), outcome{exitPartial, "partial"}},
 		{errors.As(err, &in), outcome{in.Status(), "interrupted"}},
-		{has(exitUsage) || isUsage(err), outcome{exitUsage, "usage"}},
+		{has(problem.Usage) || isUsage(err), outcome{exitUsage, "usage"}},
 		{ok && start.NotFound, outcome{127, "not_found"}},
 		{ok, outcome{126, "error"}},
-		{has(exitMatched), outcome{own(exitMatched), "matched"}},
+		{has(problem.Matched), outcome{own(exitMatched), "matched"}},
 		{errors.As(err, new(terminal.CancelledError)), outcome{own(exitCancelled), "cancelled"}},
-		{has(exitNotFound) || errors.As(err, new(*lifecycle.NotFoundError)) || is(utho.ErrNotFound), outcome{own(exitNotFound), "not_found"}},
+		{has(problem.NotFound) || errors.As(err, new(*lifecycle.NotFoundError)) || is(utho.ErrNotFound), outcome{own(exitNotFound), "not_found"}},
 		{errors.As(err, new(*lifecycle.AmbiguousError)), outcome{own(exitAmbiguous), "ambiguous"}},
 		{errors.As(err, new(*lifecycle.TakenError)) || errors.As(err, new(*profiles.TakenError)), outcome{own(exitAmbiguous), "exists"}},
-		{has(exitAuth) || is(auth.ErrNotFound) || rejected(err), outcome{own(exitAuth), "auth"}},
+		{has(problem.Auth) || is(auth.ErrNotFound) || rejected(err), outcome{own(exitAuth), "auth"}},
 		{is(utho.ErrForbidden), outcome{own(exitAuth), "forbidden"}},
 		{is(utho.ErrUnavailable) || is(context.DeadlineExceeded), outcome{own(exitUnavailable), "unavailable"}},
 		{is(utho.ErrOutcomeUnknown), outcome{own(exitUnknown), "unknown_outcome"}},
@@ -162,7 +123,7 @@ func rejected(err error) bool {
 func cutShort(err error) bool {
 	return (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) &&
 		!errors.As(err, new(*lifecycle.OutcomeError)) && !errors.As(err, new(*lifecycle.RolledBackError)) &&
-		!hasStatus(err, exitPartial) && !errors.As(err, new(*exec.ExitError))
+		!problem.Is(err, problem.Partial) && !errors.As(err, new(*exec.ExitError))
 }
 
 // report writes the one account of an error to stderr, for a person or, with -o json, as one object on one line.
@@ -192,7 +153,7 @@ func (p *program) report(err error) {
 }
 
 func (p *program) hint(err error) string {
-	hint := find(err, func(e *told) bool { return e.hint != "" }).hint
+	hint := problem.Hint(err)
 	var left *lifecycle.OutcomeError
 	var unusable *auth.KeyringError
 	var taken *lifecycle.NotFoundError

@@ -10,6 +10,7 @@ import (
 
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/listing"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -144,11 +145,11 @@ func exactArg(what string) cobra.PositionalArgs {
 		case len(args) == 1:
 			return nil
 		case len(args) == 0:
-			return helped(cmd, usagef("%s needs %s", cmd.CommandPath(), what), hint)
+			return helped(cmd, problem.Usagef("%s needs %s", cmd.CommandPath(), what), hint)
 		case strings.Contains(cmd.Use, "NAME") && repeatable(args...):
 			hint = "if it is one name with spaces, quote it: " + cmd.CommandPath() + " " + quote(strings.Join(args, " "))
 		}
-		return helped(cmd, usagef("%s takes %s and no more", cmd.CommandPath(), what), hint)
+		return helped(cmd, problem.Usagef("%s takes %s and no more", cmd.CommandPath(), what), hint)
 	}
 }
 
@@ -156,5 +157,5 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return helped(cmd, usagef("%s takes no arguments", cmd.CommandPath()), argumentHint(cmd, args[0]))
+	return helped(cmd, problem.Usagef("%s takes no arguments", cmd.CommandPath()), argumentHint(cmd, args[0]))
 }

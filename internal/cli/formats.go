@@ -9,6 +9,7 @@ import (
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -87,7 +88,7 @@ func (f format) isDocument() bool { return slices.Contains(secretFormats, f) }
 func (p *program) format(allowed []format) (format, error) {
 	if typed := format(p.flags.output); typed != "" {
 		if !slices.Contains(allowed, typed) {
-			return "", hintf(usagef("-o %s: this command does not have that format", typed), "use one of -o %s", join(allowed))
+			return "", problem.Usagef("-o %s: this command does not have that format", typed).Hintf("use one of -o %s", join(allowed))
 		}
 		return typed, nil
 	}
@@ -102,7 +103,7 @@ func (p *program) format(allowed []format) (format, error) {
 	case slices.Contains(allFormats, f):
 		return formatTable, nil
 	}
-	return "", hintf(usagef("UTHO_OUTPUT=%s: there is no such format", st.Output), "the formats are %s", join(allFormats))
+	return "", problem.Usagef("UTHO_OUTPUT=%s: there is no such format", st.Output).Hintf("the formats are %s", join(allFormats))
 }
 
 func join(formats []format) string { return strings.Join(words(formats), ", ") }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -83,20 +84,20 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	case len(args) == 0:
 		return nil
 	case !looksLikeCommand(args[0]):
-		return helped(cmd, usagef("%s has no such command", cmd.CommandPath()), argumentHint(cmd, args[0]))
+		return helped(cmd, problem.Usagef("%s has no such command", cmd.CommandPath()), argumentHint(cmd, args[0]))
 	}
 	hint := insteadOf(cmd, args)
 	cmd.SuggestionsMinimumDistance = 2
 	if names := cmd.SuggestionsFor(args[0]); hint == "" && len(names) > 0 {
 		hint = "did you mean " + cmd.CommandPath() + " " + strings.Join(names, " or ") + "?"
 	}
-	return helped(cmd, usagef("%s has no command %q", cmd.CommandPath(), args[0]), hint)
+	return helped(cmd, problem.Usagef("%s has no command %q", cmd.CommandPath(), args[0]), hint)
 }
 
 // helped adds a hint with the profile and the address that were chosen, or the way to the command's help.
 func helped(cmd *cobra.Command, err error, hint string) error {
 	if hint == "" {
-		return hintf(err, "see %s --help", cmd.CommandPath())
+		return problem.Hintf(err, "see %s --help", cmd.CommandPath())
 	}
 	typed := func(flag string) string { return cmd.Flag(flag).Value.String() }
 	chosen := ""
@@ -112,7 +113,7 @@ func helped(cmd *cobra.Command, err error, hint string) error {
 			repeat = append(repeat, "utho "+command, "utho"+chosen+" "+command)
 		}
 	}
-	return hintf(err, "%s", strings.NewReplacer(repeat...).Replace(hint))
+	return problem.Hintf(err, "%s", strings.NewReplacer(repeat...).Replace(hint))
 }
 
 // looksLikeCommand reports whether a word can be repeated in an error: others may be secrets in the wrong place.
@@ -182,18 +183,18 @@ func (p *program) flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &unknown):
 		return unknownFlag(cmd, unknown)
 	case errors.As(err, &bad) && bad.GetFlag().Value.Type() == "bool":
-		err = usagef("--%s takes no value", bad.GetFlag().Name)
+		err = problem.Usagef("--%s takes no value", bad.GetFlag().Name)
 		if bad.GetFlag().Name == "with-token" {
 			hint = "pipe the token: utho login --with-token < FILE"
 		}
 	case errors.As(err, &bad):
-		err = usagef("--%s: %w", bad.GetFlag().Name, bad.Unwrap())
+		err = problem.Usagef("--%s: %w", bad.GetFlag().Name, bad.Unwrap())
 	case errors.As(err, &bare):
-		err = usagef("--%s needs a value", bare.GetFlag().Name)
+		err = problem.Usagef("--%s needs a value", bare.GetFlag().Name)
 	case errors.As(err, new(*pflag.InvalidSyntaxError)):
-		err = usagef("there is a flag without a name")
+		err = problem.Usagef("there is a flag without a name")
 	}
-	return helped(cmd, coded(exitUsage, err), hint)
+	return helped(cmd, problem.Of(problem.Usage, err), hint)
 }
 
 func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
@@ -213,7 +214,7 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 			hint = "did you mean --" + names[0] + "?"
 		}
 	}
-	return helped(cmd, usagef("%s has no flag %s", cmd.CommandPath(), shown), hint)
+	return helped(cmd, problem.Usagef("%s has no flag %s", cmd.CommandPath(), shown), hint)
 }
 
 // flagHint is what to type on this command in the place of a flag of other tools.

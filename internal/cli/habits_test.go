@@ -14,6 +14,8 @@ import (
 
 	"github.com/utho/utho-cli/internal/child"
 	"github.com/utho/utho-cli/internal/listing"
+	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/terminal"
 )
 
 // home is a machine that utho has not been used on, with the sandbox as its profile.
@@ -298,8 +300,8 @@ func TestTopics(t *testing.T) {
 	}
 	_, codes, _ := uthoIn(t, "help", "exit-codes")
 	for _, err := range []error{
-		usagef("x"), coded(exitCancelled, nil), codef(exitAuth, "x"), coded(exitNotFound, nil),
-		coded(exitPartial, nil), coded(exitMatched, nil), os.ErrInvalid,
+		problem.Usagef("x"), terminal.CancelledError("x"), problem.New(problem.Auth, "x"), problem.Of(problem.NotFound, nil),
+		problem.Of(problem.Partial, nil), problem.Of(problem.Matched, nil), os.ErrInvalid,
 	} {
 		o := exitOf(err)
 		if !regexp.MustCompile(`(?m)^  ` + strconv.Itoa(o.status) + ` .*\b` + o.code + `:`).MatchString(codes) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/utho/utho-cli/internal/deliver"
 	"github.com/utho/utho-cli/internal/listing"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -46,7 +47,7 @@ func (p *program) newHelp(root *cobra.Command) *cobra.Command {
 		found, rest, err := root.Find(args)
 		switch {
 		case err != nil:
-			return coded(exitUsage, err)
+			return problem.Of(problem.Usage, err)
 		case len(rest) > 0:
 			return noSuchCommand(found, rest)
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/profiles"
 	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
@@ -53,10 +54,10 @@ utho then knows its id, and can rotate (token rotate --self) and revoke it
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) > 0 && r.from != "":
-			return hintf(usagef("login takes no arguments"), "the file to import from goes behind an equals sign: utho login --import=PATH")
+			return problem.Usagef("login takes no arguments").Hintf("the file to import from goes behind an equals sign: utho login --import=PATH")
 		case len(args) > 0 && len(args[0]) > 16:
-			return hintf(usagef("login takes no arguments; if that was a token, it is in the history of your shell now"),
-				"delete it there, then paste it at the prompt of: %s", p.route.command("login"))
+			return problem.Usagef("login takes no arguments; if that was a token, it is in the history of your shell now").
+				Hintf("delete it there, then paste it at the prompt of: %s", p.route.command("login"))
 		}
 		return noArgs(cmd, args)
 	}
@@ -78,9 +79,9 @@ utho then knows its id, and can rotate (token rotate --self) and revoke it
 func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	switch {
 	case r.withToken && r.from != "":
-		return usagef("login takes the token from --with-token or from --import, not both")
+		return problem.Usagef("login takes the token from --with-token or from --import, not both")
 	case !r.own && (r.name != "" || r.lifetime > 0):
-		return usagef("--name and --expires-in go with --own-token")
+		return problem.Usagef("--name and --expires-in go with --own-token")
 	case r.name != "":
 		if err := checkName(r.name); err != nil {
 			return err
@@ -107,7 +108,7 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case rejected(err):
-		return hintf(fmt.Errorf("%s does not accept the token; nothing was saved: %w", s.origin, err),
+		return problem.Hintf(fmt.Errorf("%s does not accept the token; nothing was saved: %w", s.origin, err),
 			"create a token at %s and try again", consoleURL)
 	default:
 		return fmt.Errorf("the token could not be verified; nothing was saved: %w", err)
@@ -179,13 +180,13 @@ func (p *program) loginTarget(r loginRequest) (*session, error) {
 	}
 	if strings.EqualFold(name, sandboxName) {
 		if p.flags.profile == "" {
-			return nil, hintf(usagef("UTHO_PROFILE=sandbox is set, and the sandbox needs no login"),
-				"to log in elsewhere: unset UTHO_PROFILE; utho login")
+			return nil, problem.Usagef("UTHO_PROFILE=sandbox is set, and the sandbox needs no login").
+				Hintf("to log in elsewhere: unset UTHO_PROFILE; utho login")
 		}
-		return nil, hintf(usagef("the sandbox needs no login"), "try it: utho -p sandbox token list")
+		return nil, problem.Usagef("the sandbox needs no login").Hintf("try it: utho -p sandbox token list")
 	}
 	if err := config.ValidName(name); err != nil {
-		return nil, coded(exitUsage, err)
+		return nil, problem.Of(problem.Usage, err)
 	}
 	profile, ok := p.env.file.Profile(name)
 	if !ok {
@@ -199,8 +200,8 @@ func (p *program) loginTarget(r loginRequest) (*session, error) {
 	case r.store != "":
 		s.profile.Store, s.profile.CredentialCommand = r.store, nil
 	case len(profile.CredentialCommand) > 0:
-		return nil, hintf(usagef("profile %s takes its token from its credential_command, so there is nothing to log in", profile.Name),
-			"to keep a token instead: %s", p.route.command("login", "--store", "keyring"))
+		return nil, problem.Usagef("profile %s takes its token from its credential_command, so there is nothing to log in", profile.Name).
+			Hintf("to keep a token instead: %s", p.route.command("login", "--store", "keyring"))
 	}
 	s.profile.Store, s.profile.APIURL = storeOf(s.profile), s.baseURL
 	s.kind, s.source = s.profile.Store, s.profile.Store
@@ -257,8 +258,8 @@ func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (se
 		read = func(ctx context.Context) ([]byte, error) { return p.console.ReadHidden(ctx, prompt) }
 		if !r.withToken {
 			if p.console.NoInput {
-				return "", hintf(usagef("login asks for the token, and --no-input forbids it"),
-					"pipe it: %s < FILE", p.route.command("login", "--with-token"))
+				return "", problem.Usagef("login asks for the token, and --no-input forbids it").
+					Hintf("pipe it: %s < FILE", p.route.command("login", "--with-token"))
 			}
 			prompt = "Paste the token: "
 			p.console.Note("create a token at %s; creating and deleting tokens needs Write access", consoleURL)
@@ -275,9 +276,9 @@ func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (se
 	secret, notes, err := auth.Clean(raw)
 	switch {
 	case errors.Is(err, auth.ErrEmpty):
-		return "", hintf(usagef("no token was given; nothing was saved"), "create one at %s", consoleURL)
+		return "", problem.Usagef("no token was given; nothing was saved").Hintf("create one at %s", consoleURL)
 	case err != nil:
-		return "", usagef("%w; nothing was saved", err)
+		return "", problem.Usagef("%w; nothing was saved", err)
 	}
 	for _, n := range notes {
 		p.console.Note("%s", n)
@@ -295,7 +296,7 @@ func (p *program) readLine(ctx context.Context) ([]byte, error) {
 		}
 		switch {
 		case len(line) > terminal.MaxInput:
-			return nil, usagef("stdin is too long for a token; nothing was saved")
+			return nil, problem.Usagef("stdin is too long for a token; nothing was saved")
 		case err != nil && !errors.Is(err, io.EOF):
 			return nil, fmt.Errorf("read the token: %w", err)
 		}
@@ -317,9 +318,9 @@ func (p *program) importToken(from string) (string, error) {
 	var not *auth.ImportError
 	switch {
 	case errors.As(err, &not) && not.Both:
-		return "", hintf(coded(exitUsage, err), "choose one with --import=PATH")
+		return "", problem.Of(problem.Usage, err).Hintf("choose one with --import=PATH")
 	case errors.As(err, &not):
-		return "", hintf(fmt.Errorf("import: %w", err), "name another file with --import=PATH, or leave --import out to paste the token")
+		return "", problem.Hintf(fmt.Errorf("import: %w", err), "name another file with --import=PATH, or leave --import out to paste the token")
 	case err != nil:
 		return "", err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/profiles"
 )
 
@@ -41,16 +42,16 @@ func (p *program) logout(ctx context.Context, f format, r logoutRequest) error {
 	}
 	switch {
 	case r.all && (p.flags.profile != "" || r.revoke):
-		return usagef("logout takes --all alone, without --profile and --revoke")
+		return problem.Usagef("logout takes --all alone, without --profile and --revoke")
 	case r.yes && !r.revoke:
-		return usagef("logout asks only with --revoke, so there is nothing for --yes to answer")
+		return problem.Usagef("logout asks only with --revoke, so there is nothing for --yes to answer")
 	case r.revoke && !r.yes && !p.console.CanAsk():
-		return hintf(usagef("logout --revoke deletes the token and asks first, and %s", p.console.CannotAsk()),
-			"add --yes to do it without a question")
+		return problem.Usagef("logout --revoke deletes the token and asks first, and %s", p.console.CannotAsk()).
+			Hintf("add --yes to do it without a question")
 	case r.all:
 		return p.logoutAll(ctx, f, p.env.file.Profiles())
 	case strings.EqualFold(name, sandboxName):
-		return hintf(usagef("the sandbox has no login, so there is nothing to log out of"), "utho sandbox reset starts it afresh")
+		return problem.Usagef("the sandbox has no login, so there is nothing to log out of").Hintf("utho sandbox reset starts it afresh")
 	}
 	profile, ok := p.env.file.Profile(name)
 	switch {
@@ -98,11 +99,11 @@ func (p *program) logoutAll(ctx context.Context, f format, all []config.Profile)
 	if failed == nil {
 		return nil
 	}
-	err := error(&textError{fmt.Sprintf("%d of %d profiles keep their token", len(kept), len(all)), failed})
+	err := error(problem.Reworded(failed, fmt.Sprintf("%d of %d profiles keep their token", len(kept), len(all))))
 	if len(docs) > 0 && ctx.Err() == nil {
-		err = coded(exitPartial, err)
+		err = problem.Of(problem.Partial, err)
 	}
-	return &told{error: err, lines: kept}
+	return problem.WithLines(err, kept)
 }
 
 // revoke deletes the profile's own token at the service, then removes its secret.
@@ -114,8 +115,8 @@ func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRe
 	}
 	id := s.item.TokenID
 	if id == "" {
-		return hintf(usagef("utho does not know which token profile %s holds; nothing was removed", profile.Name),
-			"log out with %s, then delete the token with another one, or at %s", p.route.command("logout"), consoleURL)
+		return problem.Usagef("utho does not know which token profile %s holds; nothing was removed", profile.Name).
+			Hintf("log out with %s, then delete the token with another one, or at %s", p.route.command("logout"), consoleURL)
 	}
 	if !r.yes {
 		question := "Delete token " + id + " " + quoteText(s.item.TokenName) + " of " + p.whose(ctx, s) + " and log out?"
@@ -173,9 +174,9 @@ func ofRemoval(ctx context.Context, err error) error {
 	var late *auth.NotKnownError
 	switch {
 	case ctx.Err() != nil:
-		return &textError{err.Error(), context.Cause(ctx)}
+		return problem.Reworded(context.Cause(ctx), err.Error())
 	case errors.As(err, &late):
-		return &textError{err.Error(), late.Err}
+		return problem.Reworded(late.Err, err.Error())
 	}
 	return err
 }

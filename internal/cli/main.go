@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -115,7 +116,7 @@ func (p *program) exit(err error) int {
 		err = cause
 	}
 	if !p.started && exitOf(err).status == exitError && !errors.As(err, new(*stdoutError)) {
-		err = coded(exitUsage, err)
+		err = problem.Of(problem.Usage, err)
 	}
 	p.report(err)
 	return exitOf(err).status

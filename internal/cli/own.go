@@ -14,6 +14,7 @@ import (
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/deliver"
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/profiles"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -87,9 +88,9 @@ func (d *profileSecret) Prepare(ctx context.Context) error {
 	there := route{profile: d.profile.Name}
 	switch {
 	case errors.As(err, new(*profiles.TakenError)):
-		return hintf(err, "choose another name, or first: %s", there.command("logout"))
+		return problem.Hintf(err, "choose another name, or first: %s", there.command("logout"))
 	case errors.As(err, new(*auth.KeyringError)):
-		return hintf(err, "take the secret to a file with --to file:PATH, then log in with it: %s <PATH",
+		return problem.Hintf(err, "take the secret to a file with --to file:PATH, then log in with it: %s <PATH",
 			there.command("login", "--store", "file"))
 	}
 	return err
@@ -157,7 +158,7 @@ func (p *program) withLogin(err error) error {
 	if left.Next == lifecycle.NextDeleteAgain {
 		left.Next = lifecycle.NextDelete
 	}
-	return hintf(err, "log in, then %s", p.outcomeHint(left))
+	return problem.Hintf(err, "log in, then %s", p.outcomeHint(left))
 }
 
 // ownName is the name of a token for this machine: one that is free.

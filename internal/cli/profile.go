@@ -12,6 +12,7 @@ import (
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/profiles"
 )
 
@@ -64,7 +65,7 @@ func newProfile(p *program) *cobra.Command {
 			Use: "rename OLD NEW", Short: "Rename a profile; its token moves with it", Example: "  utho profile rename default work",
 			Args: func(_ *cobra.Command, args []string) error {
 				if len(args) != 2 {
-					return hintf(usagef("profile rename needs the old and the new name"), "for example: utho profile rename default work")
+					return problem.Usagef("profile rename needs the old and the new name").Hintf("for example: utho profile rename default work")
 				}
 				return nil
 			},
@@ -139,13 +140,13 @@ func (p *program) peekID(ctx context.Context, profile config.Profile) string {
 }
 
 func noProfile(name string) error {
-	return hintf(missing(name), "see what there is with: utho profile list")
+	return problem.Hintf(missing(name), "see what there is with: utho profile list")
 }
 
 func (p *program) existing(name string) (config.Profile, error) {
 	if strings.EqualFold(name, sandboxName) {
-		return config.Profile{}, hintf(usagef("the sandbox is built in: it cannot be the current profile, renamed or removed"),
-			"use it with -p sandbox or UTHO_PROFILE=sandbox")
+		return config.Profile{}, problem.Usagef("the sandbox is built in: it cannot be the current profile, renamed or removed").
+			Hintf("use it with -p sandbox or UTHO_PROFILE=sandbox")
 	}
 	file, err := p.profiles()
 	if err != nil {
@@ -200,11 +201,11 @@ func (p *program) removeProfile(ctx context.Context, profile config.Profile, _ [
 func (p *program) renameProfile(ctx context.Context, profile config.Profile, args []string) error {
 	to := args[1]
 	if err := config.ValidName(to); err != nil {
-		return coded(exitUsage, err)
+		return problem.Of(problem.Usage, err)
 	}
 	err := p.change(func(b *profiles.Book) error { return b.Rename(ctx, profile.Name, to) })
 	if errors.As(err, new(*profiles.TakenError)) {
-		return &textError{"the name " + quoteText(to) + " is taken; nothing was changed", &lifecycle.TakenError{Name: to}}
+		return problem.Reworded(&lifecycle.TakenError{Name: to}, "the name "+quoteText(to)+" is taken; nothing was changed")
 	}
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/sandbox"
 	"github.com/utho/utho-cli/internal/terminal"
 )
@@ -62,8 +63,8 @@ func (p *program) sandboxE(run func(context.Context, *sandbox.Sandbox) error) fu
 func (p *program) serveSandbox(ctx context.Context, box *sandbox.Sandbox, addr string, log bool) error {
 	ln, err := sandbox.Listen(ctx, addr)
 	if errors.Is(err, sandbox.ErrAddress) {
-		return hintf(usagef("--addr %s: not a loopback address and a port; the sandbox is for this machine only", quoteText(addr)),
-			"for example: utho sandbox serve --addr 127.0.0.1:8080")
+		return problem.Usagef("--addr %s: not a loopback address and a port; the sandbox is for this machine only", quoteText(addr)).
+			Hintf("for example: utho sandbox serve --addr 127.0.0.1:8080")
 	}
 	if err != nil {
 		return fmt.Errorf("serve the sandbox: %w", err)

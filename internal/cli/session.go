@@ -16,6 +16,7 @@ import (
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/sandbox"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -73,7 +74,7 @@ func (p *program) newSession(c credential) (*session, error) {
 	s.Timeout, s.Warn, s.Waiting = st.Timeout, p.console.Warn, p.console.Wait
 	if c.kind == sandboxName {
 		if p.flags.apiURL != "" {
-			return nil, hintf(usagef("--api-url has no place beside the sandbox, which is built in"), "leave --api-url out, or use another profile")
+			return nil, problem.Usagef("--api-url has no place beside the sandbox, which is built in").Hintf("leave --api-url out, or use another profile")
 		}
 		s.baseURL = sandbox.BaseURL
 		s.box, err = p.sandbox()
@@ -102,9 +103,9 @@ func routeTo(s *session) (r route) {
 
 // otherOrigin is the refusal to send a secret elsewhere than to the place it was stored for.
 func (s *session) otherOrigin(stored string) error {
-	err := codef(exitAuth, "the token of profile %s was stored for %s and is not sent to %s; nothing was sent",
+	err := problem.New(problem.Auth, "the token of profile %s was stored for %s and is not sent to %s; nothing was sent",
 		s.profile.Name, stored, s.origin)
-	return hintf(err, "log in there under a name of its own: utho -p NAME --api-url %s login", quote(s.baseURL))
+	return problem.Hintf(err, "log in there under a name of its own: utho -p NAME --api-url %s login", quote(s.baseURL))
 }
 
 func (s *session) ref() auth.Ref { return auth.Ref{Profile: s.profile.Name, Origin: s.origin} }
@@ -114,8 +115,8 @@ func (p *program) readSecret(ctx context.Context, s *session) (err error) {
 	if s.exists && s.baseURL != addressOf(s.profile) {
 		switch stored, err := originOf(addressOf(s.profile)); {
 		case err != nil:
-			return hintf(usagef("api_url of profile %s: %w", s.profile.Name, err),
-				"fix it in the configuration, or log in again: %s", p.route.command("login"))
+			return problem.Usagef("api_url of profile %s: %w", s.profile.Name, err).
+				Hintf("fix it in the configuration, or log in again: %s", p.route.command("login"))
 		case stored != s.origin:
 			return s.otherOrigin(stored)
 		}
@@ -123,7 +124,7 @@ func (p *program) readSecret(ctx context.Context, s *session) (err error) {
 	switch {
 	case s.kind == kindEnvironment && s.source == keyFileVariable:
 		if s.item.Secret, err = auth.ReadKeyFile(os.Getenv(keyFileVariable)); err != nil {
-			return codef(exitAuth, "%s: %w", keyFileVariable, err)
+			return problem.New(problem.Auth, "%s: %w", keyFileVariable, err)
 		}
 	case s.kind == kindEnvironment:
 		s.item.Secret = fromVariable(s.source)
@@ -147,7 +148,7 @@ func (p *program) readSecret(ctx context.Context, s *session) (err error) {
 		case errors.As(err, &origin):
 			err = s.otherOrigin(origin.Stored)
 		case err != nil && s.kind == config.StoreFile:
-			err = coded(exitAuth, err)
+			err = problem.Of(problem.Auth, err)
 		}
 	}
 	if err == nil {
@@ -165,7 +166,7 @@ func (p *program) notLoggedIn(s *session) error {
 			break
 		}
 	}
-	err, login := &textError{text, auth.ErrNotFound}, p.route.command("login")
+	err, login := problem.Reworded(auth.ErrNotFound, text), p.route.command("login")
 	var names []string
 	for _, other := range p.env.file.Profiles() {
 		if !strings.EqualFold(other.Name, s.profile.Name) {
@@ -173,9 +174,9 @@ func (p *program) notLoggedIn(s *session) error {
 		}
 	}
 	if len(names) > 0 {
-		return hintf(err, "log in with: %s; or choose another profile (%s) with: utho profile use NAME", login, strings.Join(names, ", "))
+		return problem.Hintf(err, "log in with: %s; or choose another profile (%s) with: utho profile use NAME", login, strings.Join(names, ", "))
 	}
-	return hintf(err, "log in with: %s; or set UTHO_API_KEY; or try it without an account: utho -p sandbox token list", login)
+	return problem.Hintf(err, "log in with: %s; or set UTHO_API_KEY; or try it without an account: utho -p sandbox token list", login)
 }
 
 func (p *program) runCredentialCommand(ctx context.Context, s *session) (string, error) {
@@ -197,14 +198,14 @@ func (p *program) runCredentialCommand(ctx context.Context, s *session) (string,
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	}
-	return "", codef(exitAuth, "credential_command of profile %s: %w", s.profile.Name, err)
+	return "", problem.New(problem.Auth, "credential_command of profile %s: %w", s.profile.Name, err)
 }
 
 // use connects the session: nothing is sent yet.
 func (p *program) use(s *session) (err error) {
 	if strings.HasPrefix(s.item.Secret, sandbox.SecretPrefix) && !isLoopback(s.origin) {
-		return hintf(codef(exitAuth, "this is a token of the sandbox, which is only sent to this machine, not to %s; nothing was sent", s.origin),
-			"use the sandbox with: utho -p sandbox token list")
+		return problem.New(problem.Auth, "this is a token of the sandbox, which is only sent to this machine, not to %s; nothing was sent", s.origin).
+			Hintf("use the sandbox with: utho -p sandbox token list")
 	}
 	options := []utho.Option{
 		utho.WithBaseURL(s.baseURL),
@@ -224,7 +225,7 @@ func (p *program) use(s *session) (err error) {
 	}
 	if s.Client, err = utho.New(s.item.Secret, options...); err != nil {
 		if errors.Is(err, utho.ErrInvalidSecret) {
-			err = codef(exitAuth, "the token from %s cannot be used: %w", s.from(), err)
+			err = problem.New(problem.Auth, "the token from %s cannot be used: %w", s.from(), err)
 		}
 		return err
 	}

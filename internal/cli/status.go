@@ -15,6 +15,7 @@ import (
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -133,7 +134,7 @@ func (p *program) status(ctx context.Context, f format, withToken bool) error {
 		return writeErr
 	}
 	if err != nil && exitOf(err).status == exitError && !errors.Is(err, utho.ErrWrongAddress) {
-		return coded(exitAuth, err)
+		return problem.Of(problem.Auth, err)
 	}
 	return err
 }

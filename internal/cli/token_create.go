@@ -9,6 +9,7 @@ import (
 
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -56,7 +57,7 @@ secret cannot be delivered.
 
 func (p *program) createToken(ctx context.Context, r createRequest) error {
 	if r.Lifetime > 0 && r.noExpiry {
-		return usagef("token create takes --expires-in or --no-expiry, not both")
+		return problem.Usagef("token create takes --expires-in or --no-expiry, not both")
 	}
 	if err := checkName(r.Name); err != nil {
 		return err
@@ -70,7 +71,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	}
 	if r.Lifetime > 0 { // the longest name is checked before anything is sent
 		if _, err := expiry.Append(r.Name, time.Now().Add(r.Lifetime)); err != nil {
-			return coded(exitUsage, err)
+			return problem.Of(problem.Usage, err)
 		}
 	}
 	specs, err := parseTo(r.to)
@@ -98,7 +99,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	var taken *lifecycle.TakenError
 	switch {
 	case errors.As(err, &taken):
-		return hintf(err, "rotate it with %s, or create a second one with --allow-duplicate",
+		return problem.Hintf(err, "rotate it with %s, or create a second one with --allow-duplicate",
 			p.route.about([]string{taken.Tokens[0].ID}, "token", "rotate"))
 	case err != nil:
 		return err
@@ -132,9 +133,9 @@ func checkName(name string) error {
 	case err == nil:
 		return nil
 	case errors.As(err, new(*expiry.SuffixError)):
-		return hintf(usagef("token name: %w", err), "give the name without it, and --expires-in 30d")
+		return problem.Usagef("token name: %w", err).Hintf("give the name without it, and --expires-in 30d")
 	}
-	return usagef("token name: %w", err)
+	return problem.Usagef("token name: %w", err)
 }
 
 func arrows(names string) string {

@@ -14,6 +14,7 @@ import (
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -52,20 +53,20 @@ func (r *deleteRequest) check(p *program) error {
 	case slices.Contains(r.args, ""):
 		return emptyArgument()
 	case len(r.args) > 0 && r.Any():
-		return hintf(usagef("token delete takes ids and names, or selectors, not both"), "utho token delete --help shows both")
+		return problem.Usagef("token delete takes ids and names, or selectors, not both").Hintf("utho token delete --help shows both")
 	case len(r.args) == 0 && !r.Any():
-		return hintf(usagef("token delete needs an ID or NAME, or a selector such as --expired"), "utho token delete --help shows the selectors")
+		return problem.Usagef("token delete needs an ID or NAME, or a selector such as --expired").Hintf("utho token delete --help shows the selectors")
 	case len(r.args) > 0 && len(r.Except) > 0:
-		return usagef("--except goes with selectors, not with ids and names")
+		return problem.Usagef("--except goes with selectors, not with ids and names")
 	case !r.yes && !r.dryRun && !p.console.CanAsk():
-		return hintf(usagef("token delete asks first, and %s", p.console.CannotAsk()), "add --yes to delete without a question")
+		return problem.Usagef("token delete asks first, and %s", p.console.CannotAsk()).Hintf("add --yes to delete without a question")
 	}
 	return nil
 }
 
 // emptyArgument refuses an empty ID or NAME, as from a variable that is not set.
 func emptyArgument() error {
-	return hintf(usagef("an ID or NAME is empty; nothing was changed"), "a token without a name is named by its id")
+	return problem.Usagef("an ID or NAME is empty; nothing was changed").Hintf("a token without a name is named by its id")
 }
 
 func (p *program) deleteTokens(ctx context.Context, format format, r deleteRequest) error {
@@ -131,7 +132,7 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 	err = p.deletionError(s, r, all, gone, stopped)
 	switch {
 	case err != nil && unwritten != nil:
-		return &told{error: err, lines: append(linesOf(err), unwritten.Error())}
+		return problem.WithLines(err, append(linesOf(err), unwritten.Error()))
 	case unwritten != nil && len(gone) > 0:
 		return fmt.Errorf("deleted %s: %w", strings.Join(gone, ", "), unwritten)
 	}
@@ -149,8 +150,8 @@ func (p *program) findAll(s *session, list *utho.TokenList, r deleteRequest) ([]
 		case err != nil:
 			return nil, err
 		case t.ID == s.item.TokenID && (!r.yes || !slices.Contains(r.args, t.ID)):
-			return nil, hintf(usagef("token %s %s is the one that profile %s uses; nothing was deleted", t.ID, quoteText(t.Name), s.profile.Name),
-				"deleting it needs its id and --yes: %s", p.route.about([]string{t.ID}, "token", "delete", "--yes"))
+			return nil, problem.Usagef("token %s %s is the one that profile %s uses; nothing was deleted", t.ID, quoteText(t.Name), s.profile.Name).
+				Hintf("deleting it needs its id and --yes: %s", p.route.about([]string{t.ID}, "token", "delete", "--yes"))
 		case !slices.ContainsFunc(found, func(f utho.Token) bool { return f.ID == t.ID }):
 			found = append(found, t)
 		}
@@ -222,15 +223,6 @@ func (p *program) writeDeletions(f format, all []*lifecycle.Deletion, dry bool) 
 	return err
 }
 
-// textError is a cause in other words.
-type textError struct {
-	text string
-	err  error
-}
-
-func (e *textError) Error() string { return e.text }
-func (e *textError) Unwrap() error { return e.err }
-
 // deletionError is nil if all went, the one error if all failed the same way, else a partial failure that names each.
 func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.Deletion, gone []string, stopped error) error {
 	var first error // why one was not deleted
@@ -256,22 +248,22 @@ func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.De
 	case rejected && (len(all) == 1 || len(gone) == 0 && s.item.TokenID != ""):
 		return stopped
 	case rejected: // one of the tokens may have been the credential itself
-		err = &textError{"the credential of " + s.from() + " was rejected, and the rest was not attempted; " +
-			"it may have been one of the tokens whose deletion was just sent: " + strings.Join(suspects, ", "), stopped}
+		err = problem.Reworded(stopped, "the credential of "+s.from()+" was rejected, and the rest was not attempted; "+
+			"it may have been one of the tokens whose deletion was just sent: "+strings.Join(suspects, ", "))
 		hint, mixed = "use another token, then try the rest again: "+s.replaceCredential(p.route), len(gone) > 0
 	case len(all) == 1:
 		return cmp.Or(first, stopped)
 	case first == nil: // a signal stopped them
-		return &told{error: fmt.Errorf("%w; %s not attempted", stopped, plural(len(ids), "deletion")), lines: lines}
+		return problem.WithLines(fmt.Errorf("%w; %s not attempted", stopped, plural(len(ids), "deletion")), lines)
 	default:
-		err = &textError{fmt.Sprintf("%d of %s not deleted", len(ids), plural(len(all), "token")), first}
+		err = problem.Reworded(first, fmt.Sprintf("%d of %s not deleted", len(ids), plural(len(all), "token")))
 		hint = "run the same command again to try the rest"
 		if len(r.args) > 0 { // the same command would miss those that are gone
 			hint = "try the rest again: " + p.route.about(ids, "token", "delete")
 		}
 	}
 	if mixed {
-		err = codef(exitPartial, "%v", err)
+		err = problem.New(problem.Partial, "%v", err)
 	}
-	return &told{error: err, lines: lines, hint: hint}
+	return problem.Hintf(problem.WithLines(err, lines), "%s", hint)
 }

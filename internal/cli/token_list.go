@@ -14,6 +14,7 @@ import (
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -54,8 +55,8 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 		return err
 	}
 	if (r.columns != "" || r.noHeaders) && !format.hasColumns() {
-		return hintf(usagef("--columns and --no-headers do not go with -o %s, which has no columns", format),
-			"use -o csv for columns that programs read")
+		return problem.Usagef("--columns and --no-headers do not go with -o %s, which has no columns", format).
+			Hintf("use -o csv for columns that programs read")
 	}
 	st, err := p.settings()
 	if err != nil {
@@ -66,10 +67,10 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 	}
 	compare, err := listing.Order(r.sort)
 	if err != nil {
-		return hintf(usagef("--sort: %w", err), "order by %s; -KEY reverses", strings.Join(listing.SortKeys(), ", "))
+		return problem.Usagef("--sort: %w", err).Hintf("order by %s; -KEY reverses", strings.Join(listing.SortKeys(), ", "))
 	}
 	if _, err := (listing.View{}).Columns(format.layout(), r.columns); err != nil {
-		return usagef("--columns: %w", err)
+		return problem.Usagef("--columns: %w", err)
 	}
 	s, list, err := p.list(ctx)
 	if err != nil {
@@ -91,7 +92,7 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 	}
 	// A gate stays shut if head has seen enough.
 	if r.failIfAny && len(tokens) > 0 && (err == nil || errors.Is(err, syscall.EPIPE)) {
-		return codef(exitMatched, "%s matched", plural(len(tokens), "token"))
+		return problem.New(problem.Matched, "%s matched", plural(len(tokens), "token"))
 	}
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/listing"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -49,7 +50,7 @@ deleted.`,
 		case !r.self:
 			return exactArg("one ID or NAME, or --self")(cmd, args)
 		case len(args) > 0:
-			return usagef("token rotate takes an ID or NAME, or --self, not both")
+			return problem.Usagef("token rotate takes an ID or NAME, or --self, not both")
 		}
 		return nil
 	}
@@ -90,8 +91,8 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 	}
 	asks := !r.yes && !r.KeepOld && !r.dryRun
 	if asks && !p.console.CanAsk() {
-		return hintf(usagef("token rotate deletes the old token and asks first, and %s", p.console.CannotAsk()),
-			"add --yes to rotate without a question, or --keep-old to keep the old token")
+		return problem.Usagef("token rotate deletes the old token and asks first, and %s", p.console.CannotAsk()).
+			Hintf("add --yes to rotate without a question, or --keep-old to keep the old token")
 	}
 	s, err := p.connect(ctx)
 	if err != nil {
@@ -176,11 +177,11 @@ func (p *program) ownToken(s *session) (string, error) {
 	if s.item.TokenID != "" {
 		return s.item.TokenID, nil
 	}
-	err := usagef("utho does not know which token %s holds, because it was pasted", s.from())
+	err := problem.Usagef("utho does not know which token %s holds, because it was pasted", s.from())
 	if s.kind != config.StoreKeyring && s.kind != config.StoreFile {
-		err = usagef("--self rotates a token that a profile of utho stores, and this one comes from %s", s.from())
+		err = problem.Usagef("--self rotates a token that a profile of utho stores, and this one comes from %s", s.from())
 	}
-	return "", hintf(err, "rotate it by its id: %s --to DEST; or let utho create one of its own: %s", p.route.command("token", "rotate", "ID"),
+	return "", problem.Hintf(err, "rotate it by its id: %s --to DEST; or let utho create one of its own: %s", p.route.command("token", "rotate", "ID"),
 		p.route.command("login", "--own-token"))
 }
 
@@ -209,7 +210,7 @@ func (p *program) rotateError(err error) error {
 	var rolledBack *lifecycle.RolledBackError
 	switch {
 	case errors.As(err, &rolledBack) && len(rolledBack.Doubtful) > 0:
-		return hintf(err, "fix what failed, then run the same command again: it delivers a secret that works")
+		return problem.Hintf(err, "fix what failed, then run the same command again: it delivers a secret that works")
 	case errors.As(err, &ambiguous) && ambiguous.Held != "":
 		var others []string
 		for _, t := range ambiguous.Tokens {
@@ -217,14 +218,14 @@ func (p *program) rotateError(err error) error {
 				others = append(others, t.ID)
 			}
 		}
-		return hintf(err, "the destination holds the secret of %s; "+
+		return problem.Hintf(err, "the destination holds the secret of %s; "+
 			"if the rest is what a killed rotation left, delete it and run the same command again: %s",
 			ambiguous.Held, p.route.about(others, "token", "delete"))
 	case errors.As(err, &ambiguous):
-		return hintf(err, "name one by its id; with the newest it is: %s",
+		return problem.Hintf(err, "name one by its id; with the newest it is: %s",
 			p.again(ambiguous.Arg, listing.Newest(ambiguous.Tokens).ID))
 	case errors.As(err, &none):
-		return hintf(err, "say how long the new one is to live: --expires-in 90d")
+		return problem.Hintf(err, "say how long the new one is to live: --expires-in 90d")
 	}
 	return err
 }
@@ -282,7 +283,7 @@ func (p *program) verifier(commands []string, limit time.Duration) (func(context
 			_, err = child.LookPath(argv[0])
 		}
 		if err != nil {
-			return nil, usagef("--verify %s: %w", quoteText(text), err)
+			return nil, problem.Usagef("--verify %s: %w", quoteText(text), err)
 		}
 		all = append(all, argv)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/utho/utho-cli/internal/child"
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/sandbox"
 	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
@@ -57,7 +58,7 @@ func commandArgs(cmd *cobra.Command, args []string) error {
 	case len(args) > 0:
 		needs = "-- before the command"
 	}
-	return hintf(usagef("%s needs %s", cmd.CommandPath(), needs), "for example: %s -- COMMAND [ARG...]", cmd.CommandPath())
+	return problem.Usagef("%s needs %s", cmd.CommandPath(), needs).Hintf("for example: %s -- COMMAND [ARG...]", cmd.CommandPath())
 }
 
 func envFlag(cmd *cobra.Command, env *[]string) {
@@ -72,10 +73,10 @@ func checkEnv(names []string) ([]string, error) {
 	const digits = "0123456789"
 	for _, name := range names {
 		if strings.IndexAny(name, digits) == 0 || strings.Trim(name, digits+"_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" {
-			return nil, hintf(usagef("--env %s: not the name of a variable", quoteText(name)), "letters, digits and _, not a digit first")
+			return nil, problem.Usagef("--env %s: not the name of a variable", quoteText(name)).Hintf("letters, digits and _, not a digit first")
 		}
 		if name == "UTHO_API_URL" {
-			return nil, usagef("--env UTHO_API_URL: that variable gets the service's address")
+			return nil, problem.Usagef("--env UTHO_API_URL: that variable gets the service's address")
 		}
 	}
 	return names, nil
@@ -86,7 +87,7 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env
 		return err
 	}
 	if _, err := expiry.Append(r.Prefix+"-0123456789", time.Now().Add(r.Lifetime)); err != nil {
-		return usagef("--name: %w", err)
+		return problem.Usagef("--name: %w", err)
 	}
 	names, err := checkEnv(env)
 	if err != nil {
@@ -94,17 +95,17 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env
 	}
 	path, err := child.LookPath(argv[0])
 	if err != nil {
-		return coded(exitRunFailed, fmt.Errorf("%w; nothing was created", err))
+		return problem.Of(problem.RunFailed, fmt.Errorf("%w; nothing was created", err))
 	}
 	s, err := p.connect(ctx)
 	if err != nil {
-		return coded(exitRunFailed, err)
+		return problem.Of(problem.RunFailed, err)
 	}
 	apiURL := s.baseURL
 	if s.box != nil {
 		url, stop, err := serveSandbox(s.box)
 		if err != nil {
-			return coded(exitRunFailed, err)
+			return problem.Of(problem.RunFailed, err)
 		}
 		defer stop()
 		apiURL = url
@@ -122,7 +123,7 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env
 		status, failed = p.signals.Run(p.command(path, argv, names, i.Secret, apiURL))
 	})
 	if err != nil {
-		err = coded(exitRunFailed, err)
+		err = problem.Of(problem.RunFailed, err)
 	}
 	if used && err != nil && (status != 0 || failed != nil) { // the command's own end counts
 		p.report(err)
@@ -172,15 +173,15 @@ func (p *program) exec(ctx context.Context, env, argv []string) error {
 	}
 	path, err := child.LookPath(argv[0])
 	if err != nil {
-		return coded(exitRunFailed, err)
+		return problem.Of(problem.RunFailed, err)
 	}
 	s, err := p.connect(ctx) // which refuses what must not leave this machine
 	if err == nil && s.box != nil {
-		return hintf(usagef("exec has no credential to give in the sandbox"),
-			"create a token for the command: %s -- %s", p.route.command("token", "run"), quote(argv[0]))
+		return problem.Usagef("exec has no credential to give in the sandbox").
+			Hintf("create a token for the command: %s -- %s", p.route.command("token", "run"), quote(argv[0]))
 	}
 	if err = cmp.Or(err, context.Cause(ctx)); err != nil {
-		return coded(exitRunFailed, err)
+		return problem.Of(problem.RunFailed, err)
 	}
 	p.mask(s.item.Secret)
 	status, err := p.signals.Become(p.command(path, argv, names, s.item.Secret, s.baseURL))
@@ -204,12 +205,12 @@ func ended(name string, status int, err error) error {
 	var path *os.PathError
 	switch {
 	case errors.As(err, new(terminal.Interrupted)):
-		return coded(exitRunFailed, err)
+		return problem.Of(problem.RunFailed, err)
 	case errors.As(err, &path):
 		err = path.Err
 		fallthrough
 	case err != nil:
-		return coded(exitRunFailed, &child.StartError{Name: name, NotFound: errors.Is(err, os.ErrNotExist), Err: err})
+		return problem.Of(problem.RunFailed, &child.StartError{Name: name, NotFound: errors.Is(err, os.ErrNotExist), Err: err})
 	case status != 0:
 		return childStatus(status)
 	}
