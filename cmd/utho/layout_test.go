@@ -20,10 +20,12 @@ import (
 var rooms = map[string]string{
 	"cmd/utho": "internal/cli",
 	"internal/cli": `internal/auth internal/child internal/config internal/deliver internal/expiry internal/lifecycle internal/listing internal/output
-		internal/problem internal/profiles internal/sandbox internal/terminal pkg/utho
+		internal/problem internal/profiles internal/sandbox internal/session internal/terminal pkg/utho
 		github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term`,
-	"internal/listing":   "internal/expiry internal/lifecycle internal/output pkg/utho",
-	"internal/problem":   "",
+	"internal/listing": "internal/expiry internal/lifecycle internal/output pkg/utho",
+	"internal/problem": "",
+	"internal/session": `internal/auth internal/config internal/lifecycle internal/output internal/problem internal/profiles
+		internal/sandbox internal/terminal pkg/utho github.com/spf13/pflag`,
 	"internal/terminal":  "internal/output golang.org/x/term golang.org/x/sys",
 	"internal/lifecycle": "internal/expiry internal/privfile pkg/utho",
 	"internal/profiles":  "internal/auth internal/config internal/privfile",

@@ -11,10 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/utho/utho-cli/internal/auth"
-	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -58,8 +57,8 @@ powershell, in the file that $PROFILE names:
 	}
 	cmd.RunE = p.runE(func(_ context.Context, args []string) error {
 		p.pipe = true
-		if p.flags.output != "" {
-			return problem.Usagef("-o %s: a completion script has one form", p.flags.output).Hintf("leave -o out")
+		if p.output != "" {
+			return problem.Usagef("-o %s: a completion script has one form", p.output).Hintf("leave -o out")
 		}
 		root := cmd.Root()
 		switch args[0] {
@@ -99,7 +98,7 @@ func completeColumns(_ *cobra.Command, _ []string, typed string) (offers []strin
 
 func (p *program) completeProfiles(_ *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
 	p.console.Silent = true
-	if file, err := p.config(); err == nil && len(args) == 0 {
+	if file, err := p.env.Config(); err == nil && len(args) == 0 {
 		for _, profile := range file.Profiles() {
 			names = append(names, profile.Name)
 		}
@@ -109,7 +108,7 @@ func (p *program) completeProfiles(_ *cobra.Command, args []string, _ string) (n
 
 func (p *program) completeProfilesAndSandbox(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 	names, directive := p.completeProfiles(cmd, nil, typed)
-	return append(names, sandboxName+"\tbuilt in, needs no account"), directive
+	return append(names, session.SandboxName+"\tbuilt in, needs no account"), directive
 }
 
 // completeCommand offers the programs on the PATH, then files, behind run -- and exec --.
@@ -142,34 +141,10 @@ func (p *program) completeTokens(n int) cobra.CompletionFunc {
 		p.console.Silent = true
 		ctx, cancel := context.WithTimeout(p.signals.Ctx, completeWithin)
 		defer cancel()
-		list, err := terminal.Await(ctx, func() (*utho.TokenList, error) { return p.peekList(ctx) })
+		list, err := terminal.Await(ctx, func() (*utho.TokenList, error) { return p.env.ListSilently(ctx) })
 		if err != nil {
 			return nil, noFile
 		}
 		return listing.Offers(list, args, typed), noFile | cobra.ShellCompDirectiveKeepOrder
 	}
-}
-
-// peekList lists with a credential that can be read without a command and without a dialog.
-func (p *program) peekList(ctx context.Context) (*utho.TokenList, error) {
-	s, err := p.locate()
-	switch {
-	case err != nil:
-	case s.kind == kindCommand:
-		return &utho.TokenList{}, nil
-	case s.kind == config.StoreKeyring || s.kind == config.StoreFile:
-		var store auth.Store
-		if store, err = p.store(s.kind); err == nil {
-			s.item, err = store.Peek(ctx, s.ref())
-		}
-	default:
-		err = p.readSecret(ctx, s)
-	}
-	if err == nil {
-		err = p.use(s)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return s.Client.ListTokens(ctx)
 }

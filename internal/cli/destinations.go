@@ -18,6 +18,7 @@ import (
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/internal/terminal"
 )
 
@@ -25,7 +26,7 @@ import (
 // profile's own secret. It implements lifecycle.Destinations over a deliver.Set.
 type destinations struct {
 	p       *program
-	s       *session
+	s       *session.Session
 	out     *stdoutDestination
 	targets []deliver.Target
 	set     *deliver.Set
@@ -52,7 +53,7 @@ func parseTo(to []string) (specs []deliver.Spec, err error) {
 		}
 		if spec.Kind == deliver.KindProfile {
 			if err := config.ValidName(spec.Arg); err != nil {
-				return nil, problem.Usagef("--to %s: %w", quoteText(text), err)
+				return nil, problem.Usagef("--to %s: %w", output.Name(text), err)
 			}
 		}
 		specs = append(specs, spec)
@@ -73,7 +74,7 @@ func specError(err error) error {
 }
 
 // destinations are those of specs, and stdout if it gets anything. Nothing is touched.
-func (p *program) destinations(s *session, specs []deliver.Spec, out *stdoutDestination, rotate bool) (*destinations, error) {
+func (p *program) destinations(s *session.Session, specs []deliver.Spec, out *stdoutDestination, rotate bool) (*destinations, error) {
 	d := &destinations{p: p, s: s, out: out}
 	env := deliver.Env{
 		Environ: os.Environ(), Stderr: p.console.Err, Rotate: rotate,
@@ -116,12 +117,12 @@ func unchanged(err error) error {
 }
 
 func (d *destinations) Rotates(ctx context.Context, ids ...string) error {
-	id := d.s.item.TokenID
+	id := d.s.Item.TokenID
 	if id == "" || !slices.Contains(ids, id) {
 		return nil
 	}
 	d.own = &ownSecret{p: d.p, s: d.s}
-	spec := deliver.Spec{Kind: deliver.KindOwn, Arg: d.s.profile.Name}
+	spec := deliver.Spec{Kind: deliver.KindOwn, Arg: d.s.Profile.Name}
 	return unchanged(d.set.Add(ctx, deliver.Target{Spec: spec, Destination: d.own}))
 }
 
@@ -217,13 +218,13 @@ func (d *destinations) went() string {
 }
 
 // profileOf is the new profile of --to profile:NAME: the active one's address and store.
-func (s *session) profileOf(name string) (config.Profile, error) {
-	p := config.Profile{Name: name, APIURL: s.baseURL, TimeZone: s.profile.TimeZone, Store: s.kind}
-	switch s.kind {
-	case sandboxName:
+func profileOf(s *session.Session, name string) (config.Profile, error) {
+	p := config.Profile{Name: name, APIURL: s.BaseURL, TimeZone: s.Profile.TimeZone, Store: s.Kind}
+	switch s.Kind {
+	case session.SandboxName:
 		err := problem.Usagef("--to profile:%s: a token of the sandbox is kept by no profile", name)
 		return p, problem.Hintf(err, "send it to a file: --to file:PATH")
-	case kindEnvironment, kindCommand:
+	case session.KindEnvironment, session.KindCommand:
 		p.Store = config.StoreKeyring
 	}
 	return p, nil
@@ -244,7 +245,7 @@ const readWithin = time.Minute
 
 // newStdout checks -o. UTHO_OUTPUT does not count: a script that captures the secret must get the secret.
 func (p *program) newStdout(secret bool) (*stdoutDestination, error) {
-	o := &stdoutDestination{p: p, secret: secret, format: format(p.flags.output), limit: readWithin}
+	o := &stdoutDestination{p: p, secret: secret, format: format(p.output), limit: readWithin}
 	if o.format != "" && !o.format.isDocument() {
 		err := problem.Usagef("-o %s: this command has json and yaml only; nothing was created", o.format)
 		return nil, problem.Hintf(err, "use -o json or -o yaml, leave -o out for the bare secret, or send the secret elsewhere with --to")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"os/exec"
@@ -20,6 +21,7 @@ import (
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/profiles"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -38,10 +40,6 @@ const (
 	exitMatched     = 10
 	exitRunFailed   = 125
 )
-
-func missing(profile string) error {
-	return problem.New(problem.NotFound, "there is no profile %s", quoteText(profile))
-}
 
 // linesOf are the further lines of err, such as the tokens that a name may mean.
 func linesOf(err error) []string {
@@ -129,7 +127,7 @@ func cutShort(err error) bool {
 // report writes the one account of an error to stderr, for a person or, with -o json, as one object on one line.
 func (p *program) report(err error) {
 	c, text, lines, hint := p.console, err.Error(), linesOf(err), p.hint(err)
-	if p.json {
+	if st := p.env.Known(); p.json || st != nil && st.Output == string(formatJSON) {
 		type account struct {
 			Code    string `json:"code"`
 			Message string `json:"message"`
@@ -173,12 +171,12 @@ func (p *program) hint(err error) string {
 	case errors.As(err, &taken):
 		return p.notFoundHint(taken)
 	case errors.As(err, &several):
-		return "name one by its id: " + p.route.about([]string{listing.Newest(several.Tokens).ID}, "token", "get")
+		return "name one by its id: " + p.env.Route.About([]string{listing.Newest(several.Tokens).ID}, "token", "get")
 	case rejected(err):
 		return p.rejectedHint()
 	case errors.Is(err, utho.ErrForbidden):
 		return "creating and deleting needs a token with Write access; create one at " + consoleURL + ", then: " +
-			p.session.replaceCredential(p.route)
+			p.env.Session.Replace(p.env.Route)
 	case errors.Is(err, utho.ErrWrongAddress):
 		return p.addressHint()
 	case errors.Is(err, utho.ErrUnavailable):
@@ -192,7 +190,7 @@ func (p *program) hint(err error) string {
 }
 
 func (p *program) outcomeHint(e *lifecycle.OutcomeError) string {
-	remove := func(ids ...string) string { return p.route.about(ids, "token", "delete") }
+	remove := func(ids ...string) string { return p.env.Route.About(ids, "token", "delete") }
 	switch e.Next {
 	case lifecycle.NextDelete:
 		return "delete it: " + remove(e.IDs...)
@@ -206,45 +204,45 @@ func (p *program) outcomeHint(e *lifecycle.OutcomeError) string {
 	case lifecycle.NextRepeat:
 		return "run the same command again"
 	}
-	return "look for it, and delete it if it is there: " + p.route.command("token", "list", "-o", "wide")
+	return "look for it, and delete it if it is there: " + p.env.Route.Command("token", "list", "-o", "wide")
 }
 
 func (p *program) notFoundHint(e *lifecycle.NotFoundError) string {
 	switch {
 	case len(e.Named) > 0:
-		return "digits are always an id; the token with that name is: " + p.route.about([]string{e.Named[0].ID}, "token", "get")
+		return "digits are always an id; the token with that name is: " + p.env.Route.About([]string{e.Named[0].ID}, "token", "get")
 	case strings.ContainsAny(e.Arg, "*?["):
-		return "a pattern goes behind --name: " + p.route.command("token", "list", "--name", e.Arg)
+		return "a pattern goes behind --name: " + p.env.Route.Command("token", "list", "--name", e.Arg)
 	case e.Close != "":
-		return "did you mean " + quoteText(e.Close) + "? " + p.route.command("token", "get", e.Close)
+		return "did you mean " + output.Name(e.Close) + "? " + p.env.Route.Command("token", "get", e.Close)
 	}
-	return "see what there is: " + p.route.command("token", "list", "-o", "wide")
+	return "see what there is: " + p.env.Route.Command("token", "list", "-o", "wide")
 }
 
 func (p *program) rejectedHint() string {
-	switch c := p.session.credential; c.kind {
-	case kindEnvironment:
-		if c.source == keyFileVariable {
-			return "put a token that works in the file that " + c.source + " names; you create one at " + consoleURL
+	switch c := p.env.Session.Credential; c.Kind {
+	case session.KindEnvironment:
+		if c.Source == session.KeyFileVariable {
+			return "put a token that works in the file that " + c.Source + " names; you create one at " + consoleURL
 		}
-		return "set " + c.source + " to a token that works; you create one at " + consoleURL
-	case kindCommand:
-		return "the token comes from the credential_command of profile " + c.profile.Name + "; have it print one that works"
-	case sandboxName:
+		return "set " + c.Source + " to a token that works; you create one at " + consoleURL
+	case session.KindCommand:
+		return "the token comes from the credential_command of profile " + c.Profile.Name + "; have it print one that works"
+	case session.SandboxName:
 		return "start the sandbox afresh: utho sandbox reset"
 	case "":
 		return "create one that works at " + consoleURL
 	}
-	return "log in with a token that works: " + p.route.command("login")
+	return "log in with a token that works: " + p.env.Route.Command("login")
 }
 
 // addressHint says where the address came from, unless it is the default one. The error names that.
 func (p *program) addressHint() string {
-	if p.session.baseURL == utho.DefaultBaseURL {
+	if p.env.Session.BaseURL == utho.DefaultBaseURL {
 		return "the service says that this path does not exist; try again later"
 	}
-	if u, err := url.Parse(p.session.baseURL); err == nil && u.Path == "" {
-		return "the path is missing: try " + p.session.baseURL + "/v2"
+	if u, err := url.Parse(p.env.Session.BaseURL); err == nil && u.Path == "" {
+		return "the path is missing: try " + p.env.Session.BaseURL + "/v2"
 	}
 	return "check the address in --api-url, UTHO_API_URL or the profile"
 }
@@ -263,4 +261,11 @@ func unavailableHint(err error) string {
 		return "nothing answers at that address; check it, and the network"
 	}
 	return "try again later, or allow more time with --timeout"
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/listing"
+	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -39,7 +40,7 @@ func enumFlag(to *string, what string, words []string) flagValue {
 				return nil
 			}
 		}
-		return fmt.Errorf("%s must be one of %s", quoteText(text), strings.Join(words, ", "))
+		return fmt.Errorf("%s must be one of %s", output.Name(text), strings.Join(words, ", "))
 	}}
 }
 
@@ -78,9 +79,9 @@ func timeoutFlag(to *time.Duration) flagValue {
 		d, err := time.ParseDuration(text)
 		switch {
 		case text != "" && strings.Trim(text, "0123456789") == "":
-			return fmt.Errorf("%s: which unit? Write %ss for seconds", quoteText(text), text)
+			return fmt.Errorf("%s: which unit? Write %ss for seconds", output.Name(text), text)
 		case err != nil || d <= 0:
-			return fmt.Errorf("%s must be a duration above 0 with its unit, such as 30s or 2m", quoteText(text))
+			return fmt.Errorf("%s must be a duration above 0 with its unit, such as 30s or 2m", output.Name(text))
 		}
 		*to = d
 		return nil
@@ -104,7 +105,7 @@ func scopeFlag(to *utho.Scope) flagValue {
 	}
 	return flagValue{"SCOPE", current, func(text string) (err error) {
 		if *to, err = utho.ParseScope(strings.TrimSpace(text)); err != nil {
-			return fmt.Errorf("%s must be read-only or write", quoteText(text))
+			return fmt.Errorf("%s must be read-only or write", output.Name(text))
 		}
 		return nil
 	}}
@@ -116,7 +117,7 @@ func globFlag(to *string) flagValue {
 			return errors.New("the pattern is empty")
 		}
 		if listing.CheckPattern(text) != nil {
-			return fmt.Errorf("%s is not a pattern; use * ? and [a-z]", quoteText(text))
+			return fmt.Errorf("%s is not a pattern; use * ? and [a-z]", output.Name(text))
 		}
 		*to = text
 		return nil
@@ -147,7 +148,7 @@ func exactArg(what string) cobra.PositionalArgs {
 		case len(args) == 0:
 			return helped(cmd, problem.Usagef("%s needs %s", cmd.CommandPath(), what), hint)
 		case strings.Contains(cmd.Use, "NAME") && repeatable(args...):
-			hint = "if it is one name with spaces, quote it: " + cmd.CommandPath() + " " + quote(strings.Join(args, " "))
+			hint = "if it is one name with spaces, quote it: " + cmd.CommandPath() + " " + output.Quote(strings.Join(args, " "))
 		}
 		return helped(cmd, problem.Usagef("%s takes %s and no more", cmd.CommandPath(), what), hint)
 	}

@@ -15,12 +15,12 @@ import (
 
 // view shows tokens in this run. now is the service's clock, zone that of its time stamps; nil is the default.
 func (p *program) view(now time.Time, zone *time.Location) listing.View {
-	prefix := p.route.command("token", "delete") + " "
+	prefix := p.env.Route.Command("token", "delete") + " "
 	return listing.View{Now: now, Zone: zoneOr(zone), Action: func(id string) string {
 		if id == "" || lifecycle.IsID(id) { // digits, as most ids are, need no quotes
 			return prefix + id
 		}
-		return p.route.about([]string{id}, "token", "delete")
+		return p.env.Route.About([]string{id}, "token", "delete")
 	}}
 }
 
@@ -86,13 +86,13 @@ func (f format) isDocument() bool { return slices.Contains(secretFormats, f) }
 
 // format is the one in force. A default that the command does not have counts as table; a typed one is refused.
 func (p *program) format(allowed []format) (format, error) {
-	if typed := format(p.flags.output); typed != "" {
+	if typed := format(p.output); typed != "" {
 		if !slices.Contains(allowed, typed) {
 			return "", problem.Usagef("-o %s: this command does not have that format", typed).Hintf("use one of -o %s", join(allowed))
 		}
 		return typed, nil
 	}
-	st, err := p.settings()
+	st, err := p.env.Settings()
 	if err != nil {
 		return "", err
 	}

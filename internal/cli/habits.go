@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"slices"
@@ -9,7 +10,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -101,15 +104,15 @@ func helped(cmd *cobra.Command, err error, hint string) error {
 	}
 	typed := func(flag string) string { return cmd.Flag(flag).Value.String() }
 	chosen := ""
-	if profile := firstOf(typed("profile"), os.Getenv("UTHO_PROFILE")); profile != "" && repeatable(profile) {
+	if profile := cmp.Or(typed("profile"), os.Getenv("UTHO_PROFILE")); profile != "" && repeatable(profile) {
 		chosen = " -p " + profile
 	}
 	if _, err := utho.ParseBaseURL(typed("api-url")); err == nil {
-		chosen += " --api-url " + quote(typed("api-url"))
+		chosen += " --api-url " + output.Quote(typed("api-url"))
 	}
 	var repeat []string
 	for _, command := range []string{"token ", "status", "login", "logout", "exec "} {
-		if command[:3] != "log" || !strings.Contains(strings.ToLower(chosen), sandboxName) { // which has no login
+		if command[:3] != "log" || !strings.Contains(strings.ToLower(chosen), session.SandboxName) { // which has no login
 			repeat = append(repeat, "utho "+command, "utho"+chosen+" "+command)
 		}
 	}
@@ -146,7 +149,7 @@ func withArgs(hint string, args []string) string {
 	}
 	var quoted strings.Builder
 	for _, arg := range args {
-		quoted.WriteString(" " + quote(arg))
+		quoted.WriteString(" " + output.Quote(arg))
 	}
 	return strings.Replace(hint, " NAME", quoted.String(), 1)
 }
@@ -154,7 +157,7 @@ func withArgs(hint string, args []string) string {
 // repeatable reports whether arguments can be repeated in a hint: no secret of the service is so short.
 func repeatable(args ...string) bool {
 	return !slices.ContainsFunc(args, func(arg string) bool {
-		return len(arg) > 24 || strings.HasPrefix(arg, "live_") || strings.HasPrefix(arg, "-") || quoteText(arg) != `"`+arg+`"`
+		return len(arg) > 24 || strings.HasPrefix(arg, "live_") || strings.HasPrefix(arg, "-") || output.Name(arg) != `"`+arg+`"`
 	})
 }
 
@@ -165,7 +168,7 @@ func argumentHint(cmd *cobra.Command, arg string) string {
 	case slices.Contains([]string{"login", "logout", "status"}, cmd.Name()) && looksLikeCommand(arg):
 		return "name a profile with -p: utho -p " + arg + " " + cmd.Name()
 	case cmd.Flags().Lookup("columns") != nil && repeatable(arg):
-		return "choose by name with: utho token list --name " + quote("*"+arg+"*")
+		return "choose by name with: utho token list --name " + output.Quote("*"+arg+"*")
 	}
 	return ""
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,8 +17,10 @@ import (
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/profiles"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -57,7 +60,7 @@ utho then knows its id, and can rotate (token rotate --self) and revoke it
 			return problem.Usagef("login takes no arguments").Hintf("the file to import from goes behind an equals sign: utho login --import=PATH")
 		case len(args) > 0 && len(args[0]) > 16:
 			return problem.Usagef("login takes no arguments; if that was a token, it is in the history of your shell now").
-				Hintf("delete it there, then paste it at the prompt of: %s", p.route.command("login"))
+				Hintf("delete it there, then paste it at the prompt of: %s", p.env.Route.Command("login"))
 		}
 		return noArgs(cmd, args)
 	}
@@ -95,8 +98,8 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	if err := p.checkPlace(ctx, s, r); err != nil {
 		return err
 	}
-	if s.item.Secret, err = p.readToken(ctx, s, r); err == nil {
-		err = p.use(s)
+	if s.Item.Secret, err = p.readToken(ctx, s, r); err == nil {
+		err = p.env.Use(s)
 	}
 	if err != nil {
 		return err
@@ -108,7 +111,7 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case rejected(err):
-		return problem.Hintf(fmt.Errorf("%s does not accept the token; nothing was saved: %w", s.origin, err),
+		return problem.Hintf(fmt.Errorf("%s does not accept the token; nothing was saved: %w", s.Origin, err),
 			"create a token at %s and try again", consoleURL)
 	default:
 		return fmt.Errorf("the token could not be verified; nothing was saved: %w", err)
@@ -117,7 +120,7 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 		err = p.loginOwn(ctx, s, r, list.Tokens)
 	} else {
 		err = p.change(func(b *profiles.Book) error {
-			said, err := p.save(ctx, b, s, s.item)
+			said, err := p.save(ctx, b, s, s.Item)
 			said()
 			return err
 		})
@@ -125,13 +128,13 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	if err != nil {
 		return err
 	}
-	where, place := s.origin, map[string]string{config.StoreFile: "a file that only you can read", config.StoreKeyring: "the keyring"}[s.kind]
+	where, place := s.Origin, map[string]string{config.StoreFile: "a file that only you can read", config.StoreKeyring: "the keyring"}[s.Kind]
 	account := p.account(ctx, s)
 	if who := account.who(); who != "" {
 		where += " as " + who
 	}
-	p.console.Note("logged in to %s; the token is kept in %s for profile %s", where, place, s.profile.Name)
-	p.warnShadowed(s.profile.Name)
+	p.console.Note("logged in to %s; the token is kept in %s for profile %s", where, place, s.Profile.Name)
+	p.env.WarnShadowed(s.Profile.Name)
 	if f == formatTable {
 		return nil
 	}
@@ -139,25 +142,25 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 }
 
 // save stores the secret of a login over what the profile had. said says what that was.
-func (p *program) save(ctx context.Context, b *profiles.Book, s *session, item auth.Item) (said func(), err error) {
+func (p *program) save(ctx context.Context, b *profiles.Book, s *session.Session, item auth.Item) (said func(), err error) {
 	var was config.Profile // and its token, which another login may have stored since this one began
 	var id string
-	b.Replaces = func(now config.Profile) { was, id = now, p.peekID(ctx, now) }
-	before, err := b.Save(ctx, s.profile, s.ref(), item, true)
+	b.Replaces = func(now config.Profile) { was, id = now, p.env.PeekID(ctx, now) }
+	before, err := b.Save(ctx, s.Profile, s.Ref(), item, true)
 	if err != nil {
 		return func() {}, err
 	}
-	p.route = route{profile: s.typed} // the profile knows its address now
+	p.env.Route = session.Route{Profile: s.Typed} // the profile knows its address now
 	return func() {
-		if before != "" && !strings.EqualFold(before, s.profile.Name) {
-			p.console.Note("profile %s is now the current one; before it was %s", s.profile.Name, before)
+		if before != "" && !strings.EqualFold(before, s.Profile.Name) {
+			p.console.Note("profile %s is now the current one; before it was %s", s.Profile.Name, before)
 		}
-		where, _ := originOf(addressOf(was))
+		where, _ := session.OriginOf(session.AddressOf(was))
 		switch {
 		case id == "" || id == item.TokenID:
-		case where == s.origin:
+		case where == s.Origin:
 			p.console.Note("it replaces token %s, which utho created and which still works; delete it with: %s",
-				id, p.route.about([]string{id}, "token", "delete"))
+				id, p.env.Route.About([]string{id}, "token", "delete"))
 		default:
 			p.console.Note("it replaces token %s of %s, which utho created and which still works", id, where)
 		}
@@ -169,17 +172,17 @@ func (a *accountDoc) who() string {
 	if a == nil {
 		return ""
 	}
-	return firstOf(a.Email, a.Name, a.ID)
+	return cmp.Or(a.Email, a.Name, a.ID)
 }
 
 // loginTarget is the profile to log in to, and the place its token is for. The secret is empty.
-func (p *program) loginTarget(r loginRequest) (*session, error) {
-	name, typed, err := p.chosenProfile()
+func (p *program) loginTarget(r loginRequest) (*session.Session, error) {
+	file, name, typed, err := p.env.ChosenProfile()
 	if err != nil {
 		return nil, err
 	}
-	if strings.EqualFold(name, sandboxName) {
-		if p.flags.profile == "" {
+	if strings.EqualFold(name, session.SandboxName) {
+		if p.env.Flags.Profile == "" {
 			return nil, problem.Usagef("UTHO_PROFILE=sandbox is set, and the sandbox needs no login").
 				Hintf("to log in elsewhere: unset UTHO_PROFILE; utho login")
 		}
@@ -188,32 +191,33 @@ func (p *program) loginTarget(r loginRequest) (*session, error) {
 	if err := config.ValidName(name); err != nil {
 		return nil, problem.Of(problem.Usage, err)
 	}
-	profile, ok := p.env.file.Profile(name)
+	profile, ok := file.Profile(name)
 	if !ok {
 		profile = config.Profile{Name: name}
 	}
-	s, err := p.newSession(credential{profile: profile, exists: ok, typed: typed})
+	s, err := p.env.New(session.Credential{Profile: profile, Exists: ok, Typed: typed})
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case r.store != "":
-		s.profile.Store, s.profile.CredentialCommand = r.store, nil
+		s.Profile.Store, s.Profile.CredentialCommand = r.store, nil
 	case len(profile.CredentialCommand) > 0:
 		return nil, problem.Usagef("profile %s takes its token from its credential_command, so there is nothing to log in", profile.Name).
-			Hintf("to keep a token instead: %s", p.route.command("login", "--store", "keyring"))
+			Hintf("to keep a token instead: %s", p.env.Route.Command("login", "--store", "keyring"))
 	}
-	s.profile.Store, s.profile.APIURL = storeOf(s.profile), s.baseURL
-	s.kind, s.source = s.profile.Store, s.profile.Store
+	s.Profile.Store, s.Profile.APIURL = session.StoreOf(s.Profile), s.BaseURL
+	s.Kind, s.Source = s.Profile.Store, s.Profile.Store
 	return s, nil
 }
 
 // checkPlace tries the store and the configuration, and asks whether a file may replace a keyring that fails.
-func (p *program) checkPlace(ctx context.Context, s *session, r loginRequest) error {
-	check := func() error {
-		return p.withBook(func(b *profiles.Book) error { return b.Check(ctx, s.profile, s.ref()) })
+func (p *program) checkPlace(ctx context.Context, s *session.Session, r loginRequest) error {
+	b, err := p.env.Book()
+	if err != nil {
+		return err
 	}
-	err := check()
+	err = b.Check(ctx, s.Profile, s.Ref())
 	if !errors.As(err, new(*auth.KeyringError)) || r.store != "" || !p.console.CanAsk() {
 		return err
 	}
@@ -221,12 +225,12 @@ func (p *program) checkPlace(ctx context.Context, s *session, r loginRequest) er
 	if err := p.console.Ask(ctx, "Keep the token in a file that only you can read instead?"); err != nil {
 		return err
 	}
-	s.profile.Store, s.kind, s.source = config.StoreFile, config.StoreFile, config.StoreFile
-	return check()
+	s.Profile.Store, s.Kind, s.Source = config.StoreFile, config.StoreFile, config.StoreFile
+	return b.Check(ctx, s.Profile, s.Ref())
 }
 
 // account is who is logged in, if the service says so soon.
-func (p *program) account(ctx context.Context, s *session) *accountDoc {
+func (p *program) account(ctx context.Context, s *session.Session) *accountDoc {
 	limited, cancel := context.WithTimeout(ctx, min(5*time.Second, s.Timeout))
 	defer cancel()
 	defer p.console.Wait("waiting for the account")()
@@ -238,15 +242,15 @@ func (p *program) account(ctx context.Context, s *session) *accountDoc {
 }
 
 // whose names the account and the credential, at the point of no return.
-func (p *program) whose(ctx context.Context, s *session) string {
-	if s.box != nil {
+func (p *program) whose(ctx context.Context, s *session.Session) string {
+	if s.Box != nil {
 		return "the sandbox"
 	}
-	return strings.TrimPrefix(p.account(ctx, s).who()+" ("+s.from()+")", " ")
+	return strings.TrimPrefix(p.account(ctx, s).who()+" ("+s.From()+")", " ")
 }
 
 // readToken gets the token from a prompt, the first line of stdin, or another tool's file.
-func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (secret string, err error) {
+func (p *program) readToken(ctx context.Context, s *session.Session, r loginRequest) (secret string, err error) {
 	if r.from != "" {
 		secret, err = p.importToken(r.from)
 		p.hide(secret)
@@ -259,13 +263,13 @@ func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (se
 		if !r.withToken {
 			if p.console.NoInput {
 				return "", problem.Usagef("login asks for the token, and --no-input forbids it").
-					Hintf("pipe it: %s < FILE", p.route.command("login", "--with-token"))
+					Hintf("pipe it: %s < FILE", p.env.Route.Command("login", "--with-token"))
 			}
 			prompt = "Paste the token: "
 			p.console.Note("create a token at %s; creating and deleting tokens needs Write access", consoleURL)
 			// A variable that somebody else set must not lead a new token astray unseen.
-			if usual, _ := originOf(utho.DefaultBaseURL); s.origin != usual {
-				p.console.Note("it will be sent to %s", s.origin)
+			if usual, _ := session.OriginOf(utho.DefaultBaseURL); s.Origin != usual {
+				p.console.Note("it will be sent to %s", s.Origin)
 			}
 		}
 	}
@@ -326,7 +330,7 @@ func (p *program) importToken(from string) (string, error) {
 	}
 	p.console.Note("found the token of %s in %s; that file still holds it", found.Tool, found.Path)
 	if found.Open {
-		p.console.Warn("others can read %s; fix it with: chmod 600 %s", found.Path, quote(found.Path))
+		p.console.Warn("others can read %s; fix it with: chmod 600 %s", found.Path, output.Quote(found.Path))
 	}
 	return found.Secret, nil
 }

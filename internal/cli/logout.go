@@ -10,8 +10,10 @@ import (
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/profiles"
+	"github.com/utho/utho-cli/internal/session"
 )
 
 type logoutRequest struct{ all, revoke, yes bool }
@@ -36,12 +38,12 @@ until it is deleted; --revoke deletes it too, if utho created it for this machin
 }
 
 func (p *program) logout(ctx context.Context, f format, r logoutRequest) error {
-	name, typed, err := p.chosenProfile()
+	file, name, typed, err := p.env.ChosenProfile()
 	if err != nil {
 		return err
 	}
 	switch {
-	case r.all && (p.flags.profile != "" || r.revoke):
+	case r.all && (p.env.Flags.Profile != "" || r.revoke):
 		return problem.Usagef("logout takes --all alone, without --profile and --revoke")
 	case r.yes && !r.revoke:
 		return problem.Usagef("logout asks only with --revoke, so there is nothing for --yes to answer")
@@ -49,11 +51,11 @@ func (p *program) logout(ctx context.Context, f format, r logoutRequest) error {
 		return problem.Usagef("logout --revoke deletes the token and asks first, and %s", p.console.CannotAsk()).
 			Hintf("add --yes to do it without a question")
 	case r.all:
-		return p.logoutAll(ctx, f, p.env.file.Profiles())
-	case strings.EqualFold(name, sandboxName):
+		return p.logoutAll(ctx, f, file.Profiles())
+	case strings.EqualFold(name, session.SandboxName):
 		return problem.Usagef("the sandbox has no login, so there is nothing to log out of").Hintf("utho sandbox reset starts it afresh")
 	}
-	profile, ok := p.env.file.Profile(name)
+	profile, ok := file.Profile(name)
 	switch {
 	case !ok && typed != "":
 		return noProfile(name)
@@ -72,8 +74,8 @@ func (p *program) logout(ctx context.Context, f format, r logoutRequest) error {
 }
 
 func loggedOut(profile config.Profile) statusDoc {
-	c := credential{kind: storeOf(profile), profile: profile}
-	return newStatusDoc(&session{baseURL: addressOf(profile), credential: c}, false, nil)
+	c := session.Credential{Kind: session.StoreOf(profile), Profile: profile}
+	return newStatusDoc(&session.Session{BaseURL: session.AddressOf(profile), Credential: c}, false, nil)
 }
 
 // logoutAll removes the secret of every profile. Those before a failure stay done.
@@ -108,18 +110,18 @@ func (p *program) logoutAll(ctx context.Context, f format, all []config.Profile)
 
 // revoke deletes the profile's own token at the service, then removes its secret.
 func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRequest) error {
-	p.flags.profile = profile.Name // never a credential from the environment
-	s, err := p.connect(ctx)
+	p.env.Flags.Profile = profile.Name // never a credential from the environment
+	s, err := p.env.Connect(ctx)
 	if err != nil {
 		return err
 	}
-	id := s.item.TokenID
+	id := s.Item.TokenID
 	if id == "" {
 		return problem.Usagef("utho does not know which token profile %s holds; nothing was removed", profile.Name).
-			Hintf("log out with %s, then delete the token with another one, or at %s", p.route.command("logout"), consoleURL)
+			Hintf("log out with %s, then delete the token with another one, or at %s", p.env.Route.Command("logout"), consoleURL)
 	}
 	if !r.yes {
-		question := "Delete token " + id + " " + quoteText(s.item.TokenName) + " of " + p.whose(ctx, s) + " and log out?"
+		question := "Delete token " + id + " " + output.Name(s.Item.TokenName) + " of " + p.whose(ctx, s) + " and log out?"
 		if err := p.console.Ask(ctx, question); err != nil {
 			return err
 		}
@@ -130,7 +132,7 @@ func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRe
 		}
 		p.console.Note("deleted token %s", id)
 		b.Forgets = func(now auth.Item) error {
-			if now.Secret != "" && now.Secret != s.item.Secret {
+			if now.Secret != "" && now.Secret != s.Item.Secret {
 				return profiles.ErrChanged
 			}
 			return nil
@@ -149,11 +151,11 @@ func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRe
 
 // forget removes the secret of one profile. The profile itself stays.
 func (p *program) forget(ctx context.Context, profile config.Profile) error {
-	if storeOf(profile) == kindCommand {
+	if session.StoreOf(profile) == session.KindCommand {
 		p.console.Note("profile %s keeps no token: its credential_command supplies it", profile.Name)
 		return nil
 	}
-	id := p.peekID(ctx, profile)
+	id := p.env.PeekID(ctx, profile)
 	return p.change(func(b *profiles.Book) error {
 		had, err := b.Forget(ctx, profile.Name, false)
 		switch {
@@ -183,7 +185,7 @@ func ofRemoval(ctx context.Context, err error) error {
 
 func (p *program) saidLoggedOut(profile config.Profile) {
 	p.console.Note("logged out: the token of profile %s was removed from this machine", profile.Name)
-	if set := environmentCredentials(); len(set) > 0 {
+	if set := session.FromEnvironment(); len(set) > 0 {
 		p.console.Note("%s is still set in the environment and supplies a credential", set[0])
 	}
 }
@@ -197,5 +199,5 @@ func (p *program) saidStillWorks(id string) {
 		id = "ID"
 	}
 	p.console.Note("%s itself still works until it is deleted: at %s, or with another token by utho token delete %s",
-		which, consoleURL, quote(id))
+		which, consoleURL, output.Quote(id))
 }

@@ -6,6 +6,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"os"
@@ -16,6 +17,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/profiles"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -34,10 +37,8 @@ type program struct {
 	out     *answer
 	console *terminal.Console
 	signals *terminal.Signals
-	flags   globals
-	env     environment
-	route   route    // what leads a pasted command to the same place
-	session *session // once a credential was chosen, for hints
+	env     *session.Env
+	output  string   // of -o; empty if it was not typed
 	secrets struct { // that this run knows; notes about a signal are written beside the command
 		sync.Mutex
 		known []string
@@ -96,6 +97,7 @@ func Command(build Build) *cobra.Command {
 func newProgram(build Build, in, out, errFile *os.File) *program {
 	p := &program{build: build, in: in, out: &answer{f: out}}
 	p.console = &terminal.Console{Err: errFile, In: in, Redact: p.redact}
+	p.env = &session.Env{Console: p.console, Hide: p.hide, Version: p.version}
 	p.signals = terminal.Watch(func() {
 		p.console.Note("interrupted; cleaning up (up to %d s). Press Ctrl-C again to stop now", int(terminal.GraceTime.Seconds()))
 	})
@@ -130,6 +132,20 @@ func (p *program) runE(f func(ctx context.Context, args []string) error) func(*c
 	}
 }
 
+// change changes profiles and their secrets. A signal that comes before stops it, a later one ends its waiting.
+func (p *program) change(f func(*profiles.Book) error) error {
+	b, err := p.env.Book()
+	if err != nil {
+		return err
+	}
+	end, err := p.signals.Protect()
+	if err != nil {
+		return fmt.Errorf("%w; nothing was changed", err)
+	}
+	defer end()
+	return f(b)
+}
+
 // hide has a secret taken out of everything that is said from now on.
 func (p *program) hide(secret string) {
 	p.secrets.Lock()
@@ -140,7 +156,7 @@ func (p *program) hide(secret string) {
 // redact takes out the secrets of this run but short ones, which would take words out of sentences, and what looks like one.
 func (p *program) redact(text string) string {
 	p.secrets.Lock()
-	secrets := slices.Concat(p.secrets.known, []string{fromVariable(variables[0]), fromVariable(variables[1])})
+	secrets := slices.Concat(p.secrets.known, []string{session.FromVariable(session.Variables[0]), session.FromVariable(session.Variables[1])})
 	p.secrets.Unlock()
 	return utho.Redact(text, slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 8 })...)
 }

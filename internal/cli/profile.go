@@ -14,6 +14,7 @@ import (
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/profiles"
+	"github.com/utho/utho-cli/internal/session"
 )
 
 type profileDoc struct {
@@ -73,12 +74,12 @@ func newProfile(p *program) *cobra.Command {
 }
 
 func (p *program) listProfiles(ctx context.Context, f format, _ []string) error {
-	file, err := p.profiles()
+	file, err := p.env.Profiles()
 	if err != nil {
 		return err
 	}
 	if len(file.Profiles()) == 0 {
-		p.console.Note("there is no profile yet; log in with: %s", p.route.command("login"))
+		p.console.Note("there is no profile yet; log in with: %s", p.env.Route.Command("login"))
 	}
 	docs := []profileDoc{}
 	for _, profile := range file.Profiles() {
@@ -98,12 +99,12 @@ func (p *program) listProfiles(ctx context.Context, f format, _ []string) error 
 
 func (p *program) profileDoc(ctx context.Context, profile config.Profile, current string) profileDoc {
 	doc := profileDoc{
-		Name: profile.Name, APIURL: shownURL(addressOf(profile)), Store: storeOf(profile),
+		Name: profile.Name, APIURL: shownURL(session.AddressOf(profile)), Store: session.StoreOf(profile),
 		Current: strings.EqualFold(profile.Name, current), Secret: "unknown",
 	}
-	item, err := p.peek(ctx, profile)
+	item, err := p.env.Peek(ctx, profile)
 	switch {
-	case doc.Store == kindCommand:
+	case doc.Store == session.KindCommand:
 	case errors.Is(err, auth.ErrLocked):
 		doc.Secret = "locked"
 	case errors.Is(err, auth.ErrNotFound):
@@ -116,39 +117,16 @@ func (p *program) profileDoc(ctx context.Context, profile config.Profile, curren
 	return doc
 }
 
-// peek is what a profile's store holds, if it can be known without asking anybody.
-func (p *program) peek(ctx context.Context, profile config.Profile) (auth.Item, error) {
-	kind := storeOf(profile)
-	if kind == kindCommand || profile.Name == "" {
-		return auth.Item{}, auth.ErrNotFound
-	}
-	origin, err := originOf(addressOf(profile))
-	if err != nil {
-		return auth.Item{}, err
-	}
-	store, err := p.store(kind)
-	if err != nil {
-		return auth.Item{}, err
-	}
-	return store.Peek(ctx, auth.Ref{Profile: profile.Name, Origin: origin})
-}
-
-// peekID is the id of the token that a profile holds, "" if that is not known.
-func (p *program) peekID(ctx context.Context, profile config.Profile) string {
-	item, _ := p.peek(ctx, profile) // empty after an error
-	return item.TokenID
-}
-
 func noProfile(name string) error {
-	return problem.Hintf(missing(name), "see what there is with: utho profile list")
+	return problem.Hintf(session.Missing(name), "see what there is with: utho profile list")
 }
 
 func (p *program) existing(name string) (config.Profile, error) {
-	if strings.EqualFold(name, sandboxName) {
+	if strings.EqualFold(name, session.SandboxName) {
 		return config.Profile{}, problem.Usagef("the sandbox is built in: it cannot be the current profile, renamed or removed").
 			Hintf("use it with -p sandbox or UTHO_PROFILE=sandbox")
 	}
-	file, err := p.profiles()
+	file, err := p.env.Profiles()
 	if err != nil {
 		return config.Profile{}, err
 	}
@@ -160,7 +138,7 @@ func (p *program) existing(name string) (config.Profile, error) {
 }
 
 func (p *program) useProfile(ctx context.Context, profile config.Profile, _ []string) error {
-	paths, err := p.paths()
+	paths, err := p.env.Paths()
 	if err != nil {
 		return err
 	}
@@ -168,12 +146,12 @@ func (p *program) useProfile(ctx context.Context, profile config.Profile, _ []st
 		return err
 	}
 	p.console.Note("profile %s is now the current one", profile.Name)
-	p.warnShadowed(profile.Name)
+	p.env.WarnShadowed(profile.Name)
 	return nil
 }
 
 func (p *program) removeProfile(ctx context.Context, profile config.Profile, _ []string) error {
-	id := p.peekID(ctx, profile)
+	id := p.env.PeekID(ctx, profile)
 	had := false
 	err := p.change(func(b *profiles.Book) (err error) {
 		had, err = b.Forget(ctx, profile.Name, true)
@@ -188,9 +166,10 @@ func (p *program) removeProfile(ctx context.Context, profile config.Profile, _ [
 	default:
 		p.console.Note("removed profile %s; it held no token on this machine", profile.Name)
 	}
-	if strings.EqualFold(p.env.file.Current(), profile.Name) {
+	// As they were before.
+	if file, _ := p.env.Profiles(); strings.EqualFold(file.Current(), profile.Name) {
 		next := "choose another with: utho profile use NAME"
-		if len(p.env.file.Profiles()) == 1 {
+		if len(file.Profiles()) == 1 {
 			next = "log in again with: utho login"
 		}
 		p.console.Note("it was the current profile; %s", next)
@@ -205,7 +184,7 @@ func (p *program) renameProfile(ctx context.Context, profile config.Profile, arg
 	}
 	err := p.change(func(b *profiles.Book) error { return b.Rename(ctx, profile.Name, to) })
 	if errors.As(err, new(*profiles.TakenError)) {
-		return problem.Reworded(&lifecycle.TakenError{Name: to}, "the name "+quoteText(to)+" is taken; nothing was changed")
+		return problem.Reworded(&lifecycle.TakenError{Name: to}, "the name "+output.Name(to)+" is taken; nothing was changed")
 	}
 	if err != nil {
 		return err

@@ -9,7 +9,9 @@ import (
 
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -63,7 +65,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 		return err
 	}
 	if r.Lifetime == 0 && !r.noExpiry {
-		st, err := p.settings()
+		st, err := p.env.Settings()
 		if err != nil {
 			return err
 		}
@@ -82,7 +84,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	if err != nil {
 		return err
 	}
-	s, err := p.connect(ctx)
+	s, err := p.env.Connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -100,28 +102,28 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	switch {
 	case errors.As(err, &taken):
 		return problem.Hintf(err, "rotate it with %s, or create a second one with --allow-duplicate",
-			p.route.about([]string{taken.Tokens[0].ID}, "token", "rotate"))
+			p.env.Route.About([]string{taken.Tokens[0].ID}, "token", "rotate"))
 	case err != nil:
 		return err
 	case r.DryRun:
-		p.console.Note("would create %s (%s)%s; nothing was created", quoteText(issued.Token.Name), issued.Token.Scope, arrows(to.names()))
+		p.console.Note("would create %s (%s)%s; nothing was created", output.Name(issued.Token.Name), issued.Token.Scope, arrows(to.names()))
 		return out.show(issued)
 	}
 	p.created(s, issued, to)
 	return nil
 }
 
-func (p *program) created(s *session, i lifecycle.Issued, to *destinations) {
+func (p *program) created(s *session.Session, i lifecycle.Issued, to *destinations) {
 	about := "" // the scope and id that were seen; a warning said that they were not
 	if i.Confirmed {
 		about = " (" + i.Token.Scope.String() + ", id " + i.Token.ID + ")"
 	}
-	p.console.Note("created %s%s; %s", quoteText(i.Token.Name), about, to.went())
+	p.console.Note("created %s%s; %s", output.Name(i.Token.Name), about, to.went())
 	if _, at, ok := expiry.Split(i.Token.Name); ok {
 		p.console.Note("it ends at %s; the service does not enforce that, %s does", at.Format("2006-01-02 15:04 MST"),
-			p.route.command("token", "delete", "--expired"))
+			p.env.Route.Command("token", "delete", "--expired"))
 	}
-	if s.box != nil {
+	if s.Box != nil {
 		p.console.Note("this is a token of the sandbox, not a real one")
 	}
 }
@@ -150,7 +152,7 @@ func describe(t utho.Token) string {
 	if t.CreatedRaw != "" {
 		created = ", created " + t.CreatedRaw
 	}
-	return t.ID + " " + quoteText(t.Name) + " (" + t.Scope.String() + created + ")"
+	return t.ID + " " + output.Name(t.Name) + " (" + t.Scope.String() + created + ")"
 }
 
 func describeAll(tokens []utho.Token) (all []string) {

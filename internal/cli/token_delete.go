@@ -15,6 +15,7 @@ import (
 	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -55,7 +56,8 @@ func (r *deleteRequest) check(p *program) error {
 	case len(r.args) > 0 && r.Any():
 		return problem.Usagef("token delete takes ids and names, or selectors, not both").Hintf("utho token delete --help shows both")
 	case len(r.args) == 0 && !r.Any():
-		return problem.Usagef("token delete needs an ID or NAME, or a selector such as --expired").Hintf("utho token delete --help shows the selectors")
+		return problem.Usagef("token delete needs an ID or NAME, or a selector such as --expired").
+			Hintf("utho token delete --help shows the selectors")
 	case len(r.args) > 0 && len(r.Except) > 0:
 		return problem.Usagef("--except goes with selectors, not with ids and names")
 	case !r.yes && !r.dryRun && !p.console.CanAsk():
@@ -105,8 +107,8 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 		for _, line := range describeAll(chosen) {
 			p.console.Plain("  " + line)
 		}
-		if s.item.TokenID == "" && s.box == nil {
-			p.console.Note("utho does not know which token %s holds: it may be among these", s.from())
+		if s.Item.TokenID == "" && s.Box == nil {
+			p.console.Note("utho does not know which token %s holds: it may be among these", s.From())
 		}
 		if err := p.console.Ask(ctx, "Delete "+plural(len(chosen), "token")+" of "+p.whose(ctx, s)+"?"); err != nil {
 			return err
@@ -117,7 +119,7 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 		return err
 	}
 	defer end()
-	all, stopped := s.Delete(ctx, p.signals.Grace, chosen, s.item.TokenID, p.console.Count(len(chosen), "deleting"))
+	all, stopped := s.Delete(ctx, p.signals.Grace, chosen, s.Item.TokenID, p.console.Count(len(chosen), "deleting"))
 	p.console.EndWaiting()
 	var gone []string
 	for _, d := range all {
@@ -125,8 +127,8 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 			gone = append(gone, d.Token.ID)
 		}
 	}
-	if s.item.TokenID != "" && slices.Contains(gone, s.item.TokenID) {
-		p.console.Note("profile %s used token %s; log in again: %s", s.profile.Name, s.item.TokenID, p.route.loginTo(s.profile.Name))
+	if s.Item.TokenID != "" && slices.Contains(gone, s.Item.TokenID) {
+		p.console.Note("profile %s used token %s; log in again: %s", s.Profile.Name, s.Item.TokenID, p.env.Route.LoginTo(s.Profile.Name))
 	}
 	unwritten := p.writeDeletions(format, all, false)
 	err = p.deletionError(s, r, all, gone, stopped)
@@ -140,7 +142,7 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 }
 
 // findAll finds what each argument means, each token once. The credential's own token goes only by its id.
-func (p *program) findAll(s *session, list *utho.TokenList, r deleteRequest) ([]utho.Token, error) {
+func (p *program) findAll(s *session.Session, list *utho.TokenList, r deleteRequest) ([]utho.Token, error) {
 	var found []utho.Token
 	for _, arg := range r.args {
 		t, err := lifecycle.Find(list.Tokens, arg)
@@ -149,9 +151,10 @@ func (p *program) findAll(s *session, list *utho.TokenList, r deleteRequest) ([]
 			p.console.Note("%v; that is ignored", err)
 		case err != nil:
 			return nil, err
-		case t.ID == s.item.TokenID && (!r.yes || !slices.Contains(r.args, t.ID)):
-			return nil, problem.Usagef("token %s %s is the one that profile %s uses; nothing was deleted", t.ID, quoteText(t.Name), s.profile.Name).
-				Hintf("deleting it needs its id and --yes: %s", p.route.about([]string{t.ID}, "token", "delete", "--yes"))
+		case t.ID == s.Item.TokenID && (!r.yes || !slices.Contains(r.args, t.ID)):
+			return nil, problem.Usagef("token %s %s is the one that profile %s uses; nothing was deleted",
+				t.ID, output.Name(t.Name), s.Profile.Name).
+				Hintf("deleting it needs its id and --yes: %s", p.env.Route.About([]string{t.ID}, "token", "delete", "--yes"))
 		case !slices.ContainsFunc(found, func(f utho.Token) bool { return f.ID == t.ID }):
 			found = append(found, t)
 		}
@@ -160,7 +163,7 @@ func (p *program) findAll(s *session, list *utho.TokenList, r deleteRequest) ([]
 }
 
 // selectAll are the tokens that the selectors choose, but for those that are in use.
-func (p *program) selectAll(s *session, list *utho.TokenList, r deleteRequest) ([]utho.Token, error) {
+func (p *program) selectAll(s *session.Session, list *utho.TokenList, r deleteRequest) ([]utho.Token, error) {
 	chosen, err := r.Choose(list)
 	if err != nil {
 		return nil, err
@@ -173,11 +176,11 @@ func (p *program) selectAll(s *session, list *utho.TokenList, r deleteRequest) (
 	}
 	return slices.DeleteFunc(chosen, func(t utho.Token) bool {
 		switch {
-		case t.ID == s.item.TokenID:
-			p.console.Warn("token %s %s is left out: profile %s uses it", t.ID, quoteText(t.Name), s.profile.Name)
+		case t.ID == s.Item.TokenID:
+			p.console.Warn("token %s %s is left out: profile %s uses it", t.ID, output.Name(t.Name), s.Profile.Name)
 		case slices.Contains(unfinished, t.ID):
-			p.console.Warn("token %s %s is left out: its rotation is unfinished; go on with: %s", t.ID, quoteText(t.Name),
-				p.route.about([]string{t.ID}, "token", "rotate"))
+			p.console.Warn("token %s %s is left out: its rotation is unfinished; go on with: %s", t.ID, output.Name(t.Name),
+				p.env.Route.About([]string{t.ID}, "token", "rotate"))
 		default:
 			return false
 		}
@@ -224,7 +227,7 @@ func (p *program) writeDeletions(f format, all []*lifecycle.Deletion, dry bool) 
 }
 
 // deletionError is nil if all went, the one error if all failed the same way, else a partial failure that names each.
-func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.Deletion, gone []string, stopped error) error {
+func (p *program) deletionError(s *session.Session, r deleteRequest, all []*lifecycle.Deletion, gone []string, stopped error) error {
 	var first error // why one was not deleted
 	mixed, suspects := len(gone) > 0, gone
 	var ids, lines []string
@@ -232,7 +235,7 @@ func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.De
 		if d.Deleted {
 			continue
 		}
-		ids, lines = append(ids, d.Token.ID), append(lines, d.Token.ID+" "+quoteText(d.Token.Name)+": "+reasonOf(d))
+		ids, lines = append(ids, d.Token.ID), append(lines, d.Token.ID+" "+output.Name(d.Token.Name)+": "+reasonOf(d))
 		if d.Tried {
 			suspects = append(suspects, d.Token.ID)
 		}
@@ -245,12 +248,12 @@ func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.De
 	switch {
 	case len(ids) == 0:
 		return nil
-	case rejected && (len(all) == 1 || len(gone) == 0 && s.item.TokenID != ""):
+	case rejected && (len(all) == 1 || len(gone) == 0 && s.Item.TokenID != ""):
 		return stopped
 	case rejected: // one of the tokens may have been the credential itself
-		err = problem.Reworded(stopped, "the credential of "+s.from()+" was rejected, and the rest was not attempted; "+
+		err = problem.Reworded(stopped, "the credential of "+s.From()+" was rejected, and the rest was not attempted; "+
 			"it may have been one of the tokens whose deletion was just sent: "+strings.Join(suspects, ", "))
-		hint, mixed = "use another token, then try the rest again: "+s.replaceCredential(p.route), len(gone) > 0
+		hint, mixed = "use another token, then try the rest again: "+s.Replace(p.env.Route), len(gone) > 0
 	case len(all) == 1:
 		return cmp.Or(first, stopped)
 	case first == nil: // a signal stopped them
@@ -259,7 +262,7 @@ func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.De
 		err = problem.Reworded(first, fmt.Sprintf("%d of %s not deleted", len(ids), plural(len(all), "token")))
 		hint = "run the same command again to try the rest"
 		if len(r.args) > 0 { // the same command would miss those that are gone
-			hint = "try the rest again: " + p.route.about(ids, "token", "delete")
+			hint = "try the rest again: " + p.env.Route.About(ids, "token", "delete")
 		}
 	}
 	if mixed {

@@ -15,6 +15,7 @@ import (
 	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -48,6 +49,16 @@ the command that deletes it. Selectors combine with AND.`,
 	return cmd
 }
 
+// list connects and lists the tokens.
+func (p *program) list(ctx context.Context) (*session.Session, *utho.TokenList, error) {
+	s, err := p.env.Connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := s.List(ctx)
+	return s, list, err
+}
+
 func (p *program) listTokens(ctx context.Context, r listRequest) error {
 	p.pipe = true
 	format, err := p.format(allFormats)
@@ -58,7 +69,7 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 		return problem.Usagef("--columns and --no-headers do not go with -o %s, which has no columns", format).
 			Hintf("use -o csv for columns that programs read")
 	}
-	st, err := p.settings()
+	st, err := p.env.Settings()
 	if err != nil {
 		return err
 	}
@@ -81,7 +92,7 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 		return err
 	}
 	slices.SortStableFunc(tokens, compare)
-	v := p.view(lifecycle.Now(list), s.zone)
+	v := p.view(lifecycle.Now(list), s.Zone)
 	columns, _ := v.Columns(format.layout(), r.columns) // it was tried
 	if r.UsesClock() || format.hasColumns() && listing.UsesClock(columns) {
 		p.warnClock(list)
@@ -153,7 +164,7 @@ func (p *program) getToken(ctx context.Context, arg string) error {
 	if format.hasColumns() {
 		p.warnClock(list)
 	}
-	v := p.view(lifecycle.Now(list), s.zone)
+	v := p.view(lifecycle.Now(list), s.Zone)
 	if format.isDocument() {
 		return p.document(format, v.Doc(t))
 	}

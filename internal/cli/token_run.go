@@ -16,8 +16,10 @@ import (
 	"github.com/utho/utho-cli/internal/child"
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/sandbox"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
@@ -68,12 +70,12 @@ func envFlag(cmd *cobra.Command, env *[]string) {
 // checkEnv checks the names of --env, and gives the default ones.
 func checkEnv(names []string) ([]string, error) {
 	if len(names) == 0 {
-		return variables[:], nil
+		return session.Variables[:], nil
 	}
 	const digits = "0123456789"
 	for _, name := range names {
 		if strings.IndexAny(name, digits) == 0 || strings.Trim(name, digits+"_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" {
-			return nil, problem.Usagef("--env %s: not the name of a variable", quoteText(name)).Hintf("letters, digits and _, not a digit first")
+			return nil, problem.Usagef("--env %s: not the name of a variable", output.Name(name)).Hintf("letters, digits and _, not a digit first")
 		}
 		if name == "UTHO_API_URL" {
 			return nil, problem.Usagef("--env UTHO_API_URL: that variable gets the service's address")
@@ -97,13 +99,13 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env
 	if err != nil {
 		return problem.Of(problem.RunFailed, fmt.Errorf("%w; nothing was created", err))
 	}
-	s, err := p.connect(ctx)
+	s, err := p.env.Connect(ctx)
 	if err != nil {
 		return problem.Of(problem.RunFailed, err)
 	}
-	apiURL := s.baseURL
-	if s.box != nil {
-		url, stop, err := serveSandbox(s.box)
+	apiURL := s.BaseURL
+	if s.Box != nil {
+		url, stop, err := serveSandbox(s.Box)
 		if err != nil {
 			return problem.Of(problem.RunFailed, err)
 		}
@@ -175,16 +177,16 @@ func (p *program) exec(ctx context.Context, env, argv []string) error {
 	if err != nil {
 		return problem.Of(problem.RunFailed, err)
 	}
-	s, err := p.connect(ctx) // which refuses what must not leave this machine
-	if err == nil && s.box != nil {
+	s, err := p.env.Connect(ctx) // which refuses what must not leave this machine
+	if err == nil && s.Box != nil {
 		return problem.Usagef("exec has no credential to give in the sandbox").
-			Hintf("create a token for the command: %s -- %s", p.route.command("token", "run"), quote(argv[0]))
+			Hintf("create a token for the command: %s -- %s", p.env.Route.Command("token", "run"), output.Quote(argv[0]))
 	}
 	if err = cmp.Or(err, context.Cause(ctx)); err != nil {
 		return problem.Of(problem.RunFailed, err)
 	}
-	p.mask(s.item.Secret)
-	status, err := p.signals.Become(p.command(path, argv, names, s.item.Secret, s.baseURL))
+	p.mask(s.Item.Secret)
+	status, err := p.signals.Become(p.command(path, argv, names, s.Item.Secret, s.BaseURL))
 	return ended(argv[0], status, err)
 }
 

@@ -168,3 +168,8 @@ func Quote(s string) string {
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
+
+// Name is a name in a sentence: in double quotes, harmless.
+func Name(s string) string {
+	return `"` + Safe(strings.NewReplacer(`"`, `\"`, `\`, `\\`).Replace(s)) + `"`
+}
