@@ -157,6 +157,7 @@ func (p *program) hint(err error) string {
 	var taken *lifecycle.NotFoundError
 	var several *lifecycle.AmbiguousError
 	var verify *lifecycle.VerifyError
+	var rolledBack *lifecycle.RolledBackError
 	var undelivered *deliver.Failure
 	var words *child.WordsError
 	switch {
@@ -168,6 +169,8 @@ func (p *program) hint(err error) string {
 		return "send the secret elsewhere, for example with --to file:PATH"
 	case errors.As(err, &verify):
 		return "fix what failed, then run the same command again: it goes on from here"
+	case errors.As(err, &rolledBack) && len(rolledBack.Doubtful) > 0:
+		return "fix what failed, then run the same command again: it delivers a secret that works"
 	case errors.As(err, &taken):
 		return p.notFoundHint(taken)
 	case errors.As(err, &several):

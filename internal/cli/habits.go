@@ -90,9 +90,10 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 		return helped(cmd, problem.Usagef("%s has no such command", cmd.CommandPath()), argumentHint(cmd, args[0]))
 	}
 	hint := insteadOf(cmd, args)
-	cmd.SuggestionsMinimumDistance = 2
-	if names := cmd.SuggestionsFor(args[0]); hint == "" && len(names) > 0 {
-		hint = "did you mean " + cmd.CommandPath() + " " + strings.Join(names, " or ") + "?"
+	for cmd.SuggestionsMinimumDistance = 1; hint == "" && cmd.SuggestionsMinimumDistance <= 2; cmd.SuggestionsMinimumDistance++ {
+		if names := cmd.SuggestionsFor(args[0]); len(names) > 0 {
+			hint = "did you mean " + cmd.CommandPath() + " " + strings.Join(names, " or ") + "?"
+		}
 	}
 	return helped(cmd, problem.Usagef("%s has no command %q", cmd.CommandPath(), args[0]), hint)
 }

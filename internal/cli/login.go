@@ -256,16 +256,15 @@ func (p *program) readToken(ctx context.Context, s *session.Session, r loginRequ
 		p.hide(secret)
 		return secret, err
 	}
-	read, prompt := p.readLine, ""
+	read := p.readLine
 	// Stdin alone decides: what is typed there must not be shown, wherever stderr goes.
 	if terminal.IsTerminal(p.in) {
-		read = func(ctx context.Context) ([]byte, error) { return p.console.ReadHidden(ctx, prompt) }
+		read = func(ctx context.Context) ([]byte, error) { return p.console.ReadHidden(ctx, "Paste the token: ") }
 		if !r.withToken {
 			if p.console.NoInput {
 				return "", problem.Usagef("login asks for the token, and --no-input forbids it").
 					Hintf("pipe it: %s < FILE", p.env.Route.Command("login", "--with-token"))
 			}
-			prompt = "Paste the token: "
 			p.console.Note("create a token at %s; creating and deleting tokens needs Write access", consoleURL)
 			// A variable that somebody else set must not lead a new token astray unseen.
 			if usual, _ := session.OriginOf(utho.DefaultBaseURL); s.Origin != usual {

@@ -72,7 +72,7 @@ func (p *program) serveSandbox(ctx context.Context, box *sandbox.Sandbox, limit 
 			Hintf("for example: utho sandbox serve --addr 127.0.0.1:8080")
 	}
 	if err != nil {
-		return fmt.Errorf("serve the sandbox: %w", err)
+		return problem.Hintf(fmt.Errorf("serve the sandbox: %w", err), "name another address with --addr; port 0 takes a free one")
 	}
 	wait, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

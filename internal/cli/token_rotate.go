@@ -209,10 +209,7 @@ func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, r rot
 func (p *program) rotateError(err error) error {
 	var ambiguous *lifecycle.AmbiguousError
 	var none *lifecycle.NoExpiryError
-	var rolledBack *lifecycle.RolledBackError
 	switch {
-	case errors.As(err, &rolledBack) && len(rolledBack.Doubtful) > 0:
-		return problem.Hintf(err, "fix what failed, then run the same command again: it delivers a secret that works")
 	case errors.As(err, &ambiguous) && ambiguous.Held != "":
 		var others []string
 		for _, t := range ambiguous.Tokens {

@@ -177,7 +177,9 @@ func (p *program) exec(ctx context.Context, env, argv []string) error {
 	if err != nil {
 		return problem.Of(problem.RunFailed, err)
 	}
+	p.console.Silent = true      // exec says nothing
 	s, err := p.env.Connect(ctx) // which refuses what must not leave this machine
+	p.console.Silent = false
 	if err == nil && s.Box != nil {
 		return problem.Usagef("exec has no credential to give in the sandbox").
 			Hintf("create a token for the command: %s -- %s", p.env.Route.Command("token", "run"), output.Quote(argv[0]))

@@ -141,7 +141,8 @@ func (e *Env) ReadSecret(ctx context.Context, s *Session) (err error) {
 	switch {
 	case s.Kind == KindEnvironment && s.Source == KeyFileVariable:
 		if s.Item.Secret, err = auth.ReadKeyFile(os.Getenv(KeyFileVariable)); err != nil {
-			return problem.New(problem.Auth, "%s: %w", KeyFileVariable, err)
+			return problem.New(problem.Auth, "%s: %w", KeyFileVariable, err).
+				Hintf("write the token into that file, alone on its one line, or unset %s", KeyFileVariable)
 		}
 	case s.Kind == KindEnvironment:
 		s.Item.Secret = FromVariable(s.Source)
@@ -243,7 +244,8 @@ func (e *Env) Use(s *Session) (err error) {
 	}
 	if s.Client, err = utho.New(s.Item.Secret, options...); err != nil {
 		if errors.Is(err, utho.ErrInvalidSecret) {
-			err = problem.New(problem.Auth, "the token from %s cannot be used: %w", s.From(), err)
+			err = problem.New(problem.Auth, "the token from %s cannot be used: %w", s.From(), err).
+				Hintf("a token is one word; for one that works: %s", s.Replace(e.Route))
 		}
 		return err
 	}
