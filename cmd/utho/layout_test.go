@@ -26,7 +26,7 @@ var rooms = map[string]string{
 	"internal/problem": "",
 	"internal/session": `internal/auth internal/config internal/lifecycle internal/output internal/problem internal/profiles
 		internal/sandbox internal/terminal pkg/utho github.com/spf13/pflag`,
-	"internal/terminal":  "internal/output golang.org/x/term golang.org/x/sys",
+	"internal/terminal":  "internal/output pkg/utho golang.org/x/term golang.org/x/sys",
 	"internal/lifecycle": "internal/expiry internal/privfile pkg/utho",
 	"internal/profiles":  "internal/auth internal/config internal/privfile",
 	"internal/deliver":   "internal/child internal/privfile al.essio.dev/pkg/shellescape",

@@ -127,7 +127,7 @@ func (d *destinations) Rotates(ctx context.Context, ids ...string) error {
 }
 
 func (d *destinations) Deliver(ctx context.Context, i lifecycle.Issued) error {
-	d.p.hide(i.Secret)
+	d.p.console.Hide(i.Secret)
 	if slices.ContainsFunc(d.targets, func(t deliver.Target) bool {
 		return t.Spec.Kind == deliver.KindEnv || t.Spec.Kind == deliver.KindStdout && d.out.secret
 	}) {

@@ -253,7 +253,7 @@ func (p *program) whose(ctx context.Context, s *session.Session) string {
 func (p *program) readToken(ctx context.Context, s *session.Session, r loginRequest) (secret string, err error) {
 	if r.from != "" {
 		secret, err = p.importToken(r.from)
-		p.hide(secret)
+		p.console.Hide(secret)
 		return secret, err
 	}
 	read := p.readLine
@@ -286,7 +286,7 @@ func (p *program) readToken(ctx context.Context, s *session.Session, r loginRequ
 	for _, n := range notes {
 		p.console.Note("%s", n)
 	}
-	p.hide(secret)
+	p.console.Hide(secret)
 	return secret, nil
 }
 

@@ -10,8 +10,6 @@ import (
 	"io"
 	"log"
 	"os"
-	"slices"
-	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -20,7 +18,6 @@ import (
 	"github.com/utho/utho-cli/internal/profiles"
 	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/internal/terminal"
-	"github.com/utho/utho-cli/pkg/utho"
 )
 
 // consoleURL is the web page where a person creates the first token.
@@ -38,14 +35,10 @@ type program struct {
 	console *terminal.Console
 	signals *terminal.Signals
 	env     *session.Env
-	output  string   // of -o; empty if it was not typed
-	secrets struct { // that this run knows; notes about a signal are written beside the command
-		sync.Mutex
-		known []string
-	}
-	json    bool // errors are one object
-	started bool // a command's body ran: what fails before is a usage error
-	pipe    bool // a closed stdout is silent: list, get, help
+	output  string // of -o; empty if it was not typed
+	json    bool   // errors are one object
+	started bool   // a command's body ran: what fails before is a usage error
+	pipe    bool   // a closed stdout is silent: list, get, help
 }
 
 // answer is stdout. It remembers the first failed write, which fails the command: cobra and others drop the error.
@@ -96,8 +89,11 @@ func Command(build Build) *cobra.Command {
 
 func newProgram(build Build, in, out, errFile *os.File) *program {
 	p := &program{build: build, in: in, out: &answer{f: out}}
-	p.console = &terminal.Console{Err: errFile, In: in, Redact: p.redact}
-	p.env = &session.Env{Console: p.console, Hide: p.hide, Version: p.version}
+	p.console = &terminal.Console{Err: errFile, In: in}
+	for _, name := range session.Variables {
+		p.console.Hide(session.FromVariable(name))
+	}
+	p.env = &session.Env{Console: p.console, Version: p.version}
 	p.signals = terminal.Watch(func() {
 		p.console.Note("interrupted; cleaning up (up to %d s). Press Ctrl-C again to stop now", int(terminal.GraceTime.Seconds()))
 	})
@@ -144,19 +140,4 @@ func (p *program) change(f func(*profiles.Book) error) error {
 	}
 	defer end()
 	return f(b)
-}
-
-// hide has a secret taken out of everything that is said from now on.
-func (p *program) hide(secret string) {
-	p.secrets.Lock()
-	defer p.secrets.Unlock()
-	p.secrets.known = append(p.secrets.known, secret)
-}
-
-// redact takes out the secrets of this run but short ones, which would take words out of sentences, and what looks like one.
-func (p *program) redact(text string) string {
-	p.secrets.Lock()
-	secrets := slices.Concat(p.secrets.known, []string{session.FromVariable(session.Variables[0]), session.FromVariable(session.Variables[1])})
-	p.secrets.Unlock()
-	return utho.Redact(text, slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 8 })...)
 }

@@ -192,7 +192,7 @@ type loginSecret struct {
 func (l *loginSecret) Prepare(context.Context) error { return nil } // login did
 
 func (l *loginSecret) Deliver(ctx context.Context, i lifecycle.Issued) error {
-	l.p.hide(i.Secret)
+	l.p.console.Hide(i.Secret)
 	if l.said, l.failed = l.p.save(ctx, l.book, l.s, itemOf(i)); l.failed != nil {
 		return &lifecycle.DeliveryError{Place: "profile:" + l.s.Profile.Name, Err: l.failed}
 	}

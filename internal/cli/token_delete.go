@@ -214,7 +214,7 @@ func (p *program) writeDeletions(f format, all []*lifecycle.Deletion, dry bool) 
 		if dry || d.Deleted {
 			text.WriteString(word + output.Safe(d.Token.ID+" "+d.Token.Name) + "\n")
 		} else {
-			reason := p.redact(reasonOf(d))
+			reason := p.console.Redact(reasonOf(d))
 			doc.Error = &reason
 		}
 		docs = append(docs, doc)

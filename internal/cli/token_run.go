@@ -120,7 +120,7 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env
 	var status int
 	var failed error
 	used, err := s.Lend(ctx, p.signals.Grace, r, func(i lifecycle.Issued) {
-		p.hide(i.Secret)
+		p.console.Hide(i.Secret)
 		p.mask(i.Secret)
 		status, failed = p.signals.Run(p.command(path, argv, names, i.Secret, apiURL))
 	})

@@ -34,10 +34,9 @@ type Flags struct {
 type Env struct {
 	Flags   Flags
 	Console *terminal.Console
-	Hide    func(secret string) // has a secret taken out of everything that is said from now on
-	Version func() string       // for the user agent
-	Route   Route               // what leads a pasted command to the same place
-	Session *Session            // once a credential was chosen, for hints
+	Version func() string // for the user agent
+	Route   Route         // what leads a pasted command to the same place
+	Session *Session      // once a credential was chosen, for hints
 
 	file     *config.File
 	settings *config.Settings

@@ -170,7 +170,7 @@ func (e *Env) ReadSecret(ctx context.Context, s *Session) (err error) {
 		}
 	}
 	if err == nil {
-		e.Hide(s.Item.Secret)
+		e.Console.Hide(s.Item.Secret)
 	}
 	return err
 }

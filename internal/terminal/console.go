@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/pkg/utho"
 )
 
 // MaxInput bounds what is read from stdin, in bytes.
@@ -39,17 +40,34 @@ const (
 // Console is the conversation: stderr, and stdin if both are a terminal. Every line is redacted and made harmless.
 type Console struct {
 	Err, In *os.File
-	Redact  func(text string) string // takes the secrets out
-	NoInput bool                     // never ask
-	Color   string                   // auto, always or never; empty for auto
-	Silent  bool                     // completion: a note in the middle of a command line helps nobody
+	NoInput bool   // never ask
+	Color   string // auto, always or never; empty for auto
+	Silent  bool   // completion: a note in the middle of a command line helps nobody
 
 	mu      sync.Mutex
+	secrets []string
 	stuck   bool // nobody reads stderr
 	warned  []string
 	waits   int
 	waiting *time.Timer
 	shown   bool // a line that passes is on the terminal
+}
+
+// Hide has a secret taken out of everything that is said from now on. A short one stays: it would take words out of
+// sentences.
+func (c *Console) Hide(secret string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(secret) >= 8 {
+		c.secrets = append(c.secrets, secret)
+	}
+}
+
+// Redact takes out of text the secrets of this run, and what looks like one.
+func (c *Console) Redact(text string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return utho.Redact(text, c.secrets...)
 }
 
 // Note says something on a line of its own.
