@@ -137,7 +137,8 @@ func (p *program) report(err error) {
 		o := exitOf(err)
 		text = strings.Join(append([]string{text}, lines...), "\n")
 		var b strings.Builder
-		_ = output.JSONLine(&b, map[string]account{"error": {o.code, p.console.Redact(text), p.console.Redact(hint), o.status}}) // to memory: it cannot fail
+		doc := account{o.code, p.console.Redact(text), p.console.Redact(hint), o.status}
+		_ = output.JSONLine(&b, map[string]account{"error": doc}) // to memory: it cannot fail
 		c.Write(b.String())
 		return
 	}
