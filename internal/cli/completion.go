@@ -55,8 +55,7 @@ powershell, in the file that $PROFILE names:
 		}
 		return nil
 	}
-	cmd.RunE = p.runE(func(_ context.Context, args []string) error {
-		p.pipe = true
+	cmd.RunE = p.readE(func(_ context.Context, args []string) error {
 		if p.output != "" {
 			return problem.Usagef("-o %s: a completion script has one form", p.output).Hintf("leave -o out")
 		}

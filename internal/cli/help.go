@@ -73,7 +73,7 @@ func (p *program) help(cmd *cobra.Command, _ []string) {
 }
 
 func (p *program) writeText(text string) error {
-	p.pipe = true
+	p.reads()
 	_, err := p.out.Write([]byte(text))
 	return err
 }

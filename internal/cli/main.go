@@ -94,7 +94,7 @@ func newProgram(build Build, in, out, errFile *os.File) *program {
 		p.console.Hide(session.FromVariable(name))
 	}
 	p.env = &session.Env{Console: p.console, Version: p.version}
-	p.signals = terminal.Watch(func() {
+	p.signals = terminal.NewSignals(func() {
 		p.console.Note("interrupted; cleaning up (up to %d s). Press Ctrl-C again to stop now", int(terminal.GraceTime.Seconds()))
 	})
 	return p
@@ -109,6 +109,7 @@ func (p *program) exit(err error) int {
 	if status, ok := errors.AsType[childStatus](err); ok {
 		return int(status)
 	}
+	p.signals.Take() // a broken stderr
 	// A signal is the reason for whatever it cut short.
 	if cause := context.Cause(p.signals.Ctx); cause != nil && cutShort(err) {
 		err = cause
@@ -124,8 +125,24 @@ func (p *program) exit(err error) int {
 func (p *program) runE(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		p.started = true
+		p.signals.Take()
 		return f(cmd.Context(), args)
 	}
+}
+
+// readE is runE for a command that changes nothing.
+func (p *program) readE(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		p.started = true
+		p.reads()
+		return f(cmd.Context(), args)
+	}
+}
+
+// reads has a closed stdout be silent.
+func (p *program) reads() {
+	p.pipe = true
+	p.signals.TakeIfLong(p.out.f, p.console.Err)
 }
 
 // change changes profiles and their secrets. A signal that comes before stops it, a later one ends its waiting.

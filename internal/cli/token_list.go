@@ -45,7 +45,7 @@ the command that deletes it. Selectors combine with AND.`,
 	f.BoolVar(&r.failIfAny, "fail-if-any", false, "exit with 10 if a token is listed, as a gate for pipelines")
 	_ = cmd.RegisterFlagCompletionFunc("sort", fixed(listing.SortKeys()...))
 	_ = cmd.RegisterFlagCompletionFunc("columns", completeColumns)
-	cmd.RunE = p.runE(func(ctx context.Context, _ []string) error { return p.listTokens(ctx, r) })
+	cmd.RunE = p.readE(func(ctx context.Context, _ []string) error { return p.listTokens(ctx, r) })
 	return cmd
 }
 
@@ -60,7 +60,6 @@ func (p *program) list(ctx context.Context) (*session.Session, *utho.TokenList, 
 }
 
 func (p *program) listTokens(ctx context.Context, r listRequest) error {
-	p.pipe = true
 	format, err := p.format(allFormats)
 	if err != nil {
 		return err
@@ -140,12 +139,11 @@ it. The service never shows a secret again.`,
 		Example: "  utho token get 10000\n  utho token get ci -o json", Args: exactArg("one ID or NAME"),
 		ValidArgsFunction: p.completeTokens(1),
 	}
-	cmd.RunE = p.runE(func(ctx context.Context, args []string) error { return p.getToken(ctx, args[0]) })
+	cmd.RunE = p.readE(func(ctx context.Context, args []string) error { return p.getToken(ctx, args[0]) })
 	return cmd
 }
 
 func (p *program) getToken(ctx context.Context, arg string) error {
-	p.pipe = true
 	format, err := p.format(allFormats)
 	if err != nil {
 		return err

@@ -36,6 +36,7 @@ func (e Interrupted) Status() int {
 // grace with the second, or with GraceTime after the first if a protocol runs, else at once. Those that would crash
 // it count as two.
 type Signals struct {
+	once             sync.Once
 	Ctx, Grace       context.Context
 	endCtx, endGrace context.CancelCauseFunc
 	cleaning         func() // called once if a protocol goes on after the first signal
@@ -46,16 +47,23 @@ type Signals struct {
 	command   *os.Process // of the user, which gets the signals instead
 }
 
-// Watch begins to take signals. Those that the parent ignored stay ignored (nohup, background jobs).
-func Watch(cleaning func()) *Signals {
+// NewSignals takes none yet. Cleaning is called if a protocol goes on after the first signal.
+func NewSignals(cleaning func()) *Signals {
 	s := &Signals{cleaning: cleaning}
 	s.Ctx, s.endCtx = context.WithCancelCause(context.Background())
 	s.Grace, s.endGrace = context.WithCancelCause(context.Background())
+	return s
+}
+
+// Take begins to take signals. Those that the parent ignored stay ignored (nohup, background jobs).
+func (s *Signals) Take() { s.once.Do(s.notify) }
+
+func (s *Signals) notify() {
 	ignorePipe()
 	take := slices.Concat([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}, fatalSignals, passedSignals)
 	take = slices.DeleteFunc(take, signal.Ignored)
 	if len(take) == 0 { // Notify without signals takes all of them
-		return s
+		return
 	}
 	ch := make(chan os.Signal, 16)
 	signal.Notify(ch, take...)
@@ -64,7 +72,18 @@ func Watch(cleaning func()) *Signals {
 			s.handle(sig)
 		}
 	}()
-	return s
+}
+
+// TakeIfLong is Take for what changes nothing, if it is not done within 20 ms: it costs two threads, 0.3 ms. A pipe or
+// a file may fail with a signal, so that it is not put off then.
+func (s *Signals) TakeIfLong(streams ...*os.File) {
+	for _, f := range streams {
+		if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+			s.Take()
+			return
+		}
+	}
+	time.AfterFunc(20*time.Millisecond, s.Take)
 }
 
 func (s *Signals) handle(sig os.Signal) {
