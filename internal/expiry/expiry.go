@@ -57,9 +57,12 @@ func Append(name string, at time.Time) (string, error) {
 func Split(name string) (base string, at time.Time, ok bool) {
 	cut := max(len(name)-suffixLen, 0)
 	text, found := strings.CutPrefix(name[cut:], marker)
+	if cut == 0 || !found {
+		return name, time.Time{}, false
+	}
 	at, err := time.Parse(layout, text)
 	// Printing it again holds the parser to the one spelling there is.
-	if cut == 0 || !found || err != nil || at.Year() < 1 || at.Format(layout) != text {
+	if err != nil || at.Year() < 1 || at.Format(layout) != text {
 		return name, time.Time{}, false
 	}
 	return name[:cut], at, true
