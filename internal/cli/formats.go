@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -24,15 +23,12 @@ func (p *program) view(now time.Time, zone *time.Location) listing.View {
 	}}
 }
 
-// docs creates the documents one by one.
-func docs(v listing.View, tokens []utho.Token) iter.Seq[listing.Doc] {
-	return func(yield func(listing.Doc) bool) {
-		for _, t := range tokens {
-			if !yield(v.Doc(t)) {
-				return
-			}
-		}
+func docs(v listing.View, tokens []utho.Token) []listing.Doc {
+	docs := make([]listing.Doc, len(tokens))
+	for i, t := range tokens {
+		docs[i] = v.Doc(t)
 	}
+	return docs
 }
 
 // format is one of the formats of -o.
@@ -122,9 +118,9 @@ func (p *program) document(f format, v any) error {
 	return output.JSON(p.out, v)
 }
 
-func documents[T any](p *program, f format, all iter.Seq[T]) error {
+func documents[T any](p *program, f format, all []T) error {
 	if f == formatYAML {
-		return output.YAMLList(p.out, all)
+		return output.YAML(p.out, append([]T{}, all...)) // an empty list is no null
 	}
 	return output.JSONList(p.out, all)
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -86,7 +85,7 @@ func (p *program) listProfiles(ctx context.Context, f format, _ []string) error 
 		docs = append(docs, p.profileDoc(ctx, profile, file.Current()))
 	}
 	if f != formatTable {
-		return documents(p, f, slices.Values(docs))
+		return documents(p, f, docs)
 	}
 	var columns []output.Column[profileDoc]
 	for i, header := range []string{"NAME", "API URL", "STORE", "TOKEN", "ID", "EXPIRES", "CURRENT"} {

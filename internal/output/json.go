@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"iter"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -21,18 +20,18 @@ func JSONLine(w io.Writer, v any) error { return encode(w, "json", v, "", escape
 
 // JSONList writes rows as one array with an object in each line, so that long lists are quick to write and pleasant
 // to grep. No rows are `[]`. Strings are written as by [JSON].
-func JSONList[T any](w io.Writer, rows iter.Seq[T]) error {
+func JSONList[T any](w io.Writer, rows []T) error {
 	var doc bytes.Buffer
+	doc.Grow(256 * len(rows)) // which is enough for most
 	enc := newEncoder(&doc)
 	doc.WriteByte('[')
-	var row T // one for all, since what the encoder is given is allocated
-	for row = range rows {
-		if doc.Len() > 1 {
+	for i := range rows {
+		if i > 0 {
 			doc.Truncate(doc.Len() - 1) // the newline that the encoder puts behind a value
 			doc.WriteByte(',')
 		}
 		doc.WriteByte('\n')
-		if err := enc.Encode(&row); err != nil {
+		if err := enc.Encode(&rows[i]); err != nil {
 			return fmt.Errorf("write json: %w", err)
 		}
 	}
@@ -66,6 +65,9 @@ func appendEscaped(doc []byte, appendEscape func(to []byte, r rune) []byte) (to 
 	for i := 0; ; {
 		for i < len(doc) && doc[i] < 0x7f {
 			i++
+		}
+		if i == len(doc) && done == 0 {
+			return doc
 		}
 		if i == len(doc) {
 			return append(to, doc[done:]...)

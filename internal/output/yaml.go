@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"iter"
-	"slices"
 )
 
 // YAML writes v as one document with the fields, names and order of [JSON], whose text it translates. Every string
@@ -17,11 +15,6 @@ import (
 // knows no json tags. The tests read back with it what is written here.
 func YAML(w io.Writer, v any) error {
 	return encode(w, "yaml", v, " ", func(doc []byte) []byte { return appendEscaped(blockStyle(doc), appendYAMLEscape) })
-}
-
-// YAMLList writes rows as the one list that [YAML] writes for them, `[]` if there are none.
-func YAMLList[T any](w io.Writer, rows iter.Seq[T]) error {
-	return YAML(w, slices.AppendSeq([]T{}, rows))
 }
 
 // blockStyle returns JSON with one value or bracket a line as YAML without brackets.

@@ -47,7 +47,7 @@ func readAnswer(ctx context.Context, resp *http.Response) *answer {
 	}
 	defer context.AfterFunc(ctx, closeBody)()
 	var b bytes.Buffer
-	b.Grow(int(min(max(resp.ContentLength, 0), 1<<20)) + bytes.MinRead)
+	b.Grow(64 << 10) // for 700 tokens
 	n, err := b.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
 	if a.body, a.err = b.Bytes(), err; n > maxBody {
 		a.body, a.err = nil, errTooLarge
