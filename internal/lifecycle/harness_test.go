@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"net/http"
 	"runtime"
 	"slices"
 	"strings"
@@ -58,7 +57,7 @@ func (w *world) start() {
 }
 
 func (w *world) as(secret string) *utho.Client {
-	c, err := utho.New(secret, utho.WithBaseURL(sandbox.BaseURL), utho.WithHTTPClient(&http.Client{Transport: w.srv.Transport()}))
+	c, err := utho.New(secret, utho.WithBaseURL(sandbox.BaseURL), utho.WithTransport(w.srv.Transport()))
 	if err != nil {
 		w.t.Fatal(err)
 	}

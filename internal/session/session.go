@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"runtime"
 	"slices"
@@ -231,7 +230,7 @@ func (e *Env) Use(s *Session) (err error) {
 		utho.WithUserAgent("utho/" + e.Version() + " (" + runtime.GOOS + "/" + runtime.GOARCH + ")"),
 	}
 	if s.Box != nil {
-		options = append(options, utho.WithHTTPClient(&http.Client{Transport: s.Box.Transport()}))
+		options = append(options, utho.WithTransport(s.Box.Transport()))
 	}
 	if s.Box != nil || e.Console.Silent { // what the sandbox fails with is no passing state of a network, and Tab does not wait for one
 		options = append(options, utho.WithRetry(utho.RetryPolicy{MaxAttempts: 1}))

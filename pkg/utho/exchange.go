@@ -72,15 +72,9 @@ func (k *call) ended(ctx context.Context) *Error {
 }
 
 // exchange sends the request once and reads its answer. again reports whether it may be better the next time.
-func (c *Client) exchange(outer context.Context, k *call, attempt int) (e *Error, again bool) {
-	if outer.Err() != nil {
-		return k.ended(outer), false
-	}
-	ctx := outer
-	if c.timeout > 0 {
-		var cancel func()
-		ctx, cancel = context.WithTimeout(outer, c.timeout)
-		defer cancel()
+func (c *Client) exchange(ctx context.Context, k *call, attempt int) (e *Error, again bool) {
+	if ctx.Err() != nil {
+		return k.ended(ctx), false
 	}
 	start := time.Now()
 	var a *answer
@@ -94,12 +88,12 @@ func (c *Client) exchange(outer context.Context, k *call, attempt int) (e *Error
 	}
 	resp, err := c.transport.RoundTrip(req) //nolint:bodyclose // readAnswer closes it
 	if err != nil {
-		return c.lost(outer, k, 0, sent.maybe(), err)
+		return c.lost(ctx, k, 0, sent.maybe(), err)
 	}
 	if a = readAnswer(ctx, resp); k.created != nil {
-		return c.judgeCreate(outer, k, a)
+		return c.judgeCreate(ctx, k, a)
 	}
-	return c.judge(outer, k, a)
+	return c.judge(ctx, k, a)
 }
 
 // newRequest builds the request with its headers, the same for every operation.

@@ -138,8 +138,6 @@ func TestListAnswers(t *testing.T) {
 		"says: no": {`{"status":"error","message":"no"}`, `{"status":"error","message":"no","api":[` + one + `]}`},
 		`neither "success" nor "error"`: {
 			`{"status":"failed","message":"x","api":[]}`, `{"status":true,"api":[]}`, `{"status":[],"api":[]}`, `{"status":1,"api":[]}`},
-		"is given twice with different values": {
-			`{"status":"success","api":[` + one + `],"api":[]}`, `{"status":"error","api":[],"status":"success"}`},
 		"several answers": {someTokens + someTokens, someTokens + someTokens[:150]},
 		"says: Name too long (E7)": {
 			`{"errors":[{"message":"Name too long","code":"E7"},{"message":"and bad"}]}`, `{"message":"Name too long","errorcode":"E7"}`,
@@ -186,8 +184,6 @@ func TestListAnswers(t *testing.T) {
 		"HTTP 418 I'm a teapot": {reply(418, someTokens)},
 		"HTTP 500 Internal Server Error": {
 			reply(500, `{"status":"error","message":"Not Found GET"}`), reply(500, page), reply(500, someTokens)},
-		"HTTP 101 Switching Protocols: the answer cannot be read as HTTP": {
-			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"},
 	})
 }
 

@@ -170,19 +170,6 @@ func TestSilentService(t *testing.T) {
 			}
 		}
 	}
-	synctest.Test(t, func(t *testing.T) { // the given client's own timeout is a lost answer like any other
-		s, transport := piped(silent(""))
-		c, err := New(testSecret, WithBaseURL("http://localhost"), WithHTTPClient(&http.Client{Transport: transport, Timeout: time.Second}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		e := mustError(t, calls(t)["create"](c), ErrOutcomeUnknown)
-		mustError(t, calls(t)["list"](c), ErrUnavailable)
-		if s.count("POST") != 1 || s.count("GET") != 4 || !strings.HasSuffix(e.Error(), "timed out") {
-			t.Errorf("%d creates, %d lists: %v", s.count("POST"), s.count("GET"), e)
-		}
-		transport.CloseIdleConnections()
-	})
 }
 
 // deadConn takes the first request and not a byte of the next.
@@ -250,7 +237,7 @@ func TestCreateHTTP2(t *testing.T) {
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	c := newClient(t, server.URL, WithHTTPClient(server.Client()))
+	c := newClient(t, server.URL, WithTransport(server.Client().Transport))
 	if got, err := c.CreateToken(t.Context(), ci); err != nil || got.Secret != newSecret {
 		t.Fatalf("got %v, %v", got, err)
 	}

@@ -19,7 +19,6 @@ func TestAnswers(t *testing.T) {
 			"user is missing, not an account":          {`{"status":"success"}`},
 			`read account: the answer holds no "user"`: {`{}`, `[]`},
 			"ends in the middle":                       {`{"status":"success","user":{"id":"1"`},
-			"user is given twice":                      {`{"status":"success","user":{"id":"1"},"user":{"id":"2"}}`},
 			ErrWrongAddress:                            {``, page, reply(401, `{"status":"error","message":"Not Found GET"}`)},
 			ErrUnauthorized:                            {`{"status":"error","message":"Unauthorized access"}`},
 			ErrForbidden:                               {`{"status":"error","message":"You do not have permission to view the account."}`},

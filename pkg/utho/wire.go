@@ -232,15 +232,8 @@ func (o *object) failure(k *call, redact func(string) string) *Error {
 	case status == "error", status == "" && failed:
 	case status == "" && o.members[k.wants] == nil:
 		e.Err = fmt.Errorf("the answer holds no %q", k.wants)
-	case o.twice != "":
-		return &Error{Err: o.ambiguous(redact)}
 	default:
 		return nil
 	}
 	return e
-}
-
-// ambiguous says which member is there twice.
-func (o *object) ambiguous(redact func(string) string) error {
-	return fmt.Errorf("the answer's %s is given twice with different values", clip(redact(o.twice), 40))
 }
