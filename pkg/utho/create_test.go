@@ -112,8 +112,8 @@ func TestCreateAnswers(t *testing.T) {
 			`{"status":"failed","message":"x"}`, `{"error":"x"}`, `{"status":"success","message":"created"}`, "{}", "[]"},
 		unknown("apikey is empty"): {
 			`{"status":"success","apikey":""}`, `{"status":"success","apikey":" \n"}`, `{"status":"success","apikey":null}`},
-		unknown("apikey is a number"): {`{"status":"success","apikey":12345}`, reply(429, `{"status":"error","apikey":7}`)},
-		unknown("apikey is an object"): {
+		unknown("apikey is not text"): {
+			`{"status":"success","apikey":12345}`, reply(429, `{"status":"error","apikey":7}`),
 			`{"status":"success","apikey":{"key":"` + newSecret + `"},"message":"made ` + newSecret + `"}`},
 		unknown("cannot stand in a header"): {
 			`{"status":"success","apikey":"opaque\n42","message":"made opaque\n42"}`, `{"status":"error","apikey":"live_é"}`,

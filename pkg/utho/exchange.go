@@ -81,14 +81,16 @@ func (c *Client) exchange(ctx context.Context, k *call, attempt int) (e *Error, 
 	if c.hook != nil {
 		defer func() { c.report(k, attempt, start, a, e) }()
 	}
-	sent := &sending{believed: c.hooked}
-	req, err := c.newRequest(httptrace.WithClientTrace(ctx, sent.trace()), k)
+	var connected atomic.Bool // set on goroutines of net/http
+	req, err := c.newRequest(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	}), k)
 	if err != nil {
 		return &Error{Err: err}, false
 	}
 	resp, err := c.transport.RoundTrip(req) //nolint:bodyclose // readAnswer closes it
-	if err != nil {
-		return c.lost(ctx, k, 0, sent.maybe(), err)
+	if err != nil {                         // of a transport that need not say when it has a connection one must believe the worst
+		return c.lost(ctx, k, 0, connected.Load() || !c.hooked, err)
 	}
 	if a = readAnswer(ctx, resp); k.created != nil {
 		return c.judgeCreate(ctx, k, a)
@@ -140,21 +142,3 @@ func (c *Client) redirected(a *answer) error {
 	place = Redact(place, c.secret, strings.ToLower(c.secret))
 	return fmt.Errorf("redirected to %s, and redirects are not followed", clip(place, 200))
 }
-
-// sending watches how far a transport gets with a request. Its hooks run on goroutines of net/http.
-type sending struct {
-	believed  bool        // the transport is known to call the hooks
-	asked     atomic.Bool // a connection was asked for
-	connected atomic.Bool // and there was one
-}
-
-func (s *sending) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn: func(string) { s.asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { s.connected.Store(true) },
-	}
-}
-
-// maybe reports whether the request may have left. It has not if no connection was had. Of a transport that need not
-// say, one must believe the worst.
-func (s *sending) maybe() bool { return s.connected.Load() || !s.believed && !s.asked.Load() }

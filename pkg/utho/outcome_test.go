@@ -13,10 +13,8 @@ func TestAnswers(t *testing.T) {
 			Account{"32154", "A B", "a@b.example", "C"}: {
 				`{"status":"success","user":{"id":"32154","fullname":"A B","email":"a@b.example","company":"C","z":{"id":1}}}`},
 			Account{ID: "32154", Company: "7"}:         {notice + `{"user":{"id":32154,"fullname":null,"company":7},"status":""}`},
-			"user.email is an object, not text":        {`{"status":"success","user":{"id":"1","email":{"x":1}}}`},
-			"user is an array, not an account":         {`{"status":"success","user":[]}`},
-			"user is null, not an account":             {`{"status":"success","user":null}`},
-			"user is missing, not an account":          {`{"status":"success"}`},
+			"user.email is not text":                   {`{"status":"success","user":{"id":"1","email":{"x":1}}}`},
+			"user is not an account":                   {`{"status":"success","user":[]}`, `{"status":"success","user":null}`, `{"status":"success"}`},
 			`read account: the answer holds no "user"`: {`{}`, `[]`},
 			"ends in the middle":                       {`{"status":"success","user":{"id":"1"`},
 			ErrWrongAddress:                            {``, page, reply(401, `{"status":"error","message":"Not Found GET"}`)},
