@@ -90,7 +90,9 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(tokens, compare)
+	if r.sort != "" {
+		slices.SortStableFunc(tokens, compare)
+	}
 	v := p.view(lifecycle.Now(list), s.Zone)
 	columns, _ := v.Columns(format.layout(), r.columns) // it was tried
 	if r.UsesClock() || format.hasColumns() && listing.UsesClock(columns) {

@@ -32,7 +32,7 @@ func (s *Selectors) UsesClock() bool { return s.Older > 0 || s.Newer > 0 || s.Wi
 
 // Choose returns the tokens that match, without those of Except, each of which must be there:
 // *lifecycle.NotFoundError, *lifecycle.AmbiguousError.
-func (s *Selectors) Choose(list *utho.TokenList) (chosen []utho.Token, err error) {
+func (s *Selectors) Choose(list *utho.TokenList) ([]utho.Token, error) {
 	var except []string
 	for _, arg := range s.Except {
 		t, err := lifecycle.Find(list.Tokens, arg)
@@ -42,12 +42,9 @@ func (s *Selectors) Choose(list *utho.TokenList) (chosen []utho.Token, err error
 		except = append(except, t.ID)
 	}
 	now := lifecycle.Now(list)
-	for _, t := range list.Tokens {
-		if s.match(t, now) && !slices.Contains(except, t.ID) {
-			chosen = append(chosen, t)
-		}
-	}
-	return chosen, nil
+	return slices.DeleteFunc(slices.Clone(list.Tokens), func(t utho.Token) bool {
+		return !s.match(t, now) || slices.Contains(except, t.ID)
+	}), nil
 }
 
 // match reports whether t is chosen. A token whose creation time does not parse never matches an age.

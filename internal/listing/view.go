@@ -36,8 +36,8 @@ type View struct {
 func (v View) Doc(t utho.Token) Doc {
 	d := Doc{Name: t.Name, Scope: t.Scope.String(), CreatedRaw: t.CreatedRaw}
 	if t.ID != "" {
-		action := v.Action(t.ID)
-		d.ID, d.Action = &t.ID, &action
+		id, action := t.ID, v.Action(t.ID)
+		d.ID, d.Action = &id, &action
 	}
 	d.CreatedAt, d.ExpiresAt = moment(t.CreatedAt), moment(ends(t))
 	return d

@@ -155,7 +155,8 @@ func (o *object) readMember(dec *json.Decoder, b []byte) error {
 	start := dec.InputOffset()
 	var to any = &json.RawMessage{}
 	if key == "api" {
-		o.tokens, to = nil, &o.tokens
+		o.tokens = make([]wireToken, 0, len(b)/80) // which is what a token takes, and more
+		to = &o.tokens
 	}
 	if err := dec.Decode(to); err != nil && !errors.As(err, new(*json.UnmarshalTypeError)) {
 		return err
