@@ -17,7 +17,7 @@ type Client struct {
 	base            *url.URL
 	tokens, account string     // their addresses
 	proxy           ProxyError // names the proxy of the package's own transport; empty if there is none
-	hooked          bool       // the transport is net/http's, which says when it has a connection
+	hooked          bool       // the transport is known to report connections to httptrace
 }
 
 // Option changes what New gives.
@@ -36,8 +36,7 @@ type options struct {
 // it ends in /api. See ParseBaseURL for what is refused.
 func WithBaseURL(base string) Option { return func(o *options) { o.baseURL = base } }
 
-// WithTransport sets what sends requests. It must not send a create twice by itself; that of net/http does not. If it is
-// no *http.Transport, a create that it fails with counts as one that may have been sent.
+// WithTransport sets what sends requests. It must not send a create twice by itself; that of net/http does not.
 //
 // Without this option the client has a transport of its own: it keeps a few connections open for 30 s, connects
 // localhost to nothing but the loopback addresses, and explains what a proxy refuses.

@@ -81,16 +81,18 @@ func (c *Client) exchange(ctx context.Context, k *call, attempt int) (e *Error, 
 	if c.hook != nil {
 		defer func() { c.report(k, attempt, start, a, e) }()
 	}
-	var connected atomic.Bool // set on goroutines of net/http
+	var asked, connected atomic.Bool // for a connection, and with one; set on goroutines of net/http
 	req, err := c.newRequest(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	}), k)
 	if err != nil {
 		return &Error{Err: err}, false
 	}
 	resp, err := c.transport.RoundTrip(req) //nolint:bodyclose // readAnswer closes it
-	if err != nil {                         // of a transport that need not say when it has a connection one must believe the worst
-		return c.lost(ctx, k, 0, connected.Load() || !c.hooked, err)
+	if err != nil {
+		// Of a transport that says nothing of its connections one must believe the worst.
+		return c.lost(ctx, k, 0, connected.Load() || !c.hooked && !asked.Load(), err)
 	}
 	if a = readAnswer(ctx, resp); k.created != nil {
 		return c.judgeCreate(ctx, k, a)

@@ -201,8 +201,8 @@ func TestCreateOnADeadConnection(t *testing.T) {
 	}
 }
 
-// A transport that need not say when it has a connection is believed the worst of. Its errors are its own, and stay
-// what they are.
+// A transport that says nothing about its connections is believed the worst of, one that does is believed. Its errors
+// are its own, and stay what they are.
 func TestForeignTransports(t *testing.T) {
 	t.Parallel()
 	sent := 0
@@ -214,6 +214,12 @@ func TestForeignTransports(t *testing.T) {
 	e := mustError(t, calls(t)["list"](c), ErrUnavailable)
 	if !errors.Is(e, mine) || e.Error() != "list tokens: "+mine.Error()+" (attempt 4)" {
 		t.Error(e)
+	}
+	dials := 0
+	dead := dial(&dials, syscall.ECONNREFUSED)
+	c = through(t, roundTripper(dead.RoundTrip))
+	if e := mustError(t, calls(t)["create"](c), ErrUnavailable); e.Sent || dials != 4 {
+		t.Errorf("%d calls, %v", dials, e)
 	}
 }
 
