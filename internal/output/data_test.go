@@ -80,28 +80,6 @@ lists:
 	}
 }
 
-// TestYAMLStrings: every string is in quotes, and a reader takes it for that string.
-func TestYAMLStrings(t *testing.T) {
-	t.Parallel()
-	for _, s := range []string{
-		"", "ci", "a: b", "a #b", "- a", "---", "*a", "&a", "!a", "%a", "@a", "`a", "|", ">", "[a", "{a", "'a'", "\"a\"",
-		`a\b`, "=", "<<", "~", ".inf", "null", "True", "yes", "No", "on", "y", "0123", "0x1f", "0o17", "1_000", "1e5", "-1",
-		"12:30:45", "2024-04-22", "a\nb", "a\tb", "\r", "\b\f", "\u0085", "\ufeff", "\u2028", "\x00", "\x1b[0m", "\x7f",
-		"\u200b", "\u202e", "\ufffd", "\ufffe", "\U0001fffe", "\U000e0001", "日本語", "🚀", "❤\ufe0f", "},", "],", "{", `": `,
-	} {
-		var b bytes.Buffer
-		var got any
-		want := []any{s, map[string]any{"key": s}}
-		err := YAML(&b, want)
-		if err == nil {
-			err = yaml.Load(b.Bytes(), &got)
-		}
-		if err != nil || !reflect.DeepEqual(got, any(want)) || !strings.HasSuffix(b.String(), "\"\n") {
-			t.Errorf("%+q is written %+q and read %+v, %v", s, b.String(), got, err)
-		}
-	}
-}
-
 // TestTrueValues writes trees with hostile text and reads the same values back from every format, in text that is
 // safe to look at.
 func TestTrueValues(t *testing.T) {
@@ -137,11 +115,18 @@ func TestTrueValues(t *testing.T) {
 	})
 }
 
+// yamlTraps are texts that a reader of YAML would take for something else without quotes.
+var yamlTraps = []string{
+	"", "a: b", "a #b", "- a", "---", "*a", "&a", "!a", "%a", "@a", "`a", "|", ">", "[a", "{a", "'a'", "\"a\"", `a\b`, "=", "<<", "~",
+	".inf", "null", "True", "yes", "No", "on", "y", "0123", "0x1f", "0o17", "1_000", "1e5", "-1", "12:30:45", "2024-04-22",
+	"a\nb", "\x00", "\U0001fffe", "},", "],", "{", `": `,
+}
+
 // tree draws a value of JSON of at most the given depth.
 func tree(depth int) *rapid.Generator[any] {
 	scalars := []*rapid.Generator[any]{
 		rapid.Map(hostile(), func(s string) any { return s }),
-		rapid.Map(rapid.SampledFrom([]string{"yes", "null", "~", "1e3", "0x1", "- a", "a: b", "a #b"}), func(s string) any { return s }),
+		rapid.Map(rapid.SampledFrom(yamlTraps), func(s string) any { return s }),
 		rapid.Map(rapid.Int32(), func(n int32) any { return float64(n) }),
 		rapid.Map(rapid.Bool(), func(v bool) any { return v }),
 		rapid.Just[any](nil),

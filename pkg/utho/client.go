@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/x509"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
@@ -103,6 +102,3 @@ func (c Client) String() string { return "utho.Client(" + c.base.String() + ")" 
 
 // GoString is String, for %#v.
 func (c Client) GoString() string { return c.String() }
-
-// LogValue is String, for log/slog.
-func (c Client) LogValue() slog.Value { return slog.StringValue(c.String()) }

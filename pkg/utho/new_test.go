@@ -34,7 +34,7 @@ func TestNew(t *testing.T) {
 	var log strings.Builder
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "c", c, "value", *c)
 	text := fmt.Sprintf("%v %+v %#v %s %v", c, c, c, *c, struct{ C *Client }{c}) + log.String()
-	if noSecret(t, text); strings.Count(text, "utho.Client("+DefaultBaseURL+")") != 7 {
+	if noSecret(t, text); strings.Count(text, "utho.Client("+DefaultBaseURL+")") != 5 {
 		t.Error(text)
 	}
 }
