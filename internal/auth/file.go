@@ -41,8 +41,7 @@ func (s *FileStore) path(ref Ref) string {
 	return filepath.Join(s.dir, name+".json")
 }
 
-// Get implements Store. A link, and a file or folder that others can use, are refused with a *privfile.ModeError
-// or privfile.ErrLink.
+// Get implements Store. A link, and a file or folder that others can use, are refused.
 func (s *FileStore) Get(_ context.Context, ref Ref) (Item, error) {
 	err := ref.check()
 	var data []byte

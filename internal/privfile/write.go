@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -14,14 +15,13 @@ import (
 type Option uint8
 
 const (
-	// Keep keeps owner, group and mode of the file that is replaced, not access lists; an error if they cannot be kept,
-	// or if the file has other names (hard links).
+	// Keep keeps owner, group and mode of the file that is replaced, not access lists; an error if they cannot be kept.
 	Keep Option = iota + 1
 	// FollowLink replaces the file behind a symbolic link, as dot-file managers keep them. Without it: ErrLink.
 	FollowLink
 )
 
-// Create writes data to a new file, 0600 whatever the umask, durably, and removes it if that fails. fs.ErrExist if
+// Create writes data to a new file, 0600, durably, and removes it if that fails. fs.ErrExist if
 // there is anything at path. A crash may leave a short file.
 func Create(path string, data []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -52,7 +52,10 @@ func Replace(path string, data []byte, options ...Option) error {
 		return err
 	}
 	if err = f.Sync(); err == nil {
-		err = rename(f, path)
+		if runtime.GOOS == "windows" {
+			_ = f.Close() // an open file has no other name there
+		}
+		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
 		return errors.Join(err, discard(f))
@@ -73,10 +76,10 @@ func CheckReplace(path string, options ...Option) error {
 	}
 	size := int64(4096) // more than any secret, and a block of most file systems
 	if was != nil {
-		if err := replaceable(path, was); err != nil {
-			return err
+		if why := pinned(path); why != "" {
+			return fmt.Errorf("%s %s", path, why)
 		}
-		size += min(was.Size(), 1<<20)
+		size += was.Size()
 	}
 	f, err := temp(dir, was, make([]byte, size), options)
 	if err != nil {
@@ -90,7 +93,7 @@ func Sweep(dir string) {
 	entries, _ := os.ReadDir(dir) // nothing depends on it
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".utho-") && strings.HasSuffix(e.Name(), ".tmp") {
-			if f, err := tryOpen(filepath.Join(dir, e.Name())); err == nil && f != nil {
+			if f, err := tryOpen(filepath.Join(dir, e.Name()), false); err == nil && f != nil {
 				_ = discard(f)
 			}
 		}
@@ -132,10 +135,8 @@ func temp(dir string, was fs.FileInfo, data []byte, options []Option) (*os.File,
 	return f, nil
 }
 
-// fill closes f to others and writes data. Some file systems have one mode for all files and take any change of it, or
-// refuse it: the outcome counts, if it has to be private.
+// fill writes data, unless it has to be private on a file system that has one mode for all files.
 func fill(f *os.File, data []byte, private bool) error {
-	_ = f.Chmod(0o600)
 	info, err := f.Stat()
 	if err == nil && private && OthersCanRead(info) {
 		err = fmt.Errorf("the file system of %s cannot keep a file from being read by others", filepath.Dir(f.Name()))
