@@ -50,16 +50,8 @@ func (i Item) check() error {
 
 // A Ref names a secret: whose, and to where it may be sent.
 type Ref struct {
-	Profile string // a profile's name as the configuration spells it
+	Profile string // a valid name, as the configuration spells it
 	Origin  string // see Origin; Delete from a file needs none
-}
-
-// check refuses a name that would be a path. Names are checked when they enter.
-func (r Ref) check() error {
-	if r.Profile == "" || r.Profile[0] == '.' || strings.ContainsAny(r.Profile, `/\:`) {
-		return fmt.Errorf("profile name %q cannot have a stored token", r.Profile)
-	}
-	return nil
 }
 
 // Origin is scheme://host[:port] of a URL, in lower case, with the port only if it is not the scheme's own.

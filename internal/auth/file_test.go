@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/utho/utho-cli/internal/privfile"
@@ -147,29 +146,11 @@ func TestFileStoreSetRefuses(t *testing.T) {
 	}
 }
 
-// On Windows con.json would be a device.
-func TestFileStoreDevices(t *testing.T) {
-	t.Parallel()
-	s, dir := newFile(t)
-	for name, file := range map[string]string{
-		"con": "_con.json", "NUL": "_nul.json", "aux.eu": "_aux.eu.json", "com1": "_com1.json", "LPT9.x": "_lpt9.x.json",
-		"console": "console.json", "com": "com.json", "com10": "com10.json",
-	} {
-		if got := s.path(api(name)); got != filepath.Join(dir, file) {
-			t.Errorf("%s is kept in %s", name, got)
-		}
-	}
-}
-
 func writeFile(t *testing.T, path, text string, mode fs.FileMode) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// A child that another test forks meanwhile would hold the file open for writing
-	// until it executes: until then the file itself could not be executed.
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

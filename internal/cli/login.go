@@ -272,15 +272,12 @@ func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (se
 	if err != nil {
 		return "", err
 	}
-	secret, notes, err := auth.Clean(raw)
+	secret, err = auth.Clean(raw)
 	switch {
 	case errors.Is(err, auth.ErrEmpty):
 		return "", hintf(usagef("no token was given; nothing was saved"), "create one at %s", consoleURL)
 	case err != nil:
 		return "", usagef("%w; nothing was saved", err)
-	}
-	for _, n := range notes {
-		p.console.note("%s", n)
 	}
 	p.hide(secret)
 	return secret, nil

@@ -94,9 +94,11 @@ func (p *program) settings() (*config.Settings, error) {
 // store is the store of a kind, keyring or file.
 func (p *program) store(kind string) (auth.Store, error) {
 	if kind != config.StoreFile {
-		return auth.NewKeyring(auth.KeyringOptions{
-			Terminal: p.console.canAsk(), Waiting: func(text string) { p.console.note("%s", text) },
-		}), nil
+		var waiting func(text string)
+		if p.console.canAsk() {
+			waiting = func(text string) { p.console.note("%s", text) }
+		}
+		return auth.NewKeyring(waiting), nil
 	}
 	paths, err := p.paths()
 	return auth.NewFile(paths.Credentials()), err

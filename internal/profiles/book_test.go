@@ -101,7 +101,7 @@ func (w *world) book(f fault) (b *Book, used *int) {
 	used = new(int)
 	dead := false
 	return &Book{Paths: w.paths, DefaultURL: oldURL, Warn: func(string) {}, Store: func(kind string) auth.Store {
-		var s auth.Store = auth.NewKeyring(auth.KeyringOptions{})
+		var s auth.Store = auth.NewKeyring(nil)
 		if kind == config.StoreFile {
 			s = auth.NewFile(w.paths.Credentials())
 		}

@@ -25,7 +25,7 @@ func (p place) String() string { return p.kind + " " + p.ref.Profile + " " + p.r
 // placeNamed is the place of a String, and one of no kind for other text.
 func placeNamed(s string) place {
 	words := strings.Split(s, " ")
-	if len(words) != 3 {
+	if len(words) != 3 || config.ValidName(words[1]) != nil {
 		return place{}
 	}
 	return place{words[0], auth.Ref{Profile: words[1], Origin: words[2]}}
