@@ -139,20 +139,17 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 
 // save stores the secret of a login over what the profile had. said says what that was.
 func (p *program) save(ctx context.Context, b *profiles.Book, s *session, item auth.Item) (said func(), err error) {
-	var was config.Profile // and its token, which another login may have stored since this one began
-	var id string
-	b.Replaces = func(now config.Profile) { was, id = now, p.peekID(ctx, now) }
-	before, err := b.Save(ctx, s.profile, s.ref(), item, true)
+	was, err := b.Save(ctx, s.profile, s.ref(), item)
 	if err != nil {
 		return func() {}, err
 	}
 	p.route = route{profile: s.typed} // the profile knows its address now
 	return func() {
-		if before != "" && !strings.EqualFold(before, s.profile.Name) {
-			p.console.note("profile %s is now the current one; before it was %s", s.profile.Name, before)
+		if was.Current != "" && !strings.EqualFold(was.Current, s.profile.Name) {
+			p.console.note("profile %s is now the current one; before it was %s", s.profile.Name, was.Current)
 		}
-		where, _ := originOf(addressOf(was))
-		switch {
+		where, _ := originOf(addressOf(was.Profile))
+		switch id := was.TokenID; {
 		case id == "" || id == item.TokenID:
 		case where == s.origin:
 			p.console.note("it replaces token %s, which utho created and which still works; delete it with: %s",

@@ -128,13 +128,7 @@ func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRe
 			return fmt.Errorf("token %s was not deleted, and profile %s keeps it: %w", id, profile.Name, err)
 		}
 		p.console.note("deleted token %s", id)
-		b.Forgets = func(now auth.Item) error {
-			if now.Secret != "" && now.Secret != s.item.Secret {
-				return profiles.ErrChanged
-			}
-			return nil
-		}
-		switch _, err := b.Forget(p.signals.grace, profile.Name, false); {
+		switch _, err := b.Forget(p.signals.grace, profile.Name, s.item, false); {
 		case errors.Is(err, profiles.ErrChanged):
 			p.console.note("profile %s holds another token now, which stays", profile.Name)
 			return nil
@@ -154,7 +148,7 @@ func (p *program) forget(ctx context.Context, profile config.Profile) error {
 	}
 	id := p.peekID(ctx, profile)
 	return p.change(func(b *profiles.Book) error {
-		had, err := b.Forget(ctx, profile.Name, false)
+		had, err := b.Forget(ctx, profile.Name, auth.Item{}, false)
 		switch {
 		case err != nil:
 			return fmt.Errorf("log out of profile %s: %w", profile.Name, ofRemoval(ctx, err))

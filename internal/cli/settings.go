@@ -112,7 +112,6 @@ func (p *program) withBook(f func(*profiles.Book) error) error {
 	}
 	return f(&profiles.Book{
 		Paths: paths, DefaultURL: utho.DefaultBaseURL, Warn: func(text string) { p.console.warn("%s", text) },
-		Waiting: func() { p.console.note("waiting for another login or logout of yours to end") },
 		Store: func(kind string) auth.Store {
 			s, _ := p.store(kind) // fails only without paths
 			return s

@@ -73,10 +73,8 @@ func (b *Book) stored(ctx context.Context, at *place) (auth.Item, error) {
 // expect is ErrChanged if a place holds the secret of none of the items.
 func (b *Book) expect(ctx context.Context, at place, items ...auth.Item) error {
 	now, err := b.stored(ctx, &at)
-	for _, item := range items {
-		if err != nil || now.Secret == item.Secret {
-			return err
-		}
+	if err != nil || slices.ContainsFunc(items, func(i auth.Item) bool { return i.Secret == now.Secret }) {
+		return err
 	}
 	return fmt.Errorf("the token of profile %s: %w", at.ref.Profile, ErrChanged)
 }
