@@ -37,7 +37,6 @@ type outcome struct {
 	Locked   bool
 	Hint     string
 	Waited   []string
-	Took     time.Duration
 }
 
 func helper(job string) int {
@@ -52,7 +51,6 @@ func helper(job string) int {
 	ref := Ref{os.Getenv("UTHO_AUTH_PROFILE"), os.Getenv("UTHO_AUTH_ORIGIN")}
 	ctx := context.Background()
 	var err error
-	started := time.Now()
 	switch job {
 	case "get":
 		o.Item, err = k.Get(ctx, ref)
@@ -67,7 +65,6 @@ func helper(job string) int {
 	default:
 		return 3
 	}
-	o.Took = time.Since(started)
 	if err != nil {
 		o.Err, o.NotFound = err.Error(), errors.Is(err, ErrNotFound)
 		var ke *KeyringError

@@ -94,17 +94,23 @@ func TestFileStoreRefuses(t *testing.T) {
 		says  string
 	}{
 		"others can read": {func(t *testing.T, path string) { writeFile(t, path, good, 0o644) }, "chmod 600 "},
-		"folder is open":  {func(t *testing.T, path string) { writeFile(t, path, good, 0o600); chmod(t, filepath.Dir(path), 0o755) }, "chmod 700 "},
-		"link":            {func(t *testing.T, path string) { writeFile(t, path+".real", good, 0o600); link(t, path+".real", path) }, "symbolic link"},
-		"dangling link":   {func(t *testing.T, path string) { link(t, "nowhere", path) }, "symbolic link"},
-		"folder":          {func(t *testing.T, path string) { mkdir(t, path) }, "regular"},
-		"no JSON":         {damaged(secret), "damaged"},
-		"empty":           {damaged(""), "damaged"},
-		"no origin":       {damaged(`{"token":"` + secret + `"}`), "damaged"},
-		"too big":         {damaged(`{"origin":"https://api.utho.com","token":"` + strings.Repeat("x", MaxSecret+1) + `"}`), "damaged"},
+		"folder is open": {func(t *testing.T, path string) {
+			writeFile(t, path, good, 0o600)
+			must(t, os.Chmod(filepath.Dir(path), 0o755))
+		}, "chmod 700 "},
+		"link": {func(t *testing.T, path string) {
+			writeFile(t, path+".real", good, 0o600)
+			must(t, os.Symlink(path+".real", path))
+		}, "symbolic link"},
+		"dangling link": {func(t *testing.T, path string) { must(t, os.Symlink("nowhere", path)) }, "symbolic link"},
+		"folder":        {func(t *testing.T, path string) { must(t, os.MkdirAll(path, 0o700)) }, "regular"},
+		"no JSON":       {damaged(secret), "damaged"},
+		"empty":         {damaged(""), "damaged"},
+		"no origin":     {damaged(`{"token":"` + secret + `"}`), "damaged"},
+		"too big":       {damaged(`{"origin":"https://api.utho.com","token":"` + strings.Repeat("x", MaxSecret+1) + `"}`), "damaged"},
 	} {
 		s, dir := newFile(t)
-		mkdir(t, dir)
+		must(t, os.MkdirAll(dir, 0o700))
 		tc.spoil(t, filepath.Join(dir, "work.json"))
 		got, err := s.Get(t.Context(), api("work"))
 		if err == nil || errors.Is(err, ErrNotFound) || got != (Item{}) || !strings.Contains(err.Error(), tc.says) {
@@ -122,8 +128,8 @@ func TestFileStoreSetRefuses(t *testing.T) {
 	s, dir := newFile(t)
 	target := filepath.Join(t.TempDir(), "target")
 	writeFile(t, target, "old", 0o600)
-	mkdir(t, dir)
-	link(t, target, filepath.Join(dir, "linked.json"))
+	must(t, os.MkdirAll(dir, 0o700))
+	must(t, os.Symlink(target, filepath.Join(dir, "linked.json")))
 	ref := api("linked")
 	for _, err := range []error{s.Set(t.Context(), ref, item), s.CheckSet(t.Context(), ref), s.Delete(t.Context(), ref)} {
 		if !errors.Is(err, privfile.ErrLink) {
@@ -135,7 +141,7 @@ func TestFileStoreSetRefuses(t *testing.T) {
 		t.Errorf("the link was followed: %q", data)
 	}
 	writeFile(t, filepath.Join(dir, "work.json"), "x", 0o644)
-	chmod(t, dir, 0o750)
+	must(t, os.Chmod(dir, 0o750))
 	for _, err := range []error{s.Set(t.Context(), api("work"), item), s.CheckSet(t.Context(), api("work"))} {
 		if err == nil || !strings.Contains(err.Error(), "chmod 700") {
 			t.Errorf("in an open folder: %v", err)
@@ -148,32 +154,12 @@ func TestFileStoreSetRefuses(t *testing.T) {
 
 func writeFile(t *testing.T, path, text string, mode fs.FileMode) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	chmod(t, path, mode)
+	must(t, os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600), os.Chmod(path, mode))
 }
 
-func chmod(t *testing.T, path string, mode fs.FileMode) {
+func must(t *testing.T, errs ...error) {
 	t.Helper()
-	if err := os.Chmod(path, mode); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func mkdir(t *testing.T, path string) {
-	t.Helper()
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func link(t *testing.T, target, path string) {
-	t.Helper()
-	if err := os.Symlink(target, path); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
 }

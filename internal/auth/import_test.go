@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -97,7 +98,7 @@ func TestReadImport(t *testing.T) {
 	if _, err := ReadImport(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing: %v", err)
 	}
-	chmod(t, filepath.Join(dir, "b.yaml"), 0o640)
+	must(t, os.Chmod(filepath.Join(dir, "b.yaml"), 0o640))
 	if in, err := ReadImport(filepath.Join(dir, "b.yaml")); runtime.GOOS != "windows" && (err != nil || !in.Open) {
 		t.Errorf("others can read it: %+v, %v", in, err)
 	}

@@ -69,25 +69,23 @@ func fixed(t *testing.T, path string, err error, again func() error) {
 // The umask belongs to the process, so this does not run in parallel.
 func TestModes(t *testing.T) {
 	for _, umask := range []int{0, 0o077} {
-		func() {
-			base := private(t)
-			defer syscall.Umask(syscall.Umask(umask))
-			dir := base + "/a/b"
-			err := errors.Join(MkdirAll(dir), CheckPrivateDir(dir), CheckPrivateDir(base+"/a"), Create(dir+"/new", []byte("x")))
-			for range 2 { // new, then over what is there
-				unlock, lockErr := Lock(t.Context(), dir+"/lock")
-				unlock()
-				err = errors.Join(err, lockErr, Replace(dir+"/file", []byte("x")))
-			}
-			if err = errors.Join(err, Replace(put(t, dir+"/kept", "x", 0o640), []byte("y"), Keep)); err != nil {
-				t.Fatal(err)
-			}
-			content(t, dir+"/new", "x", 0o600)
-			content(t, dir+"/file", "x", 0o600)
-			content(t, dir+"/lock", "", 0o600)
-			content(t, dir+"/kept", "y", 0o640)
-			noTemp(t, dir)
-		}()
+		base := private(t)
+		dir := base + "/a/b"
+		kept := put(t, base+"/kept", "x", 0o640)
+		old := syscall.Umask(umask)
+		err := errors.Join(MkdirAll(dir), CheckPrivateDir(dir), CheckPrivateDir(base+"/a"), Create(dir+"/new", []byte("x")),
+			Replace(dir+"/file", []byte("x")), Replace(dir+"/file", []byte("y")), Replace(kept, []byte("y"), Keep))
+		unlock, lockErr := Lock(t.Context(), dir+"/lock")
+		unlock()
+		syscall.Umask(old)
+		if err = errors.Join(err, lockErr); err != nil {
+			t.Fatal(err)
+		}
+		content(t, dir+"/new", "x", 0o600)
+		content(t, dir+"/file", "y", 0o600)
+		content(t, dir+"/lock", "", 0o600)
+		content(t, kept, "y", 0o640)
+		noTemp(t, dir)
 	}
 }
 
@@ -200,21 +198,6 @@ func TestReplaceIsWhole(t *testing.T) {
 		if err != nil || !bytes.Equal(data, contents[0]) && !bytes.Equal(data, contents[1]) {
 			t.Fatalf("a part of a file was read: %d bytes, %v", len(data), err)
 		}
-	}
-}
-
-func TestSweep(t *testing.T) {
-	t.Parallel()
-	dir := private(t)
-	dead, live := put(t, dir+"/.utho-1.tmp", "live_secret", 0o600), put(t, dir+"/.utho-2.tmp", "", 0o600)
-	f, err := OpenLocked(t.Context(), live, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	Sweep(dir)
-	f.Close()
-	if left, _ := filepath.Glob(dir + "/.utho-*"); len(left) != 1 || left[0] != live {
-		t.Errorf("%s is dead and %s is not: %q", dead, live, left)
 	}
 }
 
