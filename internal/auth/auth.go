@@ -22,8 +22,6 @@ var (
 	ErrNotFound = errors.New("no token is stored")
 	// ErrLocked says that a store would have to ask somebody first, or be unlocked.
 	ErrLocked = errors.New("it is locked")
-	// ErrDamaged says that what is stored is no secret of utho's. Set replaces it.
-	ErrDamaged = errors.New("what is stored is damaged; log in again")
 	// ErrTooBig says that a secret is larger than MaxSecret.
 	ErrTooBig = fmt.Errorf("the token is longer than %d bytes", MaxSecret)
 	// ErrEmpty says that there was no secret where one was expected.

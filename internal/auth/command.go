@@ -18,9 +18,6 @@ import (
 // in the process group of utho, so that it can ask there and Ctrl-C reaches it. Errors repeat neither its output nor
 // its arguments.
 func Command(ctx context.Context, argv, env []string, stderr io.Writer) (string, error) {
-	if len(argv) == 0 || argv[0] == "" {
-		return "", errors.New("credential_command names no program")
-	}
 	name := argv[0]
 	if filepath.Base(name) != name && !filepath.IsAbs(name) {
 		return "", fmt.Errorf("%s: a path must be absolute, since it would depend on the current directory", name)

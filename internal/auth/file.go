@@ -46,7 +46,7 @@ func (s *FileStore) Get(_ context.Context, ref Ref) (Item, error) {
 	var stored storedItem
 	// What the decoder says may quote the secret.
 	if json.Unmarshal(data, &stored) != nil || stored.Origin == "" || stored.check() != nil {
-		return Item{}, fmt.Errorf("read token: %s: %w", s.path(ref), ErrDamaged)
+		return Item{}, fmt.Errorf("read token: %s: what is stored is damaged; log in again", s.path(ref))
 	}
 	if stored.Origin != ref.Origin {
 		return Item{}, &OriginError{ref.Profile, stored.Origin, ref.Origin}

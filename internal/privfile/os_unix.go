@@ -71,13 +71,9 @@ func lockNow(f *os.File) (free bool, err error) {
 	return err == nil, err
 }
 
-// keep gives f the owner, group and mode of the file that it is to replace.
-func keep(f *os.File, was fs.FileInfo) error {
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	want, have := was.Sys().(*syscall.Stat_t), info.Sys().(*syscall.Stat_t)
+// keep gives f, of which the system says is, the owner, group and mode of the file that it is to replace.
+func keep(f *os.File, was, is fs.FileInfo) (err error) {
+	want, have := was.Sys().(*syscall.Stat_t), is.Sys().(*syscall.Stat_t)
 	if want.Uid != have.Uid || want.Gid != have.Gid {
 		err = f.Chown(int(want.Uid), int(want.Gid))
 	}

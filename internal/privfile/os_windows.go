@@ -18,7 +18,7 @@ const (
 func OthersCanRead(fs.FileInfo) bool { return false }
 
 func check(string, fs.FileInfo, fs.FileMode) error { return nil }
-func keep(*os.File, fs.FileInfo) error             { return nil }
+func keep(_ *os.File, _, _ fs.FileInfo) error      { return nil }
 
 // SyncDir does nothing: Windows has no sync of a folder.
 func SyncDir(string) error { return nil }

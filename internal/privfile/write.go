@@ -21,20 +21,15 @@ const (
 	FollowLink
 )
 
-// Create writes data to a new file, 0600, durably, and removes it if that fails. fs.ErrExist if
-// there is anything at path. A crash may leave a short file.
+// Create puts a file with data, 0600, at path in one step. fs.ErrExist if there is anything, which an empty file keeps
+// others from putting there meanwhile; if it fails, and but for a crash, that is removed.
 func Create(path string, data []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	if err = fill(f, data, true); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = SyncDir(filepath.Dir(path))
-	}
-	if err != nil {
+	_ = f.Close() // nothing was written
+	if err = Replace(path, data); err != nil {
 		_ = os.Remove(path)
 	}
 	return err
@@ -125,26 +120,21 @@ func temp(dir string, was fs.FileInfo, data []byte, options []Option) (*os.File,
 		_ = f.Close() // swept between its creation and its lock
 		return temp(dir, was, data, options)
 	}
-	replaces := was != nil && slices.Contains(options, Keep)
-	if err = fill(f, data, !replaces); err == nil && replaces {
-		err = keep(f, was)
+	info, err := f.Stat()
+	keeps := was != nil && slices.Contains(options, Keep)
+	if err == nil && !keeps && OthersCanRead(info) { // some have one mode for all files
+		err = fmt.Errorf("the file system of %s cannot keep a file from being read by others", dir)
+	}
+	if err == nil {
+		_, err = f.Write(data)
+	}
+	if err == nil && keeps {
+		err = keep(f, was, info)
 	}
 	if err != nil {
 		return nil, errors.Join(err, discard(f))
 	}
 	return f, nil
-}
-
-// fill writes data, unless it has to be private on a file system that has one mode for all files.
-func fill(f *os.File, data []byte, private bool) error {
-	info, err := f.Stat()
-	if err == nil && private && OthersCanRead(info) {
-		err = fmt.Errorf("the file system of %s cannot keep a file from being read by others", filepath.Dir(f.Name()))
-	}
-	if err == nil {
-		_, err = f.Write(data)
-	}
-	return err
 }
 
 // discard removes f before its lock goes, so that Sweep and its writer agree whose it is.

@@ -55,7 +55,7 @@ func (b *Book) placeOf(p config.Profile) (place, bool) {
 	return at, p.Name != "" && len(p.CredentialCommand) == 0 && (at.kind == config.StoreFile || at.ref.Origin != "")
 }
 
-// stored is what a place holds, and an empty item if nothing or what is damaged. A file may be for another origin,
+// stored is what a place holds, an empty item if nothing. A file may be for another origin,
 // which at then has.
 func (b *Book) stored(ctx context.Context, at *place) (auth.Item, error) {
 	item, err := b.Store(at.kind).Get(ctx, at.ref)
@@ -64,7 +64,7 @@ func (b *Book) stored(ctx context.Context, at *place) (auth.Item, error) {
 		at.ref.Origin = other.Stored
 		item, err = b.Store(at.kind).Get(ctx, at.ref)
 	}
-	if errors.Is(err, auth.ErrNotFound) || errors.Is(err, auth.ErrDamaged) {
+	if errors.Is(err, auth.ErrNotFound) {
 		return auth.Item{}, nil
 	}
 	return item, err
