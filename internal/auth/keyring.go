@@ -21,9 +21,9 @@ type KeyringStore struct {
 	limit, quick time.Duration // of an operation, and of Peek
 }
 
-// NewKeyring returns the store. Nothing is connected or started before its use. If somebody is there to type a password,
-// waiting is called with a line to show when an answer takes longer than a second, and one may take 60 s; else waiting
-// is nil and the limit 3 s.
+// NewKeyring returns the store. Nothing is connected or started before its use. If somebody is there to type a
+// password, waiting is called with a line to show when an answer takes longer than a second, and it may take 60 s; else
+// waiting is nil and the limit 3 s.
 func NewKeyring(waiting func(text string)) *KeyringStore {
 	k := &KeyringStore{waiting, 3 * time.Second, time.Second}
 	if waiting != nil {
@@ -157,7 +157,8 @@ func (k *KeyringStore) change(ctx context.Context, op, done string, use func() e
 // bounded runs use on a goroutine of its own, and abandons it if that takes too long: the library knows no bounds,
 // and some of its calls never return. The error is ErrNotFound, *KeyringError, or the cause of ctx if that was
 // cancelled.
-func (k *KeyringStore) bounded(ctx context.Context, limit time.Duration, op string, use func() (Item, error)) (Item, error) {
+func (k *KeyringStore) bounded(ctx context.Context, limit time.Duration, op string,
+	use func() (Item, error)) (Item, error) {
 	if err := reachable(); err != nil {
 		return Item{}, &KeyringError{op, err}
 	}

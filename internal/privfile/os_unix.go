@@ -20,14 +20,20 @@ const (
 // OthersCanRead reports whether others than the owner can read what info is of.
 func OthersCanRead(info fs.FileInfo) bool { return info.Mode().Perm()&0o044 != 0 }
 
+// stat is what only Unix says of a file.
+func stat(info fs.FileInfo) *syscall.Stat_t {
+	st, _ := info.Sys().(*syscall.Stat_t) // always is one
+	return st
+}
+
 // check refuses what belongs to neither this user nor root, and what has one of the forbidden mode bits.
 func check(path string, info fs.FileInfo, forbidden fs.FileMode) error {
-	user, owner, perm := os.Geteuid(), int(info.Sys().(*syscall.Stat_t).Uid), info.Mode().Perm()
+	user, owner, perm := os.Geteuid(), int(stat(info).Uid), info.Mode().Perm()
 	what, fix := "can be written by others", "chmod go-w"
 	switch {
 	case owner != user && owner != 0 && user == 0: // a chown would lock the user out
-		return fmt.Errorf("%s belongs to uid %d; run utho as that user (sudo -u '#%d' utho …), or as root with settings of "+
-			"root's own: sudo -H utho …, or set UTHO_CONFIG_DIR and UTHO_STATE_DIR", path, owner, owner)
+		return fmt.Errorf("%s belongs to uid %d; run utho as that user (sudo -u '#%d' utho …), or as root with settings "+
+			"of root's own: sudo -H utho …, or set UTHO_CONFIG_DIR and UTHO_STATE_DIR", path, owner, owner)
 	case owner != user && owner != 0:
 		return fmt.Errorf("%s belongs to uid %d; fix it with: sudo chown %d %s", path, owner, user, shellescape.Quote(path))
 	case perm&forbidden == 0, forbidden == noWrite && onReadOnly(path):
@@ -73,7 +79,7 @@ func lockNow(f *os.File) (free bool, err error) {
 
 // keep gives f, of which the system says is, the owner, group and mode of the file that it is to replace.
 func keep(f *os.File, was, is fs.FileInfo) (err error) {
-	want, have := was.Sys().(*syscall.Stat_t), is.Sys().(*syscall.Stat_t)
+	want, have := stat(was), stat(is)
 	if want.Uid != have.Uid || want.Gid != have.Gid {
 		err = f.Chown(int(want.Uid), int(want.Gid))
 	}

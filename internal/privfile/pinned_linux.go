@@ -2,8 +2,8 @@ package privfile
 
 import "golang.org/x/sys/unix"
 
-// pinned says what keeps a file from being replaced though its folder can be written; "" if nothing does. That something
-// is mounted on the file itself, device numbers cannot say: a bind mount may have the same.
+// pinned says what keeps a file from being replaced though its folder can be written; "" if nothing does. Device numbers
+// cannot say that something is mounted on the file itself: a bind mount may have the same.
 func pinned(path string) string {
 	var st unix.Statx_t
 	if unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, 0, &st) != nil {

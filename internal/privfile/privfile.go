@@ -43,9 +43,9 @@ func ReadSecret(path string) ([]byte, error) {
 	return data, err
 }
 
-// ReadConfig returns the content of a file without secrets. A link is followed; a file that others may write, that is in
-// a folder that others may write, or that belongs to somebody else is refused. Of the folder behind a link nothing is
-// asked (others can write to the store of Nix): whatever they put there belongs to them.
+// ReadConfig returns the content of a file without secrets. A link is followed; a file that others may write, that is
+// in a folder that others may write, or that belongs to somebody else is refused. Of the folder behind a link nothing
+// is asked (others can write to the store of Nix): whatever they put there belongs to them.
 func ReadConfig(path string) ([]byte, error) {
 	data, _, err := read(path, noWrite)
 	if err == nil {

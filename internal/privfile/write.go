@@ -21,8 +21,8 @@ const (
 	FollowLink
 )
 
-// Create puts a file with data, 0600, at path in one step. fs.ErrExist if there is anything, which an empty file keeps
-// others from putting there meanwhile; if it fails, and but for a crash, that is removed.
+// Create puts a file with data, 0600, at path in one step. fs.ErrExist if there is anything. An empty file holds the
+// name meanwhile; it goes if that fails, and a crash leaves it.
 func Create(path string, data []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -109,7 +109,7 @@ func target(path string, options []Option) (string, fs.FileInfo, error) {
 	return path, info, regular("write", path, info, err)
 }
 
-// temp writes data to a new file in dir, locked against Sweep, and private until it gets the owner, group and mode of was.
+// temp writes data to a new file in dir, locked against Sweep, and private until it gets owner, group and mode of was.
 func temp(dir string, was fs.FileInfo, data []byte, options []Option) (*os.File, error) {
 	f, err := os.CreateTemp(dir, ".utho-*.tmp")
 	if err != nil {
