@@ -25,7 +25,7 @@ func TestWords(t *testing.T) {
 		"a \\\nb \"c\\\nd\" 'e\nf'": {"a", "b", "cd", "e\nf"},
 		`a '|<>&;$' "|<>&;$x"`:      {"a", "|<>&;$", "|<>&;$x"},
 		`a *.go {a,b} ~/x #c x=y`:   {"a", "*.go", "{a,b}", "~/x", "#c", "x=y"},
-		"a कुंजी \xff":              {"a", "कुंजी", "\xff"},
+		"a कुंजी \xff\x00":          {"a", "कुंजी", "\xff\x00"},
 	} {
 		if got, err := Words(text); err != nil || !slices.Equal(got, want) {
 			t.Errorf("Words(%q) = %q, %v; want %q", text, got, err, want)

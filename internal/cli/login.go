@@ -143,20 +143,17 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 
 // save stores the secret of a login over what the profile had. said says what that was.
 func (p *program) save(ctx context.Context, b *profiles.Book, s *session.Session, item auth.Item) (said func(), err error) {
-	var was config.Profile // and its token, which another login may have stored since this one began
-	var id string
-	b.Replaces = func(now config.Profile) { was, id = now, p.env.PeekID(ctx, now) }
-	before, err := b.Save(ctx, s.Profile, s.Ref(), item, true)
+	was, err := b.Save(ctx, s.Profile, s.Ref(), item)
 	if err != nil {
 		return func() {}, err
 	}
 	p.env.Route = session.Route{Profile: s.Typed} // the profile knows its address now
 	return func() {
-		if before != "" && !strings.EqualFold(before, s.Profile.Name) {
-			p.console.Note("profile %s is now the current one; before it was %s", s.Profile.Name, before)
+		if was.Current != "" && !strings.EqualFold(was.Current, s.Profile.Name) {
+			p.console.Note("profile %s is now the current one; before it was %s", s.Profile.Name, was.Current)
 		}
-		where, _ := session.OriginOf(session.AddressOf(was))
-		switch {
+		where, _ := session.OriginOf(session.AddressOf(was.Profile))
+		switch id := was.TokenID; {
 		case id == "" || id == item.TokenID:
 		case where == s.Origin:
 			p.console.Note("it replaces token %s, which utho created and which still works; delete it with: %s",
@@ -276,15 +273,12 @@ func (p *program) readToken(ctx context.Context, s *session.Session, r loginRequ
 	if err != nil {
 		return "", err
 	}
-	secret, notes, err := auth.Clean(raw)
+	secret, err = auth.Clean(raw)
 	switch {
 	case errors.Is(err, auth.ErrEmpty):
 		return "", problem.Usagef("no token was given; nothing was saved").Hintf("create one at %s", consoleURL)
 	case err != nil:
 		return "", problem.Usagef("%w; nothing was saved", err)
-	}
-	for _, n := range notes {
-		p.console.Note("%s", n)
 	}
 	p.console.Hide(secret)
 	return secret, nil

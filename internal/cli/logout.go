@@ -131,13 +131,7 @@ func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRe
 			return fmt.Errorf("token %s was not deleted, and profile %s keeps it: %w", id, profile.Name, err)
 		}
 		p.console.Note("deleted token %s", id)
-		b.Forgets = func(now auth.Item) error {
-			if now.Secret != "" && now.Secret != s.Item.Secret {
-				return profiles.ErrChanged
-			}
-			return nil
-		}
-		switch _, err := b.Forget(p.signals.Grace, profile.Name, false); {
+		switch _, err := b.Forget(p.signals.Grace, profile.Name, s.Item, false); {
 		case errors.Is(err, profiles.ErrChanged):
 			p.console.Note("profile %s holds another token now, which stays", profile.Name)
 			return nil
@@ -157,7 +151,7 @@ func (p *program) forget(ctx context.Context, profile config.Profile) error {
 	}
 	id := p.env.PeekID(ctx, profile)
 	return p.change(func(b *profiles.Book) error {
-		had, err := b.Forget(ctx, profile.Name, false)
+		had, err := b.Forget(ctx, profile.Name, auth.Item{}, false)
 		switch {
 		case err != nil:
 			return fmt.Errorf("log out of profile %s: %w", profile.Name, ofRemoval(ctx, err))

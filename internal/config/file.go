@@ -73,7 +73,7 @@ type File struct {
 }
 
 // Load reads and checks the file at path. A missing file is an empty one, and so is one in a folder that cannot
-// be entered: see Reachable. One that others can write is a *privfile.ModeError. Errors have their line and quote
+// be entered: see Reachable. One that others can write is refused. Errors have their line and quote
 // no values but names: a secret may have been pasted there. Unknown keys are Warnings.
 func Load(path string) (*File, error) {
 	text, err := privfile.ReadConfig(path)

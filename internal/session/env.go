@@ -109,9 +109,11 @@ func (e *Env) Known() *config.Settings { return e.settings }
 // Store is the store of a kind, keyring or file.
 func (e *Env) Store(kind string) (auth.Store, error) {
 	if kind != config.StoreFile {
-		return auth.NewKeyring(auth.KeyringOptions{
-			Terminal: e.Console.CanAsk(), Waiting: func(text string) { e.Console.Note("%s", text) },
-		}), nil
+		var waiting func(text string)
+		if e.Console.CanAsk() {
+			waiting = func(text string) { e.Console.Note("%s", text) }
+		}
+		return auth.NewKeyring(waiting), nil
 	}
 	paths, err := e.Paths()
 	return auth.NewFile(paths.Credentials()), err
@@ -122,7 +124,6 @@ func (e *Env) Book() (*profiles.Book, error) {
 	paths, err := e.Paths()
 	return &profiles.Book{
 		Paths: paths, DefaultURL: utho.DefaultBaseURL, Warn: func(text string) { e.Console.Warn("%s", text) },
-		Waiting: func() { e.Console.Note("waiting for another login or logout of yours to end") },
 		Store: func(kind string) auth.Store {
 			s, _ := e.Store(kind) // fails only without paths
 			return s
