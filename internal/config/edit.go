@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
+	"go.yaml.in/yaml/v3"
 )
 
 // ErrNoProfile is returned for a profile that the file does not have.
@@ -81,15 +81,15 @@ func (e *Edit) about(name string, change func(root *yaml.Node, name string) bool
 // apply changes the tree, writes it, and checks that what came out reads back as that tree. Blank lines stay if
 // that works, and go if not.
 func (e *Edit) apply(what string, change func(root *yaml.Node) bool) error {
-	var trees [3]*yaml.Node                                           // as it is, as it shall be, and once more: writing drops tags
-	from := &File{path: e.path, text: bytes.TrimLeft(e.text, "\r\n")} // the library misplaces a comment below blank lines
-	for i := range trees {
-		var err error
-		if trees[i], err = from.tree(); err != nil {
-			return err
-		}
+	was, err := e.tree()
+	if err != nil {
+		return err
 	}
-	is, want, doc := trees[0].Content[0], trees[1].Content[0], trees[2]
+	doc, err := e.tree()
+	if err != nil {
+		return err
+	}
+	is, want := was.Content[0], doc.Content[0]
 	indent := 2
 	for i, n := range is.Content {
 		if i%2 == 1 && n.Kind == yaml.MappingNode && n.Line > is.Content[i-1].Line {
@@ -98,16 +98,20 @@ func (e *Edit) apply(what string, change func(root *yaml.Node) bool) error {
 		}
 	}
 	byHand := fmt.Errorf("edit %s in %s: %w", what, e.path, errByHand)
-	if !change(want) || !change(doc.Content[0]) {
+	if !change(want) {
 		return byHand
 	}
 	if equal(is, want) {
 		return nil
 	}
-	dumped, err := yaml.Dump(doc, yaml.WithLineWidth(-1), yaml.WithIndent(indent))
-	if err != nil {
+	var buf bytes.Buffer
+	enc := yaml.NewEncoder(&buf)
+	enc.CompactSeqIndent()
+	enc.SetIndent(indent)
+	if enc.Encode(doc) != nil {
 		return byHand
 	}
+	dumped := buf.Bytes()
 	for _, out := range []string{spaced(string(e.text), string(dumped)), string(dumped)} {
 		if bytes.Contains(e.text, []byte("\r\n")) {
 			out = strings.ReplaceAll(out, "\n", "\r\n")

@@ -83,7 +83,7 @@ func TestUpdate(t *testing.T) {
 		"rename": {
 			"current_profile: A # c\nprofiles:\n  # about a\n  A: # it\n    x: 1\n" + b,
 			rename("a", "0123"),
-			"current_profile: \"0123\" # c\nprofiles:\n  # about a\n  '0123': # it\n    x: 1\n" + b,
+			"current_profile: \"0123\" # c\nprofiles:\n  # about a\n  \"0123\": # it\n    x: 1\n" + b,
 		},
 		"rename, case":  {"current_profile: a\nprofiles:\n" + a, rename("a", "A"), "current_profile: A\nprofiles:\n  A:\n    store: file\n"},
 		"use, was null": {"current_profile:\nprofiles:\n  A:\n", func(e *Edit) error { return e.SetCurrent("a") }, "current_profile: A\nprofiles:\n  A:\n"},

@@ -4,14 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
-	"go.yaml.in/yaml/v4"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/utho/utho-cli/internal/privfile"
 )
@@ -73,8 +75,8 @@ type File struct {
 }
 
 // Load reads and checks the file at path. A missing file is an empty one, and so is one in a folder that cannot
-// be entered: see Reachable. One that others can write is a *privfile.ModeError. Errors have their line and quote
-// no values but names: a secret may have been pasted there. Unknown keys are Warnings.
+// be entered: see Reachable. One that others can write is a *privfile.ModeError. Errors have their line, if the parser
+// gives one, and quote no values but names: a secret may have been pasted there. Unknown keys are Warnings.
 func Load(path string) (*File, error) {
 	text, err := privfile.ReadConfig(path)
 	switch {
@@ -125,23 +127,27 @@ func parse(path string, text []byte) (*File, error) {
 
 // tree is the document in the file, whose one child is a mapping.
 func (f *File) tree() (*yaml.Node, error) {
-	var docs []yaml.Node
-	err := yaml.Load(bytes.ReplaceAll(f.text, []byte("\r\n"), []byte("\n")), &docs, yaml.WithAllDocuments())
-	var load *yaml.LoadError
-	switch {
-	case errors.As(err, &load):
-		return nil, fmt.Errorf("%s:%d: is not valid YAML: %s", f.path, load.Mark.Line, load.Message)
-	case err != nil:
-		return nil, fmt.Errorf("read configuration %s: %w", f.path, err)
-	case len(docs) > 1:
-		return nil, f.errorAt(&docs[1], "a second document begins; only one is allowed")
-	case len(docs) == 0: // comments, or nothing
-		docs = []yaml.Node{{Kind: yaml.DocumentNode, HeadComment: strings.TrimSpace(string(f.text)), Content: []*yaml.Node{nil}}}
-	case !isNull(docs[0].Content[0]):
-		return &docs[0], nil
+	if !utf8.Valid(f.text) { // the library panics when it writes such a comment
+		return nil, fmt.Errorf("%s: is not a text in UTF-8", f.path)
 	}
-	docs[0].Content[0] = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-	return &docs[0], nil
+	d := yaml.NewDecoder(bytes.NewReader(bytes.ReplaceAll(f.text, []byte("\r\n"), []byte("\n"))))
+	var doc, second yaml.Node
+	err := d.Decode(&doc)
+	if err == nil {
+		err = d.Decode(&second)
+	}
+	switch {
+	case err == nil:
+		return nil, f.errorAt(&second, "a second document begins; only one is allowed")
+	case !errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("%s: is not valid YAML: %s", f.path, strings.TrimPrefix(err.Error(), "yaml: "))
+	case doc.Kind == 0: // comments, or nothing
+		doc = yaml.Node{Kind: yaml.DocumentNode, HeadComment: strings.TrimSpace(string(f.text)), Content: []*yaml.Node{nil}}
+	case !isNull(doc.Content[0]):
+		return &doc, nil
+	}
+	doc.Content[0] = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	return &doc, nil
 }
 
 func (f *File) errorAt(n *yaml.Node, format string, args ...any) error {

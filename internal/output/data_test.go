@@ -11,7 +11,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"go.yaml.in/yaml/v4"
+	"go.yaml.in/yaml/v3"
 	"pgregory.net/rapid"
 )
 
@@ -95,7 +95,7 @@ func TestYAMLStrings(t *testing.T) {
 		want := []any{s, map[string]any{"key": s}}
 		err := YAML(&b, want)
 		if err == nil {
-			err = yaml.Load(b.Bytes(), &got)
+			err = yaml.Unmarshal(b.Bytes(), &got)
 		}
 		if err != nil || !reflect.DeepEqual(got, any(want)) || !strings.HasSuffix(b.String(), "\"\n") {
 			t.Errorf("%+q is written %+q and read %+v, %v", s, b.String(), got, err)
@@ -130,7 +130,7 @@ func TestTrueValues(t *testing.T) {
 			if strings.HasPrefix(name, "json") {
 				err = json.Unmarshal(b.Bytes(), &got)
 			} else {
-				err = yaml.Load(b.Bytes(), &got)
+				err = yaml.Unmarshal(b.Bytes(), &got)
 			}
 			if err != nil || !reflect.DeepEqual(normal(got), normal(want)) {
 				t.Fatalf("%s: %v\nwrote %+q\nread  %#v\nof    %#v", name, err, doc, normal(got), normal(want))
