@@ -33,7 +33,7 @@ func dockerRead(content string) vars {
 	if !utf8.ValidString(content) {
 		return nil
 	}
-	for line := range strings.Lines(strings.TrimPrefix(content, bom)) {
+	for line := range strings.Lines(content) {
 		line = strings.TrimLeftFunc(strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), unicode.IsSpace)
 		if line == "" || line[0] == '#' {
 			continue
