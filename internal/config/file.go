@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -140,7 +141,7 @@ func (f *File) tree() (*yaml.Node, error) {
 	case err == nil:
 		return nil, f.errorAt(&second, "a second document begins; only one is allowed")
 	case !errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("%s: is not valid YAML: %s", f.path, strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, f.syntaxError(strings.TrimPrefix(err.Error(), "yaml: "))
 	case doc.Kind == 0: // comments, or nothing
 		doc = yaml.Node{Kind: yaml.DocumentNode, HeadComment: strings.TrimSpace(string(f.text)), Content: []*yaml.Node{nil}}
 	case !isNull(doc.Content[0]):
@@ -148,6 +149,19 @@ func (f *File) tree() (*yaml.Node, error) {
 	}
 	doc.Content[0] = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 	return &doc, nil
+}
+
+// syntaxError reads the line out of what the library says, which leaves it out if it is the first.
+func (f *File) syntaxError(said string) error {
+	at, message, _ := strings.Cut(said, ": ")
+	line, err := strconv.Atoi(strings.TrimPrefix(at, "line "))
+	if err != nil {
+		return fmt.Errorf("%s: is not valid YAML: %s", f.path, said)
+	}
+	if strings.HasPrefix(message, "did not find expected ") { // its parser counts from 0, its scanner from 1
+		line++
+	}
+	return f.errorAt(&yaml.Node{Line: line}, "is not valid YAML: %s", message)
 }
 
 func (f *File) errorAt(n *yaml.Node, format string, args ...any) error {
