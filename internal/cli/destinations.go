@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -78,6 +79,9 @@ func (p *program) destinations(s *session, specs []deliver.Spec, out *stdoutDest
 		Warn: func(text string) { p.console.warn("%s", text) },
 	}
 	env.Home, _ = os.UserHomeDir() // only ~/ needs one, and says so
+	if paths, err := p.paths(); err == nil {
+		env.Own = []string{paths.File(), paths.Credentials(), filepath.Join(paths.State, recordsDir), filepath.Join(paths.State, sandboxFile)}
+	}
 	if out.wanted() && !hasStdout(specs) {
 		specs = append(slices.Clone(specs), deliver.Spec{Kind: deliver.KindStdout})
 	}

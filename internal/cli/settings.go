@@ -32,6 +32,12 @@ type environment struct {
 
 func (p *program) paths() (config.Paths, error) { return config.Locate(os.Getenv, runtime.GOOS) }
 
+// What is in the folder of the state.
+const (
+	sandboxFile = "sandbox.json"
+	recordsDir  = "rotations"
+)
+
 // state is the folder of what utho can do without: the sandbox, records of rotations.
 func (p *program) state() (string, error) {
 	paths, err := p.paths()
@@ -135,5 +141,5 @@ func (p *program) sandbox() (*sandbox.Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sandbox.Open(filepath.Join(dir, "sandbox.json"))
+	return sandbox.Open(filepath.Join(dir, sandboxFile))
 }

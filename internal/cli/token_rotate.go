@@ -319,5 +319,5 @@ func newestOf(tokens []utho.Token) utho.Token {
 
 func (p *program) records(s *session) (lifecycle.Records, error) {
 	dir, err := p.state()
-	return lifecycle.Records{Dir: filepath.Join(dir, "rotations"), Origin: s.origin}, err
+	return lifecycle.Records{Dir: filepath.Join(dir, recordsDir), Origin: s.origin}, err
 }

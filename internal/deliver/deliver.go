@@ -52,6 +52,7 @@ var (
 // Env is what destinations need of the process they run in.
 type Env struct {
 	Home    string       // what ~/ stands for; empty if there is no home folder
+	Own     []string     // files and folders of utho itself, which are no destinations
 	Environ []string     // of the programs that are started, NAME=value; credentials are taken out
 	Stderr  *os.File     // gets the stderr of exec: commands; nil discards it
 	Warn    func(string) // gets, without a newline, what is doubtful but no error

@@ -47,7 +47,7 @@ func Replace(path string, data []byte, options ...Option) error {
 	if err != nil {
 		return err
 	}
-	f, err := temp(filepath.Dir(path), was, data, options)
+	f, err := temp(path, was, data, options)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func CheckReplace(path string, options ...Option) error {
 		}
 		size += min(was.Size(), 1<<20)
 	}
-	f, err := temp(dir, was, make([]byte, size), options)
+	f, err := temp(path, was, make([]byte, size), options)
 	if err != nil {
 		return err
 	}
@@ -111,25 +111,34 @@ func target(path string, options []Option) (string, fs.FileInfo, error) {
 	return path, info, regular("write", path, info, err)
 }
 
-// temp writes data to a new file in dir, locked against Sweep, and private until it gets the owner, group and mode of was.
-func temp(dir string, was fs.FileInfo, data []byte, options []Option) (*os.File, error) {
-	f, err := os.CreateTemp(dir, ".utho-*.tmp")
+// temp writes data to a new file beside path, locked against Sweep, and private until it gets the owner, group and mode
+// of was. Its errors name path.
+func temp(path string, was fs.FileInfo, data []byte, options []Option) (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".utho-*.tmp")
 	if err != nil {
-		return nil, err
+		return nil, naming(path, err)
 	}
 	free, lockErr := lockNow(f) // on a file system without locks nothing is swept either
 	if _, err := os.Lstat(f.Name()); err != nil || !free && lockErr == nil {
 		_ = f.Close() // swept between its creation and its lock
-		return temp(dir, was, data, options)
+		return temp(path, was, data, options)
 	}
 	replaces := was != nil && slices.Contains(options, Keep)
 	if err = fill(f, data, !replaces); err == nil && replaces {
 		err = keep(f, was)
 	}
 	if err != nil {
-		return nil, errors.Join(err, discard(f))
+		return nil, errors.Join(naming(path, err), discard(f))
 	}
 	return f, nil
+}
+
+// naming names the file that was meant in an error of a temporary one.
+func naming(path string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		e.Path = path
+	}
+	return err
 }
 
 // fill closes f to others and writes data. Some file systems have one mode for all files and take any change of it, or
