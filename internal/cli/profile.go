@@ -159,11 +159,8 @@ func (p *program) existing(name string) (config.Profile, error) {
 }
 
 func (p *program) useProfile(ctx context.Context, profile config.Profile, _ []string) error {
-	paths, err := p.paths()
+	err := p.withBook(func(b *profiles.Book) error { return b.Use(ctx, profile.Name) })
 	if err != nil {
-		return err
-	}
-	if err := config.Update(ctx, paths, func(e *config.Edit) error { return e.SetCurrent(profile.Name) }); err != nil {
 		return err
 	}
 	p.console.note("profile %s is now the current one", profile.Name)

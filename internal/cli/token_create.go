@@ -131,7 +131,7 @@ func checkName(name string) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, new(*expiry.SuffixError)):
+	case errors.Is(err, expiry.ErrSuffix):
 		return hintf(usagef("token name: %w", err), "give the name without it, and --expires-in 30d")
 	}
 	return usagef("token name: %w", err)

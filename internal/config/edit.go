@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -91,11 +92,8 @@ func (e *Edit) apply(what string, change func(root *yaml.Node) bool) error {
 	}
 	is, want := was.Content[0], doc.Content[0]
 	indent := 2
-	for i, n := range is.Content {
-		if i%2 == 1 && n.Kind == yaml.MappingNode && n.Line > is.Content[i-1].Line {
-			indent = min(max(2, n.Column-1), 8)
-			break
-		}
+	if first := regexp.MustCompile(`(?m)^( {2,8})\w`).FindSubmatch(e.text); first != nil {
+		indent = len(first[1])
 	}
 	byHand := fmt.Errorf("edit %s in %s: %w", what, e.path, errByHand)
 	if !change(want) {

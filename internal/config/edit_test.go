@@ -26,6 +26,15 @@ func edited(text string, edit func(*Edit) error) (string, error) {
 	return string(e.text), err
 }
 
+func update(t *testing.T, p Paths, edit func(*Edit) error) error {
+	h, err := Hold(t.Context(), p)
+	if err == nil {
+		defer h.Release()
+		_, err = h.Update(edit)
+	}
+	return err
+}
+
 // What an edit writes: spacing is normalised, all else stays.
 func TestUpdate(t *testing.T) {
 	t.Parallel()
@@ -122,7 +131,7 @@ func TestUpdateRefuses(t *testing.T) {
 		"edit then fails": {func(e *Edit) error { return errors.Join(e.SetProfile(Profile{Name: "new"}), fs.ErrInvalid) }, fs.ErrInvalid},
 	} {
 		path := write(t, before)
-		err := Update(t.Context(), Paths{Config: filepath.Dir(path)}, tc.edit)
+		err := update(t, Paths{Config: filepath.Dir(path)}, tc.edit)
 		if err == nil || tc.is != nil && !errors.Is(err, tc.is) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -133,7 +142,7 @@ func TestUpdateRefuses(t *testing.T) {
 	p := Paths{Config: t.TempDir()}
 	chmod(t, p.Config, 0o777)
 	var mode *privfile.ModeError
-	if err := Update(t.Context(), p, func(*Edit) error { t.Error("edited"); return nil }); !errors.As(err, &mode) {
+	if err := update(t, p, func(*Edit) error { t.Error("edited"); return nil }); !errors.As(err, &mode) {
 		t.Errorf("a folder that others can write: %v", err)
 	}
 }
@@ -141,7 +150,7 @@ func TestUpdateRefuses(t *testing.T) {
 func TestUpdateMakesFoldersAndModes(t *testing.T) {
 	t.Parallel()
 	p := Paths{Config: filepath.Join(t.TempDir(), "a", "b")}
-	if err := Update(t.Context(), p, func(e *Edit) error { return e.SetProfile(Profile{Name: "a"}) }); err != nil {
+	if err := update(t, p, func(e *Edit) error { return e.SetProfile(Profile{Name: "a"}) }); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]fs.FileMode{p.Config: 0o700, p.File(): 0o600} {
@@ -155,7 +164,7 @@ func TestUpdateMakesFoldersAndModes(t *testing.T) {
 	if err := errors.Join(os.Rename(p.File(), real), os.Symlink(real, p.File())); err != nil {
 		t.Fatal(err)
 	}
-	if err := Update(t.Context(), p, func(e *Edit) error { return e.SetProfile(Profile{Name: "b"}) }); err != nil {
+	if err := update(t, p, func(e *Edit) error { return e.SetProfile(Profile{Name: "b"}) }); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Lstat(p.File()); err != nil || info.Mode()&fs.ModeSymlink == 0 {
@@ -171,7 +180,7 @@ func TestUpdateTogether(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
-			if err := Update(t.Context(), p, func(e *Edit) error { return e.SetProfile(Profile{Name: fmt.Sprintf("p%d", i)}) }); err != nil {
+			if err := update(t, p, func(e *Edit) error { return e.SetProfile(Profile{Name: fmt.Sprintf("p%d", i)}) }); err != nil {
 				t.Error(err)
 			}
 		})

@@ -66,8 +66,7 @@ func ValidName(name string) error {
 // A File is a configuration file as it was read. The zero value is an empty one.
 type File struct {
 	path     string
-	text     []byte
-	exists   bool
+	text     []byte // nil if there is no such file
 	current  string
 	profiles []Profile
 	defaults map[string]any // for viper; every value is a checked string
@@ -118,12 +117,12 @@ func (f *File) Profile(name string) (Profile, bool) {
 
 // parse is Load for a text that was read already.
 func parse(path string, text []byte) (*File, error) {
-	f := &File{path: path, text: text, exists: true}
-	root, err := f.tree()
+	f := &File{path: path, text: text}
+	doc, err := f.tree()
 	if err != nil {
 		return nil, err
 	}
-	return f, f.check(root.Content[0])
+	return f, f.check(doc.Content[0])
 }
 
 // tree is the document in the file, whose one child is a mapping.

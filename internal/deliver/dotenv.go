@@ -63,9 +63,9 @@ func setVariable(content, name, secret string, export bool) (edit, error) {
 	case found.exported: // docker and systemd do not read this line, and node reads none with blanks before the export
 		e.new = "export " + line + found.comment
 	case found.comment != "": // to docker and systemd it is value
-		e.new = strings.TrimLeft(found.comment, " \t") + eol + found.indent + line
+		e.new = strings.TrimLeft(found.comment, " \t") + eol + line
 	default:
-		e.new = found.indent + line
+		e.new = line
 	}
 	if found != nil {
 		e.at, e.old = found.start, content[found.start:found.end]
@@ -91,8 +91,7 @@ func quoteValue(value string) (string, error) {
 
 // An assignment is one NAME=value of a dotenv file.
 type assignment struct {
-	start, end int // offsets of its lines, without the last line end
-	indent     string
+	start, end int  // offsets of its lines, without the last line end
 	exported   bool // it begins with export
 	name       string
 	quoted     string // the value, if it is quoted, with its quotes
@@ -134,13 +133,13 @@ func findVariable(content, name string) (found *assignment, all []assignment, er
 
 // scanDotenv finds every assignment, and passes over all other lines and what looks like one within a quoted value.
 func scanDotenv(content string) (all []assignment, err error) {
-	head := regexp.MustCompile("(?m)^([ \t]*)(export[ \t]+)?([^\\s=#'\"`]+)[ \t]*=[ \t]*")
+	head := regexp.MustCompile("(?m)^[ \t]*(export[ \t]+)?([^\\s=#'\"`]+)[ \t]*=[ \t]*")
 	end := 0
 	for _, m := range head.FindAllStringSubmatchIndex(content, -1) {
 		if m[0] < end {
 			continue // within a quoted value
 		}
-		a := assignment{start: m[0], indent: content[m[2]:m[3]], exported: m[4] >= 0, name: content[m[6]:m[7]]}
+		a := assignment{start: m[0], exported: m[2] >= 0, name: content[m[4]:m[5]]}
 		text := content[m[1]:]
 		if text != "" && strings.Contains("'\"`", text[:1]) {
 			shut := closing(text)

@@ -33,7 +33,7 @@ func TestSetVariable(t *testing.T) {
 		"replace, among exports":   {"export A=1\nKEY=old\n", "export A=1\nKEY=live_new\n"},
 		"replace, export, comment": {"export KEY=old  # why\n", "export KEY=live_new  # why\n"},
 		// (e) To docker and systemd a comment on the line is value.
-		"replace, comment":         {"A=1\n  KEY=old # why\nB=2\n", "A=1\n# why\n  KEY=live_new\nB=2\n"},
+		"replace, comment":         {"A=1\n  KEY=old # why\nB=2\n", "A=1\n# why\nKEY=live_new\nB=2\n"},
 		"replace, comment, CRLF":   {"KEY=old\t#why\r\n", "#why\r\nKEY=live_new\r\n"},
 		"replace, quotes, comment": {`KEY="old" # c`, "# c\nKEY=live_new"},
 		"replace, only a comment":  {"KEY=#get one\n", "#get one\nKEY=live_new\n"},
