@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/utho/utho-cli/internal/privfile"
@@ -141,64 +140,8 @@ func TestUpdateRefuses(t *testing.T) {
 	}
 	p := Paths{Config: t.TempDir()}
 	chmod(t, p.Config, 0o777)
-	var mode *privfile.ModeError
-	if err := update(t, p, func(*Edit) error { t.Error("edited"); return nil }); !errors.As(err, &mode) {
+	if _, err := Hold(t.Context(), p); !errors.As(err, new(*privfile.ModeError)) {
 		t.Errorf("a folder that others can write: %v", err)
-	}
-}
-
-func TestUpdateMakesFoldersAndModes(t *testing.T) {
-	t.Parallel()
-	p := Paths{Config: filepath.Join(t.TempDir(), "a", "b")}
-	if err := update(t, p, func(e *Edit) error { return e.SetProfile(Profile{Name: "a"}) }); err != nil {
-		t.Fatal(err)
-	}
-	for path, want := range map[string]fs.FileMode{p.Config: 0o700, p.File(): 0o600} {
-		info, err := os.Stat(path)
-		if err != nil || info.Mode().Perm() != want {
-			t.Errorf("%s: %v, %v", path, info.Mode(), err)
-		}
-	}
-	// A link made by a dot-file manager stays one.
-	real := filepath.Join(p.Config, "real.yaml")
-	if err := errors.Join(os.Rename(p.File(), real), os.Symlink(real, p.File())); err != nil {
-		t.Fatal(err)
-	}
-	if err := update(t, p, func(e *Edit) error { return e.SetProfile(Profile{Name: "b"}) }); err != nil {
-		t.Fatal(err)
-	}
-	if info, err := os.Lstat(p.File()); err != nil || info.Mode()&fs.ModeSymlink == 0 {
-		t.Error("the link was replaced")
-	}
-}
-
-// Several at once lose nothing, and one that waits can be interrupted.
-func TestUpdateTogether(t *testing.T) {
-	t.Parallel()
-	p := Paths{Config: filepath.Join(t.TempDir(), "c")}
-	const n = 8
-	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() {
-			if err := update(t, p, func(e *Edit) error { return e.SetProfile(Profile{Name: fmt.Sprintf("p%d", i)}) }); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	h, err := Hold(t.Context(), p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer h.Release()
-	if f, err := h.Load(); err != nil || len(f.Profiles()) != n {
-		t.Errorf("%d profiles, %v", len(f.Profiles()), err)
-	}
-	cause := errors.New("a signal")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(cause)
-	if _, err := Hold(ctx, p); !errors.Is(err, cause) {
-		t.Errorf("waiting was ended, and it says %v", err)
 	}
 }
 
@@ -217,6 +160,12 @@ func TestCheckAndUndo(t *testing.T) {
 		h, err := Hold(t.Context(), p)
 		if err != nil {
 			t.Fatal(err)
+		}
+		cause := errors.New("a signal")
+		ended, cancel := context.WithCancelCause(t.Context())
+		cancel(cause)
+		if _, err := Hold(ended, p); !errors.Is(err, cause) {
+			t.Errorf("waiting was ended, and it says %v", err)
 		}
 		if err := h.Check(add); err != nil || now() != was {
 			t.Errorf("%v: %q", err, now())
