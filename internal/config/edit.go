@@ -82,18 +82,13 @@ func (e *Edit) about(name string, change func(root *yaml.Node, name string) bool
 // apply changes the tree, writes it, and checks that what came out reads back as that tree. The library loses blank
 // lines, so they go through it as comments, if that works.
 func (e *Edit) apply(what string, change func(root *yaml.Node) bool) error {
-	is, err := e.tree()
-	if err != nil {
-		return err
-	}
 	want, err := e.tree()
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if !change(want.Content[0]) {
+	case !change(want.Content[0]):
 		return fmt.Errorf("edit %s in %s: %w", what, e.path, errByHand)
-	}
-	if equal(is, want) {
+	case equal(e.doc, want):
 		return nil
 	}
 	for _, text := range [][]byte{marked(e.text), e.text} {
@@ -102,8 +97,8 @@ func (e *Edit) apply(what string, change func(root *yaml.Node) bool) error {
 			continue
 		}
 		f := &File{path: e.path, text: e.written(doc)}
-		if got, err := f.tree(); err == nil && equal(got, want) {
-			if f, err = parse(e.path, f.text); err == nil {
+		if f.doc, err = f.tree(); err == nil && equal(f.doc, want) {
+			if err = f.check(); err == nil {
 				e.File = f
 			}
 			return err

@@ -67,6 +67,7 @@ func ValidName(name string) error {
 type File struct {
 	path     string
 	text     []byte // nil if there is no such file
+	doc      *yaml.Node
 	current  string
 	profiles []Profile
 	defaults map[string]any // for viper; every value is a checked string
@@ -83,7 +84,7 @@ func Load(path string) (*File, error) {
 	case err == nil:
 		return parse(path, text)
 	case errors.Is(err, fs.ErrNotExist):
-		return &File{path: path}, nil
+		return parse(path, nil)
 	}
 	err = fmt.Errorf("read configuration: %w", err)
 	if _, statErr := os.Lstat(path); errors.Is(statErr, fs.ErrPermission) || errors.Is(statErr, syscall.ENOTDIR) {
@@ -118,11 +119,11 @@ func (f *File) Profile(name string) (Profile, bool) {
 // parse is Load for a text that was read already.
 func parse(path string, text []byte) (*File, error) {
 	f := &File{path: path, text: text}
-	doc, err := f.tree()
-	if err != nil {
-		return nil, err
+	var err error
+	if f.doc, err = f.tree(); err == nil {
+		err = f.check()
 	}
-	return f, f.check(doc.Content[0])
+	return f, err
 }
 
 // tree is the document in the file, whose one child is a mapping.
