@@ -84,6 +84,13 @@ func TestSetFails(t *testing.T) {
 	if err := s.Prepare(t.Context()); !errors.Is(err, why) || err.Error() != "destination profile:b: no room" || len(log) != 2 {
 		t.Errorf("%v, %q", err, log)
 	}
+	// After the end nothing begins.
+	ended, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	log = nil
+	if !errors.Is(s.Prepare(ended), why) || !errors.Is(s.Deliver(ended, Token{Secret: testSecret}), why) || len(log) > 0 {
+		t.Errorf("calls: %q", log)
+	}
 	// A delivery stops at the first that fails, and undoes nothing by itself.
 	targets = fakes(&log, "own:", "stdout", "exec:c", "exec:d", "profile:a", "profile:b", "file:f")
 	for i, err := range []error{nil, ErrKept, ErrDoubtful, ErrKept, nil, why, nil} {
@@ -104,19 +111,6 @@ func TestSetFails(t *testing.T) {
 	if !slices.Equal(u.Restored, []string{"profile:a", "file:f"}) || !slices.Equal(u.Kept, []string{"exec:d"}) ||
 		!slices.Equal(u.Doubtful, []string{"exec:c"}) || len(u.Unknown) != 1 || u.Unknown[0] != "profile:b ("+why.Error()+")" {
 		t.Errorf("%+v", u)
-	}
-}
-
-// After the end nothing begins.
-func TestSetCancelled(t *testing.T) {
-	t.Parallel()
-	var log []string
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cause := errors.New("a signal")
-	cancel(cause)
-	s, _ := NewSet(fakes(&log, "file:f"))
-	if !errors.Is(s.Prepare(ctx), cause) || !errors.Is(s.Deliver(ctx, Token{Secret: testSecret}), cause) || len(log) > 0 {
-		t.Errorf("calls: %q", log)
 	}
 }
 
