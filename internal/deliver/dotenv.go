@@ -141,7 +141,7 @@ func scanDotenv(content string) (all []assignment, err error) {
 		}
 		a := assignment{start: m[0], exported: m[2] >= 0, name: content[m[4]:m[5]]}
 		text := content[m[1]:]
-		if text != "" && strings.Contains("'\"`", text[:1]) {
+		if text != "" && strings.IndexByte("'\"`", text[0]) >= 0 {
 			shut := closing(text)
 			if shut < 0 {
 				return nil, lineError(content, a.start, "it opens a quote, and where it is closed is not clear")

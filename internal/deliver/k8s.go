@@ -48,7 +48,7 @@ func newKubernetes(spec Spec, env Env) (Destination, error) {
 	form := regexp.MustCompile(`^(?:(` + label + `)/)?(` + label + `(?:\.` + label + `)*)` +
 		`#(\.?[-\w][-.\w]*)$`) // no key begins with two dots or is one
 	p := form.FindStringSubmatch(spec.Arg)
-	if p == nil || len(p[1]) > 63 || len(p[2]) > 253 || len(p[3]) > 253 {
+	if len(p) == 0 || len(p[1]) > 63 || len(p[2]) > 253 || len(p[3]) > 253 {
 		return nil, &SpecError{Text: spec.String(), Why: "it is not [NAMESPACE/]SECRET#KEY with names that Kubernetes allows " +
 			"(a-z, 0-9 and -; in SECRET also a dot; in KEY also dots, _ and A-Z)", Hint: "an example: k8s:kube-system/utho-api-key#api-key"}
 	}
