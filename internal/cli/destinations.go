@@ -103,11 +103,9 @@ func (p *program) destinations(s *session, specs []deliver.Spec, out *stdoutDest
 	return d, nil
 }
 
-func (d *destinations) Prepare(ctx context.Context) (err error) {
-	if d.set, err = deliver.NewSet(d.targets); err == nil {
-		err = d.set.Prepare(ctx)
-	}
-	return unchanged(specError(err))
+func (d *destinations) Prepare(ctx context.Context) error {
+	d.set = deliver.NewSet(d.targets)
+	return unchanged(specError(d.set.Prepare(ctx)))
 }
 
 func unchanged(err error) error {
