@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"testing"
 
-	"go.yaml.in/yaml/v4"
+	"go.yaml.in/yaml/v3"
 )
 
 // block is a fenced part of a page.

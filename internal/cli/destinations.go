@@ -81,6 +81,7 @@ func (p *program) destinations(s *session.Session, specs []deliver.Spec, out *st
 		Warn: func(text string) { p.console.Warn("%s", text) },
 	}
 	env.Home, _ = os.UserHomeDir() // only ~/ needs one, and says so
+	env.Own = p.env.OwnFiles()
 	if out.wanted() && !hasStdout(specs) {
 		specs = append(slices.Clone(specs), deliver.Spec{Kind: deliver.KindStdout})
 	}
@@ -102,11 +103,9 @@ func (p *program) destinations(s *session.Session, specs []deliver.Spec, out *st
 	return d, nil
 }
 
-func (d *destinations) Prepare(ctx context.Context) (err error) {
-	if d.set, err = deliver.NewSet(d.targets); err == nil {
-		err = d.set.Prepare(ctx)
-	}
-	return unchanged(specError(err))
+func (d *destinations) Prepare(ctx context.Context) error {
+	d.set = deliver.NewSet(d.targets)
+	return unchanged(specError(d.set.Prepare(ctx)))
 }
 
 func unchanged(err error) error {

@@ -15,7 +15,6 @@ import (
 	"github.com/utho/utho-cli/internal/child"
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/deliver"
-	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
@@ -107,7 +106,7 @@ func exitOf(err error) outcome {
 func isUsage(err error) bool {
 	return errors.As(err, new(*utho.URLError)) || errors.As(err, new(*utho.VariableError)) ||
 		errors.As(err, new(*config.ValueError)) || errors.As(err, new(*deliver.SpecError)) ||
-		errors.As(err, new(*child.WordsError)) || errors.As(err, new(*expiry.SuffixError)) || errors.As(err, new(*lifecycle.NoExpiryError))
+		errors.As(err, new(*child.WordsError)) || errors.As(err, new(*lifecycle.NoExpiryError))
 }
 
 // rejected reports whether the service rejects the credential. Any token may read: a 403 to a list says this too.

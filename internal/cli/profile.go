@@ -137,11 +137,11 @@ func (p *program) existing(name string) (config.Profile, error) {
 }
 
 func (p *program) useProfile(ctx context.Context, profile config.Profile, _ []string) error {
-	paths, err := p.env.Paths()
-	if err != nil {
-		return err
+	b, err := p.env.Book()
+	if err == nil {
+		err = b.Use(ctx, profile.Name)
 	}
-	if err := config.Update(ctx, paths, func(e *config.Edit) error { return e.SetCurrent(profile.Name) }); err != nil {
+	if err != nil {
 		return err
 	}
 	p.console.Note("profile %s is now the current one", profile.Name)

@@ -134,7 +134,7 @@ func checkName(name string) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, new(*expiry.SuffixError)):
+	case errors.Is(err, expiry.ErrSuffix):
 		return problem.Usagef("token name: %w", err).Hintf("give the name without it, and --expires-in 30d")
 	}
 	return problem.Usagef("token name: %w", err)

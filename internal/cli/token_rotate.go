@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -300,6 +299,6 @@ func (p *program) verifier(commands []string, limit time.Duration) (func(context
 }
 
 func (p *program) records(s *session.Session) (lifecycle.Records, error) {
-	dir, err := p.env.State()
-	return lifecycle.Records{Dir: filepath.Join(dir, "rotations"), Origin: s.Origin}, err
+	dir, err := p.env.Records()
+	return lifecycle.Records{Dir: dir, Origin: s.Origin}, err
 }

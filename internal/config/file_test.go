@@ -132,8 +132,10 @@ func TestAliases(t *testing.T) {
 func TestSyntaxErrors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ text, place, says string }{
-		{"a: b: c\n", "1", "not valid YAML"},
-		{"a: [1\n", "2", "not valid YAML"},
+		{"\xfe\xff", "", "UTF-8"},
+		{"a: b: c\n", "", "is not valid YAML: mapping values"},
+		{"a: 1\nb: 'c\n", "2", "is not valid YAML: found unexpected end"},
+		{"a: 1\nb: [c\nd: e\n", "2", "is not valid YAML: did not find"},
 		{"---\na: 1\n---\nb: 1\n", "3", "second document"},
 		{"[1]\n", "1", "must be a mapping"},
 		{"a: 1\nb: 2\na: 3\n", "3", `"a" stands twice`},
@@ -168,7 +170,7 @@ func TestSyntaxErrors(t *testing.T) {
 			t.Errorf("%q: %+v", tc.text, f)
 			continue
 		}
-		if want := path + ":" + tc.place + ": "; !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), tc.says) ||
+		if want := strings.TrimSuffix(path+":"+tc.place, ":") + ": "; !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), tc.says) ||
 			strings.Contains(err.Error(), "live_secret") {
 			t.Errorf("%q:\n got %v\nwant %s…%s", tc.text, err, want, tc.says)
 		}

@@ -25,13 +25,14 @@ type Set struct {
 	failed  bool     // the last of those
 }
 
-// NewSet puts targets in the order of delivery. The same place twice is a *SpecError; commands may repeat.
-func NewSet(targets []Target) (*Set, error) {
+// NewSet puts targets in the order of delivery.
+func NewSet(targets []Target) *Set {
 	s := &Set{targets: slices.Clone(targets)}
 	slices.SortStableFunc(s.targets, func(a, b Target) int { return int(a.Spec.Kind) - int(b.Spec.Kind) })
-	return s, s.checkPlaces()
+	return s
 }
 
+// checkPlaces refuses the same place twice; commands may repeat.
 func (s *Set) checkPlaces() error {
 	for i, t := range s.targets {
 		for _, earlier := range s.targets[:i] {
@@ -58,14 +59,15 @@ func (s *Set) Add(ctx context.Context, t Target) error {
 // Targets are the destinations in the order of delivery.
 func (s *Set) Targets() []Target { return slices.Clone(s.targets) }
 
-// Prepare stops at the first destination that cannot be used, which the error names. Nothing has been delivered then.
+// Prepare stops at the first destination that cannot be used, which the error names. The same place twice is a
+// *SpecError. Nothing has been delivered then.
 func (s *Set) Prepare(ctx context.Context) error {
 	for _, t := range s.targets {
 		if err := s.prepare(ctx, t); err != nil {
 			return err
 		}
 	}
-	return s.checkPlaces() // what only Prepare finds out: the namespace that kubectl is in
+	return s.checkPlaces() // now that they know where they are: k8s: asks kubectl
 }
 
 func (s *Set) prepare(ctx context.Context, t Target) error {

@@ -103,7 +103,7 @@ func ParseSpec(text string) (Spec, error) {
 func New(s Spec, env Env) (Destination, error) {
 	switch s.Kind {
 	case KindFile:
-		path, err := absolute(s, s.Arg, env.Home)
+		path, err := absolute(s, s.Arg, env)
 		return &file{spec: s, env: env, path: path}, err
 	case KindEnv:
 		arg, name := s.Arg, DefaultVariable
@@ -114,7 +114,7 @@ func New(s Spec, env Env) (Destination, error) {
 			return nil, &SpecError{s.String(), fmt.Sprintf("%q is not the name of a variable", name),
 				"the last # separates path and name: env:PATH#NAME, with NAME of letters, digits and _"}
 		}
-		path, err := absolute(s, arg, env.Home)
+		path, err := absolute(s, arg, env)
 		return &envFile{env: env, path: path, name: name}, err
 	case KindKubernetes:
 		return newKubernetes(s, env)
@@ -146,7 +146,7 @@ func commandError(s Spec, err error) error {
 }
 
 // absolute expands ~/ and gives the one name of a file, independent of the current folder and of links on the way to it.
-func absolute(s Spec, path, home string) (string, error) {
+func absolute(s Spec, path string, env Env) (string, error) {
 	bad := func(why, hint string) (string, error) { return "", &SpecError{s.String(), why, hint} }
 	if path == "" {
 		return bad("the path is empty", "")
@@ -155,17 +155,28 @@ func absolute(s Spec, path, home string) (string, error) {
 		return bad("the path names a folder; a file is needed", "")
 	}
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		if home == "" {
+		if env.Home == "" {
 			return bad("there is no home folder for ~/ to stand for", "write the whole path")
 		}
-		path = filepath.Join(home, rest)
+		path = filepath.Join(env.Home, rest)
 	}
-	abs, err := filepath.Abs(path)
+	path, err := filepath.Abs(path)
 	if err != nil {
 		return bad("the current folder is gone", "write the whole path")
 	}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
-		abs = filepath.Join(dir, filepath.Base(abs))
+	path = resolve(path)
+	for _, own := range env.Own {
+		if rel, err := filepath.Rel(resolve(own), path); err == nil && filepath.IsLocal(rel) {
+			return bad("the file is one of utho's own", "")
+		}
 	}
-	return abs, nil
+	return path, nil
+}
+
+// resolve resolves the links on the way to a file.
+func resolve(path string) string {
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		return filepath.Join(dir, filepath.Base(path))
+	}
+	return path
 }

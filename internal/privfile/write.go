@@ -42,7 +42,7 @@ func Replace(path string, data []byte, options ...Option) error {
 	if err != nil {
 		return err
 	}
-	f, err := temp(filepath.Dir(path), was, data, options)
+	f, err := temp(path, was, data, options)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func CheckReplace(path string, options ...Option) error {
 		}
 		size += was.Size()
 	}
-	f, err := temp(dir, was, make([]byte, size), options)
+	f, err := temp(path, was, make([]byte, size), options)
 	if err != nil {
 		return err
 	}
@@ -109,21 +109,22 @@ func target(path string, options []Option) (string, fs.FileInfo, error) {
 	return path, info, regular("write", path, info, err)
 }
 
-// temp writes data to a new file in dir, locked against Sweep, and private until it gets owner, group and mode of was.
-func temp(dir string, was fs.FileInfo, data []byte, options []Option) (*os.File, error) {
-	f, err := os.CreateTemp(dir, ".utho-*.tmp")
+// temp writes data to a new file beside path, locked against Sweep, and private until it gets the owner, group and mode
+// of was. Its errors name path.
+func temp(path string, was fs.FileInfo, data []byte, options []Option) (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".utho-*.tmp")
 	if err != nil {
-		return nil, err
+		return nil, naming(path, err)
 	}
 	free, lockErr := lockNow(f) // on a file system without locks nothing is swept either
 	if _, err := os.Lstat(f.Name()); err != nil || !free && lockErr == nil {
 		_ = f.Close() // swept between its creation and its lock
-		return temp(dir, was, data, options)
+		return temp(path, was, data, options)
 	}
 	info, err := f.Stat()
 	keeps := was != nil && slices.Contains(options, Keep)
 	if err == nil && !keeps && OthersCanRead(info) { // some have one mode for all files
-		err = fmt.Errorf("the file system of %s cannot keep a file from being read by others", dir)
+		err = fmt.Errorf("the file system of %s cannot keep a file from being read by others", filepath.Dir(path))
 	}
 	if err == nil {
 		_, err = f.Write(data)
@@ -132,9 +133,17 @@ func temp(dir string, was fs.FileInfo, data []byte, options []Option) (*os.File,
 		err = keep(f, was, info)
 	}
 	if err != nil {
-		return nil, errors.Join(err, discard(f))
+		return nil, errors.Join(naming(path, err), discard(f))
 	}
 	return f, nil
+}
+
+// naming names the file that was meant in an error of a temporary one.
+func naming(path string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		e.Path = path
+	}
+	return err
 }
 
 // discard removes f before its lock goes, so that Sweep and its writer agree whose it is.

@@ -47,6 +47,14 @@ type Replaced struct {
 	TokenID string         // of the token it held, if that can be known without asking anybody
 }
 
+// Use makes a profile the current one.
+func (b *Book) Use(ctx context.Context, name string) error {
+	return b.locked(ctx, func(h *config.Held, _ *config.File) error {
+		_, err := h.Update(func(e *config.Edit) error { return e.SetCurrent(name) })
+		return err
+	})
+}
+
 // Check reports whether Save would work: it tries the store with a throw-away value, and rehearses the change of the
 // configuration.
 func (b *Book) Check(ctx context.Context, p config.Profile, ref auth.Ref) error {

@@ -195,10 +195,13 @@ func (w *world) prepare(t *testing.T, p config.Profile) {
 	if p.Name == "" {
 		return
 	}
-	if err := config.Update(t.Context(), w.paths, func(e *config.Edit) error { return e.SetProfile(p) }); err != nil {
+	b, _ := w.book(fault{})
+	if err := b.locked(t.Context(), func(h *config.Held, _ *config.File) error {
+		_, err := h.Update(func(e *config.Edit) error { return e.SetProfile(p) })
+		return err
+	}); err != nil {
 		t.Fatal(err)
 	}
-	b, _ := w.book(fault{})
 	if at, ok := b.placeOf(p); ok {
 		if err := b.Store(at.kind).Set(t.Context(), at.ref, oldItem); err != nil {
 			t.Fatal(err)

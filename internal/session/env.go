@@ -57,6 +57,29 @@ func (e *Env) State() (string, error) {
 	return "", err
 }
 
+// What is in the folder of the state.
+const (
+	sandboxFile = "sandbox.json"
+	recordsDir  = "rotations"
+)
+
+// Records is the folder of unfinished rotations.
+func (e *Env) Records() (string, error) {
+	dir, err := e.State()
+	return filepath.Join(dir, recordsDir), err
+}
+
+// OwnFiles are the files and folders that only utho itself may write.
+func (e *Env) OwnFiles() []string {
+	paths, err := e.Paths()
+	if err != nil {
+		return nil
+	}
+	return []string{
+		paths.File(), paths.Credentials(), filepath.Join(paths.State, recordsDir), filepath.Join(paths.State, sandboxFile),
+	}
+}
+
 // Config is the configuration. A container without HOME has none; the environment can still give everything, and
 // what needs the folder says so.
 func (e *Env) Config() (*config.File, error) {
@@ -173,5 +196,5 @@ func (e *Env) Sandbox() (*sandbox.Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sandbox.Open(filepath.Join(dir, "sandbox.json"))
+	return sandbox.Open(filepath.Join(dir, sandboxFile))
 }
