@@ -124,10 +124,16 @@ func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRe
 		}
 	}
 	return p.change(func(b *profiles.Book) error {
-		if err := s.Revoke(ctx, p.signals.grace, id); err != nil {
+		switch verified, err := s.Revoke(ctx, p.signals.grace, id); {
+		case err != nil:
 			return fmt.Errorf("token %s was not deleted, and profile %s keeps it: %w", id, profile.Name, err)
+		case verified:
+			p.console.note("deleted token %s", id)
+		default:
+			p.console.warn("token %s counts as deleted, since the service rejects it now; "+
+				"could not verify that its secret was revoked; look for it with another token: %s",
+				id, p.route.command("token", "list", "-o", "wide"))
 		}
-		p.console.note("deleted token %s", id)
 		b.Forgets = func(now auth.Item) error {
 			if now.Secret != "" && now.Secret != s.item.Secret {
 				return profiles.ErrChanged

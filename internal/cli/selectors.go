@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -84,6 +85,19 @@ func (s *selectors) choose(list *utho.TokenList) ([]utho.Token, error) {
 		}
 	}
 	return chosen, nil
+}
+
+// checkClock refuses what cannot be undone if the two clocks differ by more than a day: one of them is wrong.
+func (p *program) checkClock(l *utho.TokenList) error {
+	service, local := lifecycle.Now(l).UTC(), time.Now().UTC()
+	if service.Sub(local).Abs() <= 24*time.Hour {
+		return nil
+	}
+	const minutes = "2006-01-02 15:04 UTC"
+	err := fmt.Errorf("the service says that it is %s, and this machine that it is %s; nothing was deleted",
+		service.Format(minutes), local.Format(minutes))
+	return hintf(err, "set this machine's clock if it is the one that is wrong, or delete by id: %s",
+		p.route.command("token", "list", "-o", "wide"))
 }
 
 // warnClock says so if the local clock is far from the service's, which counts.

@@ -76,6 +76,9 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 		return err
 	}
 	if r.usesClock() {
+		if err := p.checkClock(list); err != nil {
+			return err
+		}
 		p.warnClock(list)
 	}
 	choose := p.findAll

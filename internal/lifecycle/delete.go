@@ -98,13 +98,13 @@ func (s *Session) settle(ctx, grace context.Context, all []*Deletion) {
 }
 
 // Revoke deletes the token that the credential itself is. A rejection of the credential after the deletion was sent
-// says that it is gone, unless the list still accepts it.
-func (s *Session) Revoke(ctx, grace context.Context, id string) error {
-	err := s.remove(ctx, grace, s.Client, id, s.Timeout)
+// counts as a deletion, unless the list still accepts it; but nobody has seen one: verified is false.
+func (s *Session) Revoke(ctx, grace context.Context, id string) (verified bool, err error) {
+	err = s.remove(ctx, grace, s.Client, id, s.Timeout)
 	if errors.Is(err, utho.ErrUnauthorized) && errors.Is(err, errUnseen) {
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
 
 // errUnseen is a deletion that failed, after which the list failed too.
