@@ -75,8 +75,6 @@ func TestCreate(t *testing.T) {
 		"it fails, the secret works on":         {faults: []fault{{On: "create", HideFor: time.Hour}}, shelf: shelf{failAt: "b"}, setup: rivalAtCreate, want: "outcome", stay: 1, names: "still works"},
 		"it fails, the deletion is no deletion": {faults: []fault{{On: "delete", Body: `{"status":"success","message":"x"}`}}, shelf: shelf{failAt: "b"}, want: "outcome", stay: 1, names: "still works"},
 		"it fails, the secret is not asked for": {faults: []fault{{On: "verify", Status: 400}}, shelf: shelf{failAt: "b"}, want: "rolled back", warns: "could not verify"},
-		"the list after it is refused":          {faults: []fault{{On: "confirm", Status: 401, Times: 1}}, want: "done", stay: 1, warns: "not confirmed"},
-		"the list after it has to wait":         {faults: []fault{{On: "confirm", RetryAfter: "3600", Times: 1}}, want: "done", stay: 1, warns: "not confirmed"},
 		"verified":                              {req: func(r *lifecycle.CreateRequest) { r.Verify = true }, want: "done", stay: 1},
 		"verified late":                         {faults: []fault{{On: "create", RefuseNew: 3}}, req: func(r *lifecycle.CreateRequest) { r.Verify = true }, want: "done", stay: 1},
 		"never accepted":                        {faults: []fault{{On: "create", RefuseNew: 99}}, req: func(r *lifecycle.CreateRequest) { r.Verify = true }, want: "rolled back", stay: 0},

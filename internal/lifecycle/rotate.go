@@ -87,7 +87,7 @@ func (p *Rotation) create(ctx, grace context.Context, i *issuance, to Destinatio
 	p.rec.NewID, p.rec.Sum = i.issued.Token.ID, hex.EncodeToString(sum[:])
 	err := p.rec.save(stageCreated)
 	if err == nil {
-		err = i.verifySecret(ctx, grace)
+		err = i.verifySecret(ctx)
 	}
 	if err == nil {
 		err = p.rec.save(stageDelivering)
@@ -140,7 +140,7 @@ func (p *Rotation) complete(ctx, grace context.Context, i *issuance) error {
 		return nil
 	}
 	if p.req.Verify != nil || p.Resumes != nil {
-		if err := i.verifySecret(grace, grace); err != nil {
+		if err := i.verifySecret(grace); err != nil {
 			return i.outcome(NextRepeat, err, []string{id},
 				"the old token %s stays, because the new secret of %s could not be verified once more", i.old, id)
 		}

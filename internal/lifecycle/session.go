@@ -20,8 +20,6 @@ import (
 
 // How long the steps around a create take at most.
 const (
-	confirmWithin  = 5 * time.Second  // for the new token to show in the list
-	inScopeWithin  = 2 * time.Second  // for one of the scope asked for, if another shows first
 	probeWithin    = 10 * time.Second // for a new secret to be accepted, or that of a deleted token refused
 	listWithin     = 5 * time.Second  // for one list after a create
 	deleteWithin   = 8 * time.Second  // for the deletion that rolls back
@@ -119,21 +117,17 @@ func Now(l *utho.TokenList) time.Time {
 func bounded(ctx, grace context.Context, limit, last time.Duration) (context.Context, context.CancelFunc) {
 	limited, cancel := context.WithTimeout(grace, limit)
 	stop := context.AfterFunc(ctx, func() {
-		pause(limited, limited, last)
+		pause(limited, last)
 		cancel()
 	})
 	return limited, func() { stop(); cancel() }
 }
 
-// pause waits for d, or less if one of the contexts ends.
-func pause(ctx, grace context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	case <-grace.Done():
-	}
+// pause waits for d, or less if ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	limited, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-limited.Done()
 }
 
 func filter(tokens []utho.Token, keep func(utho.Token) bool) []utho.Token {
@@ -152,10 +146,8 @@ func idsOf(tokens []utho.Token) []string {
 
 // BaseName is a token's name without its expiry.
 func BaseName(name string) string {
-	if base, _, ok := expiry.Split(name); ok {
-		return base
-	}
-	return name
+	base, _, _ := expiry.Split(name)
+	return base
 }
 
 // IsID reports whether an argument can only be an id: digits.
