@@ -34,17 +34,13 @@ func (s *Session) newIssuance(req utho.CreateTokenRequest, list *utho.TokenList)
 
 // outcome is an [OutcomeError] about the tokens with these ids.
 func (i *issuance) outcome(next Next, err error, ids []string, format string, args ...any) *OutcomeError {
-	e := &OutcomeError{Left: fmt.Sprintf(format, args...), Next: next, IDs: ids, Old: i.old, Err: err}
-	if len(ids) == 1 && next != NextLook {
-		e.New = ids[0]
-	}
-	return e
+	return &OutcomeError{Left: fmt.Sprintf(format, args...), Next: next, IDs: ids, Old: i.old, Err: err}
 }
 
 // post creates the token, once, and finds it in the list, or finds out what became of an answer that was lost.
 func (i *issuance) post(ctx, grace context.Context) error {
 	if ctx.Err() != nil {
-		return &NotCreatedError{Name: i.req.Name, Old: i.old, Err: context.Cause(ctx)}
+		return &NotCreatedError{Old: i.old, Err: context.Cause(ctx)}
 	}
 	done := i.Waiting("waiting for the service to create the token")
 	limited, cancel := bounded(ctx, grace, i.Timeout, answerWithin)
@@ -60,7 +56,7 @@ func (i *issuance) post(ctx, grace context.Context) error {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		err = context.Cause(ctx)
 	}
-	return &NotCreatedError{Name: i.req.Name, Old: i.old, Err: err}
+	return &NotCreatedError{Old: i.old, Err: err}
 }
 
 // findLost looks for what a lost answer may have created, and deletes only a token whose name can be nobody else's.

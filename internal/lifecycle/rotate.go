@@ -25,17 +25,9 @@ func (p *Rotation) Run(ctx, grace context.Context, to Destinations) (Issued, err
 		i.old = p.Old.ID
 		return i.issued, p.complete(ctx, grace, i)
 	}
-	// A person took their time to answer, or another rotation ended between the plan's list and its lock: what
-	// there was before the create is what there is now.
-	list, err := p.session.List(ctx)
-	if err == nil && !contains(list.Tokens, p.Old.ID) {
-		err = &NotFoundError{Arg: p.Old.ID, Gone: true}
-	}
-	if err == nil && p.rec != nil && p.Drops == nil { // the create of a killed rotation may have arrived since the plan
-		if err = p.recover(ctx, list.Tokens, to, nil); err != nil {
-			_ = p.rec.save(p.rec.Stage) // the plan discarded it
-		}
-	}
+	// A person took their time to answer, another rotation ended between the plan's list and its lock, or the create
+	// of a killed one arrived: what there was before the create is what there is now.
+	list, err := p.look(ctx, to, nil)
 	if err == nil && p.Resumes != nil {
 		return p.Run(ctx, grace, to)
 	}
@@ -60,7 +52,7 @@ func (p *Rotation) Run(ctx, grace context.Context, to Destinations) (Issued, err
 		At: list.ServerTime, To: to.Places(), path: p.records.path(p.Old.ID, ".json"),
 	}
 	if err := p.rec.save(stageSent); err != nil {
-		return Issued{}, &NotCreatedError{Name: p.Name, Old: p.Old.ID, Err: err}
+		return Issued{}, &NotCreatedError{Old: p.Old.ID, Err: err}
 	}
 	if err := p.create(ctx, grace, i, to); err != nil {
 		var left *OutcomeError
@@ -69,9 +61,6 @@ func (p *Rotation) Run(ctx, grace context.Context, to Destinations) (Issued, err
 			_ = p.rec.save(stageFailed) // without it only the record of the create stays
 		case !errors.As(err, &left):
 			p.rec.discard()
-		case p.rec.NewID == "" && left.New != "":
-			p.rec.NewID = left.New
-			_ = p.rec.save(p.rec.Stage) // without it the next rotation tells by the name
 		}
 		return Issued{}, err
 	}
