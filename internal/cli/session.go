@@ -228,7 +228,6 @@ func (p *program) use(s *session) (err error) {
 		}
 		return err
 	}
-	s.As = s.Client.WithSecret
 	return nil
 }
 

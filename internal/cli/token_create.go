@@ -112,7 +112,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 
 func (p *program) created(s *session, i lifecycle.Issued, to *destinations) {
 	about := "" // the scope and id that were seen; a warning said that they were not
-	if i.Confirmed {
+	if i.Token.ID != "" {
 		about = " (" + i.Token.Scope.String() + ", id " + i.Token.ID + ")"
 	}
 	p.console.note("created %s%s; %s", quoteText(i.Token.Name), about, to.went())

@@ -67,7 +67,7 @@ func (w *world) as(secret string) *utho.Client {
 
 func (w *world) session() *lifecycle.Session {
 	return &lifecycle.Session{
-		Client: w.client, As: w.client.WithSecret, Timeout: 30 * time.Second,
+		Client: w.client, Timeout: 30 * time.Second,
 		Waiting: func(string) func() { return func() {} },
 		Warn:    func(format string, args ...any) { w.warned = append(w.warned, fmt.Sprintf(format, args...)) },
 	}

@@ -141,7 +141,7 @@ func rejected(err error) bool {
 }
 
 // confirm finds the new token in the list, for its id and its scope, which nothing else tells. What cannot be told
-// is a warning and leaves issued unconfirmed; a scope that is not the one asked for is rolled back and an error.
+// is a warning and leaves issued without an id; a scope that is not the one asked for is rolled back and an error.
 func (i *issuance) confirm(ctx, grace context.Context) error {
 	list, err := i.look(ctx, grace, toConfirm, func(added []utho.Token) bool {
 		return i.unique && len(added) > 0 || len(i.inScope(added)) > 0 // another may be somebody else's that shows first
@@ -163,7 +163,6 @@ func (i *issuance) confirm(ctx, grace context.Context) error {
 			return i.rollback(ctx, grace, nil,
 				fmt.Errorf("the service created it with the scope %s instead of %s", added[0].Scope, i.req.Scope))
 		}
-		i.issued.Confirmed = true
 		i.checkStamp(list)
 	case len(inScope) == 0:
 		return i.outcome(NextLook, nil, idsOf(added), "one of the new tokens %s, named %s, was just created, and none has the scope %s;"+
@@ -221,7 +220,7 @@ func (i *issuance) verifySecret(ctx context.Context) error {
 // probe lists with the new secret until it is accepted, or refused if accepted is false, or the service does not
 // say: nothing tells how soon a new token works, and a deleted one no longer does. It returns the last answer.
 func (i *issuance) probe(ctx context.Context, accepted bool) error {
-	client, err := i.As(i.issued.Secret)
+	client, err := i.Client.WithSecret(i.issued.Secret)
 	if err != nil {
 		return err
 	}

@@ -224,14 +224,14 @@ func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinat
 }
 
 // readBack returns the new secret if every place of the record holds it and it works; else which hold it, and why.
-func (p *Rotation) readBack(ctx context.Context, to Destinations, err error) (secret string, holders []string, _ error) {
+func (p *Rotation) readBack(ctx context.Context, to Destinations, unprepared error) (secret string, holders []string, err error) {
+	if unprepared != nil {
+		return "", nil, unprepared
+	}
 	var sum [32]byte
-	if n, bad := hex.Decode(sum[:], []byte(p.rec.Sum)); err == nil && (bad != nil || n != len(sum)) {
-		err = errors.New("its record has no fingerprint of the secret")
-	}
-	if err == nil {
-		secret, holders, err = to.Holds(ctx, sum)
-	}
+	known, _ := hex.DecodeString(p.rec.Sum) // a broken one is held by no place
+	copy(sum[:], known)
+	secret, holders, err = to.Holds(ctx, sum)
 	switch {
 	case err != nil:
 		return "", holders, err
@@ -240,7 +240,7 @@ func (p *Rotation) readBack(ctx context.Context, to Destinations, err error) (se
 	case secret == "":
 		return "", holders, errors.New("not every place holds it")
 	}
-	client, err := p.session.As(secret)
+	client, err := p.session.Client.WithSecret(secret)
 	if err == nil {
 		_, err = listWith(ctx, client, p.session.Timeout)
 	}

@@ -21,7 +21,7 @@ import (
 func (p *Rotation) Run(ctx, grace context.Context, to Destinations) (Issued, error) {
 	if p.Resumes != nil {
 		i := p.session.newIssuance(utho.CreateTokenRequest{Name: p.Resumes.Name, Scope: p.Old.Scope}, &utho.TokenList{})
-		i.issued = Issued{Token: *p.Resumes, Secret: p.secret, Confirmed: true, Replaces: &p.Old, Now: time.Now()}
+		i.issued = Issued{Token: *p.Resumes, Secret: p.secret, Replaces: &p.Old, Now: time.Now()}
 		i.old = p.Old.ID
 		return i.issued, p.complete(ctx, grace, i)
 	}
@@ -116,7 +116,7 @@ func (p *Rotation) complete(ctx, grace context.Context, i *issuance) error {
 	if p.req.KeepOld {
 		p.rec.discard()
 	}
-	if !i.issued.Confirmed {
+	if id == "" {
 		return i.outcome(NextLook, nil, nil,
 			"the old token %s stays, because the id and scope of the new one are not confirmed; its secret was delivered", i.old)
 	}
@@ -137,7 +137,7 @@ func (p *Rotation) complete(ctx, grace context.Context, i *issuance) error {
 	defer i.Waiting("waiting for the service to delete the old token")()
 	client, err := p.session.Client, error(nil)
 	if p.Old.Scope == utho.ScopeWrite { // the credential in use may be the old token itself
-		client, err = p.session.As(i.issued.Secret)
+		client, err = i.Client.WithSecret(i.issued.Secret)
 	}
 	if err == nil {
 		err = p.session.remove(ctx, grace, client, i.old, p.session.Timeout)

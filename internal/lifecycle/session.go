@@ -31,22 +31,18 @@ const (
 // Session is what a protocol needs of the outside.
 type Session struct {
 	Client  *utho.Client
-	As      func(secret string) (*utho.Client, error) // a client of the same service with another secret
-	Timeout time.Duration                             // for one exchange with the service, its retries included
-	Warn    func(format string, args ...any)          // shows one line that is no error
-	Waiting func(what string) (done func())           // says what is waited for until done is called
+	Timeout time.Duration                    // for one exchange with the service, its retries included
+	Warn    func(format string, args ...any) // shows one line that is no error
+	Waiting func(what string) (done func())  // says what is waited for until done is called
 }
 
 // Issued is a token that was created.
 type Issued struct {
-	// Token has no ID if the list did not show which one it is; then Confirmed is false, and its scope is the one
-	// asked for.
-	Token     utho.Token
-	Secret    string
-	Confirmed bool        // the list showed the id, and the scope that was asked for
-	Replaces  *utho.Token // the old token of a rotation
-	Deletes   string      // the id of the old token if it is to be deleted
-	Now       time.Time   // of the service's clock, when the token was about to be created
+	Token    utho.Token // without an ID if the list did not show which one it is; its scope is the one asked for
+	Secret   string
+	Replaces *utho.Token // the old token of a rotation
+	Deletes  string      // the id of the old token if it is to be deleted
+	Now      time.Time   // of the service's clock, when the token was about to be created
 }
 
 // Destinations is where a new secret goes.
