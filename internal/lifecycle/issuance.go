@@ -210,7 +210,7 @@ func (i *issuance) verifySecret(ctx context.Context) error {
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.Is(err, utho.ErrUnavailable) && !rejected(err):
+	case errors.Is(err, utho.ErrUnavailable):
 		return fmt.Errorf("the new secret could not be verified: %w", err)
 	}
 	// Without its kind: it is not the credential in use that is rejected.
@@ -241,7 +241,6 @@ func (i *issuance) probe(ctx context.Context, accepted bool) error {
 // delivered yet. The token is deleted only if every place that utho wrote is known to be as it was: else somebody
 // may hold the new secret, and both tokens stay.
 func (i *issuance) rollback(ctx, grace context.Context, to Destinations, cause error) error {
-	var undone Undone
 	if i.old != "" {
 		// What the places held before works no longer if somebody deleted the old token meanwhile.
 		if list, err := i.list(grace); err == nil && !contains(list.Tokens, i.old) {
@@ -255,6 +254,7 @@ func (i *issuance) rollback(ctx, grace context.Context, to Destinations, cause e
 			}
 		}
 	}
+	var undone Undone
 	if to != nil {
 		undone = to.Undo(grace)
 	}
@@ -286,13 +286,13 @@ func (i *issuance) bothStay(undone Undone, cause error) error {
 	id, next, stay := i.issued.Token.ID, NextDelete, "the new token %s stays"
 	if i.old != "" {
 		next, stay = NextFinishOrDrop, "both tokens stay, the old "+i.old+" and the new %s"
-		if len(undone.Unknown)+len(undone.Kept) == 0 { // nobody has the new secret
-			next = NextDeleteAgain
-		}
 	}
 	ids := []string{id}
-	if id == "" {
+	switch {
+	case id == "":
 		next, ids = NextLook, nil
+	case i.old != "" && len(undone.Unknown)+len(undone.Kept) == 0: // nobody has the new secret
+		next = NextDeleteAgain
 	}
 	return i.outcome(next, cause, ids, stay+": "+strings.TrimPrefix(where, "; "), named(id, i.req.Name))
 }
@@ -319,17 +319,18 @@ func (i *issuance) revoked(grace context.Context, id string) error {
 	limited, cancel := context.WithTimeout(grace, probeWithin)
 	defer cancel()
 	err := i.probe(limited, false)
-	if rejected(err) || errors.Is(err, utho.ErrInvalidSecret) { // what no client takes was accepted by none
+	switch {
+	case rejected(err):
 		return nil
-	}
-	if err == nil {
+	case err == nil:
 		return i.outcome(NextLook, nil, []string{id}, "token %s was deleted, but the secret that was just created still works:"+
 			" another new token named %s is its own", id, quote(i.req.Name))
 	}
-	if list, listErr := i.list(grace); listErr == nil && !contains(list.Tokens, id) {
-		// The service answers, but not to this secret: the list has to do.
-		i.Warn("token %s is deleted; could not verify that its secret was revoked: %v", id, err)
-		return nil
+	list, listErr := i.list(grace)
+	if listErr != nil || contains(list.Tokens, id) {
+		return i.outcome(NextLook, err, []string{id}, "token %s was deleted, but could not verify that its secret was revoked", id)
 	}
-	return i.outcome(NextLook, err, []string{id}, "token %s was deleted, but could not verify that its secret was revoked", id)
+	// The service answers, but not to this secret: the list has to do.
+	i.Warn("token %s is deleted; could not verify that its secret was revoked: %v", id, err)
+	return nil
 }
