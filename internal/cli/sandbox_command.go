@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -78,19 +79,14 @@ func (p *program) serveSandbox(ctx context.Context, box *sandbox.Sandbox, addr s
 		return err
 	}
 	p.console.note("serving the sandbox on %s; its tokens are not real; Ctrl-C ends it", ln.Addr())
-	var options sandbox.Options
-	if log {
-		options.Log = logWriter{p.console}
-	}
-	if p.debugging() {
-		options.Trace = func(line string) { p.console.plain("debug: " + line) }
-	}
-	return box.Serve(ctx, ln, options)
-}
-
-type logWriter struct{ c *console }
-
-func (w logWriter) Write(line []byte) (int, error) {
-	w.c.write(string(line))
-	return len(line), nil
+	debug := p.debugging()
+	return box.Serve(ctx, ln, func(r sandbox.Request) {
+		if debug {
+			p.console.plain("debug: " + r.String())
+		}
+		if log {
+			line, _ := json.Marshal(r) // text and numbers: it cannot fail
+			p.console.write(string(line) + "\n")
+		}
+	})
 }

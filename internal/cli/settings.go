@@ -135,5 +135,5 @@ func (p *program) sandbox() (*sandbox.Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sandbox.Open(filepath.Join(dir, "sandbox.json"))
+	return sandbox.Open(filepath.Join(dir, "sandbox.json")), nil
 }
