@@ -50,7 +50,7 @@ func TestCreate(t *testing.T) {
 		"lost, it took effect":                  {faults: []fault{{On: "create", DropAfter: true}}, want: "outcome", stay: 1, names: "10004"},
 		"lost, it did not":                      {faults: []fault{{On: "create", DropBefore: true}}, want: "outcome", stay: 0, names: "after 3 s"},
 		"lost, and the list fails":              {faults: []fault{{On: "create", DropAfter: true}, {On: "confirm", Status: 500}}, want: "outcome", stay: 1, names: "may have been created"},
-		"lost, shows late":                      {faults: []fault{{On: "create", DropAfter: true, HideLists: 2}}, want: "outcome", stay: 1, names: "10004"},
+		"lost, shows late":                      {faults: []fault{{On: "create", DropAfter: true, HideFor: 2 * time.Second}}, want: "outcome", stay: 1, names: "10004"},
 		"lost, with a rival":                    {faults: []fault{{On: "create", DropAfter: true, After: nil, Before: nil}}, setup: rivalAtCreate, want: "outcome", stay: 2, names: "10004, 10005"},
 		"a page":                                {faults: []fault{{On: "create", Status: 502, Body: "<html>", Effect: true}}, want: "outcome", stay: 1, names: "10004"},
 		"cut":                                   {faults: []fault{{On: "create", Truncate: true}}, want: "outcome", stay: 1, names: "10004"},
