@@ -142,17 +142,15 @@ func findRotated(list *utho.TokenList, arg string, unfinished []*record, held st
 	found := matches(list.Tokens, arg)
 	open := filter(list.Tokens, func(old utho.Token) bool {
 		return slices.ContainsFunc(unfinished, func(rec *record) bool {
-			return rec.OldID == old.ID && (contains(found, old.ID) || rec.NewID != "" && contains(found, rec.NewID))
+			return rec.OldID == old.ID && (contains(found, old.ID) || contains(found, rec.NewID))
 		})
 	})
-	if len(open) == 1 {
+	alive := filter(found, func(t utho.Token) bool { return t.ID == held || !expiry.Expired(t.Name, Now(list)) })
+	switch {
+	case len(open) == 1:
 		return open[0], nil
-	}
-	if len(found) > 1 && len(open) == 0 {
-		now := Now(list)
-		if alive := filter(found, func(t utho.Token) bool { return t.ID == held || !expiry.Expired(t.Name, now) }); len(alive) > 0 {
-			found = alive
-		}
+	case len(open) == 0 && len(alive) > 0:
+		found = alive
 	}
 	old, err := only(list.Tokens, found, arg)
 	var ambiguous *AmbiguousError

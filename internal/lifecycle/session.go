@@ -169,13 +169,13 @@ func only(tokens, found []utho.Token, arg string) (utho.Token, error) {
 
 func matches(tokens []utho.Token, arg string) []utho.Token {
 	found := filter(tokens, func(t utho.Token) bool { return t.ID == arg })
-	if len(found) == 0 && !IsID(arg) {
-		found = filter(tokens, func(t utho.Token) bool { return t.Name == arg })
+	if len(found) > 0 || IsID(arg) {
+		return found
 	}
-	if len(found) == 0 && !IsID(arg) {
-		found = filter(tokens, func(t utho.Token) bool { return expiry.Has(t.Name) && BaseName(t.Name) == arg })
+	if found = filter(tokens, func(t utho.Token) bool { return t.Name == arg }); len(found) > 0 {
+		return found
 	}
-	return found
+	return filter(tokens, func(t utho.Token) bool { return BaseName(t.Name) == arg })
 }
 
 // closeName is the one name that begins like arg, or that arg begins like.
