@@ -203,7 +203,7 @@ func (p *program) outcomeHint(e *lifecycle.OutcomeError) string {
 		return "delete the old token: " + remove(e.Old)
 	case lifecycle.NextFinishOrDrop:
 		return "if the new secret is in use, delete the old token: " + remove(e.Old) +
-			"; if it is lost, delete the new one and rotate again: " + remove(e.New)
+			"; if it is lost, delete the new one and rotate again: " + remove(e.IDs...)
 	case lifecycle.NextRepeat:
 		return "run the same command again"
 	}

@@ -127,10 +127,16 @@ func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRe
 		}
 	}
 	return p.change(func(b *profiles.Book) error {
-		if err := s.Revoke(ctx, p.signals.Grace, id); err != nil {
+		switch verified, err := s.Revoke(ctx, p.signals.Grace, id); {
+		case err != nil:
 			return fmt.Errorf("token %s was not deleted, and profile %s keeps it: %w", id, profile.Name, err)
+		case verified:
+			p.console.Note("deleted token %s", id)
+		default:
+			p.console.Warn("token %s counts as deleted, since the service rejects it now; "+
+				"could not verify that its secret was revoked; look for it with another token: %s",
+				id, p.env.Route.Command("token", "list", "-o", "wide"))
 		}
-		p.console.Note("deleted token %s", id)
 		switch _, err := b.Forget(p.signals.Grace, profile.Name, s.Item, false); {
 		case errors.Is(err, profiles.ErrChanged):
 			p.console.Note("profile %s holds another token now, which stays", profile.Name)

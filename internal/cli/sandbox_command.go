@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -11,7 +12,6 @@ import (
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/sandbox"
-	"github.com/utho/utho-cli/internal/terminal"
 )
 
 func newSandbox(p *program) *cobra.Command {
@@ -85,19 +85,14 @@ func (p *program) serveSandbox(ctx context.Context, box *sandbox.Sandbox, limit 
 		return err
 	}
 	p.console.Note("serving the sandbox on %s; its tokens are not real; Ctrl-C ends it", ln.Addr())
-	var options sandbox.Options
-	if log {
-		options.Log = logWriter{p.console}
-	}
-	if p.env.Debugging() {
-		options.Trace = func(line string) { p.console.Plain("debug: " + line) }
-	}
-	return box.Serve(ctx, ln, options)
-}
-
-type logWriter struct{ c *terminal.Console }
-
-func (w logWriter) Write(line []byte) (int, error) {
-	w.c.Write(string(line))
-	return len(line), nil
+	debug := p.env.Debugging()
+	return box.Serve(ctx, ln, func(r sandbox.Request) {
+		if debug {
+			p.console.Plain("debug: " + r.String())
+		}
+		if log {
+			line, _ := json.Marshal(r) // text and numbers: it cannot fail
+			p.console.Write(string(line) + "\n")
+		}
+	})
 }

@@ -115,7 +115,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 
 func (p *program) created(s *session.Session, i lifecycle.Issued, to *destinations) {
 	about := "" // the scope and id that were seen; a warning said that they were not
-	if i.Confirmed {
+	if i.Token.ID != "" {
 		about = " (" + i.Token.Scope.String() + ", id " + i.Token.ID + ")"
 	}
 	p.console.Note("created %s%s; %s", output.Name(i.Token.Name), about, to.went())

@@ -144,7 +144,7 @@ func serveSandbox(box *sandbox.Sandbox) (url string, stop func(), err error) {
 	}
 	done := make(chan struct{})
 	go func() {
-		_ = box.Serve(ctx, ln, sandbox.Options{}) // how it stopped is nothing the command did
+		_ = box.Serve(ctx, ln, func(sandbox.Request) {}) // how it stopped is nothing the command did
 		close(done)
 	}()
 	return addressFor(ln), func() { cancel(); <-done }, nil

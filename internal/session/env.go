@@ -196,5 +196,5 @@ func (e *Env) Sandbox() (*sandbox.Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sandbox.Open(filepath.Join(dir, sandboxFile))
+	return sandbox.Open(filepath.Join(dir, sandboxFile)), nil
 }

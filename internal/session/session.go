@@ -248,7 +248,6 @@ func (e *Env) Use(s *Session) (err error) {
 		}
 		return err
 	}
-	s.As = s.Client.WithSecret
 	return nil
 }
 
