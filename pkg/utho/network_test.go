@@ -3,7 +3,6 @@ package utho
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +17,6 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
-	"time"
 )
 
 // Creating is list, create, list: three requests on one connection, and so is every other sequence, after errors and
@@ -45,28 +43,6 @@ func TestOneConnection(t *testing.T) {
 		if n, r := s.conns.Load(), len(s.requests()); n != 1 || r != 4 {
 			t.Errorf("%s: %d connections for %d requests", name, n, r)
 		}
-	}
-}
-
-// A body that nothing ends is ended by the context; a secret that came before that is not lost.
-func TestBodyThatNothingEnds(t *testing.T) {
-	t.Parallel()
-	for begin, text := range map[string]string{created: "", created[:60]: "create token: outcome unknown: no answer within 30s"} {
-		synctest.Test(t, func(t *testing.T) {
-			c := through(t, roundTripper(func(r *http.Request) (*http.Response, error) {
-				body, w := io.Pipe()
-				go func() { _, _ = io.WriteString(w, begin) }()
-				return &http.Response{StatusCode: 200, ContentLength: -1, Body: body, Request: r}, nil
-			}))
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-			defer cancel()
-			got, err := c.CreateToken(ctx, ci)
-			if text == "" && (err != nil || got.Secret != newSecret) {
-				t.Errorf("got %v, %v", got, err)
-			} else if text != "" && mustError(t, err, ErrOutcomeUnknown).Error() != text {
-				t.Error(err)
-			}
-		})
 	}
 }
 
