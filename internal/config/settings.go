@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,25 +66,20 @@ func settings() []setting {
 // An empty variable counts as unset. Only the value that wins is checked (*ValueError): a good flag is the way
 // out of a bad variable. A format of the environment is not checked, since some commands take none from there.
 func Resolve(f *File, flags *pflag.FlagSet) (Settings, error) {
-	v := viper.New()
-	var err error
-	if f != nil && f.defaults != nil {
-		err = v.MergeConfigMap(f.defaults)
+	v := viper.New() // its Merge and Bind… fail without names only
+	if f != nil {
+		_ = v.MergeConfigMap(f.defaults)
 	}
 	for _, s := range settings() {
 		v.SetDefault(s.key, s.builtin)
 		if s.env == "" {
 			continue
 		}
-		name, flag := s.env, flags.Lookup(s.key)
-		err = errors.Join(err, v.BindEnv(s.key, s.env))
-		if flag != nil {
-			err = errors.Join(err, v.BindPFlag(s.key, flag))
+		_ = v.BindEnv(s.key, s.env)
+		if flag := flags.Lookup(s.key); flag != nil {
+			_ = v.BindPFlag(s.key, flag)
 		}
-		if err != nil {
-			return Settings{}, fmt.Errorf("resolve settings: %w", err)
-		}
-		typed := flags.Changed(s.key)
+		name, typed := s.env, flags.Changed(s.key)
 		if typed {
 			name = "--" + s.key
 		}

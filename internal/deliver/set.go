@@ -37,12 +37,7 @@ func (s *Set) checkPlaces() error {
 	for i, t := range s.targets {
 		for _, earlier := range s.targets[:i] {
 			same := t.Place() == earlier.Place() || t.Spec.Kind == KindProfile && strings.EqualFold(t.Place(), earlier.Place())
-			same = same && t.Spec.Kind == earlier.Spec.Kind && t.Spec.Kind != KindExec
-			if whole, ok := earlier.Destination.(*file); ok { // it holds the secret and nothing else
-				variable, ok := t.Destination.(*envFile)
-				same = same || ok && variable.path == whole.path
-			}
-			if same {
+			if same && t.Spec.Kind != KindExec {
 				return &SpecError{Text: t.String(), Why: fmt.Sprintf("it is the same place as %q", earlier.String())}
 			}
 		}
