@@ -29,12 +29,12 @@ var rooms = map[string]string{
 	"internal/terminal":  "internal/output pkg/utho golang.org/x/term golang.org/x/sys",
 	"internal/lifecycle": "internal/expiry internal/privfile pkg/utho",
 	"internal/profiles":  "internal/auth internal/config internal/privfile",
-	"internal/deliver":   "internal/child internal/privfile al.essio.dev/pkg/shellescape",
-	"internal/config":    "internal/expiry internal/privfile github.com/spf13/viper github.com/spf13/pflag go.yaml.in/yaml/v3",
+	"internal/deliver":   "internal/child internal/privfile internal/problem al.essio.dev/pkg/shellescape",
+	"internal/config":    "internal/expiry internal/privfile internal/problem github.com/spf13/viper github.com/spf13/pflag go.yaml.in/yaml/v3",
 	// godbus says whether a collection is locked, which go-keyring cannot ask; YAML is uthoctl's file.
 	"internal/auth": `internal/child internal/privfile
 		github.com/zalando/go-keyring github.com/godbus/dbus/v5 go.yaml.in/yaml/v3`,
-	"internal/child":               "",
+	"internal/child":               "internal/problem",
 	"internal/output":              "github.com/olekukonko/tablewriter github.com/mattn/go-runewidth",
 	"internal/expiry":              "",
 	"internal/privfile":            "golang.org/x/sys al.essio.dev/pkg/shellescape",

@@ -1,22 +1,19 @@
 package child
 
-import "strings"
+import (
+	"strings"
 
-// A WordsError says why a command cannot be taken apart.
-type WordsError struct {
-	What string
-	Hint string // what to write instead; empty if there is nothing to suggest
-}
-
-func (e *WordsError) Error() string { return e.What }
+	"github.com/utho/utho-cli/internal/problem"
+)
 
 // Words takes a command apart as a POSIX shell does, without expanding anything; patterns, ~ and # are literal. An
 // unquoted | < > & ; $ ` ( ) or line break, on which a shell would act, is refused. There is at least one word, and the
-// first is not empty. The error is a *WordsError.
+// first is not empty. The error is of the kind problem.Usage, with
+// what to write instead if there is something to suggest.
 func Words(text string) (words []string, err error) {
 	shell := func(what string) ([]string, error) {
 		quoted := "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-		return nil, &WordsError{"the command has an unquoted " + what, "no shell runs it; to have one: sh -c " + quoted}
+		return nil, problem.Usagef("the command has an unquoted %s", what).Hintf("no shell runs it; to have one: sh -c %s", quoted)
 	}
 	const blanks = " \t\r\n"
 	var word []byte // nil between words
@@ -27,7 +24,7 @@ func Words(text string) (words []string, err error) {
 		case quote != 0 && c == quote:
 			quote = 0
 		case c == '\\' && quote == 0 && next == "":
-			return nil, &WordsError{What: "the command ends in a backslash"}
+			return nil, problem.Usagef("the command ends in a backslash")
 		case c == '\\' && (quote == 0 || quote == '"' && next != "" && strings.IndexByte("\\\"$`\n", next[0]) >= 0):
 			if i++; next[0] != '\n' {
 				word = append(word, next[0])
@@ -50,13 +47,13 @@ func Words(text string) (words []string, err error) {
 		}
 	}
 	if quote != 0 {
-		return nil, &WordsError{What: "the command opens a " + string(rune(quote)) + " that is never closed"}
+		return nil, problem.Usagef("the command opens a %c that is never closed", quote)
 	}
 	if word != nil {
 		words = append(words, string(word))
 	}
 	if len(words) == 0 || words[0] == "" {
-		return nil, &WordsError{What: "there is no command"}
+		return nil, problem.Usagef("there is no command")
 	}
 	return words, nil
 }

@@ -49,7 +49,7 @@ func parseTo(to []string) (specs []deliver.Spec, err error) {
 	for _, text := range to {
 		spec, err := deliver.ParseSpec(text)
 		if err != nil {
-			return nil, specError(err)
+			return nil, err
 		}
 		if spec.Kind == deliver.KindProfile {
 			if err := config.ValidName(spec.Arg); err != nil {
@@ -63,14 +63,6 @@ func parseTo(to []string) (specs []deliver.Spec, err error) {
 
 func hasStdout(specs []deliver.Spec) bool {
 	return slices.ContainsFunc(specs, func(s deliver.Spec) bool { return s.Kind == deliver.KindStdout })
-}
-
-// specError adds what to write instead of a destination that was typed wrongly.
-func specError(err error) error {
-	if spec, ok := errors.AsType[*deliver.SpecError](err); ok {
-		return problem.Usagef("--to: %w", err).Hintf("%s", spec.Hint)
-	}
-	return err
 }
 
 // destinations are those of specs, and stdout if it gets anything. Nothing is touched.
@@ -96,7 +88,7 @@ func (p *program) destinations(s *session.Session, specs []deliver.Spec, out *st
 			place, err = deliver.New(spec, env)
 		}
 		if err != nil {
-			return nil, specError(err)
+			return nil, err
 		}
 		d.targets = append(d.targets, deliver.Target{Spec: spec, Destination: place})
 	}
@@ -105,7 +97,7 @@ func (p *program) destinations(s *session.Session, specs []deliver.Spec, out *st
 
 func (d *destinations) Prepare(ctx context.Context) error {
 	d.set = deliver.NewSet(d.targets)
-	return unchanged(specError(d.set.Prepare(ctx)))
+	return unchanged(d.set.Prepare(ctx))
 }
 
 func unchanged(err error) error {

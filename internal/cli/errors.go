@@ -13,7 +13,6 @@ import (
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/child"
-	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/deliver"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/listing"
@@ -105,8 +104,7 @@ func exitOf(err error) outcome {
 // isUsage reports whether a typed error of another room says that something was asked for that cannot be.
 func isUsage(err error) bool {
 	return errors.As(err, new(*utho.URLError)) || errors.As(err, new(*utho.VariableError)) ||
-		errors.As(err, new(*config.ValueError)) || errors.As(err, new(*deliver.SpecError)) ||
-		errors.As(err, new(*child.WordsError)) || errors.As(err, new(*lifecycle.NoExpiryError))
+		errors.As(err, new(*lifecycle.NoExpiryError))
 }
 
 // rejected reports whether the service rejects the credential. Any token may read: a 403 to a list says this too.
@@ -159,7 +157,6 @@ func (p *program) hint(err error) string {
 	var verify *lifecycle.VerifyError
 	var rolledBack *lifecycle.RolledBackError
 	var undelivered *deliver.Failure
-	var words *child.WordsError
 	switch {
 	case hint != "":
 		return hint
@@ -184,8 +181,6 @@ func (p *program) hint(err error) string {
 		return p.addressHint()
 	case errors.Is(err, utho.ErrUnavailable):
 		return unavailableHint(err)
-	case errors.As(err, &words):
-		return words.Hint
 	case errors.As(err, &unusable):
 		return unusable.Hint()
 	}

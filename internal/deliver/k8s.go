@@ -42,15 +42,15 @@ const (
 // kubeReadBack bounds the look at what became of a write without an answer.
 const kubeReadBack = 8 * time.Second
 
-// newKubernetes reads [NAMESPACE/]SECRET#KEY. Its errors are *SpecError.
+// newKubernetes reads [NAMESPACE/]SECRET#KEY. Its errors are of the kind problem.Usage.
 func newKubernetes(spec Spec, env Env) (Destination, error) {
 	const label = `[a-z0-9](?:[-a-z0-9]*[a-z0-9])?`
 	form := regexp.MustCompile(`^(?:(` + label + `)/)?(` + label + `(?:\.` + label + `)*)` +
 		`#(\.?[-\w][-.\w]*)$`) // no key begins with two dots or is one
 	p := form.FindStringSubmatch(spec.Arg)
 	if len(p) == 0 || len(p[1]) > 63 || len(p[2]) > 253 || len(p[3]) > 253 {
-		return nil, &SpecError{Text: spec.String(), Why: "it is not [NAMESPACE/]SECRET#KEY with names that Kubernetes allows " +
-			"(a-z, 0-9 and -; in SECRET also a dot; in KEY also dots, _ and A-Z)", Hint: "an example: k8s:kube-system/utho-api-key#api-key"}
+		return nil, spec.bad("it is not [NAMESPACE/]SECRET#KEY with names that Kubernetes allows "+
+			"(a-z, 0-9 and -; in SECRET also a dot; in KEY also dots, _ and A-Z)", "an example: k8s:kube-system/utho-api-key#api-key")
 	}
 	return &kubernetes{env: env, limit: kubeTime, namespace: p[1], name: p[2], key: p[3]}, nil
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/utho/utho-cli/internal/problem"
 )
 
 var kubeToken = Token{
@@ -35,7 +37,7 @@ func TestKubernetesNames(t *testing.T) {
 	}
 	for _, arg := range []string{"s", "s#", "#k", "/s#k", "n/#k", "n/m/s#k", "N/s#k", "n/S#k", "n/-s#k", "n/s-#k", "a.b-c.d/s#k", "n/a..b#k",
 		"s#.", "s#..k", "s#a/b", "s#ä", "s#a#b", "s#k\n", "s #k", "--all#k", long + "/s#k", "s#" + strings.Repeat(long, 4)} {
-		if _, err := ParseSpec("k8s:" + arg); !errors.As(err, new(*SpecError)) {
+		if _, err := ParseSpec("k8s:" + arg); !problem.Is(err, problem.Usage) {
 			t.Errorf("%s: %v", arg, err)
 		}
 	}

@@ -38,7 +38,7 @@ func (s *Set) checkPlaces() error {
 		for _, earlier := range s.targets[:i] {
 			same := t.Place() == earlier.Place() || t.Spec.Kind == KindProfile && strings.EqualFold(t.Place(), earlier.Place())
 			if same && t.Spec.Kind != KindExec {
-				return &SpecError{Text: t.String(), Why: fmt.Sprintf("it is the same place as %q", earlier.String())}
+				return bad(t.String(), fmt.Sprintf("it is the same place as %q", earlier.String()), "")
 			}
 		}
 	}
@@ -55,7 +55,7 @@ func (s *Set) Add(ctx context.Context, t Target) error {
 func (s *Set) Targets() []Target { return slices.Clone(s.targets) }
 
 // Prepare stops at the first destination that cannot be used, which the error names. The same place twice is a
-// *SpecError. Nothing has been delivered then.
+// problem.Usage. Nothing has been delivered then.
 func (s *Set) Prepare(ctx context.Context) error {
 	for _, t := range s.targets {
 		if err := s.prepare(ctx, t); err != nil {

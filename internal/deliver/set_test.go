@@ -3,9 +3,12 @@ package deliver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/utho/utho-cli/internal/problem"
 )
 
 // fake is a destination as the caller hands in: stdout, a profile.
@@ -132,8 +135,8 @@ func TestSamePlace(t *testing.T) {
 		{"env:DIR/a", "env:DIR/./a#UTHO_API_KEY"}, {"file:x", "file:./x"},
 	} {
 		err := NewSet(targets("exec:true", pair[0], "file:DIR/other", pair[1])).Prepare(t.Context())
-		var bad *SpecError
-		if !errors.As(err, &bad) || bad.Text != strings.ReplaceAll(pair[1], "DIR", dir) || !strings.Contains(bad.Why, "the same place") {
+		says := fmt.Sprintf("--to %q: it is the same place", strings.ReplaceAll(pair[1], "DIR", dir))
+		if !problem.Is(err, problem.Usage) || !strings.HasPrefix(err.Error(), says) {
 			t.Errorf("%q: %v", pair, err)
 		}
 	}
