@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"testing"
 
-	"go.yaml.in/yaml/v4"
+	"go.yaml.in/yaml/v3"
 )
 
 // blocks are the fenced parts of a page: the whole, the kind and the text.

@@ -16,17 +16,22 @@ import (
 // sideways beyond these. Imports of tests are free, and so is the standard library.
 var rooms = map[string]string{
 	"cmd/utho": "internal/cli",
-	"internal/cli": `internal/auth internal/child internal/config internal/deliver internal/expiry internal/lifecycle internal/output
-		internal/profiles internal/sandbox pkg/utho
-		github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term golang.org/x/sys`,
+	"internal/cli": `internal/auth internal/child internal/config internal/deliver internal/expiry internal/lifecycle internal/listing internal/output
+		internal/problem internal/profiles internal/sandbox internal/session internal/terminal pkg/utho
+		github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term`,
+	"internal/listing": "internal/expiry internal/lifecycle internal/output pkg/utho",
+	"internal/problem": "",
+	"internal/session": `internal/auth internal/config internal/lifecycle internal/output internal/problem internal/profiles
+		internal/sandbox internal/terminal pkg/utho github.com/spf13/pflag`,
+	"internal/terminal":  "internal/output pkg/utho golang.org/x/term golang.org/x/sys",
 	"internal/lifecycle": "internal/expiry internal/privfile pkg/utho",
 	"internal/profiles":  "internal/auth internal/config internal/privfile",
-	"internal/deliver":   "internal/child internal/privfile al.essio.dev/pkg/shellescape",
-	"internal/config":    "internal/expiry internal/privfile github.com/spf13/viper github.com/spf13/pflag go.yaml.in/yaml/v4",
+	"internal/deliver":   "internal/child internal/privfile internal/problem al.essio.dev/pkg/shellescape",
+	"internal/config":    "internal/expiry internal/privfile internal/problem github.com/spf13/viper github.com/spf13/pflag go.yaml.in/yaml/v3",
 	// godbus says whether a collection is locked, which go-keyring cannot ask; YAML is uthoctl's file.
 	"internal/auth": `internal/child internal/privfile
-		github.com/zalando/go-keyring github.com/godbus/dbus/v5 go.yaml.in/yaml/v4`,
-	"internal/child":               "",
+		github.com/zalando/go-keyring github.com/godbus/dbus/v5 go.yaml.in/yaml/v3`,
+	"internal/child":               "internal/problem",
 	"internal/output":              "github.com/olekukonko/tablewriter github.com/mattn/go-runewidth",
 	"internal/expiry":              "",
 	"internal/privfile":            "golang.org/x/sys al.essio.dev/pkg/shellescape",
@@ -39,7 +44,7 @@ var rooms = map[string]string{
 var notInProgram = []string{
 	"testing", "net/http/httptest", "github.com/santhosh-tekuri/jsonschema/v6",
 	"github.com/cpuguy83/go-md2man/v2/md2man", // comes with cobra/doc
-	"gopkg.in/yaml.v3",                        // a third YAML library
+	"gopkg.in/yaml.v3", "go.yaml.in/yaml/v4",  // viper links go.yaml.in/yaml/v3, and one YAML library is enough
 }
 
 // root is the repository.

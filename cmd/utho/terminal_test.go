@@ -223,6 +223,21 @@ func TestColourOnTerminal(t *testing.T) {
 	}
 }
 
+// On a terminal a command that only reads takes signals once it lasts, and ends as any other.
+func TestInterruptedOnATerminal(t *testing.T) {
+	t.Parallel()
+	m := newServed(t)
+	m.stopAt("for good", sandboxtest.Any, beforeEffect, 0)
+	for sig, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGQUIT: 131} {
+		p := m.onTerminal(nil, "utho", "token", "list")
+		p.until("waiting for the list of tokens …$")
+		p.signal(sig)
+		if shown := p.exits(code); !strings.Contains(shown, "utho: ") || strings.Contains(shown, "goroutine") {
+			t.Errorf("%v: the terminal shows %q", sig, shown)
+		}
+	}
+}
+
 // many adds tokens named many-0 and so on.
 func (m *machine) many(n int) *machine {
 	for i := range n {

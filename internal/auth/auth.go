@@ -22,8 +22,6 @@ var (
 	ErrNotFound = errors.New("no token is stored")
 	// ErrLocked says that a store would have to ask somebody first, or be unlocked.
 	ErrLocked = errors.New("it is locked")
-	// ErrDamaged says that what is stored is no secret of utho's. Set replaces it.
-	ErrDamaged = errors.New("what is stored is damaged; log in again")
 	// ErrTooBig says that a secret is larger than MaxSecret.
 	ErrTooBig = fmt.Errorf("the token is longer than %d bytes", MaxSecret)
 	// ErrEmpty says that there was no secret where one was expected.
@@ -50,16 +48,8 @@ func (i Item) check() error {
 
 // A Ref names a secret: whose, and to where it may be sent.
 type Ref struct {
-	Profile string // a profile's name as the configuration spells it
+	Profile string // a valid name, as the configuration spells it
 	Origin  string // see Origin; Delete from a file needs none
-}
-
-// check refuses a name that would be a path. Names are checked when they enter.
-func (r Ref) check() error {
-	if r.Profile == "" || r.Profile[0] == '.' || strings.ContainsAny(r.Profile, `/\:`) {
-		return fmt.Errorf("profile name %q cannot have a stored token", r.Profile)
-	}
-	return nil
 }
 
 // Origin is scheme://host[:port] of a URL, in lower case, with the port only if it is not the scheme's own.

@@ -18,21 +18,16 @@ import (
 // in the process group of utho, so that it can ask there and Ctrl-C reaches it. Errors repeat neither its output nor
 // its arguments.
 func Command(ctx context.Context, argv, env []string, stderr io.Writer) (string, error) {
-	if len(argv) == 0 || argv[0] == "" {
-		return "", errors.New("credential_command names no program")
-	}
 	name := argv[0]
 	if filepath.Base(name) != name && !filepath.IsAbs(name) {
 		return "", fmt.Errorf("%s: a path must be absolute, since it would depend on the current directory", name)
 	}
-	var out boundedBuffer
+	var out bytes.Buffer
 	err := child.Command{
 		Argv: argv, Env: child.WithoutCredentials(env), Stdout: &out, Stderr: stderr, Foreground: child.Terminal(),
 	}.Run(ctx)
 	var start *child.StartError
 	switch {
-	case out.full:
-		return "", fmt.Errorf("%s: printed more than %d bytes", name, maxRaw)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return "", fmt.Errorf("%s: did not end in time and was stopped", name)
 	case errors.As(err, &start):
@@ -40,7 +35,7 @@ func Command(ctx context.Context, argv, env []string, stderr io.Writer) (string,
 	case err != nil:
 		return "", fmt.Errorf("%s: failed: %w", name, err)
 	}
-	secret, err := oneLine(out.taken.Bytes())
+	secret, err := oneLine(out.Bytes())
 	if err != nil {
 		return "", fmt.Errorf("%s: what it printed is no token: %w", name, err)
 	}
@@ -66,20 +61,5 @@ func oneLine(data []byte) (string, error) {
 	if n := bytes.Count(bytes.TrimSpace(data), []byte("\n")); n > 0 {
 		return "", fmt.Errorf("there are %d lines; only the token may stand there", n+1)
 	}
-	secret, _, err := Clean(data)
-	return secret, err
-}
-
-// boundedBuffer takes maxRaw bytes; who prints more finds the pipe closed. The buffer is not embedded: its ReadFrom
-// would be found and take everything.
-type boundedBuffer struct {
-	taken bytes.Buffer
-	full  bool
-}
-
-func (b *boundedBuffer) Write(p []byte) (int, error) {
-	if b.full = b.full || b.taken.Len()+len(p) > maxRaw; b.full {
-		return 0, io.ErrShortWrite
-	}
-	return b.taken.Write(p)
+	return Clean(data)
 }

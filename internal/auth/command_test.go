@@ -31,12 +31,10 @@ func TestCommand(t *testing.T) {
 		"prints nothing":   {[]string{"true"}, "true: what it printed is no token: the token is empty"},
 		"no shell":         {[]string{"echo", "$HOME; `x`"}, "white space"},
 		"two lines":        {[]string{"printf", secret + `\nuser: x\n`}, "there are 2 lines"},
-		"too much":         {sh("yes " + secret), "printed more than 65536 bytes"},
 		"no such program":  {[]string{"utho-no-such-program", secret}, "cannot be run: no such command"},
 		"a folder":         {[]string{"/", secret}, "/: cannot be run"},
 		"relative path":    {[]string{"./x", secret}, "must be absolute"},
 		"home":             {[]string{"~/x", secret}, "must be absolute"},
-		"empty":            {nil, "names no program"},
 		"NUL in arguments": {[]string{"echo", secret + "\x00"}, "echo: cannot be run"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +86,7 @@ func TestReadKeyFile(t *testing.T) {
 	} {
 		path := filepath.Join(dir, name)
 		writeFile(t, path, tc.text, 0o644) // nothing is said of modes and links
-		link(t, path, path+".link")
+		must(t, os.Symlink(path, path+".link"))
 		got, err := ReadKeyFile(path + ".link")
 		said := err != nil && strings.Contains(err.Error(), tc.says) && strings.Contains(err.Error(), path)
 		if tc.says == "" && (err != nil || got != secret) || tc.says != "" && !said {

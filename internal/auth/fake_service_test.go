@@ -129,6 +129,7 @@ func TestKeyringStrangeService(t *testing.T) {
 		"garbage":         {&fakeService{garbage: true}, "get", "makes no sense"},
 		"forgets":         {&fakeService{forgets: true}, "set", "not known whether the token was saved"},
 		"changes":         {&fakeService{}, "set", "not known whether the token was saved"},
+		"does not delete": {&fakeService{}, "delete", "not known whether the token was removed"},
 		"forgets a probe": {&fakeService{forgets: true}, "check", "not what it was given"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -136,7 +137,7 @@ func TestKeyringStrangeService(t *testing.T) {
 			s := newSession(t)
 			s.serve(t, tc.service)
 			o := s.do(t, tc.job, api("work"))
-			if !o.Keyring || o.NotKnown != (tc.job == "set") || !strings.Contains(o.Err, tc.says) || strings.Contains(o.Err, secret) {
+			if !o.Keyring || o.NotKnown != (tc.job != "get" && tc.job != "check") || !strings.Contains(o.Err, tc.says) || strings.Contains(o.Err, secret) {
 				t.Errorf("%+v, want %q", o, tc.says)
 			}
 		})

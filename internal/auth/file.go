@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/utho/utho-cli/internal/privfile"
@@ -27,28 +26,14 @@ type storedItem struct {
 	Item
 }
 
-// path is the file of a profile. Names are unique ignoring case, and so are they here, whatever the file system
-// does. The names of Windows' devices, which it opens whatever the extension, get a mark that no profile has.
+// path is the file of a profile. Names are unique ignoring case, and so are they here, whatever the file system does.
 func (s *FileStore) path(ref Ref) string {
-	name := strings.ToLower(ref.Profile)
-	device, _, _ := strings.Cut(name, ".")
-	if len(device) == 4 && device[3] >= '0' && device[3] <= '9' {
-		device = device[:3] + "?"
-	}
-	if slices.Contains([]string{"con", "prn", "aux", "nul", "com?", "lpt?"}, device) {
-		name = "_" + name
-	}
-	return filepath.Join(s.dir, name+".json")
+	return filepath.Join(s.dir, strings.ToLower(ref.Profile)+".json")
 }
 
-// Get implements Store. A link, and a file or folder that others can use, are refused with a *privfile.ModeError
-// or privfile.ErrLink.
+// Get implements Store. A link, and a file or folder that others can use, are refused.
 func (s *FileStore) Get(_ context.Context, ref Ref) (Item, error) {
-	err := ref.check()
-	var data []byte
-	if err == nil {
-		data, err = privfile.ReadSecret(s.path(ref))
-	}
+	data, err := privfile.ReadSecret(s.path(ref))
 	if err == nil {
 		err = privfile.CheckPrivateDir(s.dir)
 	}
@@ -61,7 +46,7 @@ func (s *FileStore) Get(_ context.Context, ref Ref) (Item, error) {
 	var stored storedItem
 	// What the decoder says may quote the secret.
 	if json.Unmarshal(data, &stored) != nil || stored.Origin == "" || stored.check() != nil {
-		return Item{}, fmt.Errorf("read token: %s: %w", s.path(ref), ErrDamaged)
+		return Item{}, fmt.Errorf("read token: %s: what is stored is damaged; log in again", s.path(ref))
 	}
 	if stored.Origin != ref.Origin {
 		return Item{}, &OriginError{ref.Profile, stored.Origin, ref.Origin}
@@ -72,7 +57,7 @@ func (s *FileStore) Get(_ context.Context, ref Ref) (Item, error) {
 // Peek implements Store: a file never asks.
 func (s *FileStore) Peek(ctx context.Context, ref Ref) (Item, error) { return s.Get(ctx, ref) }
 
-// Set implements Store. The file and its folder are private whatever the umask.
+// Set implements Store. The file and its folder are private.
 func (s *FileStore) Set(ctx context.Context, ref Ref, item Item) error {
 	err := item.check()
 	if err == nil {
@@ -85,28 +70,26 @@ func (s *FileStore) Set(ctx context.Context, ref Ref, item Item) error {
 	enc := json.NewEncoder(&data)
 	enc.SetEscapeHTML(false) // for those who read the file with grep
 	_ = enc.Encode(storedItem{ref.Origin, item})
-	path := s.path(ref)
-	before, _ := privfile.ReadSecret(path)
-	if err = privfile.Replace(path, data.Bytes()); err == nil {
+	if err = privfile.Replace(s.path(ref), data.Bytes()); err == nil {
 		return nil
 	}
 	err = fmt.Errorf("save token: %w", err)
-	if now, _ := privfile.ReadSecret(path); !bytes.Equal(now, before) {
+	if now, _ := privfile.ReadSecret(s.path(ref)); bytes.Equal(now, data.Bytes()) {
 		return &NotKnownError{"saved", err}
 	}
 	return err
 }
 
-// Delete implements Store. A link is refused with privfile.ErrLink.
+// Delete implements Store. A link is refused with privfile.ErrLink: without it the secret would still stand in the file
+// that it leads to.
 func (s *FileStore) Delete(_ context.Context, ref Ref) error {
-	path, err := s.path(ref), ref.check()
+	path := s.path(ref)
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		err = fmt.Errorf("%s %w; remove the file that it leads to by hand", path, privfile.ErrLink)
+	}
 	if err == nil {
-		// Without the link the secret would still stand in the file it leads to.
-		if info, statErr := os.Lstat(path); statErr == nil && info.Mode()&fs.ModeSymlink != 0 {
-			err = fmt.Errorf("%s %w; remove the file that it leads to by hand", path, privfile.ErrLink)
-		} else {
-			err = os.Remove(path)
-		}
+		err = os.Remove(path)
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -122,10 +105,7 @@ func (s *FileStore) Delete(_ context.Context, ref Ref) error {
 
 // CheckSet implements Store. It creates the folder.
 func (s *FileStore) CheckSet(_ context.Context, ref Ref) error {
-	err := ref.check()
-	if err == nil {
-		err = privfile.MkdirAll(s.dir)
-	}
+	err := privfile.MkdirAll(s.dir)
 	if err == nil {
 		err = privfile.CheckPrivateDir(s.dir)
 	}

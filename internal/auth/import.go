@@ -6,9 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
-	"go.yaml.in/yaml/v4"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/utho/utho-cli/internal/privfile"
 )
@@ -61,7 +60,7 @@ func FindImport() (Import, error) {
 	return found[0], nil
 }
 
-// ReadImport reads the token out of the file of either tool; the key it stands under, in any case, says which.
+// ReadImport reads the token out of the file of either tool; the key it stands under says which.
 // fs.ErrNotExist if there is no such file. A token of several lines is refused: nobody sees what would be left
 // out. No error repeats what the parser says, which can quote what it could not read.
 func ReadImport(path string) (Import, error) {
@@ -69,21 +68,13 @@ func ReadImport(path string) (Import, error) {
 	if err != nil {
 		return Import{}, fmt.Errorf("import: %w", err)
 	}
-	var values map[string]any
+	var values struct{ Token, APIKey string }
 	if err := yaml.Unmarshal(data, &values); err != nil { // JSON is YAML too
 		return Import{}, fmt.Errorf("import %s: is neither YAML nor JSON", path)
 	}
-	texts := make(map[string]string)
-	for key, value := range values {
-		if s, ok := value.(string); ok {
-			texts[strings.ToLower(key)] = s
-		}
-	}
-	in := Import{Tool: "uthoctl", Path: path, Open: privfile.OthersCanRead(info)}
-	raw := texts["token"]
-	// If both keys stand in one file, the one that belongs to its kind.
-	if other := texts["apikey"]; other != "" && (raw == "" || strings.EqualFold(filepath.Ext(path), ".json")) {
-		in.Tool, raw = "the community's utho", other
+	in, raw := Import{Tool: "uthoctl", Path: path, Open: privfile.OthersCanRead(info)}, values.Token
+	if raw == "" {
+		in.Tool, raw = "the community's utho", values.APIKey
 	}
 	in.Secret, err = oneLine([]byte(raw))
 	switch {

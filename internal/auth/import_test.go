@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -34,13 +35,10 @@ func TestFindImport(t *testing.T) {
 		"one holds none":       {"token: \"\"\nregion: x\n", jsonToken, community},
 		"comments only":        {"# nothing\n", jsonToken, community},
 		"other keys only":      {"{}", `{"region":"x"}`, none},
-		"any case":             {"Token: '" + secret + "'\n", "", official},
 		"white space, quotes":  {"token: \" 'Bearer " + secret + "'\\n\"\n", "", official},
 		"JSON with a BOM":      {"", "\ufeff" + jsonToken, community},
 		"JSON with tabs":       {"", "{\n\t\"apikey\":\t\"" + secret + "\"\n}\n", community},
 		"nested is not looked": {"a:\n  token: " + secret + "\n", "", none},
-		"number":               {"token: 12\n1: x\n", "", none},
-		"list":                 {"token: [" + secret + "]\n", "", none},
 	} {
 		dir := home(t, tc.official, tc.community)
 		in, err := FindImport()
@@ -66,7 +64,7 @@ func TestFindImport(t *testing.T) {
 func TestReadImport(t *testing.T) {
 	dir := home(t, "", `{"apikey":"`+secret+`"}`)
 	for name, tc := range map[string]struct{ text, want, tool string }{
-		"a.json":        {`{"token":"live_test_a","apikey":"live_test_b"}`, "live_test_b", "the community's utho"},
+		"list":          {text: "token: [" + secret + "]\n"},
 		"b.yaml":        {"token: live_test_a\napikey: live_test_b\n", "live_test_a", "uthoctl"},
 		"c":             {"apikey: live_test_b\n", "live_test_b", "the community's utho"},
 		"d.json":        {`{"token":"live_test_a"}`, "live_test_a", "uthoctl"},
@@ -100,7 +98,7 @@ func TestReadImport(t *testing.T) {
 	if _, err := ReadImport(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing: %v", err)
 	}
-	chmod(t, filepath.Join(dir, "b.yaml"), 0o640)
+	must(t, os.Chmod(filepath.Join(dir, "b.yaml"), 0o640))
 	if in, err := ReadImport(filepath.Join(dir, "b.yaml")); runtime.GOOS != "windows" && (err != nil || !in.Open) {
 		t.Errorf("others can read it: %+v, %v", in, err)
 	}

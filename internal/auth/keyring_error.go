@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/zalando/go-keyring"
 )
@@ -22,31 +21,24 @@ var (
 	errNoBus        = errors.New("there is no D-Bus session here, so no keyring can be reached")
 	errNoService    = errors.New("nothing in this session keeps secrets (no gnome-keyring, KWallet or the like)")
 	errNeverCreated = errors.New("this user has no keyring yet")
-	errTimeout      = errors.New("no answer in time")
+	errTimeout      = errors.New("it may be waiting for somebody to unlock it")
 )
 
 // A KeyringError says what was to be done with the keyring and why it could not be. It is never ErrNotFound: that
 // is the answer of a keyring that works.
 type KeyringError struct {
-	Op    string        // what was to be done
-	After time.Duration // how long was waited, if there was no answer; else 0
-	Err   error         // why; ErrLocked is one
+	Op  string // what was to be done
+	Err error  // why; ErrLocked is one
 }
 
-func (e *KeyringError) Error() string {
-	if e.After > 0 {
-		return fmt.Sprintf("%s: no answer within %v; it may be waiting for somebody to unlock it", e.Op, e.After)
-	}
-	return fmt.Sprintf("%s: %v", e.Op, e.Err)
-}
-
+func (e *KeyringError) Error() string { return e.Op + ": " + e.Err.Error() }
 func (e *KeyringError) Unwrap() error { return e.Err }
 
 // Hint says how to go on, or is "".
 func (e *KeyringError) Hint() string {
 	const unlock = "unlock the keyring and try again"
 	const other = "keep the token in a file that only you can read: utho login --store file; or put it in UTHO_API_KEY"
-	switch locked := e.After > 0 || errors.Is(e.Err, ErrLocked); {
+	switch locked := errors.Is(e.Err, errTimeout) || errors.Is(e.Err, ErrLocked); {
 	case locked && e.Op == opDelete:
 		return unlock
 	case locked:

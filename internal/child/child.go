@@ -14,10 +14,7 @@ import (
 	"time"
 )
 
-const (
-	grace     = 5 * time.Second // from TERM to KILL
-	pipeDelay = time.Second     // for output after the end: a child left behind may hold the pipe for good
-)
+const pipeDelay = time.Second // for output after the end: a child left behind may hold the pipe for good
 
 // A Command is one run of a program. No shell is involved.
 type Command struct {
@@ -44,33 +41,18 @@ func (e *StartError) Unwrap() error { return e.Err }
 // left 5 s later (on Windows the program is killed at once), and the error is the cause of ctx. Otherwise it is a
 // *StartError, or an *exec.ExitError. A child that the program left behind on purpose keeps running.
 func (c Command) Run(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	path, err := LookPath(c.Argv[0])
-	if err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), path, c.Argv[1:]...)
-	cmd.Args[0] = c.Argv[0]
+	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Env = append([]string{}, c.Env...) // to os/exec nil means this process's own
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
 	cmd.WaitDelay = pipeDelay
-	if !c.Foreground {
-		ownGroup(cmd)
-	}
-	if err := cmd.Start(); err != nil {
+	endGently(cmd, !c.Foreground)
+	err := cmd.Run()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case cmd.Process == nil:
 		return startError(c.Argv[0], err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		end(cmd, !c.Foreground, done)
-		err = context.Cause(ctx)
-	}
-	if errors.Is(err, exec.ErrWaitDelay) {
+	case errors.Is(err, exec.ErrWaitDelay):
 		return nil // it ended well, and a child of it still holds its output
 	}
 	return err

@@ -30,10 +30,6 @@ func TestRun(t *testing.T) {
 	if err := c.Run(t.Context()); err != nil || out.String() != "in two words  |" || errs.String() != "none\n" {
 		t.Errorf("%q, %q, %v", out.String(), errs.String(), err)
 	}
-}
-
-func TestRunEnds(t *testing.T) {
-	t.Parallel()
 	for script, says := range map[string]string{
 		"exit 0":         "", // never reads its stdin
 		"exit 3":         "exit status 3",
@@ -69,7 +65,7 @@ func TestNotStarted(t *testing.T) {
 		dir + "/missing":       {true, "no such file"},
 		"./plain":              {false, "permission denied"},
 		dir + "/garbage":       {false, "exec format error"},
-		dir:                    {false, "is a directory"},
+		dir:                    {false, "permission denied"},
 	} {
 		err := Command{Argv: []string{name}}.Run(t.Context())
 		var start *StartError

@@ -9,27 +9,26 @@ import (
 	"time"
 )
 
-func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+const grace = 5 * time.Second // from TERM to KILL
 
-// end ends cmd, and its group if it has one, and returns when it is gone.
-func end(cmd *exec.Cmd, group bool, done <-chan error) {
-	send := func(sig syscall.Signal) bool {
+// endGently has the end of its context end cmd, and with group a process group of its own, by TERM and then KILL.
+func endGently(cmd *exec.Cmd, group bool) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: group}
+	send := func(sig syscall.Signal) error {
 		if group {
-			return syscall.Kill(-cmd.Process.Pid, sig) == nil
+			return syscall.Kill(-cmd.Process.Pid, sig)
 		}
-		return cmd.Process.Signal(sig) == nil // false once it has been waited for
+		return cmd.Process.Signal(sig) // fails once it has been waited for
 	}
-	send(syscall.SIGTERM)
-	until := time.Now().Add(grace)
-	late := time.AfterFunc(grace, func() { send(syscall.SIGKILL) })
-	_ = <-done
-	late.Stop()
-	for send(0) { // what it started goes on; where nobody reaps, zombies do too
-		if time.Now().After(until) {
-			send(syscall.SIGKILL)
-			return
+	cmd.Cancel = func() error {
+		_ = send(syscall.SIGTERM)
+		// What it started may go on; where nobody reaps, zombies do too.
+		for until := time.Now().Add(grace); send(0) == nil; time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(until) {
+				return send(syscall.SIGKILL)
+			}
 		}
-		time.Sleep(20 * time.Millisecond)
+		return nil
 	}
 }
 

@@ -1,74 +1,59 @@
 package child
 
-import "strings"
+import (
+	"strings"
 
-// A WordsError says why a command cannot be taken apart.
-type WordsError struct {
-	What string
-	Hint string // what to write instead; empty if there is nothing to suggest
-}
-
-func (e *WordsError) Error() string { return e.What }
+	"github.com/utho/utho-cli/internal/problem"
+)
 
 // Words takes a command apart as a POSIX shell does, without expanding anything; patterns, ~ and # are literal. An
 // unquoted | < > & ; $ ` ( ) or line break, on which a shell would act, is refused. There is at least one word, and the
-// first is not empty. The error is a *WordsError.
+// first is not empty. The error is of the kind problem.Usage, with
+// what to write instead if there is something to suggest.
 func Words(text string) (words []string, err error) {
 	shell := func(what string) ([]string, error) {
 		quoted := "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-		return nil, &WordsError{"the command has an unquoted " + what, "no shell runs it; to have one: sh -c " + quoted}
+		return nil, problem.Usagef("the command has an unquoted %s", what).Hintf("no shell runs it; to have one: sh -c %s", quoted)
 	}
 	const blanks = " \t\r\n"
 	var word []byte // nil between words
+	var quote byte  // the one that is open, or 0
 	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
+		c, next := text[i], text[i+1:]
+		switch {
+		case quote != 0 && c == quote:
+			quote = 0
+		case c == '\\' && quote == 0 && next == "":
+			return nil, problem.Usagef("the command ends in a backslash")
+		case c == '\\' && (quote == 0 || quote == '"' && next != "" && strings.IndexByte("\\\"$`\n", next[0]) >= 0):
+			if i++; next[0] != '\n' {
+				word = append(word, next[0])
+			}
+		case quote != 0:
+			word = append(word, c)
+		case c == '\'' || c == '"':
+			quote, word = c, append([]byte{}, word...) // begun, even if they hold nothing
 		case strings.IndexByte(blanks, c) >= 0:
 			if word != nil {
 				words, word = append(words, string(word)), nil
 			}
-			if c == '\n' && len(words) > 0 && strings.Trim(text[i:], blanks) != "" {
+			if c == '\n' && len(words) > 0 && strings.Trim(next, blanks) != "" {
 				return shell("line break")
 			}
 		case strings.IndexByte("|<>&;$`()", c) >= 0:
 			return shell(string(rune(c)))
-		case c == '\'' || c == '"':
-			n := 0
-			if word, n = quoted(word, text[i:]); n == 0 {
-				return nil, &WordsError{What: "the command opens a " + string(rune(c)) + " that is never closed"}
-			}
-			i += n
-		case c == '\\' && i+1 == len(text):
-			return nil, &WordsError{What: "the command ends in a backslash"}
-		case c == '\\':
-			if i++; text[i] != '\n' {
-				word = append(word, text[i])
-			}
 		default:
 			word = append(word, c)
 		}
+	}
+	if quote != 0 {
+		return nil, problem.Usagef("the command opens a %c that is never closed", quote)
 	}
 	if word != nil {
 		words = append(words, string(word))
 	}
 	if len(words) == 0 || words[0] == "" {
-		return nil, &WordsError{What: "there is no command"}
+		return nil, problem.Usagef("there is no command")
 	}
 	return words, nil
-}
-
-// quoted adds what the quotes hold that text begins with, and gives the offset of the closing one, 0 if there is none.
-func quoted(word []byte, text string) ([]byte, int) {
-	word = append([]byte{}, word...) // begun, even if they hold nothing
-	for i := 1; i < len(text); i++ {
-		if text[i] == text[0] {
-			return word, i
-		}
-		if text[i] == '\\' && text[0] == '"' && i+1 < len(text) && strings.IndexByte("\\\"$`\n", text[i+1]) >= 0 {
-			if i++; text[i] == '\n' {
-				continue
-			}
-		}
-		word = append(word, text[i])
-	}
-	return nil, 0
 }

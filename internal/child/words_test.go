@@ -1,7 +1,6 @@
 package child
 
 import (
-	"errors"
 	"os/exec"
 	"slices"
 	"strings"
@@ -9,6 +8,8 @@ import (
 
 	"al.essio.dev/pkg/shellescape"
 	"pgregory.net/rapid"
+
+	"github.com/utho/utho-cli/internal/problem"
 )
 
 func TestWords(t *testing.T) {
@@ -25,7 +26,7 @@ func TestWords(t *testing.T) {
 		"a \\\nb \"c\\\nd\" 'e\nf'": {"a", "b", "cd", "e\nf"},
 		`a '|<>&;$' "|<>&;$x"`:      {"a", "|<>&;$", "|<>&;$x"},
 		`a *.go {a,b} ~/x #c x=y`:   {"a", "*.go", "{a,b}", "~/x", "#c", "x=y"},
-		"a कुंजी \xff":              {"a", "कुंजी", "\xff"},
+		"a कुंजी \xff\x00":          {"a", "कुंजी", "\xff\x00"},
 	} {
 		if got, err := Words(text); err != nil || !slices.Equal(got, want) {
 			t.Errorf("Words(%q) = %q, %v; want %q", text, got, err, want)
@@ -37,19 +38,18 @@ func TestWords(t *testing.T) {
 		`a \`: "ends in a backslash", "a\n\n'b": "line break", "a b|c": "unquoted |", `a "x"$`: "unquoted $",
 	} {
 		_, err := Words(text)
-		var bad *WordsError
-		if !errors.As(err, &bad) || !strings.Contains(bad.What, says) {
+		if !problem.Is(err, problem.Usage) || !strings.Contains(err.Error(), says) {
 			t.Errorf("Words(%q): %v; want %q", text, err, says)
 		}
 	}
 	for _, c := range "|<>&;$`()" {
 		_, err := Words("it\\'s a" + string(c) + "b")
-		var bad *WordsError
-		if !errors.As(err, &bad) || !strings.HasSuffix(bad.Hint, `sh -c 'it\'\''s a`+string(c)+`b'`) {
+		hint := problem.Hint(err)
+		if !problem.Is(err, problem.Usage) || !strings.HasSuffix(hint, `sh -c 'it\'\''s a`+string(c)+`b'`) {
 			t.Errorf("unquoted %c: %v", c, err)
 			continue
 		}
-		_, command, _ := strings.Cut(bad.Hint, ": ")
+		_, command, _ := strings.Cut(hint, ": ")
 		if words, err := Words(command); err != nil || words[2] != "it\\'s a"+string(c)+"b" {
 			t.Errorf("the hint %q is %q, %v", command, words, err)
 		}

@@ -11,11 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/utho/utho-cli/internal/auth"
-	"github.com/utho/utho-cli/internal/config"
-	"github.com/utho/utho-cli/internal/expiry"
-	"github.com/utho/utho-cli/internal/lifecycle"
-	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/listing"
+	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/session"
+	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -52,14 +51,13 @@ powershell, in the file that $PROFILE names:
 	}
 	cmd.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 || !slices.Contains(shells, args[0]) {
-			return hintf(usagef("utho completion needs one of %s", strings.Join(shells, ", ")), "see utho completion --help")
+			return problem.Usagef("utho completion needs one of %s", strings.Join(shells, ", ")).Hintf("see utho completion --help")
 		}
 		return nil
 	}
-	cmd.RunE = p.runE(func(_ context.Context, args []string) error {
-		p.pipe = true
-		if p.flags.output != "" {
-			return hintf(usagef("-o %s: a completion script has one form", p.flags.output), "leave -o out")
+	cmd.RunE = p.readE(func(_ context.Context, args []string) error {
+		if p.output != "" {
+			return problem.Usagef("-o %s: a completion script has one form", p.output).Hintf("leave -o out")
 		}
 		root := cmd.Root()
 		switch args[0] {
@@ -89,7 +87,7 @@ func completeFormats(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.
 
 func completeColumns(_ *cobra.Command, _ []string, typed string) (offers []string, _ cobra.ShellCompDirective) {
 	before := typed[:strings.LastIndex(typed, ",")+1]
-	for _, key := range columnKeys {
+	for _, key := range listing.ColumnKeys() {
 		if !slices.Contains(strings.Split(before, ","), key) {
 			offers = append(offers, before+key)
 		}
@@ -98,8 +96,8 @@ func completeColumns(_ *cobra.Command, _ []string, typed string) (offers []strin
 }
 
 func (p *program) completeProfiles(_ *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
-	p.console.silent = true
-	if file, err := p.config(); err == nil && len(args) == 0 {
+	p.console.Silent = true
+	if file, err := p.env.Config(); err == nil && len(args) == 0 {
 		for _, profile := range file.Profiles() {
 			names = append(names, profile.Name)
 		}
@@ -109,7 +107,7 @@ func (p *program) completeProfiles(_ *cobra.Command, args []string, _ string) (n
 
 func (p *program) completeProfilesAndSandbox(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 	names, directive := p.completeProfiles(cmd, nil, typed)
-	return append(names, sandboxName+"\tbuilt in, needs no account"), directive
+	return append(names, session.SandboxName+"\tbuilt in, needs no account"), directive
 }
 
 // completeCommand offers the programs on the PATH, then files, behind run -- and exec --.
@@ -139,73 +137,13 @@ func (p *program) completeTokens(n int) cobra.CompletionFunc {
 		if n >= 0 && len(args) >= n {
 			return nil, noFile
 		}
-		p.console.silent = true
-		ctx, cancel := context.WithTimeout(p.signals.ctx, completeWithin)
+		p.console.Silent = true
+		ctx, cancel := context.WithTimeout(p.signals.Ctx, completeWithin)
 		defer cancel()
-		list, err := await(ctx, func() (*utho.TokenList, error) { return p.peekList(ctx) })
+		list, err := terminal.Await(ctx, func() (*utho.TokenList, error) { return p.env.ListSilently(ctx) })
 		if err != nil {
 			return nil, noFile
 		}
-		return offers(list, args, typed), noFile | cobra.ShellCompDirectiveKeepOrder
+		return listing.Offers(list, args, typed), noFile | cobra.ShellCompDirectiveKeepOrder
 	}
-}
-
-// peekList lists with a credential that can be read without a command and without a dialog.
-func (p *program) peekList(ctx context.Context) (*utho.TokenList, error) {
-	s, err := p.locate()
-	switch {
-	case err != nil:
-	case s.kind == kindCommand:
-		return &utho.TokenList{}, nil
-	case s.kind == config.StoreKeyring || s.kind == config.StoreFile:
-		var store auth.Store
-		if store, err = p.store(s.kind); err == nil {
-			s.item, err = store.Peek(ctx, s.ref())
-		}
-	default:
-		err = p.readSecret(ctx, s)
-	}
-	if err == nil {
-		err = p.use(s)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return s.Client.ListTokens(ctx)
-}
-
-// offers are the tokens that fit what is typed: by name if that means one token and needs no quotes, else by id.
-func offers(list *utho.TokenList, args []string, typed string) []string {
-	now := lifecycle.Now(list)
-	count := map[string]int{}
-	for _, t := range list.Tokens {
-		count[t.Name]++
-	}
-	var all []string
-	for _, t := range list.Tokens {
-		about := ""
-		if !t.CreatedAt.IsZero() {
-			about = ", " + expiry.Age(now.Sub(t.CreatedAt))
-		}
-		word, other := t.ID, t.Name
-		if count[t.Name] == 1 {
-			if slices.Contains(args, t.Name) {
-				continue // it is on the line already
-			}
-			if plainWord(t.Name) && !lifecycle.IsID(t.Name) && strings.HasPrefix(t.Name, typed) {
-				word, other = t.Name, t.ID
-			}
-		}
-		if plainWord(word) && strings.HasPrefix(word, typed) && !slices.Contains(args, t.ID) {
-			all = append(all, word+"\t"+output.Safe(other)+" ("+t.Scope.Label()+about+")")
-		}
-	}
-	return all
-}
-
-// plainWord reports whether every shell takes s as one word without quotes, and utho not as a flag.
-func plainWord(s string) bool {
-	return s != "" && s[0] != '-' && !strings.ContainsFunc(s, func(r rune) bool {
-		return !strings.ContainsRune(".-_", r) && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
-	})
 }

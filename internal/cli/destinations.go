@@ -17,13 +17,16 @@ import (
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/session"
+	"github.com/utho/utho-cli/internal/terminal"
 )
 
 // destinations is where a new secret goes: what --to names, stdout, and in a rotation of the token in use the
 // profile's own secret. It implements lifecycle.Destinations over a deliver.Set.
 type destinations struct {
 	p       *program
-	s       *session
+	s       *session.Session
 	out     *stdoutDestination
 	targets []deliver.Target
 	set     *deliver.Set
@@ -46,11 +49,11 @@ func parseTo(to []string) (specs []deliver.Spec, err error) {
 	for _, text := range to {
 		spec, err := deliver.ParseSpec(text)
 		if err != nil {
-			return nil, specError(err)
+			return nil, err
 		}
 		if spec.Kind == deliver.KindProfile {
 			if err := config.ValidName(spec.Arg); err != nil {
-				return nil, usagef("--to %s: %w", quoteText(text), err)
+				return nil, problem.Usagef("--to %s: %w", output.Name(text), err)
 			}
 		}
 		specs = append(specs, spec)
@@ -62,22 +65,15 @@ func hasStdout(specs []deliver.Spec) bool {
 	return slices.ContainsFunc(specs, func(s deliver.Spec) bool { return s.Kind == deliver.KindStdout })
 }
 
-// specError adds what to write instead of a destination that was typed wrongly.
-func specError(err error) error {
-	if spec, ok := errors.AsType[*deliver.SpecError](err); ok {
-		return hintf(usagef("--to: %w", err), "%s", spec.Hint)
-	}
-	return err
-}
-
 // destinations are those of specs, and stdout if it gets anything. Nothing is touched.
-func (p *program) destinations(s *session, specs []deliver.Spec, out *stdoutDestination, rotate bool) (*destinations, error) {
+func (p *program) destinations(s *session.Session, specs []deliver.Spec, out *stdoutDestination, rotate bool) (*destinations, error) {
 	d := &destinations{p: p, s: s, out: out}
 	env := deliver.Env{
-		Environ: os.Environ(), Stderr: p.console.f, Rotate: rotate,
-		Warn: func(text string) { p.console.warn("%s", text) },
+		Environ: os.Environ(), Stderr: p.console.Err, Rotate: rotate,
+		Warn: func(text string) { p.console.Warn("%s", text) },
 	}
 	env.Home, _ = os.UserHomeDir() // only ~/ needs one, and says so
+	env.Own = p.env.OwnFiles()
 	if out.wanted() && !hasStdout(specs) {
 		specs = append(slices.Clone(specs), deliver.Spec{Kind: deliver.KindStdout})
 	}
@@ -92,18 +88,16 @@ func (p *program) destinations(s *session, specs []deliver.Spec, out *stdoutDest
 			place, err = deliver.New(spec, env)
 		}
 		if err != nil {
-			return nil, specError(err)
+			return nil, err
 		}
 		d.targets = append(d.targets, deliver.Target{Spec: spec, Destination: place})
 	}
 	return d, nil
 }
 
-func (d *destinations) Prepare(ctx context.Context) (err error) {
-	if d.set, err = deliver.NewSet(d.targets); err == nil {
-		err = d.set.Prepare(ctx)
-	}
-	return unchanged(specError(err))
+func (d *destinations) Prepare(ctx context.Context) error {
+	d.set = deliver.NewSet(d.targets)
+	return unchanged(d.set.Prepare(ctx))
 }
 
 func unchanged(err error) error {
@@ -114,17 +108,17 @@ func unchanged(err error) error {
 }
 
 func (d *destinations) Rotates(ctx context.Context, ids ...string) error {
-	id := d.s.item.TokenID
+	id := d.s.Item.TokenID
 	if id == "" || !slices.Contains(ids, id) {
 		return nil
 	}
 	d.own = &ownSecret{p: d.p, s: d.s}
-	spec := deliver.Spec{Kind: deliver.KindOwn, Arg: d.s.profile.Name}
+	spec := deliver.Spec{Kind: deliver.KindOwn, Arg: d.s.Profile.Name}
 	return unchanged(d.set.Add(ctx, deliver.Target{Spec: spec, Destination: d.own}))
 }
 
 func (d *destinations) Deliver(ctx context.Context, i lifecycle.Issued) error {
-	d.p.hide(i.Secret)
+	d.p.console.Hide(i.Secret)
 	if slices.ContainsFunc(d.targets, func(t deliver.Target) bool {
 		return t.Spec.Kind == deliver.KindEnv || t.Spec.Kind == deliver.KindStdout && d.out.secret
 	}) {
@@ -144,7 +138,7 @@ func (d *destinations) Deliver(ctx context.Context, i lifecycle.Issued) error {
 func (p *program) mask(secret string) {
 	if os.Getenv("GITHUB_ACTIONS") == "true" && os.Getenv("UTHO_NO_MASK") != "1" {
 		// The runner reads %25 as a percent sign.
-		p.console.write("::add-mask::" + strings.ReplaceAll(secret, "%", "%25") + "\n")
+		p.console.Write("::add-mask::" + strings.ReplaceAll(secret, "%", "%25") + "\n")
 	}
 }
 
@@ -215,13 +209,13 @@ func (d *destinations) went() string {
 }
 
 // profileOf is the new profile of --to profile:NAME: the active one's address and store.
-func (s *session) profileOf(name string) (config.Profile, error) {
-	p := config.Profile{Name: name, APIURL: s.baseURL, TimeZone: s.profile.TimeZone, Store: s.kind}
-	switch s.kind {
-	case sandboxName:
-		err := usagef("--to profile:%s: a token of the sandbox is kept by no profile", name)
-		return p, hintf(err, "send it to a file: --to file:PATH")
-	case kindEnvironment, kindCommand:
+func profileOf(s *session.Session, name string) (config.Profile, error) {
+	p := config.Profile{Name: name, APIURL: s.BaseURL, TimeZone: s.Profile.TimeZone, Store: s.Kind}
+	switch s.Kind {
+	case session.SandboxName:
+		err := problem.Usagef("--to profile:%s: a token of the sandbox is kept by no profile", name)
+		return p, problem.Hintf(err, "send it to a file: --to file:PATH")
+	case session.KindEnvironment, session.KindCommand:
 		p.Store = config.StoreKeyring
 	}
 	return p, nil
@@ -242,14 +236,14 @@ const readWithin = time.Minute
 
 // newStdout checks -o. UTHO_OUTPUT does not count: a script that captures the secret must get the secret.
 func (p *program) newStdout(secret bool) (*stdoutDestination, error) {
-	o := &stdoutDestination{p: p, secret: secret, format: format(p.flags.output), limit: readWithin}
+	o := &stdoutDestination{p: p, secret: secret, format: format(p.output), limit: readWithin}
 	if o.format != "" && !o.format.isDocument() {
-		err := usagef("-o %s: this command has json and yaml only; nothing was created", o.format)
-		return nil, hintf(err, "use -o json or -o yaml, leave -o out for the bare secret, or send the secret elsewhere with --to")
+		err := problem.Usagef("-o %s: this command has json and yaml only; nothing was created", o.format)
+		return nil, problem.Hintf(err, "use -o json or -o yaml, leave -o out for the bare secret, or send the secret elsewhere with --to")
 	}
-	if secret && isNull(p.out.f) {
-		err := usagef("the secret goes to stdout, and stdout is closed or %s; nothing was created", os.DevNull)
-		return nil, hintf(err, "send the secret elsewhere, for example with --to file:PATH")
+	if secret && terminal.IsNull(p.out.f) {
+		err := problem.Usagef("the secret goes to stdout, and stdout is closed or %s; nothing was created", os.DevNull)
+		return nil, problem.Hintf(err, "send the secret elsewhere, for example with --to file:PATH")
 	}
 	return o, nil
 }
@@ -283,13 +277,13 @@ func (o *stdoutDestination) show(i lifecycle.Issued) error {
 func (o *stdoutDestination) write(ctx context.Context, secret string) (n int, err error) {
 	text := bytes.NewBufferString(secret + "\n")
 	if o.format != "" {
-		v := o.p.views(o.issued.Now, nil)
-		doc := v.doc(o.issued.Token)
+		v := o.p.view(o.issued.Now, nil)
+		doc := v.Doc(o.issued.Token)
 		if o.secret {
 			doc.Token = secret
 		}
 		if o.issued.Replaces != nil {
-			replaced := v.doc(*o.issued.Replaces)
+			replaced := v.Doc(*o.issued.Replaces)
 			doc.Replaced = &replaced
 		}
 		text.Reset()
@@ -304,7 +298,7 @@ func (o *stdoutDestination) write(ctx context.Context, secret string) (n int, er
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, o.limit, fmt.Errorf("nobody has read it for %v", o.limit))
 	defer cancel()
-	return await(limited, func() (int, error) { return o.p.out.Write(text.Bytes()) })
+	return terminal.Await(limited, func() (int, error) { return o.p.out.Write(text.Bytes()) })
 }
 
 // Undo cannot take back what somebody may have read. A write that failed was no delivery.

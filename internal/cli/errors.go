@@ -13,12 +13,14 @@ import (
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/child"
-	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/deliver"
-	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/profiles"
+	"github.com/utho/utho-cli/internal/session"
+	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -37,49 +39,6 @@ const (
 	exitRunFailed   = 125
 )
 
-// told is an error of which more is known than its text.
-type told struct {
-	error
-	status int      // an exit code of its own: the one of these that names what happened
-	hint   string   // the next step, a sentence with a command if there is one
-	lines  []string // further lines, which are meant to be lines
-}
-
-func (e *told) Unwrap() error { return e.error }
-
-// find is the outermost of what is told of err that fits; empty if there is none.
-func find(err error, fits func(*told) bool) *told {
-	e, ok := errors.AsType[*told](err)
-	switch {
-	case !ok:
-		return &told{}
-	case fits(e):
-		return e
-	}
-	return find(e.error, fits)
-}
-
-func coded(status int, err error) error { return &told{error: err, status: status} }
-
-func codef(status int, format string, args ...any) error {
-	return coded(status, fmt.Errorf(format, args...))
-}
-
-func hintf(err error, format string, args ...any) error {
-	return &told{error: err, hint: fmt.Sprintf(format, args...)}
-}
-
-func usagef(format string, args ...any) error { return codef(exitUsage, format, args...) }
-
-func missing(profile string) error {
-	return codef(exitNotFound, "there is no profile %s", quoteText(profile))
-}
-
-// hasStatus reports whether err has that exit code of its own.
-func hasStatus(err error, status int) bool {
-	return find(err, func(e *told) bool { return e.status == status }).status == status
-}
-
 // linesOf are the further lines of err, such as the tokens that a name may mean.
 func linesOf(err error) []string {
 	if several, ok := errors.AsType[*lifecycle.AmbiguousError](err); ok {
@@ -87,7 +46,7 @@ func linesOf(err error) []string {
 	} else if taken, ok := errors.AsType[*lifecycle.TakenError](err); ok {
 		return describeAll(taken.Tokens)
 	}
-	return find(err, func(e *told) bool { return e.lines != nil }).lines
+	return problem.Lines(err)
 }
 
 // childStatus is the command's own exit status, about which utho has nothing to say.
@@ -103,10 +62,10 @@ type outcome struct {
 
 // exitOf is the one place that turns errors into exit codes: the first that fits.
 func exitOf(err error) outcome {
-	var in interrupted
+	var in terminal.Interrupted
 	is := func(target error) bool { return errors.Is(err, target) }
-	has := func(status int) bool { return hasStatus(err, status) }
-	around := has(exitRunFailed)
+	has := func(kind problem.Kind) bool { return problem.Is(err, kind) }
+	around := has(problem.RunFailed)
 	own := func(status int) int { // a command's own statuses are left to it
 		if around {
 			return exitRunFailed
@@ -120,17 +79,17 @@ func exitOf(err error) outcome {
 		outcome
 	}{
 		{errors.As(err, new(*lifecycle.OutcomeError)) || errors.As(err, new(*auth.NotKnownError)), outcome{own(exitUnknown), "unknown_outcome"}},
-		{has(exitPartial), outcome{exitPartial, "partial"}},
-		{errors.As(err, &in), outcome{in.status(), "interrupted"}},
-		{has(exitUsage) || isUsage(err), outcome{exitUsage, "usage"}},
+		{has(problem.Partial), outcome{exitPartial, "partial"}},
+		{errors.As(err, &in), outcome{in.Status(), "interrupted"}},
+		{has(problem.Usage) || isUsage(err), outcome{exitUsage, "usage"}},
 		{ok && start.NotFound, outcome{127, "not_found"}},
 		{ok, outcome{126, "error"}},
-		{has(exitMatched), outcome{own(exitMatched), "matched"}},
-		{has(exitCancelled), outcome{own(exitCancelled), "cancelled"}},
-		{has(exitNotFound) || errors.As(err, new(*lifecycle.NotFoundError)) || is(utho.ErrNotFound), outcome{own(exitNotFound), "not_found"}},
+		{has(problem.Matched), outcome{own(exitMatched), "matched"}},
+		{errors.As(err, new(terminal.CancelledError)), outcome{own(exitCancelled), "cancelled"}},
+		{has(problem.NotFound) || errors.As(err, new(*lifecycle.NotFoundError)) || is(utho.ErrNotFound), outcome{own(exitNotFound), "not_found"}},
 		{errors.As(err, new(*lifecycle.AmbiguousError)), outcome{own(exitAmbiguous), "ambiguous"}},
 		{errors.As(err, new(*lifecycle.TakenError)) || errors.As(err, new(*profiles.TakenError)), outcome{own(exitAmbiguous), "exists"}},
-		{has(exitAuth) || is(auth.ErrNotFound) || rejected(err), outcome{own(exitAuth), "auth"}},
+		{has(problem.Auth) || is(auth.ErrNotFound) || rejected(err), outcome{own(exitAuth), "auth"}},
 		{is(utho.ErrForbidden), outcome{own(exitAuth), "forbidden"}},
 		{is(utho.ErrUnavailable) || is(context.DeadlineExceeded), outcome{own(exitUnavailable), "unavailable"}},
 		{is(utho.ErrOutcomeUnknown), outcome{own(exitUnknown), "unknown_outcome"}},
@@ -145,8 +104,7 @@ func exitOf(err error) outcome {
 // isUsage reports whether a typed error of another room says that something was asked for that cannot be.
 func isUsage(err error) bool {
 	return errors.As(err, new(*utho.URLError)) || errors.As(err, new(*utho.VariableError)) ||
-		errors.As(err, new(*config.ValueError)) || errors.As(err, new(*deliver.SpecError)) ||
-		errors.As(err, new(*child.WordsError)) || errors.As(err, new(*expiry.SuffixError)) || errors.As(err, new(*lifecycle.NoExpiryError))
+		errors.As(err, new(*lifecycle.NoExpiryError))
 }
 
 // rejected reports whether the service rejects the credential. Any token may read: a 403 to a list says this too.
@@ -160,13 +118,13 @@ func rejected(err error) bool {
 func cutShort(err error) bool {
 	return (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) &&
 		!errors.As(err, new(*lifecycle.OutcomeError)) && !errors.As(err, new(*lifecycle.RolledBackError)) &&
-		!hasStatus(err, exitPartial) && !errors.As(err, new(*exec.ExitError))
+		!problem.Is(err, problem.Partial) && !errors.As(err, new(*exec.ExitError))
 }
 
 // report writes the one account of an error to stderr, for a person or, with -o json, as one object on one line.
 func (p *program) report(err error) {
 	c, text, lines, hint := p.console, err.Error(), linesOf(err), p.hint(err)
-	if c.json {
+	if st := p.env.Known(); p.json || st != nil && st.Output == string(formatJSON) {
 		type account struct {
 			Code    string `json:"code"`
 			Message string `json:"message"`
@@ -176,28 +134,29 @@ func (p *program) report(err error) {
 		o := exitOf(err)
 		text = strings.Join(append([]string{text}, lines...), "\n")
 		var b strings.Builder
-		_ = output.JSONLine(&b, map[string]account{"error": {o.code, p.redact(text), p.redact(hint), o.status}}) // to memory: it cannot fail
-		c.write(b.String())
+		doc := account{o.code, p.console.Redact(text), p.console.Redact(hint), o.status}
+		_ = output.JSONLine(&b, map[string]account{"error": doc}) // to memory: it cannot fail
+		c.Write(b.String())
 		return
 	}
-	c.line("utho:", red, text)
+	c.Error(text)
 	for _, l := range lines {
-		c.plain("  " + l)
+		c.Plain("  " + l)
 	}
 	if hint != "" {
-		c.line("hint:", cyan, hint)
+		c.Hint(hint)
 	}
 }
 
 func (p *program) hint(err error) string {
-	hint := find(err, func(e *told) bool { return e.hint != "" }).hint
+	hint := problem.Hint(err)
 	var left *lifecycle.OutcomeError
 	var unusable *auth.KeyringError
 	var taken *lifecycle.NotFoundError
 	var several *lifecycle.AmbiguousError
 	var verify *lifecycle.VerifyError
+	var rolledBack *lifecycle.RolledBackError
 	var undelivered *deliver.Failure
-	var words *child.WordsError
 	switch {
 	case hint != "":
 		return hint
@@ -207,21 +166,21 @@ func (p *program) hint(err error) string {
 		return "send the secret elsewhere, for example with --to file:PATH"
 	case errors.As(err, &verify):
 		return "fix what failed, then run the same command again: it goes on from here"
+	case errors.As(err, &rolledBack) && len(rolledBack.Doubtful) > 0:
+		return "fix what failed, then run the same command again: it delivers a secret that works"
 	case errors.As(err, &taken):
 		return p.notFoundHint(taken)
 	case errors.As(err, &several):
-		return "name one by its id: " + p.route.about([]string{newestOf(several.Tokens).ID}, "token", "get")
+		return "name one by its id: " + p.env.Route.About([]string{listing.Newest(several.Tokens).ID}, "token", "get")
 	case rejected(err):
 		return p.rejectedHint()
 	case errors.Is(err, utho.ErrForbidden):
 		return "creating and deleting needs a token with Write access; create one at " + consoleURL + ", then: " +
-			p.session.replaceCredential(p.route)
+			p.env.Session.Replace(p.env.Route)
 	case errors.Is(err, utho.ErrWrongAddress):
 		return p.addressHint()
 	case errors.Is(err, utho.ErrUnavailable):
 		return unavailableHint(err)
-	case errors.As(err, &words):
-		return words.Hint
 	case errors.As(err, &unusable):
 		return unusable.Hint()
 	}
@@ -229,7 +188,7 @@ func (p *program) hint(err error) string {
 }
 
 func (p *program) outcomeHint(e *lifecycle.OutcomeError) string {
-	remove := func(ids ...string) string { return p.route.about(ids, "token", "delete") }
+	remove := func(ids ...string) string { return p.env.Route.About(ids, "token", "delete") }
 	switch e.Next {
 	case lifecycle.NextDelete:
 		return "delete it: " + remove(e.IDs...)
@@ -239,49 +198,49 @@ func (p *program) outcomeHint(e *lifecycle.OutcomeError) string {
 		return "delete the old token: " + remove(e.Old)
 	case lifecycle.NextFinishOrDrop:
 		return "if the new secret is in use, delete the old token: " + remove(e.Old) +
-			"; if it is lost, delete the new one and rotate again: " + remove(e.New)
+			"; if it is lost, delete the new one and rotate again: " + remove(e.IDs...)
 	case lifecycle.NextRepeat:
 		return "run the same command again"
 	}
-	return "look for it, and delete it if it is there: " + p.route.command("token", "list", "-o", "wide")
+	return "look for it, and delete it if it is there: " + p.env.Route.Command("token", "list", "-o", "wide")
 }
 
 func (p *program) notFoundHint(e *lifecycle.NotFoundError) string {
 	switch {
 	case len(e.Named) > 0:
-		return "digits are always an id; the token with that name is: " + p.route.about([]string{e.Named[0].ID}, "token", "get")
+		return "digits are always an id; the token with that name is: " + p.env.Route.About([]string{e.Named[0].ID}, "token", "get")
 	case strings.ContainsAny(e.Arg, "*?["):
-		return "a pattern goes behind --name: " + p.route.command("token", "list", "--name", e.Arg)
+		return "a pattern goes behind --name: " + p.env.Route.Command("token", "list", "--name", e.Arg)
 	case e.Close != "":
-		return "did you mean " + quoteText(e.Close) + "? " + p.route.command("token", "get", e.Close)
+		return "did you mean " + output.Name(e.Close) + "? " + p.env.Route.Command("token", "get", e.Close)
 	}
-	return "see what there is: " + p.route.command("token", "list", "-o", "wide")
+	return "see what there is: " + p.env.Route.Command("token", "list", "-o", "wide")
 }
 
 func (p *program) rejectedHint() string {
-	switch c := p.session.credential; c.kind {
-	case kindEnvironment:
-		if c.source == keyFileVariable {
-			return "put a token that works in the file that " + c.source + " names; you create one at " + consoleURL
+	switch c := p.env.Session.Credential; c.Kind {
+	case session.KindEnvironment:
+		if c.Source == session.KeyFileVariable {
+			return "put a token that works in the file that " + c.Source + " names; you create one at " + consoleURL
 		}
-		return "set " + c.source + " to a token that works; you create one at " + consoleURL
-	case kindCommand:
-		return "the token comes from the credential_command of profile " + c.profile.Name + "; have it print one that works"
-	case sandboxName:
+		return "set " + c.Source + " to a token that works; you create one at " + consoleURL
+	case session.KindCommand:
+		return "the token comes from the credential_command of profile " + c.Profile.Name + "; have it print one that works"
+	case session.SandboxName:
 		return "start the sandbox afresh: utho sandbox reset"
 	case "":
 		return "create one that works at " + consoleURL
 	}
-	return "log in with a token that works: " + p.route.command("login")
+	return "log in with a token that works: " + p.env.Route.Command("login")
 }
 
 // addressHint says where the address came from, unless it is the default one. The error names that.
 func (p *program) addressHint() string {
-	if p.session.baseURL == utho.DefaultBaseURL {
+	if p.env.Session.BaseURL == utho.DefaultBaseURL {
 		return "the service says that this path does not exist; try again later"
 	}
-	if u, err := url.Parse(p.session.baseURL); err == nil && u.Path == "" {
-		return "the path is missing: try " + p.session.baseURL + "/v2"
+	if u, err := url.Parse(p.env.Session.BaseURL); err == nil && u.Path == "" {
+		return "the path is missing: try " + p.env.Session.BaseURL + "/v2"
 	}
 	return "check the address in --api-url, UTHO_API_URL or the profile"
 }
@@ -300,4 +259,11 @@ func unavailableHint(err error) string {
 		return "nothing answers at that address; check it, and the network"
 	}
 	return "try again later, or allow more time with --timeout"
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

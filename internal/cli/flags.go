@@ -3,13 +3,15 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"path"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/internal/listing"
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -38,7 +40,7 @@ func enumFlag(to *string, what string, words []string) flagValue {
 				return nil
 			}
 		}
-		return fmt.Errorf("%s must be one of %s", quoteText(text), strings.Join(words, ", "))
+		return fmt.Errorf("%s must be one of %s", output.Name(text), strings.Join(words, ", "))
 	}}
 }
 
@@ -77,9 +79,9 @@ func timeoutFlag(to *time.Duration) flagValue {
 		d, err := time.ParseDuration(text)
 		switch {
 		case text != "" && strings.Trim(text, "0123456789") == "":
-			return fmt.Errorf("%s: which unit? Write %ss for seconds", quoteText(text), text)
+			return fmt.Errorf("%s: which unit? Write %ss for seconds", output.Name(text), text)
 		case err != nil || d <= 0:
-			return fmt.Errorf("%s must be a duration above 0 with its unit, such as 30s or 2m", quoteText(text))
+			return fmt.Errorf("%s must be a duration above 0 with its unit, such as 30s or 2m", output.Name(text))
 		}
 		*to = d
 		return nil
@@ -103,7 +105,7 @@ func scopeFlag(to *utho.Scope) flagValue {
 	}
 	return flagValue{"SCOPE", current, func(text string) (err error) {
 		if *to, err = utho.ParseScope(strings.TrimSpace(text)); err != nil {
-			return fmt.Errorf("%s must be read-only or write", quoteText(text))
+			return fmt.Errorf("%s must be read-only or write", output.Name(text))
 		}
 		return nil
 	}}
@@ -114,8 +116,8 @@ func globFlag(to *string) flagValue {
 		if text == "" {
 			return errors.New("the pattern is empty")
 		}
-		if _, err := path.Match(globPattern(text), ""); err != nil {
-			return fmt.Errorf("%s is not a pattern; use * ? and [a-z]", quoteText(text))
+		if listing.CheckPattern(text) != nil {
+			return fmt.Errorf("%s is not a pattern; use * ? and [a-z]", output.Name(text))
 		}
 		*to = text
 		return nil
@@ -144,11 +146,11 @@ func exactArg(what string) cobra.PositionalArgs {
 		case len(args) == 1:
 			return nil
 		case len(args) == 0:
-			return helped(cmd, usagef("%s needs %s", cmd.CommandPath(), what), hint)
+			return helped(cmd, problem.Usagef("%s needs %s", cmd.CommandPath(), what), hint)
 		case strings.Contains(cmd.Use, "NAME") && repeatable(args...):
-			hint = "if it is one name with spaces, quote it: " + cmd.CommandPath() + " " + quote(strings.Join(args, " "))
+			hint = "if it is one name with spaces, quote it: " + cmd.CommandPath() + " " + output.Quote(strings.Join(args, " "))
 		}
-		return helped(cmd, usagef("%s takes %s and no more", cmd.CommandPath(), what), hint)
+		return helped(cmd, problem.Usagef("%s takes %s and no more", cmd.CommandPath(), what), hint)
 	}
 }
 
@@ -156,5 +158,5 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return helped(cmd, usagef("%s takes no arguments", cmd.CommandPath()), argumentHint(cmd, args[0]))
+	return helped(cmd, problem.Usagef("%s takes no arguments", cmd.CommandPath()), argumentHint(cmd, args[0]))
 }

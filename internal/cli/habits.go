@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"slices"
@@ -9,6 +10,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -83,36 +87,37 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	case len(args) == 0:
 		return nil
 	case !looksLikeCommand(args[0]):
-		return helped(cmd, usagef("%s has no such command", cmd.CommandPath()), argumentHint(cmd, args[0]))
+		return helped(cmd, problem.Usagef("%s has no such command", cmd.CommandPath()), argumentHint(cmd, args[0]))
 	}
 	hint := insteadOf(cmd, args)
-	cmd.SuggestionsMinimumDistance = 2
-	if names := cmd.SuggestionsFor(args[0]); hint == "" && len(names) > 0 {
-		hint = "did you mean " + cmd.CommandPath() + " " + strings.Join(names, " or ") + "?"
+	for cmd.SuggestionsMinimumDistance = 1; hint == "" && cmd.SuggestionsMinimumDistance <= 2; cmd.SuggestionsMinimumDistance++ {
+		if names := cmd.SuggestionsFor(args[0]); len(names) > 0 {
+			hint = "did you mean " + cmd.CommandPath() + " " + strings.Join(names, " or ") + "?"
+		}
 	}
-	return helped(cmd, usagef("%s has no command %q", cmd.CommandPath(), args[0]), hint)
+	return helped(cmd, problem.Usagef("%s has no command %q", cmd.CommandPath(), args[0]), hint)
 }
 
 // helped adds a hint with the profile and the address that were chosen, or the way to the command's help.
 func helped(cmd *cobra.Command, err error, hint string) error {
 	if hint == "" {
-		return hintf(err, "see %s --help", cmd.CommandPath())
+		return problem.Hintf(err, "see %s --help", cmd.CommandPath())
 	}
 	typed := func(flag string) string { return cmd.Flag(flag).Value.String() }
 	chosen := ""
-	if profile := firstOf(typed("profile"), os.Getenv("UTHO_PROFILE")); profile != "" && repeatable(profile) {
+	if profile := cmp.Or(typed("profile"), os.Getenv("UTHO_PROFILE")); profile != "" && repeatable(profile) {
 		chosen = " -p " + profile
 	}
 	if _, err := utho.ParseBaseURL(typed("api-url")); err == nil {
-		chosen += " --api-url " + quote(typed("api-url"))
+		chosen += " --api-url " + output.Quote(typed("api-url"))
 	}
 	var repeat []string
 	for _, command := range []string{"token ", "status", "login", "logout", "exec "} {
-		if command[:3] != "log" || !strings.Contains(strings.ToLower(chosen), sandboxName) { // which has no login
+		if command[:3] != "log" || !strings.Contains(strings.ToLower(chosen), session.SandboxName) { // which has no login
 			repeat = append(repeat, "utho "+command, "utho"+chosen+" "+command)
 		}
 	}
-	return hintf(err, "%s", strings.NewReplacer(repeat...).Replace(hint))
+	return problem.Hintf(err, "%s", strings.NewReplacer(repeat...).Replace(hint))
 }
 
 // looksLikeCommand reports whether a word can be repeated in an error: others may be secrets in the wrong place.
@@ -145,7 +150,7 @@ func withArgs(hint string, args []string) string {
 	}
 	var quoted strings.Builder
 	for _, arg := range args {
-		quoted.WriteString(" " + quote(arg))
+		quoted.WriteString(" " + output.Quote(arg))
 	}
 	return strings.Replace(hint, " NAME", quoted.String(), 1)
 }
@@ -153,7 +158,7 @@ func withArgs(hint string, args []string) string {
 // repeatable reports whether arguments can be repeated in a hint: no secret of the service is so short.
 func repeatable(args ...string) bool {
 	return !slices.ContainsFunc(args, func(arg string) bool {
-		return len(arg) > 24 || strings.HasPrefix(arg, "live_") || strings.HasPrefix(arg, "-") || quoteText(arg) != `"`+arg+`"`
+		return len(arg) > 24 || strings.HasPrefix(arg, "live_") || strings.HasPrefix(arg, "-") || output.Name(arg) != `"`+arg+`"`
 	})
 }
 
@@ -164,7 +169,7 @@ func argumentHint(cmd *cobra.Command, arg string) string {
 	case slices.Contains([]string{"login", "logout", "status"}, cmd.Name()) && looksLikeCommand(arg):
 		return "name a profile with -p: utho -p " + arg + " " + cmd.Name()
 	case cmd.Flags().Lookup("columns") != nil && repeatable(arg):
-		return "choose by name with: utho token list --name " + quote("*"+arg+"*")
+		return "choose by name with: utho token list --name " + output.Quote("*"+arg+"*")
 	}
 	return ""
 }
@@ -182,18 +187,18 @@ func (p *program) flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &unknown):
 		return unknownFlag(cmd, unknown)
 	case errors.As(err, &bad) && bad.GetFlag().Value.Type() == "bool":
-		err = usagef("--%s takes no value", bad.GetFlag().Name)
+		err = problem.Usagef("--%s takes no value", bad.GetFlag().Name)
 		if bad.GetFlag().Name == "with-token" {
 			hint = "pipe the token: utho login --with-token < FILE"
 		}
 	case errors.As(err, &bad):
-		err = usagef("--%s: %w", bad.GetFlag().Name, bad.Unwrap())
+		err = problem.Usagef("--%s: %w", bad.GetFlag().Name, bad.Unwrap())
 	case errors.As(err, &bare):
-		err = usagef("--%s needs a value", bare.GetFlag().Name)
+		err = problem.Usagef("--%s needs a value", bare.GetFlag().Name)
 	case errors.As(err, new(*pflag.InvalidSyntaxError)):
-		err = usagef("there is a flag without a name")
+		err = problem.Usagef("there is a flag without a name")
 	}
-	return helped(cmd, coded(exitUsage, err), hint)
+	return helped(cmd, problem.Of(problem.Usage, err), hint)
 }
 
 func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
@@ -213,7 +218,7 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 			hint = "did you mean --" + names[0] + "?"
 		}
 	}
-	return helped(cmd, usagef("%s has no flag %s", cmd.CommandPath(), shown), hint)
+	return helped(cmd, problem.Usagef("%s has no flag %s", cmd.CommandPath(), shown), hint)
 }
 
 // flagHint is what to type on this command in the place of a flag of other tools.

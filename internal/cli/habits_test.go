@@ -13,6 +13,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/utho/utho-cli/internal/child"
+	"github.com/utho/utho-cli/internal/listing"
+	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/terminal"
 )
 
 // home is a machine that utho has not been used on, with the sandbox as its profile.
@@ -293,8 +296,8 @@ func TestTopics(t *testing.T) {
 	}
 	_, codes, _ := uthoIn(t, "help", "exit-codes")
 	for _, err := range []error{
-		usagef("x"), coded(exitCancelled, nil), codef(exitAuth, "x"), coded(exitNotFound, nil),
-		coded(exitPartial, nil), coded(exitMatched, nil), os.ErrInvalid,
+		problem.Usagef("x"), terminal.CancelledError("x"), problem.New(problem.Auth, "x"), problem.Of(problem.NotFound, nil),
+		problem.Of(problem.Partial, nil), problem.Of(problem.Matched, nil), os.ErrInvalid,
 	} {
 		o := exitOf(err)
 		if !regexp.MustCompile(`(?m)^  ` + strconv.Itoa(o.status) + ` .*\b` + o.code + `:`).MatchString(codes) {
@@ -302,9 +305,18 @@ func TestTopics(t *testing.T) {
 		}
 	}
 	_, formats, _ := uthoIn(t, "help", "formats")
-	for _, want := range append(words(allFormats), columnKeys...) {
+	for _, want := range append(words(allFormats), listing.ColumnKeys()...) {
 		if !slices.Contains(strings.FieldsFunc(formats, func(r rune) bool { return strings.ContainsRune(" ,.\n", r) }), want) {
 			t.Errorf("utho help formats does not name %s", want)
 		}
+	}
+}
+
+// --columns offers what is not there yet.
+func TestColumnsOffered(t *testing.T) {
+	t.Parallel()
+	want := "name,id,scope name,id,created name,id,action name,id,age name,id,expires"
+	if got, _ := completeColumns(nil, nil, "name,id,"); strings.Join(got, " ") != want {
+		t.Errorf("--columns name,id, offers %q", got)
 	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -8,6 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/deliver"
+	"github.com/utho/utho-cli/internal/listing"
+	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -45,7 +49,7 @@ func (p *program) newHelp(root *cobra.Command) *cobra.Command {
 		found, rest, err := root.Find(args)
 		switch {
 		case err != nil:
-			return coded(exitUsage, err)
+			return problem.Of(problem.Usage, err)
 		case len(rest) > 0:
 			return noSuchCommand(found, rest)
 		}
@@ -69,7 +73,7 @@ func (p *program) help(cmd *cobra.Command, _ []string) {
 }
 
 func (p *program) writeText(text string) error {
-	p.pipe = true
+	p.reads()
 	_, err := p.out.Write([]byte(text))
 	return err
 }
@@ -80,7 +84,7 @@ func (p *program) writeHelp(cmd *cobra.Command) error {
 	if cmd.HasSubCommands() {
 		use = cmd.CommandPath() + " COMMAND"
 	}
-	fmt.Fprintf(&b, "%s\nUsage:\n  %s\n", paragraphs(firstOf(cmd.Long, cmd.Short+".")), use)
+	fmt.Fprintf(&b, "%s\nUsage:\n  %s\n", paragraphs(cmp.Or(cmd.Long, cmd.Short+".")), use)
 	if len(cmd.Aliases) > 0 {
 		fmt.Fprintf(&b, "\nAliases: %s\n", strings.Join(cmd.Aliases, ", "))
 	}
@@ -206,10 +210,10 @@ func topics(root *cobra.Command) []topic {
 			"environment", "the variables and the configuration file",
 			`utho reads these variables. An empty one counts as not set; a flag wins over its
 variable, and the variable over the configuration.`, [][2]string{
-				{variables[0], "the token; it wins over the stored ones"},
-				{variables[1], "the same, if " + variables[0] + " is not set"},
-				{keyFileVariable, "a file that holds the token in one line, if neither is set"},
-				{"UTHO_PROFILE", "the profile; a token in the environment wins over it, unless it is " + sandboxName},
+				{session.Variables[0], "the token; it wins over the stored ones"},
+				{session.Variables[1], "the same, if " + session.Variables[0] + " is not set"},
+				{session.KeyFileVariable, "a file that holds the token in one line, if neither is set"},
+				{"UTHO_PROFILE", "the profile; a token in the environment wins over it, unless it is " + session.SandboxName},
 				{"UTHO_API_URL", "base URL of the service (default " + utho.DefaultBaseURL + ")"},
 				{"UTHO_OUTPUT", "like -o, but not for token create and token rotate"},
 				{"UTHO_TIMEOUT", "like --timeout"},
@@ -251,7 +255,7 @@ for all commands but token create and token rotate, which print the bare secret.
 				{string(formatCSV), "all columns, created_at and expired too; the first line has their keys"},
 				{string(formatMarkdown), "a table for a web page"},
 				{string(formatID), "one id a line"},
-			}, strings.TrimSpace(commands.String()) + "\n\nColumns (--columns): " + strings.Join(columnKeys, ", ") +
+			}, strings.TrimSpace(commands.String()) + "\n\nColumns (--columns): " + strings.Join(listing.ColumnKeys(), ", ") +
 				".\nIf the terminal is too narrow for a table, ACTION is shortened to delete ID.",
 		}, {
 			"expiry", "how tokens end, and how durations are written",

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,11 +14,14 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/profiles"
+	"github.com/utho/utho-cli/internal/session"
+	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -53,10 +57,10 @@ utho then knows its id, and can rotate (token rotate --self) and revoke it
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) > 0 && r.from != "":
-			return hintf(usagef("login takes no arguments"), "the file to import from goes behind an equals sign: utho login --import=PATH")
+			return problem.Usagef("login takes no arguments").Hintf("the file to import from goes behind an equals sign: utho login --import=PATH")
 		case len(args) > 0 && len(args[0]) > 16:
-			return hintf(usagef("login takes no arguments; if that was a token, it is in the history of your shell now"),
-				"delete it there, then paste it at the prompt of: %s", p.route.command("login"))
+			return problem.Usagef("login takes no arguments; if that was a token, it is in the history of your shell now").
+				Hintf("delete it there, then paste it at the prompt of: %s", p.env.Route.Command("login"))
 		}
 		return noArgs(cmd, args)
 	}
@@ -78,9 +82,9 @@ utho then knows its id, and can rotate (token rotate --self) and revoke it
 func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	switch {
 	case r.withToken && r.from != "":
-		return usagef("login takes the token from --with-token or from --import, not both")
+		return problem.Usagef("login takes the token from --with-token or from --import, not both")
 	case !r.own && (r.name != "" || r.lifetime > 0):
-		return usagef("--name and --expires-in go with --own-token")
+		return problem.Usagef("--name and --expires-in go with --own-token")
 	case r.name != "":
 		if err := checkName(r.name); err != nil {
 			return err
@@ -94,8 +98,8 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	if err := p.checkPlace(ctx, s, r); err != nil {
 		return err
 	}
-	if s.item.Secret, err = p.readToken(ctx, s, r); err == nil {
-		err = p.use(s)
+	if s.Item.Secret, err = p.readToken(ctx, s, r); err == nil {
+		err = p.env.Use(s)
 	}
 	if err != nil {
 		return err
@@ -107,7 +111,7 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case rejected(err):
-		return hintf(fmt.Errorf("%s does not accept the token; nothing was saved: %w", s.origin, err),
+		return problem.Hintf(fmt.Errorf("%s does not accept the token; nothing was saved: %w", s.Origin, err),
 			"create a token at %s and try again", consoleURL)
 	default:
 		return fmt.Errorf("the token could not be verified; nothing was saved: %w", err)
@@ -116,7 +120,7 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 		err = p.loginOwn(ctx, s, r, list.Tokens)
 	} else {
 		err = p.change(func(b *profiles.Book) error {
-			said, err := p.save(ctx, b, s, s.item)
+			said, err := p.save(ctx, b, s, s.Item)
 			said()
 			return err
 		})
@@ -124,13 +128,13 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	if err != nil {
 		return err
 	}
-	where, place := s.origin, map[string]string{config.StoreFile: "a file that only you can read", config.StoreKeyring: "the keyring"}[s.kind]
+	where, place := s.Origin, map[string]string{config.StoreFile: "a file that only you can read", config.StoreKeyring: "the keyring"}[s.Kind]
 	account := p.account(ctx, s)
 	if who := account.who(); who != "" {
 		where += " as " + who
 	}
-	p.console.note("logged in to %s; the token is kept in %s for profile %s", where, place, s.profile.Name)
-	p.warnShadowed(s.profile.Name)
+	p.console.Note("logged in to %s; the token is kept in %s for profile %s", where, place, s.Profile.Name)
+	p.env.WarnShadowed(s.Profile.Name)
 	if f == formatTable {
 		return nil
 	}
@@ -138,27 +142,24 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 }
 
 // save stores the secret of a login over what the profile had. said says what that was.
-func (p *program) save(ctx context.Context, b *profiles.Book, s *session, item auth.Item) (said func(), err error) {
-	var was config.Profile // and its token, which another login may have stored since this one began
-	var id string
-	b.Replaces = func(now config.Profile) { was, id = now, p.peekID(ctx, now) }
-	before, err := b.Save(ctx, s.profile, s.ref(), item, true)
+func (p *program) save(ctx context.Context, b *profiles.Book, s *session.Session, item auth.Item) (said func(), err error) {
+	was, err := b.Save(ctx, s.Profile, s.Ref(), item)
 	if err != nil {
 		return func() {}, err
 	}
-	p.route = route{profile: s.typed} // the profile knows its address now
+	p.env.Route = session.Route{Profile: s.Typed} // the profile knows its address now
 	return func() {
-		if before != "" && !strings.EqualFold(before, s.profile.Name) {
-			p.console.note("profile %s is now the current one; before it was %s", s.profile.Name, before)
+		if was.Current != "" && !strings.EqualFold(was.Current, s.Profile.Name) {
+			p.console.Note("profile %s is now the current one; before it was %s", s.Profile.Name, was.Current)
 		}
-		where, _ := originOf(addressOf(was))
-		switch {
+		where, _ := session.OriginOf(session.AddressOf(was.Profile))
+		switch id := was.TokenID; {
 		case id == "" || id == item.TokenID:
-		case where == s.origin:
-			p.console.note("it replaces token %s, which utho created and which still works; delete it with: %s",
-				id, p.route.about([]string{id}, "token", "delete"))
+		case where == s.Origin:
+			p.console.Note("it replaces token %s, which utho created and which still works; delete it with: %s",
+				id, p.env.Route.About([]string{id}, "token", "delete"))
 		default:
-			p.console.note("it replaces token %s of %s, which utho created and which still works", id, where)
+			p.console.Note("it replaces token %s of %s, which utho created and which still works", id, where)
 		}
 	}, nil
 }
@@ -168,67 +169,68 @@ func (a *accountDoc) who() string {
 	if a == nil {
 		return ""
 	}
-	return firstOf(a.Email, a.Name, a.ID)
+	return cmp.Or(a.Email, a.Name, a.ID)
 }
 
 // loginTarget is the profile to log in to, and the place its token is for. The secret is empty.
-func (p *program) loginTarget(r loginRequest) (*session, error) {
-	name, typed, err := p.chosenProfile()
+func (p *program) loginTarget(r loginRequest) (*session.Session, error) {
+	file, name, typed, err := p.env.ChosenProfile()
 	if err != nil {
 		return nil, err
 	}
-	if strings.EqualFold(name, sandboxName) {
-		if p.flags.profile == "" {
-			return nil, hintf(usagef("UTHO_PROFILE=sandbox is set, and the sandbox needs no login"),
-				"to log in elsewhere: unset UTHO_PROFILE; utho login")
+	if strings.EqualFold(name, session.SandboxName) {
+		if p.env.Flags.Profile == "" {
+			return nil, problem.Usagef("UTHO_PROFILE=sandbox is set, and the sandbox needs no login").
+				Hintf("to log in elsewhere: unset UTHO_PROFILE; utho login")
 		}
-		return nil, hintf(usagef("the sandbox needs no login"), "try it: utho -p sandbox token list")
+		return nil, problem.Usagef("the sandbox needs no login").Hintf("try it: utho -p sandbox token list")
 	}
 	if err := config.ValidName(name); err != nil {
-		return nil, coded(exitUsage, err)
+		return nil, problem.Of(problem.Usage, err)
 	}
-	profile, ok := p.env.file.Profile(name)
+	profile, ok := file.Profile(name)
 	if !ok {
 		profile = config.Profile{Name: name}
 	}
-	s, err := p.newSession(credential{profile: profile, exists: ok, typed: typed})
+	s, err := p.env.New(session.Credential{Profile: profile, Exists: ok, Typed: typed})
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case r.store != "":
-		s.profile.Store, s.profile.CredentialCommand = r.store, nil
+		s.Profile.Store, s.Profile.CredentialCommand = r.store, nil
 	case len(profile.CredentialCommand) > 0:
-		return nil, hintf(usagef("profile %s takes its token from its credential_command, so there is nothing to log in", profile.Name),
-			"to keep a token instead: %s", p.route.command("login", "--store", "keyring"))
+		return nil, problem.Usagef("profile %s takes its token from its credential_command, so there is nothing to log in", profile.Name).
+			Hintf("to keep a token instead: %s", p.env.Route.Command("login", "--store", "keyring"))
 	}
-	s.profile.Store, s.profile.APIURL = storeOf(s.profile), s.baseURL
-	s.kind, s.source = s.profile.Store, s.profile.Store
+	s.Profile.Store, s.Profile.APIURL = session.StoreOf(s.Profile), s.BaseURL
+	s.Kind, s.Source = s.Profile.Store, s.Profile.Store
 	return s, nil
 }
 
 // checkPlace tries the store and the configuration, and asks whether a file may replace a keyring that fails.
-func (p *program) checkPlace(ctx context.Context, s *session, r loginRequest) error {
-	check := func() error {
-		return p.withBook(func(b *profiles.Book) error { return b.Check(ctx, s.profile, s.ref()) })
-	}
-	err := check()
-	if !errors.As(err, new(*auth.KeyringError)) || r.store != "" || !p.console.canAsk() {
+func (p *program) checkPlace(ctx context.Context, s *session.Session, r loginRequest) error {
+	b, err := p.env.Book()
+	if err != nil {
 		return err
 	}
-	p.console.note("%v", err)
-	if err := p.console.ask(ctx, "Keep the token in a file that only you can read instead?"); err != nil {
+	err = b.Check(ctx, s.Profile, s.Ref())
+	if !errors.As(err, new(*auth.KeyringError)) || r.store != "" || !p.console.CanAsk() {
 		return err
 	}
-	s.profile.Store, s.kind, s.source = config.StoreFile, config.StoreFile, config.StoreFile
-	return check()
+	p.console.Note("%v", err)
+	if err := p.console.Ask(ctx, "Keep the token in a file that only you can read instead?"); err != nil {
+		return err
+	}
+	s.Profile.Store, s.Kind, s.Source = config.StoreFile, config.StoreFile, config.StoreFile
+	return b.Check(ctx, s.Profile, s.Ref())
 }
 
 // account is who is logged in, if the service says so soon.
-func (p *program) account(ctx context.Context, s *session) *accountDoc {
+func (p *program) account(ctx context.Context, s *session.Session) *accountDoc {
 	limited, cancel := context.WithTimeout(ctx, min(5*time.Second, s.Timeout))
 	defer cancel()
-	defer p.console.wait("waiting for the account")()
+	defer p.console.Wait("waiting for the account")()
 	a, err := s.Client.Account(limited)
 	if err != nil {
 		return nil
@@ -237,34 +239,33 @@ func (p *program) account(ctx context.Context, s *session) *accountDoc {
 }
 
 // whose names the account and the credential, at the point of no return.
-func (p *program) whose(ctx context.Context, s *session) string {
-	if s.box != nil {
+func (p *program) whose(ctx context.Context, s *session.Session) string {
+	if s.Box != nil {
 		return "the sandbox"
 	}
-	return strings.TrimPrefix(p.account(ctx, s).who()+" ("+s.from()+")", " ")
+	return strings.TrimPrefix(p.account(ctx, s).who()+" ("+s.From()+")", " ")
 }
 
 // readToken gets the token from a prompt, the first line of stdin, or another tool's file.
-func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (secret string, err error) {
+func (p *program) readToken(ctx context.Context, s *session.Session, r loginRequest) (secret string, err error) {
 	if r.from != "" {
 		secret, err = p.importToken(r.from)
-		p.hide(secret)
+		p.console.Hide(secret)
 		return secret, err
 	}
-	read, prompt := p.readLine, ""
+	read := p.readLine
 	// Stdin alone decides: what is typed there must not be shown, wherever stderr goes.
-	if term.IsTerminal(int(p.in.Fd())) {
-		read = func(ctx context.Context) ([]byte, error) { return p.readHidden(ctx, prompt) }
+	if terminal.IsTerminal(p.in) {
+		read = func(ctx context.Context) ([]byte, error) { return p.console.ReadHidden(ctx, "Paste the token: ") }
 		if !r.withToken {
-			if p.console.noInput {
-				return "", hintf(usagef("login asks for the token, and --no-input forbids it"),
-					"pipe it: %s < FILE", p.route.command("login", "--with-token"))
+			if p.console.NoInput {
+				return "", problem.Usagef("login asks for the token, and --no-input forbids it").
+					Hintf("pipe it: %s < FILE", p.env.Route.Command("login", "--with-token"))
 			}
-			prompt = "Paste the token: "
-			p.console.note("create a token at %s; creating and deleting tokens needs Write access", consoleURL)
+			p.console.Note("create a token at %s; creating and deleting tokens needs Write access", consoleURL)
 			// A variable that somebody else set must not lead a new token astray unseen.
-			if usual, _ := originOf(utho.DefaultBaseURL); s.origin != usual {
-				p.console.note("it will be sent to %s", s.origin)
+			if usual, _ := session.OriginOf(utho.DefaultBaseURL); s.Origin != usual {
+				p.console.Note("it will be sent to %s", s.Origin)
 			}
 		}
 	}
@@ -272,58 +273,32 @@ func (p *program) readToken(ctx context.Context, s *session, r loginRequest) (se
 	if err != nil {
 		return "", err
 	}
-	secret, notes, err := auth.Clean(raw)
+	secret, err = auth.Clean(raw)
 	switch {
 	case errors.Is(err, auth.ErrEmpty):
-		return "", hintf(usagef("no token was given; nothing was saved"), "create one at %s", consoleURL)
+		return "", problem.Usagef("no token was given; nothing was saved").Hintf("create one at %s", consoleURL)
 	case err != nil:
-		return "", usagef("%w; nothing was saved", err)
+		return "", problem.Usagef("%w; nothing was saved", err)
 	}
-	for _, n := range notes {
-		p.console.note("%s", n)
-	}
-	p.hide(secret)
+	p.console.Hide(secret)
 	return secret, nil
 }
 
 // readLine is the first line of stdin that is not blank, which may stay open behind it.
 func (p *program) readLine(ctx context.Context) ([]byte, error) {
-	in := bufio.NewReader(io.LimitReader(p.in, maxInput+1))
-	return await(ctx, func() (line []byte, err error) {
+	in := bufio.NewReader(io.LimitReader(p.in, terminal.MaxInput+1))
+	return terminal.Await(ctx, func() (line []byte, err error) {
 		for err == nil && len(bytes.TrimSpace(line)) == 0 {
 			line, err = in.ReadBytes('\n')
 		}
 		switch {
-		case len(line) > maxInput:
-			return nil, usagef("stdin is too long for a token; nothing was saved")
+		case len(line) > terminal.MaxInput:
+			return nil, problem.Usagef("stdin is too long for a token; nothing was saved")
 		case err != nil && !errors.Is(err, io.EOF):
 			return nil, fmt.Errorf("read the token: %w", err)
 		}
 		return line, nil
 	})
-}
-
-// readHidden reads a line that is not shown. Whatever ends it, the terminal is as it was, and what was pasted
-// behind the line is dropped: it may be the rest of a secret, which a shell would run, show and remember. The echo
-// goes before the prompt comes: a script that answers the prompt is faster than a person.
-func (p *program) readHidden(ctx context.Context, prompt string) ([]byte, error) {
-	restore, err := hide(int(p.in.Fd()))
-	if err != nil {
-		return nil, fmt.Errorf("read the token: %w", err)
-	}
-	p.console.write(prompt)
-	line, err := await(ctx, func() ([]byte, error) {
-		return bufio.NewReader(io.LimitReader(p.in, maxInput+1)).ReadBytes('\n')
-	})
-	restore()
-	p.console.write("\n") // the Enter was not shown
-	switch eof := errors.Is(err, io.EOF); {
-	case eof && len(line) == 0:
-		return nil, codef(exitCancelled, "no token was entered; nothing was changed")
-	case err != nil && !eof:
-		return nil, fmt.Errorf("%w; nothing was changed", err)
-	}
-	return line, nil
 }
 
 func (p *program) importToken(from string) (string, error) {
@@ -340,15 +315,15 @@ func (p *program) importToken(from string) (string, error) {
 	var not *auth.ImportError
 	switch {
 	case errors.As(err, &not) && not.Both:
-		return "", hintf(coded(exitUsage, err), "choose one with --import=PATH")
+		return "", problem.Of(problem.Usage, err).Hintf("choose one with --import=PATH")
 	case errors.As(err, &not):
-		return "", hintf(fmt.Errorf("import: %w", err), "name another file with --import=PATH, or leave --import out to paste the token")
+		return "", problem.Hintf(fmt.Errorf("import: %w", err), "name another file with --import=PATH, or leave --import out to paste the token")
 	case err != nil:
 		return "", err
 	}
-	p.console.note("found the token of %s in %s; that file still holds it", found.Tool, found.Path)
+	p.console.Note("found the token of %s in %s; that file still holds it", found.Tool, found.Path)
 	if found.Open {
-		p.console.warn("others can read %s; fix it with: chmod 600 %s", found.Path, quote(found.Path))
+		p.console.Warn("others can read %s; fix it with: chmod 600 %s", found.Path, output.Quote(found.Path))
 	}
 	return found.Secret, nil
 }

@@ -10,7 +10,10 @@ import (
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/profiles"
+	"github.com/utho/utho-cli/internal/session"
 )
 
 type logoutRequest struct{ all, revoke, yes bool }
@@ -35,29 +38,29 @@ until it is deleted; --revoke deletes it too, if utho created it for this machin
 }
 
 func (p *program) logout(ctx context.Context, f format, r logoutRequest) error {
-	name, typed, err := p.chosenProfile()
+	file, name, typed, err := p.env.ChosenProfile()
 	if err != nil {
 		return err
 	}
 	switch {
-	case r.all && (p.flags.profile != "" || r.revoke):
-		return usagef("logout takes --all alone, without --profile and --revoke")
+	case r.all && (p.env.Flags.Profile != "" || r.revoke):
+		return problem.Usagef("logout takes --all alone, without --profile and --revoke")
 	case r.yes && !r.revoke:
-		return usagef("logout asks only with --revoke, so there is nothing for --yes to answer")
-	case r.revoke && !r.yes && !p.console.canAsk():
-		return hintf(usagef("logout --revoke deletes the token and asks first, and %s", p.console.cannotAsk()),
-			"add --yes to do it without a question")
+		return problem.Usagef("logout asks only with --revoke, so there is nothing for --yes to answer")
+	case r.revoke && !r.yes && !p.console.CanAsk():
+		return problem.Usagef("logout --revoke deletes the token and asks first, and %s", p.console.CannotAsk()).
+			Hintf("add --yes to do it without a question")
 	case r.all:
-		return p.logoutAll(ctx, f, p.env.file.Profiles())
-	case strings.EqualFold(name, sandboxName):
-		return hintf(usagef("the sandbox has no login, so there is nothing to log out of"), "utho sandbox reset starts it afresh")
+		return p.logoutAll(ctx, f, file.Profiles())
+	case strings.EqualFold(name, session.SandboxName):
+		return problem.Usagef("the sandbox has no login, so there is nothing to log out of").Hintf("utho sandbox reset starts it afresh")
 	}
-	profile, ok := p.env.file.Profile(name)
+	profile, ok := file.Profile(name)
 	switch {
 	case !ok && typed != "":
 		return noProfile(name)
 	case !ok:
-		p.console.note("not logged in: there is no profile %s", name)
+		p.console.Note("not logged in: there is no profile %s", name)
 		profile = config.Profile{Name: name}
 	case r.revoke:
 		err = p.revoke(ctx, profile, r)
@@ -71,14 +74,14 @@ func (p *program) logout(ctx context.Context, f format, r logoutRequest) error {
 }
 
 func loggedOut(profile config.Profile) statusDoc {
-	c := credential{kind: storeOf(profile), profile: profile}
-	return newStatusDoc(&session{baseURL: addressOf(profile), credential: c}, false, nil)
+	c := session.Credential{Kind: session.StoreOf(profile), Profile: profile}
+	return newStatusDoc(&session.Session{BaseURL: session.AddressOf(profile), Credential: c}, false, nil)
 }
 
 // logoutAll removes the secret of every profile. Those before a failure stay done.
 func (p *program) logoutAll(ctx context.Context, f format, all []config.Profile) error {
 	if len(all) == 0 {
-		p.console.note("not logged in: there is no profile yet")
+		p.console.Note("not logged in: there is no profile yet")
 	}
 	docs := []statusDoc{}
 	var kept []string
@@ -98,45 +101,45 @@ func (p *program) logoutAll(ctx context.Context, f format, all []config.Profile)
 	if failed == nil {
 		return nil
 	}
-	err := error(&textError{fmt.Sprintf("%d of %d profiles keep their token", len(kept), len(all)), failed})
+	err := error(problem.Reworded(failed, fmt.Sprintf("%d of %d profiles keep their token", len(kept), len(all))))
 	if len(docs) > 0 && ctx.Err() == nil {
-		err = coded(exitPartial, err)
+		err = problem.Of(problem.Partial, err)
 	}
-	return &told{error: err, lines: kept}
+	return problem.WithLines(err, kept)
 }
 
 // revoke deletes the profile's own token at the service, then removes its secret.
 func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRequest) error {
-	p.flags.profile = profile.Name // never a credential from the environment
-	s, err := p.connect(ctx)
+	p.env.Flags.Profile = profile.Name // never a credential from the environment
+	s, err := p.env.Connect(ctx)
 	if err != nil {
 		return err
 	}
-	id := s.item.TokenID
+	id := s.Item.TokenID
 	if id == "" {
-		return hintf(usagef("utho does not know which token profile %s holds; nothing was removed", profile.Name),
-			"log out with %s, then delete the token with another one, or at %s", p.route.command("logout"), consoleURL)
+		return problem.Usagef("utho does not know which token profile %s holds; nothing was removed", profile.Name).
+			Hintf("log out with %s, then delete the token with another one, or at %s", p.env.Route.Command("logout"), consoleURL)
 	}
 	if !r.yes {
-		question := "Delete token " + id + " " + quoteText(s.item.TokenName) + " of " + p.whose(ctx, s) + " and log out?"
-		if err := p.console.ask(ctx, question); err != nil {
+		question := "Delete token " + id + " " + output.Name(s.Item.TokenName) + " of " + p.whose(ctx, s) + " and log out?"
+		if err := p.console.Ask(ctx, question); err != nil {
 			return err
 		}
 	}
 	return p.change(func(b *profiles.Book) error {
-		if err := s.Revoke(ctx, p.signals.grace, id); err != nil {
+		switch verified, err := s.Revoke(ctx, p.signals.Grace, id); {
+		case err != nil:
 			return fmt.Errorf("token %s was not deleted, and profile %s keeps it: %w", id, profile.Name, err)
+		case verified:
+			p.console.Note("deleted token %s", id)
+		default:
+			p.console.Warn("token %s counts as deleted, since the service rejects it now; "+
+				"could not verify that its secret was revoked; look for it with another token: %s",
+				id, p.env.Route.Command("token", "list", "-o", "wide"))
 		}
-		p.console.note("deleted token %s", id)
-		b.Forgets = func(now auth.Item) error {
-			if now.Secret != "" && now.Secret != s.item.Secret {
-				return profiles.ErrChanged
-			}
-			return nil
-		}
-		switch _, err := b.Forget(p.signals.grace, profile.Name, false); {
+		switch _, err := b.Forget(p.signals.Grace, profile.Name, s.Item, false); {
 		case errors.Is(err, profiles.ErrChanged):
-			p.console.note("profile %s holds another token now, which stays", profile.Name)
+			p.console.Note("profile %s holds another token now, which stays", profile.Name)
 			return nil
 		case err != nil:
 			return fmt.Errorf("log out of profile %s: %w", profile.Name, err)
@@ -148,18 +151,18 @@ func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRe
 
 // forget removes the secret of one profile. The profile itself stays.
 func (p *program) forget(ctx context.Context, profile config.Profile) error {
-	if storeOf(profile) == kindCommand {
-		p.console.note("profile %s keeps no token: its credential_command supplies it", profile.Name)
+	if session.StoreOf(profile) == session.KindCommand {
+		p.console.Note("profile %s keeps no token: its credential_command supplies it", profile.Name)
 		return nil
 	}
-	id := p.peekID(ctx, profile)
+	id := p.env.PeekID(ctx, profile)
 	return p.change(func(b *profiles.Book) error {
-		had, err := b.Forget(ctx, profile.Name, false)
+		had, err := b.Forget(ctx, profile.Name, auth.Item{}, false)
 		switch {
 		case err != nil:
 			return fmt.Errorf("log out of profile %s: %w", profile.Name, ofRemoval(ctx, err))
 		case !had:
-			p.console.note("profile %s held no token", profile.Name)
+			p.console.Note("profile %s held no token", profile.Name)
 			return nil
 		}
 		p.saidLoggedOut(profile)
@@ -173,17 +176,17 @@ func ofRemoval(ctx context.Context, err error) error {
 	var late *auth.NotKnownError
 	switch {
 	case ctx.Err() != nil:
-		return &textError{err.Error(), context.Cause(ctx)}
+		return problem.Reworded(context.Cause(ctx), err.Error())
 	case errors.As(err, &late):
-		return &textError{err.Error(), late.Err}
+		return problem.Reworded(late.Err, err.Error())
 	}
 	return err
 }
 
 func (p *program) saidLoggedOut(profile config.Profile) {
-	p.console.note("logged out: the token of profile %s was removed from this machine", profile.Name)
-	if set := environmentCredentials(); len(set) > 0 {
-		p.console.note("%s is still set in the environment and supplies a credential", set[0])
+	p.console.Note("logged out: the token of profile %s was removed from this machine", profile.Name)
+	if set := session.FromEnvironment(); len(set) > 0 {
+		p.console.Note("%s is still set in the environment and supplies a credential", set[0])
 	}
 }
 
@@ -195,6 +198,6 @@ func (p *program) saidStillWorks(id string) {
 	} else {
 		id = "ID"
 	}
-	p.console.note("%s itself still works until it is deleted: at %s, or with another token by utho token delete %s",
-		which, consoleURL, quote(id))
+	p.console.Note("%s itself still works until it is deleted: at %s, or with another token by utho token delete %s",
+		which, consoleURL, output.Quote(id))
 }

@@ -6,16 +6,18 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"os"
-	"slices"
-	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"github.com/utho/utho-cli/pkg/utho"
+	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/profiles"
+	"github.com/utho/utho-cli/internal/session"
+	"github.com/utho/utho-cli/internal/terminal"
 )
 
 // consoleURL is the web page where a person creates the first token.
@@ -30,18 +32,13 @@ type program struct {
 	args    []string
 	in      *os.File
 	out     *answer
-	console *console
-	signals *signals
-	flags   globals
-	env     environment
-	route   route    // what leads a pasted command to the same place
-	session *session // once a credential was chosen, for hints
-	secrets struct { // that this run knows; notes about a signal are written beside the command
-		sync.Mutex
-		known []string
-	}
-	started bool // a command's body ran: what fails before is a usage error
-	pipe    bool // a closed stdout is silent: list, get, help
+	console *terminal.Console
+	signals *terminal.Signals
+	env     *session.Env
+	output  string // of -o; empty if it was not typed
+	json    bool   // errors are one object
+	started bool   // a command's body ran: what fails before is a usage error
+	pipe    bool   // a closed stdout is silent: list, get, help
 }
 
 // answer is stdout. It remembers the first failed write, which fails the command: cobra and others drop the error.
@@ -78,7 +75,7 @@ func Main(build Build, args []string, in, out, errFile *os.File) int {
 	root.SetArgs(args)
 	root.SetOut(p.out)
 	root.SetErr(errFile)
-	err := root.ExecuteContext(p.signals.ctx)
+	err := root.ExecuteContext(p.signals.Ctx)
 	if err == nil {
 		err = p.out.err
 	}
@@ -92,28 +89,33 @@ func Command(build Build) *cobra.Command {
 
 func newProgram(build Build, in, out, errFile *os.File) *program {
 	p := &program{build: build, in: in, out: &answer{f: out}}
-	p.console = &console{f: errFile, in: in, redact: p.redact}
-	p.signals = watch(func() {
-		p.console.note("interrupted; cleaning up (up to %d s). Press Ctrl-C again to stop now", int(graceTime.Seconds()))
+	p.console = &terminal.Console{Err: errFile, In: in}
+	for _, name := range session.Variables {
+		p.console.Hide(session.FromVariable(name))
+	}
+	p.env = &session.Env{Console: p.console, Version: p.version}
+	p.signals = terminal.NewSignals(func() {
+		p.console.Note("interrupted; cleaning up (up to %d s). Press Ctrl-C again to stop now", int(terminal.GraceTime.Seconds()))
 	})
 	return p
 }
 
 // exit reports err and returns the status for it.
 func (p *program) exit(err error) int {
-	p.console.endWaiting()
+	p.console.EndWaiting()
 	if err == nil || p.pipe && errors.Is(err, syscall.EPIPE) && p.out.err != nil {
 		return 0
 	}
 	if status, ok := errors.AsType[childStatus](err); ok {
 		return int(status)
 	}
+	p.signals.Take() // a broken stderr
 	// A signal is the reason for whatever it cut short.
-	if cause := context.Cause(p.signals.ctx); cause != nil && cutShort(err) {
+	if cause := context.Cause(p.signals.Ctx); cause != nil && cutShort(err) {
 		err = cause
 	}
 	if !p.started && exitOf(err).status == exitError && !errors.As(err, new(*stdoutError)) {
-		err = coded(exitUsage, err)
+		err = problem.Of(problem.Usage, err)
 	}
 	p.report(err)
 	return exitOf(err).status
@@ -123,21 +125,36 @@ func (p *program) exit(err error) int {
 func (p *program) runE(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		p.started = true
+		p.signals.Take()
 		return f(cmd.Context(), args)
 	}
 }
 
-// hide has a secret taken out of everything that is said from now on.
-func (p *program) hide(secret string) {
-	p.secrets.Lock()
-	defer p.secrets.Unlock()
-	p.secrets.known = append(p.secrets.known, secret)
+// readE is runE for a command that changes nothing.
+func (p *program) readE(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		p.started = true
+		p.reads()
+		return f(cmd.Context(), args)
+	}
 }
 
-// redact takes out the secrets of this run but short ones, which would take words out of sentences, and what looks like one.
-func (p *program) redact(text string) string {
-	p.secrets.Lock()
-	secrets := slices.Concat(p.secrets.known, []string{fromVariable(variables[0]), fromVariable(variables[1])})
-	p.secrets.Unlock()
-	return utho.Redact(text, slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 8 })...)
+// reads has a closed stdout be silent.
+func (p *program) reads() {
+	p.pipe = true
+	p.signals.TakeIfLong(p.out.f, p.console.Err)
+}
+
+// change changes profiles and their secrets. A signal that comes before stops it, a later one ends its waiting.
+func (p *program) change(f func(*profiles.Book) error) error {
+	b, err := p.env.Book()
+	if err != nil {
+		return err
+	}
+	end, err := p.signals.Protect()
+	if err != nil {
+		return fmt.Errorf("%w; nothing was changed", err)
+	}
+	defer end()
+	return f(b)
 }

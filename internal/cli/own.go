@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -14,7 +14,10 @@ import (
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/deliver"
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/profiles"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -22,40 +25,35 @@ func itemOf(i lifecycle.Issued) auth.Item {
 	return auth.Item{Secret: i.Secret, TokenID: i.Token.ID, TokenName: i.Token.Name}
 }
 
-// held returns the secret that a store holds if its SHA-256 is sum.
-func (p *program) held(ctx context.Context, kind string, ref auth.Ref, sum [32]byte) (string, error) {
-	store, err := p.store(kind)
-	if err != nil {
-		return "", err
-	}
-	item, err := store.Get(ctx, ref)
-	if errors.Is(err, auth.ErrNotFound) || err == nil && sha256.Sum256([]byte(item.Secret)) != sum {
-		return "", nil
-	}
-	return item.Secret, err
-}
-
 // ownSecret is the secret of the profile in use, in a rotation of its own token. It is the last one: nothing undoes it.
 type ownSecret struct {
 	p *program
-	s *session
+	s *session.Session
 }
 
-func (o *ownSecret) Place() string              { return "profile:" + o.s.profile.Name }
+func (o *ownSecret) Place() string              { return "profile:" + o.s.Profile.Name }
 func (o *ownSecret) Undo(context.Context) error { return nil }
 
 func (o *ownSecret) Prepare(ctx context.Context) error {
-	return o.p.withBook(func(b *profiles.Book) error { return b.CheckSwap(ctx, o.s.ref(), o.s.kind, o.s.item) })
+	b, err := o.p.env.Book()
+	if err != nil {
+		return err
+	}
+	return b.CheckSwap(ctx, o.s.Ref(), o.s.Kind, o.s.Item)
 }
 
 // Deliver leaves alone what a login has stored meanwhile.
 func (o *ownSecret) Deliver(ctx context.Context, t deliver.Token) error {
 	item := auth.Item{Secret: t.Secret, TokenID: t.ID, TokenName: t.Name}
-	return o.p.withBook(func(b *profiles.Book) error { return b.Swap(ctx, o.s.ref(), o.s.kind, o.s.item, item) })
+	b, err := o.p.env.Book()
+	if err != nil {
+		return err
+	}
+	return b.Swap(ctx, o.s.Ref(), o.s.Kind, o.s.Item, item)
 }
 
 func (o *ownSecret) Holds(ctx context.Context, sum [32]byte) (string, error) {
-	return o.p.held(ctx, o.s.kind, o.s.ref(), sum)
+	return o.p.env.Holds(ctx, o.s.Kind, o.s.Ref(), sum)
 }
 
 // profileSecret is --to profile:NAME: a new profile with the address and store of the active one.
@@ -68,29 +66,26 @@ type profileSecret struct {
 	failed  error
 }
 
-func (p *program) newProfileSecret(s *session, name string) (d *profileSecret, err error) {
-	profile, err := s.profileOf(name)
+func (p *program) newProfileSecret(s *session.Session, name string) (*profileSecret, error) {
+	profile, err := profileOf(s, name)
 	if err != nil {
 		return nil, err
 	}
-	err = p.withBook(func(b *profiles.Book) error {
-		d = &profileSecret{p: p, book: b, profile: profile, ref: auth.Ref{Profile: name, Origin: s.origin}}
-		return nil
-	})
-	return d, err
+	b, err := p.env.Book()
+	return &profileSecret{p: p, book: b, profile: profile, ref: auth.Ref{Profile: name, Origin: s.Origin}}, err
 }
 
 func (d *profileSecret) Place() string { return "profile:" + d.profile.Name }
 
 func (d *profileSecret) Prepare(ctx context.Context) error {
 	err := d.book.CheckAdd(ctx, d.profile, d.ref)
-	there := route{profile: d.profile.Name}
+	there := session.Route{Profile: d.profile.Name}
 	switch {
 	case errors.As(err, new(*profiles.TakenError)):
-		return hintf(err, "choose another name, or first: %s", there.command("logout"))
+		return problem.Hintf(err, "choose another name, or first: %s", there.Command("logout"))
 	case errors.As(err, new(*auth.KeyringError)):
-		return hintf(err, "take the secret to a file with --to file:PATH, then log in with it: %s <PATH",
-			there.command("login", "--store", "file"))
+		return problem.Hintf(err, "take the secret to a file with --to file:PATH, then log in with it: %s <PATH",
+			there.Command("login", "--store", "file"))
 	}
 	return err
 }
@@ -122,29 +117,29 @@ func holdsNew(err error) bool {
 }
 
 func (d *profileSecret) Holds(ctx context.Context, sum [32]byte) (string, error) {
-	return d.p.held(ctx, d.profile.Store, d.ref, sum)
+	return d.p.env.Holds(ctx, d.profile.Store, d.ref, sum)
 }
 
 // loginOwn creates a token for this machine with the one that was pasted: create's protocol into the profile.
-func (p *program) loginOwn(ctx context.Context, s *session, r loginRequest, tokens []utho.Token) error {
+func (p *program) loginOwn(ctx context.Context, s *session.Session, r loginRequest, tokens []utho.Token) error {
 	name, err := p.ownName(tokens, r.name)
 	if err != nil {
 		return err
 	}
 	return p.change(func(b *profiles.Book) error {
 		to := &loginSecret{p: p, s: s, book: b}
-		issued, err := s.Create(ctx, p.signals.grace, lifecycle.CreateRequest{
+		issued, err := s.Create(ctx, p.signals.Grace, lifecycle.CreateRequest{
 			Name: name, Scope: utho.ScopeWrite, Lifetime: r.lifetime, Verify: true,
 		}, to)
 		if err != nil {
 			return p.withLogin(err)
 		}
-		s.item = itemOf(issued)
-		p.console.note("created %s (write, id %s) for this machine", quoteText(s.item.TokenName), firstOf(s.item.TokenID, "not known"))
+		s.Item = itemOf(issued)
+		p.console.Note("created %s (write, id %s) for this machine", output.Name(s.Item.TokenName), cmp.Or(s.Item.TokenID, "not known"))
 		to.said()
-		p.console.note("the token that was pasted still works and is not kept; find it with: %s, and delete it with: %s",
-			p.route.command("token", "list", "-o", "wide"), p.route.command("token", "delete", "ID"))
-		return p.use(s)
+		p.console.Note("the token that was pasted still works and is not kept; find it with: %s, and delete it with: %s",
+			p.env.Route.Command("token", "list", "-o", "wide"), p.env.Route.Command("token", "delete", "ID"))
+		return p.env.Use(s)
 	})
 }
 
@@ -157,7 +152,7 @@ func (p *program) withLogin(err error) error {
 	if left.Next == lifecycle.NextDeleteAgain {
 		left.Next = lifecycle.NextDelete
 	}
-	return hintf(err, "log in, then %s", p.outcomeHint(left))
+	return problem.Hintf(err, "log in, then %s", p.outcomeHint(left))
 }
 
 // ownName is the name of a token for this machine: one that is free.
@@ -178,8 +173,8 @@ func (p *program) ownName(tokens []utho.Token, asked string) (string, error) {
 		name = fmt.Sprintf("%s-%d", base, n)
 	}
 	if name != base {
-		p.console.note("a token named %s is there already; if a login that was cut short left it, delete it: %s",
-			quoteText(base), p.route.command("token", "delete", base))
+		p.console.Note("a token named %s is there already; if a login that was cut short left it, delete it: %s",
+			output.Name(base), p.env.Route.Command("token", "delete", base))
 	}
 	return name, checkName(name)
 }
@@ -188,7 +183,7 @@ func (p *program) ownName(tokens []utho.Token, asked string) (string, error) {
 type loginSecret struct {
 	lifecycle.Destinations
 	p      *program
-	s      *session
+	s      *session.Session
 	book   *profiles.Book
 	said   func() // what was there before
 	failed error  // how a delivery failed
@@ -197,16 +192,16 @@ type loginSecret struct {
 func (l *loginSecret) Prepare(context.Context) error { return nil } // login did
 
 func (l *loginSecret) Deliver(ctx context.Context, i lifecycle.Issued) error {
-	l.p.hide(i.Secret)
+	l.p.console.Hide(i.Secret)
 	if l.said, l.failed = l.p.save(ctx, l.book, l.s, itemOf(i)); l.failed != nil {
-		return &lifecycle.DeliveryError{Place: "profile:" + l.s.profile.Name, Err: l.failed}
+		return &lifecycle.DeliveryError{Place: "profile:" + l.s.Profile.Name, Err: l.failed}
 	}
 	return nil
 }
 
 // Undo has nothing to do: a save that failed has restored the profile, or says that it is not known to have.
 func (l *loginSecret) Undo(context.Context) (u lifecycle.Undone) {
-	if place := "profile:" + l.s.profile.Name; holdsNew(l.failed) {
+	if place := "profile:" + l.s.Profile.Name; holdsNew(l.failed) {
 		u.Unknown = []string{fmt.Sprintf("%s (%v)", place, l.failed)}
 	} else {
 		u.Restored = []string{place}

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,7 +11,9 @@ import (
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/profiles"
+	"github.com/utho/utho-cli/internal/session"
 )
 
 type profileDoc struct {
@@ -64,7 +65,7 @@ func newProfile(p *program) *cobra.Command {
 			Use: "rename OLD NEW", Short: "Rename a profile; its token moves with it", Example: "  utho profile rename default work",
 			Args: func(_ *cobra.Command, args []string) error {
 				if len(args) != 2 {
-					return hintf(usagef("profile rename needs the old and the new name"), "for example: utho profile rename default work")
+					return problem.Usagef("profile rename needs the old and the new name").Hintf("for example: utho profile rename default work")
 				}
 				return nil
 			},
@@ -72,19 +73,19 @@ func newProfile(p *program) *cobra.Command {
 }
 
 func (p *program) listProfiles(ctx context.Context, f format, _ []string) error {
-	file, err := p.profiles()
+	file, err := p.env.Profiles()
 	if err != nil {
 		return err
 	}
 	if len(file.Profiles()) == 0 {
-		p.console.note("there is no profile yet; log in with: %s", p.route.command("login"))
+		p.console.Note("there is no profile yet; log in with: %s", p.env.Route.Command("login"))
 	}
 	docs := []profileDoc{}
 	for _, profile := range file.Profiles() {
 		docs = append(docs, p.profileDoc(ctx, profile, file.Current()))
 	}
 	if f != formatTable {
-		return documents(p, f, slices.Values(docs))
+		return documents(p, f, docs)
 	}
 	var columns []output.Column[profileDoc]
 	for i, header := range []string{"NAME", "API URL", "STORE", "TOKEN", "ID", "EXPIRES", "CURRENT"} {
@@ -92,17 +93,17 @@ func (p *program) listProfiles(ctx context.Context, f format, _ []string) error 
 			return []string{d.Name, d.APIURL, d.Store, d.Secret, d.id, d.expires, map[bool]string{true: "yes"}[d.Current]}[i]
 		}})
 	}
-	return output.Table(p.boldFirstLine(true), columns, docs, output.TableOptions{})
+	return output.Table(p.console.Bold(p.out.f, p.out), columns, docs, output.TableOptions{})
 }
 
 func (p *program) profileDoc(ctx context.Context, profile config.Profile, current string) profileDoc {
 	doc := profileDoc{
-		Name: profile.Name, APIURL: shownURL(addressOf(profile)), Store: storeOf(profile),
+		Name: profile.Name, APIURL: shownURL(session.AddressOf(profile)), Store: session.StoreOf(profile),
 		Current: strings.EqualFold(profile.Name, current), Secret: "unknown",
 	}
-	item, err := p.peek(ctx, profile)
+	item, err := p.env.Peek(ctx, profile)
 	switch {
-	case doc.Store == kindCommand:
+	case doc.Store == session.KindCommand:
 	case errors.Is(err, auth.ErrLocked):
 		doc.Secret = "locked"
 	case errors.Is(err, auth.ErrNotFound):
@@ -115,39 +116,16 @@ func (p *program) profileDoc(ctx context.Context, profile config.Profile, curren
 	return doc
 }
 
-// peek is what a profile's store holds, if it can be known without asking anybody.
-func (p *program) peek(ctx context.Context, profile config.Profile) (auth.Item, error) {
-	kind := storeOf(profile)
-	if kind == kindCommand || profile.Name == "" {
-		return auth.Item{}, auth.ErrNotFound
-	}
-	origin, err := originOf(addressOf(profile))
-	if err != nil {
-		return auth.Item{}, err
-	}
-	store, err := p.store(kind)
-	if err != nil {
-		return auth.Item{}, err
-	}
-	return store.Peek(ctx, auth.Ref{Profile: profile.Name, Origin: origin})
-}
-
-// peekID is the id of the token that a profile holds, "" if that is not known.
-func (p *program) peekID(ctx context.Context, profile config.Profile) string {
-	item, _ := p.peek(ctx, profile) // empty after an error
-	return item.TokenID
-}
-
 func noProfile(name string) error {
-	return hintf(missing(name), "see what there is with: utho profile list")
+	return problem.Hintf(session.Missing(name), "see what there is with: utho profile list")
 }
 
 func (p *program) existing(name string) (config.Profile, error) {
-	if strings.EqualFold(name, sandboxName) {
-		return config.Profile{}, hintf(usagef("the sandbox is built in: it cannot be the current profile, renamed or removed"),
-			"use it with -p sandbox or UTHO_PROFILE=sandbox")
+	if strings.EqualFold(name, session.SandboxName) {
+		return config.Profile{}, problem.Usagef("the sandbox is built in: it cannot be the current profile, renamed or removed").
+			Hintf("use it with -p sandbox or UTHO_PROFILE=sandbox")
 	}
-	file, err := p.profiles()
+	file, err := p.env.Profiles()
 	if err != nil {
 		return config.Profile{}, err
 	}
@@ -159,40 +137,41 @@ func (p *program) existing(name string) (config.Profile, error) {
 }
 
 func (p *program) useProfile(ctx context.Context, profile config.Profile, _ []string) error {
-	paths, err := p.paths()
+	b, err := p.env.Book()
+	if err == nil {
+		err = b.Use(ctx, profile.Name)
+	}
 	if err != nil {
 		return err
 	}
-	if err := config.Update(ctx, paths, func(e *config.Edit) error { return e.SetCurrent(profile.Name) }); err != nil {
-		return err
-	}
-	p.console.note("profile %s is now the current one", profile.Name)
-	p.warnShadowed(profile.Name)
+	p.console.Note("profile %s is now the current one", profile.Name)
+	p.env.WarnShadowed(profile.Name)
 	return nil
 }
 
 func (p *program) removeProfile(ctx context.Context, profile config.Profile, _ []string) error {
-	id := p.peekID(ctx, profile)
+	id := p.env.PeekID(ctx, profile)
 	had := false
 	err := p.change(func(b *profiles.Book) (err error) {
-		had, err = b.Forget(ctx, profile.Name, true)
+		had, err = b.Forget(ctx, profile.Name, auth.Item{}, true)
 		return err
 	})
 	switch {
 	case err != nil:
 		return ofRemoval(ctx, err)
 	case had:
-		p.console.note("removed profile %s and its stored token from this machine", profile.Name)
+		p.console.Note("removed profile %s and its stored token from this machine", profile.Name)
 		p.saidStillWorks(id)
 	default:
-		p.console.note("removed profile %s; it held no token on this machine", profile.Name)
+		p.console.Note("removed profile %s; it held no token on this machine", profile.Name)
 	}
-	if strings.EqualFold(p.env.file.Current(), profile.Name) {
+	// As they were before.
+	if file, _ := p.env.Profiles(); strings.EqualFold(file.Current(), profile.Name) {
 		next := "choose another with: utho profile use NAME"
-		if len(p.env.file.Profiles()) == 1 {
+		if len(file.Profiles()) == 1 {
 			next = "log in again with: utho login"
 		}
-		p.console.note("it was the current profile; %s", next)
+		p.console.Note("it was the current profile; %s", next)
 	}
 	return nil
 }
@@ -200,15 +179,15 @@ func (p *program) removeProfile(ctx context.Context, profile config.Profile, _ [
 func (p *program) renameProfile(ctx context.Context, profile config.Profile, args []string) error {
 	to := args[1]
 	if err := config.ValidName(to); err != nil {
-		return coded(exitUsage, err)
+		return problem.Of(problem.Usage, err)
 	}
 	err := p.change(func(b *profiles.Book) error { return b.Rename(ctx, profile.Name, to) })
 	if errors.As(err, new(*profiles.TakenError)) {
-		return &textError{"the name " + quoteText(to) + " is taken; nothing was changed", &lifecycle.TakenError{Name: to}}
+		return problem.Reworded(&lifecycle.TakenError{Name: to}, "the name "+output.Name(to)+" is taken; nothing was changed")
 	}
 	if err != nil {
 		return err
 	}
-	p.console.note("profile %s is now called %s", profile.Name, to)
+	p.console.Note("profile %s is now called %s", profile.Name, to)
 	return nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -34,7 +35,7 @@ func newRoot(p *program) *cobra.Command {
 	version := root.Flags().Bool("version", false, "print the version")
 	root.RunE = func(cmd *cobra.Command, args []string) error {
 		if *version {
-			return p.runE(func(context.Context, []string) error { return p.printVersion() })(cmd, args)
+			return p.readE(func(context.Context, []string) error { return p.printVersion() })(cmd, args)
 		}
 		return cmd.Help()
 	}
@@ -78,34 +79,34 @@ func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Comman
 
 func (p *program) bindGlobals(root *cobra.Command) {
 	f := root.PersistentFlags()
-	p.flags.set = f // its flags are those of the command that runs
-	p.flags.timeout = 30 * time.Second
-	p.console.json = strings.EqualFold(strings.TrimSpace(os.Getenv("UTHO_OUTPUT")), string(formatJSON))
+	p.env.Flags.Set = f // its flags are those of the command that runs
+	p.env.Flags.Timeout = 30 * time.Second
+	p.json = strings.EqualFold(strings.TrimSpace(os.Getenv("UTHO_OUTPUT")), string(formatJSON))
 	colors := []string{"auto", "always", "never"}
-	format := enumFlag(&p.flags.output, "FORMAT", words(allFormats))
+	format := enumFlag(&p.output, "FORMAT", words(allFormats))
 	choose := format.set
 	format.set = func(text string) error { // errors are JSON from here on
 		if err := choose(text); err != nil {
 			return err
 		}
-		p.console.json = p.flags.output == string(formatJSON)
+		p.json = p.output == string(formatJSON)
 		return nil
 	}
 	bind := func(name, short string, v flagValue, usage string, complete cobra.CompletionFunc) {
 		f.VarP(v, name, short, usage)
 		_ = root.RegisterFlagCompletionFunc(name, complete) // fails only for a flag that is not there
 	}
-	bind("profile", "p", nonEmptyFlag(&p.flags.profile, "NAME", "the name is empty"), "profile to use; sandbox needs no account",
+	bind("profile", "p", nonEmptyFlag(&p.env.Flags.Profile, "NAME", "the name is empty"), "profile to use; sandbox needs no account",
 		p.completeProfilesAndSandbox)
 	bind("output", "o", format, "format of the answer; see utho help formats", completeFormats)
-	bind("api-url", "", nonEmptyFlag(&p.flags.apiURL, "URL", "the address is empty"),
+	bind("api-url", "", nonEmptyFlag(&p.env.Flags.APIURL, "URL", "the address is empty"),
 		"base URL of the service (default "+utho.DefaultBaseURL+")", fixed(utho.DefaultBaseURL))
-	bind("timeout", "", timeoutFlag(&p.flags.timeout), "limit for one exchange with the service, its retries included",
+	bind("timeout", "", timeoutFlag(&p.env.Flags.Timeout), "limit for one exchange with the service, its retries included",
 		fixed("10s", "30s", "1m"))
-	bind("color", "", enumFlag(&p.console.color, "WHEN", colors),
+	bind("color", "", enumFlag(&p.console.Color, "WHEN", colors),
 		"auto, always or never; auto is a terminal without NO_COLOR", fixed(colors...))
-	f.BoolVar(&p.console.noInput, "no-input", false, "never ask")
-	f.BoolVar(&p.flags.debug, "debug", false, "show requests and answers on stderr, without secrets")
+	f.BoolVar(&p.console.NoInput, "no-input", false, "never ask")
+	f.BoolVar(&p.env.Flags.Debug, "debug", false, "show requests and answers on stderr, without secrets")
 	f.BoolP("help", "h", false, "help for the command")
 }
 
@@ -137,13 +138,13 @@ func (p *program) versionDoc() versionDoc {
 		for _, s := range info.Settings {
 			switch s.Key {
 			case "vcs.revision":
-				commit = firstOf(commit, s.Value)
+				commit = cmp.Or(commit, s.Value)
 			case "vcs.time":
-				date = firstOf(date, s.Value)
+				date = cmp.Or(date, s.Value)
 			}
 		}
 	}
-	return versionDoc{firstOf(version, "devel"), orNull(commit), orNull(date), runtime.Version(), runtime.GOOS, runtime.GOARCH}
+	return versionDoc{cmp.Or(version, "devel"), orNull(commit), orNull(date), runtime.Version(), runtime.GOOS, runtime.GOARCH}
 }
 
 func newVersion(p *program) *cobra.Command {
@@ -151,15 +152,14 @@ func newVersion(p *program) *cobra.Command {
 		Use: "version", Short: "Print the version",
 		Long:    "Print the version of utho, its commit and date, Go's version and the platform.",
 		Example: "  utho version\n  utho version -o json", Args: noArgs,
-		RunE: p.runE(func(context.Context, []string) error { return p.printVersion() }),
+		RunE: p.readE(func(context.Context, []string) error { return p.printVersion() }),
 	}
 }
 
 // printVersion must always answer: settings that cannot be read are passed over.
 func (p *program) printVersion() error {
-	p.pipe = true
 	f, err := p.format(documentFormats)
-	if err != nil && p.flags.output != "" {
+	if err != nil && p.output != "" {
 		return err
 	}
 	d := p.versionDoc()

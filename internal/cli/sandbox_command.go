@@ -2,11 +2,15 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/sandbox"
 )
 
@@ -19,7 +23,9 @@ until Ctrl-C or TERM. It prints the two variables that lead utho and others to i
 --log and --debug show each request on stderr, for programs and for people.`,
 		Example: "  utho sandbox serve\n  utho sandbox serve --addr 127.0.0.1:8080 --log 2>requests.jsonl",
 		Args:    noArgs,
-		RunE:    p.sandboxE(func(ctx context.Context, box *sandbox.Sandbox) error { return p.serveSandbox(ctx, box, addr, log) }),
+		RunE: p.sandboxE(func(ctx context.Context, box *sandbox.Sandbox, limit time.Duration) error {
+			return p.serveSandbox(ctx, box, limit, addr, log)
+		}),
 	}
 	serve.Flags().Var(nonEmptyFlag(&addr, "HOST:PORT", "the address is empty"), "addr", "loopback address; port 0 takes a free one")
 	serve.Flags().BoolVar(&log, "log", false, "write one line of JSON for each request to stderr, without secrets")
@@ -27,12 +33,12 @@ until Ctrl-C or TERM. It prints the two variables that lead utho and others to i
 		Use: "reset", Short: "Start the sandbox afresh",
 		Long: "Delete what was done in the sandbox: it has its first tokens again.", Example: "  utho sandbox reset",
 		Args: noArgs,
-		RunE: p.sandboxE(func(ctx context.Context, box *sandbox.Sandbox) error {
-			ctx, cancel := context.WithTimeout(ctx, p.env.settings.Timeout)
+		RunE: p.sandboxE(func(ctx context.Context, box *sandbox.Sandbox, limit time.Duration) error {
+			ctx, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
 			err := box.Reset(ctx)
 			if err == nil {
-				p.console.note("the sandbox has its first tokens again")
+				p.console.Note("the sandbox has its first tokens again")
 			}
 			return err
 		}),
@@ -44,30 +50,31 @@ network. Its tokens are not real. Use it as a profile:
   utho -p sandbox token list`, serve, reset)
 }
 
-// sandboxE is runE for what uses the sandbox itself and has no answer of its own.
-func (p *program) sandboxE(run func(context.Context, *sandbox.Sandbox) error) func(*cobra.Command, []string) error {
+// sandboxE is runE for what uses the sandbox itself, within a limit, and has no answer of its own.
+func (p *program) sandboxE(run func(context.Context, *sandbox.Sandbox, time.Duration) error) func(*cobra.Command, []string) error {
 	return p.documentE(func(ctx context.Context, _ format, _ []string) error {
-		if _, err := p.settings(); err != nil {
-			return err
-		}
-		box, err := p.sandbox()
+		st, err := p.env.Settings()
 		if err != nil {
 			return err
 		}
-		return run(ctx, box)
+		box, err := p.env.Sandbox()
+		if err != nil {
+			return err
+		}
+		return run(ctx, box, st.Timeout)
 	})
 }
 
-func (p *program) serveSandbox(ctx context.Context, box *sandbox.Sandbox, addr string, log bool) error {
+func (p *program) serveSandbox(ctx context.Context, box *sandbox.Sandbox, limit time.Duration, addr string, log bool) error {
 	ln, err := sandbox.Listen(ctx, addr)
 	if errors.Is(err, sandbox.ErrAddress) {
-		return hintf(usagef("--addr %s: not a loopback address and a port; the sandbox is for this machine only", quoteText(addr)),
-			"for example: utho sandbox serve --addr 127.0.0.1:8080")
+		return problem.Usagef("--addr %s: not a loopback address and a port; the sandbox is for this machine only", output.Name(addr)).
+			Hintf("for example: utho sandbox serve --addr 127.0.0.1:8080")
 	}
 	if err != nil {
-		return fmt.Errorf("serve the sandbox: %w", err)
+		return problem.Hintf(fmt.Errorf("serve the sandbox: %w", err), "name another address with --addr; port 0 takes a free one")
 	}
-	wait, cancel := context.WithTimeout(ctx, p.env.settings.Timeout)
+	wait, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	secret, err := box.OperatorSecret(wait)
 	if err == nil {
@@ -77,20 +84,15 @@ func (p *program) serveSandbox(ctx context.Context, box *sandbox.Sandbox, addr s
 		_ = ln.Close() // nobody was told of it
 		return err
 	}
-	p.console.note("serving the sandbox on %s; its tokens are not real; Ctrl-C ends it", ln.Addr())
-	var options sandbox.Options
-	if log {
-		options.Log = logWriter{p.console}
-	}
-	if p.debugging() {
-		options.Trace = func(line string) { p.console.plain("debug: " + line) }
-	}
-	return box.Serve(ctx, ln, options)
-}
-
-type logWriter struct{ c *console }
-
-func (w logWriter) Write(line []byte) (int, error) {
-	w.c.write(string(line))
-	return len(line), nil
+	p.console.Note("serving the sandbox on %s; its tokens are not real; Ctrl-C ends it", ln.Addr())
+	debug := p.env.Debugging()
+	return box.Serve(ctx, ln, func(r sandbox.Request) {
+		if debug {
+			p.console.Plain("debug: " + r.String())
+		}
+		if log {
+			line, _ := json.Marshal(r) // text and numbers: it cannot fail
+			p.console.Write(string(line) + "\n")
+		}
+	})
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,7 +13,10 @@ import (
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -35,10 +37,10 @@ type accountDoc struct {
 	Name  string `json:"name"`
 }
 
-func newStatusDoc(s *session, authenticated bool, a *accountDoc) statusDoc {
+func newStatusDoc(s *session.Session, authenticated bool, a *accountDoc) statusDoc {
 	return statusDoc{
-		Profile: orNull(s.profile.Name), APIURL: shownURL(s.baseURL), Source: orNull(s.source), Store: orNull(s.kind),
-		Authenticated: authenticated, Account: a, TokenID: orNull(s.item.TokenID), ExpiresAt: orNull(expiryOf(s.item, nil)),
+		Profile: orNull(s.Profile.Name), APIURL: shownURL(s.BaseURL), Source: orNull(s.Source), Store: orNull(s.Kind),
+		Authenticated: authenticated, Account: a, TokenID: orNull(s.Item.TokenID), ExpiresAt: orNull(expiryOf(s.Item, nil)),
 	}
 }
 
@@ -98,7 +100,7 @@ it. The exit status is 0 if it does, 4 if not, and 9 if the service cannot be re
 }
 
 func (p *program) status(ctx context.Context, f format, withToken bool) error {
-	find := p.locate
+	find := p.env.Locate
 	if withToken {
 		find = p.locatePiped
 	}
@@ -107,17 +109,17 @@ func (p *program) status(ctx context.Context, f format, withToken bool) error {
 		return err
 	}
 	if withToken {
-		if s.item.Secret, err = p.readToken(ctx, s, loginRequest{withToken: true}); err != nil {
+		if s.Item.Secret, err = p.readToken(ctx, s, loginRequest{withToken: true}); err != nil {
 			return err
 		}
 	} else {
-		err = p.readSecret(ctx, s)
+		err = p.env.ReadSecret(ctx, s)
 	}
 	if errors.Is(err, auth.ErrNotFound) {
-		s.source = ""
+		s.Source = ""
 	}
 	if err == nil {
-		err = p.use(s)
+		err = p.env.Use(s)
 	}
 	var list *utho.TokenList
 	if err == nil {
@@ -133,34 +135,34 @@ func (p *program) status(ctx context.Context, f format, withToken bool) error {
 		return writeErr
 	}
 	if err != nil && exitOf(err).status == exitError && !errors.Is(err, utho.ErrWrongAddress) {
-		return coded(exitAuth, err)
+		return problem.Of(problem.Auth, err)
 	}
 	return err
 }
 
 // locatePiped is a session for a secret from stdin, at the address of the environment or of --profile.
-func (p *program) locatePiped() (*session, error) {
-	var c credential
+func (p *program) locatePiped() (*session.Session, error) {
+	var c session.Credential
 	var err error
-	if flag, variable := p.named(); flag != "" || strings.EqualFold(variable, sandboxName) {
-		if c, err = p.chooseCredential(); err != nil {
+	if flag, variable := p.env.Named(); flag != "" || strings.EqualFold(variable, session.SandboxName) {
+		if c, err = p.env.ChooseCredential(); err != nil {
 			return nil, err
 		}
 	}
-	s, err := p.newSession(c)
+	s, err := p.env.New(c)
 	if err == nil {
-		s.credential = credential{source: "stdin"}
+		s.Credential = session.Credential{Source: "stdin"}
 	}
 	return s, err
 }
 
-func (p *program) writeStatus(f format, s *session, list *utho.TokenList, a *accountDoc) error {
+func (p *program) writeStatus(f format, s *session.Session, list *utho.TokenList, a *accountDoc) error {
 	if list != nil {
 		p.warnEnd(s, list)
 	}
 	if f != formatTable {
-		if len(s.shadows) > 0 {
-			p.console.note("not used: %s", strings.Join(s.shadows, ", "))
+		if len(s.Shadows) > 0 {
+			p.console.Note("not used: %s", strings.Join(s.Shadows, ", "))
 		}
 		return p.document(f, newStatusDoc(s, list != nil, a))
 	}
@@ -169,26 +171,28 @@ func (p *program) writeStatus(f format, s *session, list *utho.TokenList, a *acc
 		account = strings.Join(slices.DeleteFunc([]string{a.Name, a.Email, a.ID}, func(w string) bool { return w == "" }), ", ")
 	}
 	if list != nil {
-		health, look = p.health(list)
+		if health, look = listing.Health(list.Tokens, lifecycle.Now(list)); look != "" {
+			look = p.env.Route.Command("token", "list") + " " + look
+		}
 	}
 	pairs := []output.Pair{
-		{Name: "PROFILE", Value: s.profile.Name},
-		{Name: "API URL", Value: shownURL(s.baseURL)},
-		{Name: "CREDENTIAL", Value: s.source},
-		{Name: "STORE", Value: s.kind},
-		{Name: "NOT USED", Value: strings.Join(s.shadows, ", ")},
+		{Name: "PROFILE", Value: s.Profile.Name},
+		{Name: "API URL", Value: shownURL(s.BaseURL)},
+		{Name: "CREDENTIAL", Value: s.Source},
+		{Name: "STORE", Value: s.Kind},
+		{Name: "NOT USED", Value: strings.Join(s.Shadows, ", ")},
 		{Name: "AUTHENTICATED", Value: map[bool]string{true: "yes", false: "no"}[list != nil]},
 		{Name: "ACCOUNT", Value: account},
-		{Name: "TOKEN ID", Value: s.item.TokenID},
-		{Name: "EXPIRES", Value: expiryOf(s.item, zoneOr(s.zone))},
+		{Name: "TOKEN ID", Value: s.Item.TokenID},
+		{Name: "EXPIRES", Value: expiryOf(s.Item, zoneOr(s.Zone))},
 		{Name: "TOKENS", Value: health},
 		{Name: "SEE", Value: look},
 	}
 	return output.Pairs(p.out, slices.DeleteFunc(pairs, func(pair output.Pair) bool { return pair.Value == "" }))
 }
 
-func (p *program) warnEnd(s *session, list *utho.TokenList) {
-	_, at, ok := expiry.Split(s.item.TokenName)
+func (p *program) warnEnd(s *session.Session, list *utho.TokenList) {
+	_, at, ok := expiry.Split(s.Item.TokenName)
 	rest := at.Sub(lifecycle.Now(list))
 	if !ok || rest > 7*24*time.Hour {
 		return
@@ -197,38 +201,7 @@ func (p *program) warnEnd(s *session, list *utho.TokenList) {
 	if rest <= 0 {
 		when = "expired " + expiry.Human(-rest) + " ago"
 	}
-	p.console.warn("the token in use %s; rotate it: %s", when, p.route.command("token", "rotate", "--self"))
-}
-
-// health is one line on the tokens of the account, and the command that lists what deserves a look.
-func (p *program) health(list *utho.TokenList) (line, look string) {
-	now := lifecycle.Now(list)
-	var forever, old, expired int
-	for _, t := range list.Tokens {
-		switch {
-		case expiry.Expired(t.Name, now):
-			expired++
-		case !expiry.Has(t.Name):
-			forever++
-		}
-		if t.Scope == utho.ScopeWrite && !t.CreatedAt.IsZero() && now.Sub(t.CreatedAt) > 90*24*time.Hour {
-			old++
-		}
-	}
-	var parts []string
-	count := func(n int, what, selectors string) {
-		if n == 1 {
-			what = strings.NewReplacer("never expire", "never expires", "have", "has", " are ", " is ").Replace(what)
-		}
-		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, what))
-			look = p.route.command("token", "list") + " " + selectors
-		}
-	}
-	count(forever, "never expire", "--without-expiry")
-	count(expired, "have expired", "--expired")
-	count(old, "with write access are older than 90 days", "--scope write --older-than 90d")
-	return strings.TrimSuffix(plural(len(list.Tokens), "token")+": "+strings.Join(parts, ", "), ": "), look
+	p.console.Warn("the token in use %s; rotate it: %s", when, p.env.Route.Command("token", "rotate", "--self"))
 }
 
 // shownURL is an address, even one that cannot be parsed, without the name and password that it may hold.

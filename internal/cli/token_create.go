@@ -9,6 +9,9 @@ import (
 
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -56,13 +59,13 @@ secret cannot be delivered.
 
 func (p *program) createToken(ctx context.Context, r createRequest) error {
 	if r.Lifetime > 0 && r.noExpiry {
-		return usagef("token create takes --expires-in or --no-expiry, not both")
+		return problem.Usagef("token create takes --expires-in or --no-expiry, not both")
 	}
 	if err := checkName(r.Name); err != nil {
 		return err
 	}
 	if r.Lifetime == 0 && !r.noExpiry {
-		st, err := p.settings()
+		st, err := p.env.Settings()
 		if err != nil {
 			return err
 		}
@@ -70,7 +73,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	}
 	if r.Lifetime > 0 { // the longest name is checked before anything is sent
 		if _, err := expiry.Append(r.Name, time.Now().Add(r.Lifetime)); err != nil {
-			return coded(exitUsage, err)
+			return problem.Of(problem.Usage, err)
 		}
 	}
 	specs, err := parseTo(r.to)
@@ -81,7 +84,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	if err != nil {
 		return err
 	}
-	s, err := p.connect(ctx)
+	s, err := p.env.Connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -89,39 +92,39 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	if err != nil {
 		return err
 	}
-	end, err := p.signals.protect()
+	end, err := p.signals.Protect()
 	if err != nil {
 		return err
 	}
 	defer end()
-	issued, err := s.Create(ctx, p.signals.grace, r.CreateRequest, to)
+	issued, err := s.Create(ctx, p.signals.Grace, r.CreateRequest, to)
 	var taken *lifecycle.TakenError
 	switch {
 	case errors.As(err, &taken):
-		return hintf(err, "rotate it with %s, or create a second one with --allow-duplicate",
-			p.route.about([]string{taken.Tokens[0].ID}, "token", "rotate"))
+		return problem.Hintf(err, "rotate it with %s, or create a second one with --allow-duplicate",
+			p.env.Route.About([]string{taken.Tokens[0].ID}, "token", "rotate"))
 	case err != nil:
 		return err
 	case r.DryRun:
-		p.console.note("would create %s (%s)%s; nothing was created", quoteText(issued.Token.Name), issued.Token.Scope, arrows(to.names()))
+		p.console.Note("would create %s (%s)%s; nothing was created", output.Name(issued.Token.Name), issued.Token.Scope, arrows(to.names()))
 		return out.show(issued)
 	}
 	p.created(s, issued, to)
 	return nil
 }
 
-func (p *program) created(s *session, i lifecycle.Issued, to *destinations) {
+func (p *program) created(s *session.Session, i lifecycle.Issued, to *destinations) {
 	about := "" // the scope and id that were seen; a warning said that they were not
-	if i.Confirmed {
+	if i.Token.ID != "" {
 		about = " (" + i.Token.Scope.String() + ", id " + i.Token.ID + ")"
 	}
-	p.console.note("created %s%s; %s", quoteText(i.Token.Name), about, to.went())
+	p.console.Note("created %s%s; %s", output.Name(i.Token.Name), about, to.went())
 	if _, at, ok := expiry.Split(i.Token.Name); ok {
-		p.console.note("it ends at %s; the service does not enforce that, %s does", at.Format("2006-01-02 15:04 MST"),
-			p.route.command("token", "delete", "--expired"))
+		p.console.Note("it ends at %s; the service does not enforce that, %s does", at.Format("2006-01-02 15:04 MST"),
+			p.env.Route.Command("token", "delete", "--expired"))
 	}
-	if s.box != nil {
-		p.console.note("this is a token of the sandbox, not a real one")
+	if s.Box != nil {
+		p.console.Note("this is a token of the sandbox, not a real one")
 	}
 }
 
@@ -131,10 +134,10 @@ func checkName(name string) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, new(*expiry.SuffixError)):
-		return hintf(usagef("token name: %w", err), "give the name without it, and --expires-in 30d")
+	case errors.Is(err, expiry.ErrSuffix):
+		return problem.Usagef("token name: %w", err).Hintf("give the name without it, and --expires-in 30d")
 	}
-	return usagef("token name: %w", err)
+	return problem.Usagef("token name: %w", err)
 }
 
 func arrows(names string) string {
@@ -149,7 +152,7 @@ func describe(t utho.Token) string {
 	if t.CreatedRaw != "" {
 		created = ", created " + t.CreatedRaw
 	}
-	return t.ID + " " + quoteText(t.Name) + " (" + t.Scope.String() + created + ")"
+	return t.ID + " " + output.Name(t.Name) + " (" + t.Scope.String() + created + ")"
 }
 
 func describeAll(tokens []utho.Token) (all []string) {

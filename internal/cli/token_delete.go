@@ -12,12 +12,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
 type deleteRequest struct {
-	selectors
+	listing.Selectors
 	args                       []string
 	yes, dryRun, ignoreMissing bool
 }
@@ -34,7 +37,7 @@ expiry has passed, in use or not.`,
   utho token delete --name 'ci-*' --older-than 90d --except 10007`,
 		ValidArgsFunction: p.completeTokens(-1),
 	}
-	r.bind(p, cmd)
+	p.bindSelectors(cmd, &r.Selectors)
 	f := cmd.Flags()
 	f.BoolVarP(&r.yes, "yes", "y", false, "do not ask")
 	f.BoolVar(&r.dryRun, "dry-run", false, "say what would be deleted, delete nothing")
@@ -50,21 +53,22 @@ func (r *deleteRequest) check(p *program) error {
 	switch {
 	case slices.Contains(r.args, ""):
 		return emptyArgument()
-	case len(r.args) > 0 && r.set():
-		return hintf(usagef("token delete takes ids and names, or selectors, not both"), "utho token delete --help shows both")
-	case len(r.args) == 0 && !r.set():
-		return hintf(usagef("token delete needs an ID or NAME, or a selector such as --expired"), "utho token delete --help shows the selectors")
-	case len(r.args) > 0 && len(r.except) > 0:
-		return usagef("--except goes with selectors, not with ids and names")
-	case !r.yes && !r.dryRun && !p.console.canAsk():
-		return hintf(usagef("token delete asks first, and %s", p.console.cannotAsk()), "add --yes to delete without a question")
+	case len(r.args) > 0 && r.Any():
+		return problem.Usagef("token delete takes ids and names, or selectors, not both").Hintf("utho token delete --help shows both")
+	case len(r.args) == 0 && !r.Any():
+		return problem.Usagef("token delete needs an ID or NAME, or a selector such as --expired").
+			Hintf("utho token delete --help shows the selectors")
+	case len(r.args) > 0 && len(r.Except) > 0:
+		return problem.Usagef("--except goes with selectors, not with ids and names")
+	case !r.yes && !r.dryRun && !p.console.CanAsk():
+		return problem.Usagef("token delete asks first, and %s", p.console.CannotAsk()).Hintf("add --yes to delete without a question")
 	}
 	return nil
 }
 
 // emptyArgument refuses an empty ID or NAME, as from a variable that is not set.
 func emptyArgument() error {
-	return hintf(usagef("an ID or NAME is empty; nothing was changed"), "a token without a name is named by its id")
+	return problem.Usagef("an ID or NAME is empty; nothing was changed").Hintf("a token without a name is named by its id")
 }
 
 func (p *program) deleteTokens(ctx context.Context, format format, r deleteRequest) error {
@@ -75,11 +79,11 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 	if err != nil {
 		return err
 	}
-	if r.usesClock() {
+	if r.UsesClock() {
 		p.warnClock(list)
 	}
 	choose := p.findAll
-	if r.set() {
+	if r.Any() {
 		choose = p.selectAll
 	}
 	chosen, err := choose(s, list, r)
@@ -94,43 +98,43 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 		return p.writeDeletions(format, all, true)
 	}
 	if len(chosen) == 0 {
-		if p.console.terminal() { // cron mails every word
-			p.console.note("no token matches; nothing was deleted")
+		if p.console.Terminal() { // cron mails every word
+			p.console.Note("no token matches; nothing was deleted")
 		}
 		return p.writeDeletions(format, nil, false)
 	}
 	if !r.yes {
 		for _, line := range describeAll(chosen) {
-			p.console.plain("  " + line)
+			p.console.Plain("  " + line)
 		}
-		if s.item.TokenID == "" && s.box == nil {
-			p.console.note("utho does not know which token %s holds: it may be among these", s.from())
+		if s.Item.TokenID == "" && s.Box == nil {
+			p.console.Note("utho does not know which token %s holds: it may be among these", s.From())
 		}
-		if err := p.console.ask(ctx, "Delete "+plural(len(chosen), "token")+" of "+p.whose(ctx, s)+"?"); err != nil {
+		if err := p.console.Ask(ctx, "Delete "+plural(len(chosen), "token")+" of "+p.whose(ctx, s)+"?"); err != nil {
 			return err
 		}
 	}
-	end, err := p.signals.protect()
+	end, err := p.signals.Protect()
 	if err != nil {
 		return err
 	}
 	defer end()
-	all, stopped := s.Delete(ctx, p.signals.grace, chosen, s.item.TokenID, p.console.count(len(chosen), "deleting"))
-	p.console.endWaiting()
+	all, stopped := s.Delete(ctx, p.signals.Grace, chosen, s.Item.TokenID, p.console.Count(len(chosen), "deleting"))
+	p.console.EndWaiting()
 	var gone []string
 	for _, d := range all {
 		if d.Deleted {
 			gone = append(gone, d.Token.ID)
 		}
 	}
-	if s.item.TokenID != "" && slices.Contains(gone, s.item.TokenID) {
-		p.console.note("profile %s used token %s; log in again: %s", s.profile.Name, s.item.TokenID, p.route.loginTo(s.profile.Name))
+	if s.Item.TokenID != "" && slices.Contains(gone, s.Item.TokenID) {
+		p.console.Note("profile %s used token %s; log in again: %s", s.Profile.Name, s.Item.TokenID, p.env.Route.LoginTo(s.Profile.Name))
 	}
 	unwritten := p.writeDeletions(format, all, false)
 	err = p.deletionError(s, r, all, gone, stopped)
 	switch {
 	case err != nil && unwritten != nil:
-		return &told{error: err, lines: append(linesOf(err), unwritten.Error())}
+		return problem.WithLines(err, append(linesOf(err), unwritten.Error()))
 	case unwritten != nil && len(gone) > 0:
 		return fmt.Errorf("deleted %s: %w", strings.Join(gone, ", "), unwritten)
 	}
@@ -138,18 +142,19 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 }
 
 // findAll finds what each argument means, each token once. The credential's own token goes only by its id.
-func (p *program) findAll(s *session, list *utho.TokenList, r deleteRequest) ([]utho.Token, error) {
+func (p *program) findAll(s *session.Session, list *utho.TokenList, r deleteRequest) ([]utho.Token, error) {
 	var found []utho.Token
 	for _, arg := range r.args {
 		t, err := lifecycle.Find(list.Tokens, arg)
 		switch {
 		case errors.As(err, new(*lifecycle.NotFoundError)) && r.ignoreMissing:
-			p.console.note("%v; that is ignored", err)
+			p.console.Note("%v; that is ignored", err)
 		case err != nil:
 			return nil, err
-		case t.ID == s.item.TokenID && (!r.yes || !slices.Contains(r.args, t.ID)):
-			return nil, hintf(usagef("token %s %s is the one that profile %s uses; nothing was deleted", t.ID, quoteText(t.Name), s.profile.Name),
-				"deleting it needs its id and --yes: %s", p.route.about([]string{t.ID}, "token", "delete", "--yes"))
+		case t.ID == s.Item.TokenID && (!r.yes || !slices.Contains(r.args, t.ID)):
+			return nil, problem.Usagef("token %s %s is the one that profile %s uses; nothing was deleted",
+				t.ID, output.Name(t.Name), s.Profile.Name).
+				Hintf("deleting it needs its id and --yes: %s", p.env.Route.About([]string{t.ID}, "token", "delete", "--yes"))
 		case !slices.ContainsFunc(found, func(f utho.Token) bool { return f.ID == t.ID }):
 			found = append(found, t)
 		}
@@ -158,8 +163,8 @@ func (p *program) findAll(s *session, list *utho.TokenList, r deleteRequest) ([]
 }
 
 // selectAll are the tokens that the selectors choose, but for those that are in use.
-func (p *program) selectAll(s *session, list *utho.TokenList, r deleteRequest) ([]utho.Token, error) {
-	chosen, err := r.choose(list)
+func (p *program) selectAll(s *session.Session, list *utho.TokenList, r deleteRequest) ([]utho.Token, error) {
+	chosen, err := r.Choose(list)
 	if err != nil {
 		return nil, err
 	}
@@ -171,11 +176,11 @@ func (p *program) selectAll(s *session, list *utho.TokenList, r deleteRequest) (
 	}
 	return slices.DeleteFunc(chosen, func(t utho.Token) bool {
 		switch {
-		case t.ID == s.item.TokenID:
-			p.console.warn("token %s %s is left out: profile %s uses it", t.ID, quoteText(t.Name), s.profile.Name)
+		case t.ID == s.Item.TokenID:
+			p.console.Warn("token %s %s is left out: profile %s uses it", t.ID, output.Name(t.Name), s.Profile.Name)
 		case slices.Contains(unfinished, t.ID):
-			p.console.warn("token %s %s is left out: its rotation is unfinished; go on with: %s", t.ID, quoteText(t.Name),
-				p.route.about([]string{t.ID}, "token", "rotate"))
+			p.console.Warn("token %s %s is left out: its rotation is unfinished; go on with: %s", t.ID, output.Name(t.Name),
+				p.env.Route.About([]string{t.ID}, "token", "rotate"))
 		default:
 			return false
 		}
@@ -209,29 +214,20 @@ func (p *program) writeDeletions(f format, all []*lifecycle.Deletion, dry bool) 
 		if dry || d.Deleted {
 			text.WriteString(word + output.Safe(d.Token.ID+" "+d.Token.Name) + "\n")
 		} else {
-			reason := p.redact(reasonOf(d))
+			reason := p.console.Redact(reasonOf(d))
 			doc.Error = &reason
 		}
 		docs = append(docs, doc)
 	}
 	if f != formatTable {
-		return documents(p, f, slices.Values(docs))
+		return documents(p, f, docs)
 	}
 	_, err := io.WriteString(p.out, text.String())
 	return err
 }
 
-// textError is a cause in other words.
-type textError struct {
-	text string
-	err  error
-}
-
-func (e *textError) Error() string { return e.text }
-func (e *textError) Unwrap() error { return e.err }
-
 // deletionError is nil if all went, the one error if all failed the same way, else a partial failure that names each.
-func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.Deletion, gone []string, stopped error) error {
+func (p *program) deletionError(s *session.Session, r deleteRequest, all []*lifecycle.Deletion, gone []string, stopped error) error {
 	var first error // why one was not deleted
 	mixed, suspects := len(gone) > 0, gone
 	var ids, lines []string
@@ -239,7 +235,7 @@ func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.De
 		if d.Deleted {
 			continue
 		}
-		ids, lines = append(ids, d.Token.ID), append(lines, d.Token.ID+" "+quoteText(d.Token.Name)+": "+reasonOf(d))
+		ids, lines = append(ids, d.Token.ID), append(lines, d.Token.ID+" "+output.Name(d.Token.Name)+": "+reasonOf(d))
 		if d.Tried {
 			suspects = append(suspects, d.Token.ID)
 		}
@@ -252,25 +248,25 @@ func (p *program) deletionError(s *session, r deleteRequest, all []*lifecycle.De
 	switch {
 	case len(ids) == 0:
 		return nil
-	case rejected && (len(all) == 1 || len(gone) == 0 && s.item.TokenID != ""):
+	case rejected && (len(all) == 1 || len(gone) == 0 && s.Item.TokenID != ""):
 		return stopped
 	case rejected: // one of the tokens may have been the credential itself
-		err = &textError{"the credential of " + s.from() + " was rejected, and the rest was not attempted; " +
-			"it may have been one of the tokens whose deletion was just sent: " + strings.Join(suspects, ", "), stopped}
-		hint, mixed = "use another token, then try the rest again: "+s.replaceCredential(p.route), len(gone) > 0
+		err = problem.Reworded(stopped, "the credential of "+s.From()+" was rejected, and the rest was not attempted; "+
+			"it may have been one of the tokens whose deletion was just sent: "+strings.Join(suspects, ", "))
+		hint, mixed = "use another token, then try the rest again: "+s.Replace(p.env.Route), len(gone) > 0
 	case len(all) == 1:
 		return cmp.Or(first, stopped)
 	case first == nil: // a signal stopped them
-		return &told{error: fmt.Errorf("%w; %s not attempted", stopped, plural(len(ids), "deletion")), lines: lines}
+		return problem.WithLines(fmt.Errorf("%w; %s not attempted", stopped, plural(len(ids), "deletion")), lines)
 	default:
-		err = &textError{fmt.Sprintf("%d of %s not deleted", len(ids), plural(len(all), "token")), first}
+		err = problem.Reworded(first, fmt.Sprintf("%d of %s not deleted", len(ids), plural(len(all), "token")))
 		hint = "run the same command again to try the rest"
 		if len(r.args) > 0 { // the same command would miss those that are gone
-			hint = "try the rest again: " + p.route.about(ids, "token", "delete")
+			hint = "try the rest again: " + p.env.Route.About(ids, "token", "delete")
 		}
 	}
 	if mixed {
-		err = codef(exitPartial, "%v", err)
+		err = problem.New(problem.Partial, "%v", err)
 	}
-	return &told{error: err, lines: lines, hint: hint}
+	return problem.Hintf(problem.WithLines(err, lines), "%s", hint)
 }

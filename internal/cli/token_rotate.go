@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -15,6 +13,10 @@ import (
 	"github.com/utho/utho-cli/internal/child"
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/listing"
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -49,7 +51,7 @@ deleted.`,
 		case !r.self:
 			return exactArg("one ID or NAME, or --self")(cmd, args)
 		case len(args) > 0:
-			return usagef("token rotate takes an ID or NAME, or --self, not both")
+			return problem.Usagef("token rotate takes an ID or NAME, or --self, not both")
 		}
 		return nil
 	}
@@ -89,11 +91,11 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 		return err
 	}
 	asks := !r.yes && !r.KeepOld && !r.dryRun
-	if asks && !p.console.canAsk() {
-		return hintf(usagef("token rotate deletes the old token and asks first, and %s", p.console.cannotAsk()),
-			"add --yes to rotate without a question, or --keep-old to keep the old token")
+	if asks && !p.console.CanAsk() {
+		return problem.Usagef("token rotate deletes the old token and asks first, and %s", p.console.CannotAsk()).
+			Hintf("add --yes to rotate without a question, or --keep-old to keep the old token")
 	}
-	s, err := p.connect(ctx)
+	s, err := p.env.Connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -116,43 +118,43 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 	}
 	defer plan.Close()
 	switch {
-	case !plan.Due && p.console.terminal():
-		p.console.note("token %s does not end that soon; nothing to do", describe(plan.Old))
+	case !plan.Due && p.console.Terminal():
+		p.console.Note("token %s does not end that soon; nothing to do", describe(plan.Old))
 		fallthrough
 	case !plan.Due:
 		return nil
 	case r.dryRun:
 		return p.showRotation(plan, to, r)
 	case asks:
-		p.console.plain("  " + describe(plan.Old))
-		if s.item.TokenID == "" && s.box == nil {
-			p.console.note("utho does not know which token %s holds: if it is this one, the new secret has to go there too", s.from())
+		p.console.Plain("  " + describe(plan.Old))
+		if s.Item.TokenID == "" && s.Box == nil {
+			p.console.Note("utho does not know which token %s holds: if it is this one, the new secret has to go there too", s.From())
 		}
 		question := "Rotate it, and delete the old token of "
 		if plan.Resumes != nil {
 			question = "Token " + plan.Resumes.ID + " has taken its place. Delete the old token of "
 		}
-		if err := p.console.ask(ctx, question+p.whose(ctx, s)+"?"); err != nil {
+		if err := p.console.Ask(ctx, question+p.whose(ctx, s)+"?"); err != nil {
 			return err
 		}
 	}
 	return p.runRotation(ctx, s, plan, to, r)
 }
 
-func (p *program) runRotation(ctx context.Context, s *session, plan *lifecycle.Rotation, to *destinations, r rotateRequest) error {
-	end, err := p.signals.protect()
+func (p *program) runRotation(ctx context.Context, s *session.Session, plan *lifecycle.Rotation, to *destinations, r rotateRequest) error {
+	end, err := p.signals.Protect()
 	if err != nil {
 		return err
 	}
 	defer end()
 	const cut = "an earlier rotation of %s was cut short "
 	if plan.Resumes != nil {
-		p.console.note(cut+"after it had delivered the secret of %s; going on from there", plan.Old.ID, plan.Resumes.ID)
+		p.console.Note(cut+"after it had delivered the secret of %s; going on from there", plan.Old.ID, plan.Resumes.ID)
 	}
 	if plan.Drops != nil {
-		p.console.note(cut+"before it delivered the secret of %s; deleting that token first", plan.Old.ID, plan.Drops.ID)
+		p.console.Note(cut+"before it delivered the secret of %s; deleting that token first", plan.Old.ID, plan.Drops.ID)
 	}
-	issued, err := plan.Run(ctx, p.signals.grace, to)
+	issued, err := plan.Run(ctx, p.signals.Grace, to)
 	switch {
 	case err != nil:
 		return p.rotateError(err)
@@ -162,26 +164,26 @@ func (p *program) runRotation(ctx context.Context, s *session, plan *lifecycle.R
 		err = to.out.show(issued)
 	}
 	if r.KeepOld {
-		p.console.note("the old token %s is kept; delete it with: %s", plan.Old.ID, p.route.about([]string{plan.Old.ID}, "token", "delete"))
+		p.console.Note("the old token %s is kept; delete it with: %s", plan.Old.ID, p.env.Route.About([]string{plan.Old.ID}, "token", "delete"))
 		return err
 	}
-	p.console.note("deleted the old token %s", plan.Old.ID)
+	p.console.Note("deleted the old token %s", plan.Old.ID)
 	end()
 	p.warnOwn(ctx, s, to)
 	return err
 }
 
 // ownToken is the id of the token that the profile in use holds, if utho knows it.
-func (p *program) ownToken(s *session) (string, error) {
-	if s.item.TokenID != "" {
-		return s.item.TokenID, nil
+func (p *program) ownToken(s *session.Session) (string, error) {
+	if s.Item.TokenID != "" {
+		return s.Item.TokenID, nil
 	}
-	err := usagef("utho does not know which token %s holds, because it was pasted", s.from())
-	if s.kind != config.StoreKeyring && s.kind != config.StoreFile {
-		err = usagef("--self rotates a token that a profile of utho stores, and this one comes from %s", s.from())
+	err := problem.Usagef("utho does not know which token %s holds, because it was pasted", s.From())
+	if s.Kind != config.StoreKeyring && s.Kind != config.StoreFile {
+		err = problem.Usagef("--self rotates a token that a profile of utho stores, and this one comes from %s", s.From())
 	}
-	return "", hintf(err, "rotate it by its id: %s --to DEST; or let utho create one of its own: %s", p.route.command("token", "rotate", "ID"),
-		p.route.command("login", "--own-token"))
+	return "", problem.Hintf(err, "rotate it by its id: %s --to DEST; or let utho create one of its own: %s",
+		p.env.Route.Command("token", "rotate", "ID"), p.env.Route.Command("login", "--own-token"))
 }
 
 func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, r rotateRequest) error {
@@ -191,13 +193,13 @@ func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, r rot
 	}
 	switch {
 	case plan.Resumes != nil:
-		p.console.note("would go on with an earlier rotation of %s, which delivered the secret of %s: verify it%s; nothing was changed",
+		p.console.Note("would go on with an earlier rotation of %s, which delivered the secret of %s: verify it%s; nothing was changed",
 			plan.Old.ID, plan.Resumes.ID, old)
 	case plan.Drops != nil:
-		p.console.note("would first delete token %s, which an earlier rotation of %s never delivered", plan.Drops.ID, plan.Old.ID)
+		p.console.Note("would first delete token %s, which an earlier rotation of %s never delivered", plan.Drops.ID, plan.Old.ID)
 		fallthrough
 	default:
-		p.console.note("would rotate %s to %s%s%s; nothing was changed", describe(plan.Old), quoteText(plan.Name), old, arrows(to.names()))
+		p.console.Note("would rotate %s to %s%s%s; nothing was changed", describe(plan.Old), output.Name(plan.Name), old, arrows(to.names()))
 	}
 	return to.out.show(lifecycle.Issued{Token: utho.Token{Name: plan.Name, Scope: plan.Old.Scope}, Replaces: &plan.Old, Now: time.Now()})
 }
@@ -206,10 +208,7 @@ func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, r rot
 func (p *program) rotateError(err error) error {
 	var ambiguous *lifecycle.AmbiguousError
 	var none *lifecycle.NoExpiryError
-	var rolledBack *lifecycle.RolledBackError
 	switch {
-	case errors.As(err, &rolledBack) && len(rolledBack.Doubtful) > 0:
-		return hintf(err, "fix what failed, then run the same command again: it delivers a secret that works")
 	case errors.As(err, &ambiguous) && ambiguous.Held != "":
 		var others []string
 		for _, t := range ambiguous.Tokens {
@@ -217,58 +216,47 @@ func (p *program) rotateError(err error) error {
 				others = append(others, t.ID)
 			}
 		}
-		return hintf(err, "the destination holds the secret of %s; "+
+		return problem.Hintf(err, "the destination holds the secret of %s; "+
 			"if the rest is what a killed rotation left, delete it and run the same command again: %s",
-			ambiguous.Held, p.route.about(others, "token", "delete"))
+			ambiguous.Held, p.env.Route.About(others, "token", "delete"))
 	case errors.As(err, &ambiguous):
-		return hintf(err, "name one by its id; with the newest it is: %s",
-			p.again(ambiguous.Arg, newestOf(ambiguous.Tokens).ID))
+		return problem.Hintf(err, "name one by its id; with the newest it is: %s",
+			p.again(ambiguous.Arg, listing.Newest(ambiguous.Tokens).ID))
 	case errors.As(err, &none):
-		return hintf(err, "say how long the new one is to live: --expires-in 90d")
+		return problem.Hintf(err, "say how long the new one is to live: --expires-in 90d")
 	}
 	return err
 }
 
 // again is the command that was typed, with another argument behind the last word of its path.
 func (p *program) again(arg, other string) string {
-	words, way := slices.Clone(p.args), p.route
+	words, way := slices.Clone(p.args), p.env.Route
 	for n := slices.Index(words, "rotate"); n < len(words); n++ {
 		if words[n] == arg {
 			words[n] = other
 			break
 		}
 	}
-	if p.flags.profile != "" {
-		way.profile = ""
+	if p.env.Flags.Profile != "" {
+		way.Profile = ""
 	}
-	if p.flags.apiURL != "" {
-		way.apiURL = ""
+	if p.env.Flags.APIURL != "" {
+		way.APIURL = ""
 	}
-	return way.command(words...)
+	return way.Command(words...)
 }
 
 // warnOwn says so if the credential in use was the token that was rotated, which utho could not know.
-func (p *program) warnOwn(ctx context.Context, s *session, to *destinations) {
-	if to.own != nil || s.item.TokenID != "" || s.box != nil {
+func (p *program) warnOwn(ctx context.Context, s *session.Session, to *destinations) {
+	if to.own != nil || s.Item.TokenID != "" || s.Box != nil {
 		return
 	}
 	limited, cancel := context.WithTimeout(ctx, min(2*time.Second, s.Timeout))
 	defer cancel()
 	if _, err := s.Client.ListTokens(limited); errors.Is(err, utho.ErrUnauthorized) {
-		p.console.warn("the credential of %s was the token that was rotated, and no longer works; "+
-			"the new secret, which was delivered, is the one to use: %s", s.from(), s.replaceCredential(p.route))
+		p.console.Warn("the credential of %s was the token that was rotated, and no longer works; "+
+			"the new secret, which was delivered, is the one to use: %s", s.From(), s.Replace(p.env.Route))
 	}
-}
-
-// replaceCredential is how another token takes the credential's place.
-func (s *session) replaceCredential(r route) string {
-	switch s.kind {
-	case kindEnvironment:
-		return "set " + s.source + " to it"
-	case kindCommand:
-		return "have the credential_command of profile " + s.profile.Name + " print it"
-	}
-	return r.loginTo(s.profile.Name)
 }
 
 func (p *program) verifier(commands []string, limit time.Duration) (func(context.Context, lifecycle.Issued) error, error) {
@@ -282,7 +270,7 @@ func (p *program) verifier(commands []string, limit time.Duration) (func(context
 			_, err = child.LookPath(argv[0])
 		}
 		if err != nil {
-			return nil, usagef("--verify %s: %w", quoteText(text), err)
+			return nil, problem.Usagef("--verify %s: %w", output.Name(text), err)
 		}
 		all = append(all, argv)
 	}
@@ -294,30 +282,23 @@ func (p *program) verifier(commands []string, limit time.Duration) (func(context
 		defer cancel()
 		env := child.WithoutCredentials(os.Environ(), "UTHO_TOKEN_ID="+i.Token.ID, "UTHO_TOKEN_NAME="+i.Token.Name)
 		for n, argv := range all {
-			p.console.note("running --verify %s", quoteText(commands[n]))
-			err := child.Command{Argv: argv, Env: env, Stdout: p.console.f, Stderr: p.console.f}.Run(limited)
+			p.console.Note("running --verify %s", output.Name(commands[n]))
+			err := child.Command{Argv: argv, Env: env, Stdout: p.console.Err, Stderr: p.console.Err}.Run(limited)
 			switch { // only a signal's kind shows: the service has not failed to answer
 			case err == nil:
 			case ctx.Err() != nil:
-				return fmt.Errorf("--verify %s: %w", quoteText(commands[n]), context.Cause(ctx))
+				return fmt.Errorf("--verify %s: %w", output.Name(commands[n]), context.Cause(ctx))
 			case limited.Err() != nil:
-				return fmt.Errorf("--verify %s did not end within %v", quoteText(commands[n]), limit)
+				return fmt.Errorf("--verify %s did not end within %v", output.Name(commands[n]), limit)
 			default:
-				return fmt.Errorf("--verify %s failed: %w", quoteText(commands[n]), err)
+				return fmt.Errorf("--verify %s failed: %w", output.Name(commands[n]), err)
 			}
 		}
 		return nil
 	}, nil
 }
 
-// newestOf is the token with the latest time stamp; of equal ones the last.
-func newestOf(tokens []utho.Token) utho.Token {
-	return slices.MaxFunc(tokens, func(a, b utho.Token) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), compareIDs(a.ID, b.ID))
-	})
-}
-
-func (p *program) records(s *session) (lifecycle.Records, error) {
-	dir, err := p.state()
-	return lifecycle.Records{Dir: filepath.Join(dir, "rotations"), Origin: s.origin}, err
+func (p *program) records(s *session.Session) (lifecycle.Records, error) {
+	dir, err := p.env.Records()
+	return lifecycle.Records{Dir: dir, Origin: s.Origin}, err
 }

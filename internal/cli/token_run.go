@@ -16,7 +16,11 @@ import (
 	"github.com/utho/utho-cli/internal/child"
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/sandbox"
+	"github.com/utho/utho-cli/internal/session"
+	"github.com/utho/utho-cli/internal/terminal"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -56,7 +60,7 @@ func commandArgs(cmd *cobra.Command, args []string) error {
 	case len(args) > 0:
 		needs = "-- before the command"
 	}
-	return hintf(usagef("%s needs %s", cmd.CommandPath(), needs), "for example: %s -- COMMAND [ARG...]", cmd.CommandPath())
+	return problem.Usagef("%s needs %s", cmd.CommandPath(), needs).Hintf("for example: %s -- COMMAND [ARG...]", cmd.CommandPath())
 }
 
 func envFlag(cmd *cobra.Command, env *[]string) {
@@ -66,15 +70,15 @@ func envFlag(cmd *cobra.Command, env *[]string) {
 // checkEnv checks the names of --env, and gives the default ones.
 func checkEnv(names []string) ([]string, error) {
 	if len(names) == 0 {
-		return variables[:], nil
+		return session.Variables[:], nil
 	}
 	const digits = "0123456789"
 	for _, name := range names {
 		if strings.IndexAny(name, digits) == 0 || strings.Trim(name, digits+"_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" {
-			return nil, hintf(usagef("--env %s: not the name of a variable", quoteText(name)), "letters, digits and _, not a digit first")
+			return nil, problem.Usagef("--env %s: not the name of a variable", output.Name(name)).Hintf("letters, digits and _, not a digit first")
 		}
 		if name == "UTHO_API_URL" {
-			return nil, usagef("--env UTHO_API_URL: that variable gets the service's address")
+			return nil, problem.Usagef("--env UTHO_API_URL: that variable gets the service's address")
 		}
 	}
 	return names, nil
@@ -85,7 +89,7 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env
 		return err
 	}
 	if _, err := expiry.Append(r.Prefix+"-0123456789", time.Now().Add(r.Lifetime)); err != nil {
-		return usagef("--name: %w", err)
+		return problem.Usagef("--name: %w", err)
 	}
 	names, err := checkEnv(env)
 	if err != nil {
@@ -93,35 +97,35 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env
 	}
 	path, err := child.LookPath(argv[0])
 	if err != nil {
-		return coded(exitRunFailed, fmt.Errorf("%w; nothing was created", err))
+		return problem.Of(problem.RunFailed, fmt.Errorf("%w; nothing was created", err))
 	}
-	s, err := p.connect(ctx)
+	s, err := p.env.Connect(ctx)
 	if err != nil {
-		return coded(exitRunFailed, err)
+		return problem.Of(problem.RunFailed, err)
 	}
-	apiURL := s.baseURL
-	if s.box != nil {
-		url, stop, err := serveSandbox(s.box)
+	apiURL := s.BaseURL
+	if s.Box != nil {
+		url, stop, err := serveSandbox(s.Box)
 		if err != nil {
-			return coded(exitRunFailed, err)
+			return problem.Of(problem.RunFailed, err)
 		}
 		defer stop()
 		apiURL = url
 	}
-	end, err := p.signals.protect()
+	end, err := p.signals.Protect()
 	if err != nil {
 		return err
 	}
 	defer end()
 	var status int
 	var failed error
-	used, err := s.Lend(ctx, p.signals.grace, r, func(i lifecycle.Issued) {
-		p.hide(i.Secret)
+	used, err := s.Lend(ctx, p.signals.Grace, r, func(i lifecycle.Issued) {
+		p.console.Hide(i.Secret)
 		p.mask(i.Secret)
-		status, failed = p.signals.run(p.command(path, argv, names, i.Secret, apiURL))
+		status, failed = p.signals.Run(p.command(path, argv, names, i.Secret, apiURL))
 	})
 	if err != nil {
-		err = coded(exitRunFailed, err)
+		err = problem.Of(problem.RunFailed, err)
 	}
 	if used && err != nil && (status != 0 || failed != nil) { // the command's own end counts
 		p.report(err)
@@ -140,7 +144,7 @@ func serveSandbox(box *sandbox.Sandbox) (url string, stop func(), err error) {
 	}
 	done := make(chan struct{})
 	go func() {
-		_ = box.Serve(ctx, ln, sandbox.Options{}) // how it stopped is nothing the command did
+		_ = box.Serve(ctx, ln, func(sandbox.Request) {}) // how it stopped is nothing the command did
 		close(done)
 	}()
 	return addressFor(ln), func() { cancel(); <-done }, nil
@@ -171,18 +175,20 @@ func (p *program) exec(ctx context.Context, env, argv []string) error {
 	}
 	path, err := child.LookPath(argv[0])
 	if err != nil {
-		return coded(exitRunFailed, err)
+		return problem.Of(problem.RunFailed, err)
 	}
-	s, err := p.connect(ctx) // which refuses what must not leave this machine
-	if err == nil && s.box != nil {
-		return hintf(usagef("exec has no credential to give in the sandbox"),
-			"create a token for the command: %s -- %s", p.route.command("token", "run"), quote(argv[0]))
+	p.console.Silent = true      // exec says nothing
+	s, err := p.env.Connect(ctx) // which refuses what must not leave this machine
+	p.console.Silent = false
+	if err == nil && s.Box != nil {
+		return problem.Usagef("exec has no credential to give in the sandbox").
+			Hintf("create a token for the command: %s -- %s", p.env.Route.Command("token", "run"), output.Quote(argv[0]))
 	}
 	if err = cmp.Or(err, context.Cause(ctx)); err != nil {
-		return coded(exitRunFailed, err)
+		return problem.Of(problem.RunFailed, err)
 	}
-	p.mask(s.item.Secret)
-	status, err := p.signals.become(p.command(path, argv, names, s.item.Secret, s.baseURL))
+	p.mask(s.Item.Secret)
+	status, err := p.signals.Become(p.command(path, argv, names, s.Item.Secret, s.BaseURL))
 	return ended(argv[0], status, err)
 }
 
@@ -194,7 +200,7 @@ func (p *program) command(path string, argv, names []string, secret, apiURL stri
 	}
 	return &exec.Cmd{
 		Path: path, Args: argv, Env: child.WithoutCredentials(os.Environ(), set...),
-		Stdin: p.in, Stdout: p.out.f, Stderr: p.console.f,
+		Stdin: p.in, Stdout: p.out.f, Stderr: p.console.Err,
 	}
 }
 
@@ -202,13 +208,13 @@ func (p *program) command(path string, argv, names []string, secret, apiURL stri
 func ended(name string, status int, err error) error {
 	var path *os.PathError
 	switch {
-	case errors.As(err, new(interrupted)):
-		return coded(exitRunFailed, err)
+	case errors.As(err, new(terminal.Interrupted)):
+		return problem.Of(problem.RunFailed, err)
 	case errors.As(err, &path):
 		err = path.Err
 		fallthrough
 	case err != nil:
-		return coded(exitRunFailed, &child.StartError{Name: name, NotFound: errors.Is(err, os.ErrNotExist), Err: err})
+		return problem.Of(problem.RunFailed, &child.StartError{Name: name, NotFound: errors.Is(err, os.ErrNotExist), Err: err})
 	case status != 0:
 		return childStatus(status)
 	}

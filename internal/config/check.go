@@ -5,12 +5,12 @@ import (
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v4"
+	"go.yaml.in/yaml/v3"
 )
 
-// check fills f from the top mapping and refuses what does not say what it should.
-func (f *File) check(root *yaml.Node) error {
-	return f.each("the file", root, func(key, value *yaml.Node) error {
+// check fills f from its document and refuses what does not say what it should.
+func (f *File) check() error {
+	return f.each("the file", f.doc.Content[0], func(key, value *yaml.Node) error {
 		switch key.Value {
 		case "current_profile":
 			if isNull(value) {

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
+	"go.yaml.in/yaml/v3"
 )
 
 // ErrNoProfile is returned for a profile that the file does not have.
@@ -78,49 +79,68 @@ func (e *Edit) about(name string, change func(root *yaml.Node, name string) bool
 	return e.apply("profile "+p.Name, func(root *yaml.Node) bool { return change(root, p.Name) })
 }
 
-// apply changes the tree, writes it, and checks that what came out reads back as that tree. Blank lines stay if
-// that works, and go if not.
+// apply changes the tree, writes it, and checks that what came out reads back as that tree. The library loses blank
+// lines, so they go through it as comments, if that works.
 func (e *Edit) apply(what string, change func(root *yaml.Node) bool) error {
-	var trees [3]*yaml.Node                                           // as it is, as it shall be, and once more: writing drops tags
-	from := &File{path: e.path, text: bytes.TrimLeft(e.text, "\r\n")} // the library misplaces a comment below blank lines
-	for i := range trees {
-		var err error
-		if trees[i], err = from.tree(); err != nil {
-			return err
-		}
-	}
-	is, want, doc := trees[0].Content[0], trees[1].Content[0], trees[2]
-	indent := 2
-	for i, n := range is.Content {
-		if i%2 == 1 && n.Kind == yaml.MappingNode && n.Line > is.Content[i-1].Line {
-			indent = min(max(2, n.Column-1), 8)
-			break
-		}
-	}
-	byHand := fmt.Errorf("edit %s in %s: %w", what, e.path, errByHand)
-	if !change(want) || !change(doc.Content[0]) {
-		return byHand
-	}
-	if equal(is, want) {
+	want, err := e.tree()
+	switch {
+	case err != nil:
+		return err
+	case !change(want.Content[0]):
+		return fmt.Errorf("edit %s in %s: %w", what, e.path, errByHand)
+	case equal(e.doc, want):
 		return nil
 	}
-	dumped, err := yaml.Dump(doc, yaml.WithLineWidth(-1), yaml.WithIndent(indent))
-	if err != nil {
-		return byHand
-	}
-	for _, out := range []string{spaced(string(e.text), string(dumped)), string(dumped)} {
-		if bytes.Contains(e.text, []byte("\r\n")) {
-			out = strings.ReplaceAll(out, "\n", "\r\n")
+	for _, text := range [][]byte{marked(e.text), e.text} {
+		doc, err := (&File{path: e.path, text: text}).tree()
+		if err != nil || !change(doc.Content[0]) {
+			continue
 		}
-		f := &File{path: e.path, text: []byte(out)}
-		if got, err := f.tree(); err == nil && equal(got.Content[0], want) {
-			if f, err = parse(e.path, f.text); err == nil {
+		f := &File{path: e.path, text: e.written(doc)}
+		if f.doc, err = f.tree(); err == nil && equal(f.doc, want) {
+			if err = f.check(); err == nil {
 				e.File = f
 			}
 			return err
 		}
 	}
-	return byHand
+	return fmt.Errorf("edit %s in %s: %w", what, e.path, errByHand)
+}
+
+// written is doc as a text with the indentation and the line ends of the file; nothing if that fails.
+func (e *Edit) written(doc *yaml.Node) []byte {
+	var b bytes.Buffer
+	enc := yaml.NewEncoder(&b)
+	enc.CompactSeqIndent()
+	enc.SetIndent(2)
+	if first := regexp.MustCompile(`(?m)^( {2,8})\w`).FindSubmatch(e.text); first != nil {
+		enc.SetIndent(len(first[1]))
+	}
+	if enc.Encode(doc) != nil {
+		return nil
+	}
+	out := regexp.MustCompile("(?m)^ *"+blank+"$").ReplaceAll(b.Bytes(), nil)
+	if bytes.Contains(e.text, []byte("\r\n")) {
+		out = bytes.ReplaceAll(out, []byte("\n"), []byte("\r\n"))
+	}
+	return out
+}
+
+// blank is the comment in the place of a blank line.
+const blank = "#~blank~"
+
+// marked is text with a comment in the place of each blank line, with the indentation of the next one that is not.
+func marked(text []byte) []byte {
+	lines, indent := bytes.Split(text, []byte("\n")), []byte(nil)
+	for i := len(lines) - 2; i >= 0; i-- {
+		rest := bytes.TrimLeft(lines[i], " ")
+		if len(bytes.TrimSpace(rest)) == 0 {
+			lines[i] = append(slices.Clone(indent), blank...)
+		} else {
+			indent = lines[i][:len(lines[i])-len(rest)]
+		}
+	}
+	return bytes.Join(lines, []byte("\n"))
 }
 
 // put sets the value at a path of keys in a mapping, and adds what is missing on the way; nil removes it. It
@@ -178,7 +198,7 @@ func remove(m, parent *yaml.Node, at int) {
 	key := m.Content[at]
 	head := key.HeadComment
 	if at > 0 {
-		head = head[:max(0, strings.LastIndex(head+"\n", "\n\n"))]
+		head = head[:strings.LastIndex(blank+head, blank)]
 	}
 	m.Content = slices.Delete(m.Content, at, at+2)
 	stays := join(head, key.FootComment)
@@ -193,7 +213,7 @@ func remove(m, parent *yaml.Node, at int) {
 	}
 }
 
-func join(a, b string) string { return strings.Trim(a+"\n\n"+b, "\n") }
+func join(a, b string) string { return strings.Trim(a+"\n"+b, "\n") }
 
 // node is a value of text, or of several words on one line; nil for an empty one.
 func node[T string | []string](v T) *yaml.Node {
@@ -213,36 +233,4 @@ func equal(a, b *yaml.Node) bool {
 	}
 	return a.Kind == b.Kind && a.ShortTag() == b.ShortTag() && a.Value == b.Value && a.Anchor == b.Anchor &&
 		slices.EqualFunc(a.Content, b.Content, equal)
-}
-
-// spaced is now with the blank lines that was has: each stands above the line that it stood above. That is the
-// one that says the same and follows the same line or comes before it, or that stands between the same two.
-func spaced(was, now string) string {
-	type row struct {
-		line, says string
-		gap        int // blank lines above
-	}
-	rows := func(s string) (rows []row) {
-		gap := 0
-		for line := range strings.SplitSeq(s+"end", "\n") {
-			if says := strings.Join(strings.Fields(line), " "); says != "" {
-				rows, gap = append(rows, row{line, says, gap}), -1
-			}
-			gap++
-		}
-		return append(rows, row{})
-	}
-	var b strings.Builder
-	old, all, next, follows := rows(was), rows(now), 0, 0 // the indices behind the last two that are one
-	for i, r := range all[:len(all)-1] {
-		for j := next; j < len(old)-1; j++ {
-			same, before := old[j].says == r.says, old[j+1].says == all[i+1].says
-			if same && before || j == next && (same || before && i == follows) {
-				r.gap, next, follows = old[j].gap, j+1, i+1
-				break
-			}
-		}
-		b.WriteString(strings.Repeat("\n", r.gap) + r.line + "\n")
-	}
-	return strings.TrimSuffix(b.String(), "end\n")
 }

@@ -10,10 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
-
-	"github.com/utho/utho-cli/internal/privfile"
 )
 
 func edited(text string, edit func(*Edit) error) (string, error) {
@@ -24,6 +21,15 @@ func edited(text string, edit func(*Edit) error) (string, error) {
 	e := &Edit{f}
 	err = edit(e)
 	return string(e.text), err
+}
+
+func update(t *testing.T, p Paths, edit func(*Edit) error) error {
+	h, err := Hold(t.Context(), p)
+	if err == nil {
+		defer h.Release()
+		_, err = h.Update(edit)
+	}
+	return err
 }
 
 // What an edit writes: spacing is normalised, all else stays.
@@ -83,7 +89,7 @@ func TestUpdate(t *testing.T) {
 		"rename": {
 			"current_profile: A # c\nprofiles:\n  # about a\n  A: # it\n    x: 1\n" + b,
 			rename("a", "0123"),
-			"current_profile: \"0123\" # c\nprofiles:\n  # about a\n  '0123': # it\n    x: 1\n" + b,
+			"current_profile: \"0123\" # c\nprofiles:\n  # about a\n  \"0123\": # it\n    x: 1\n" + b,
 		},
 		"rename, case":  {"current_profile: a\nprofiles:\n" + a, rename("a", "A"), "current_profile: A\nprofiles:\n  A:\n    store: file\n"},
 		"use, was null": {"current_profile:\nprofiles:\n  A:\n", func(e *Edit) error { return e.SetCurrent("a") }, "current_profile: A\nprofiles:\n  A:\n"},
@@ -122,7 +128,7 @@ func TestUpdateRefuses(t *testing.T) {
 		"edit then fails": {func(e *Edit) error { return errors.Join(e.SetProfile(Profile{Name: "new"}), fs.ErrInvalid) }, fs.ErrInvalid},
 	} {
 		path := write(t, before)
-		err := Update(t.Context(), Paths{Config: filepath.Dir(path)}, tc.edit)
+		err := update(t, Paths{Config: filepath.Dir(path)}, tc.edit)
 		if err == nil || tc.is != nil && !errors.Is(err, tc.is) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -132,64 +138,8 @@ func TestUpdateRefuses(t *testing.T) {
 	}
 	p := Paths{Config: t.TempDir()}
 	chmod(t, p.Config, 0o777)
-	var mode *privfile.ModeError
-	if err := Update(t.Context(), p, func(*Edit) error { t.Error("edited"); return nil }); !errors.As(err, &mode) {
+	if _, err := Hold(t.Context(), p); err == nil {
 		t.Errorf("a folder that others can write: %v", err)
-	}
-}
-
-func TestUpdateMakesFoldersAndModes(t *testing.T) {
-	t.Parallel()
-	p := Paths{Config: filepath.Join(t.TempDir(), "a", "b")}
-	if err := Update(t.Context(), p, func(e *Edit) error { return e.SetProfile(Profile{Name: "a"}) }); err != nil {
-		t.Fatal(err)
-	}
-	for path, want := range map[string]fs.FileMode{p.Config: 0o700, p.File(): 0o600} {
-		info, err := os.Stat(path)
-		if err != nil || info.Mode().Perm() != want {
-			t.Errorf("%s: %v, %v", path, info.Mode(), err)
-		}
-	}
-	// A link made by a dot-file manager stays one.
-	real := filepath.Join(p.Config, "real.yaml")
-	if err := errors.Join(os.Rename(p.File(), real), os.Symlink(real, p.File())); err != nil {
-		t.Fatal(err)
-	}
-	if err := Update(t.Context(), p, func(e *Edit) error { return e.SetProfile(Profile{Name: "b"}) }); err != nil {
-		t.Fatal(err)
-	}
-	if info, err := os.Lstat(p.File()); err != nil || info.Mode()&fs.ModeSymlink == 0 {
-		t.Error("the link was replaced")
-	}
-}
-
-// Several at once lose nothing, and one that waits can be interrupted.
-func TestUpdateTogether(t *testing.T) {
-	t.Parallel()
-	p := Paths{Config: filepath.Join(t.TempDir(), "c")}
-	const n = 8
-	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() {
-			if err := Update(t.Context(), p, func(e *Edit) error { return e.SetProfile(Profile{Name: fmt.Sprintf("p%d", i)}) }); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	h, err := Hold(t.Context(), p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer h.Release()
-	if f, err := h.Load(); err != nil || len(f.Profiles()) != n {
-		t.Errorf("%d profiles, %v", len(f.Profiles()), err)
-	}
-	cause := errors.New("a signal")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(cause)
-	if _, err := Hold(ctx, p); !errors.Is(err, cause) {
-		t.Errorf("waiting was ended, and it says %v", err)
 	}
 }
 
@@ -208,6 +158,12 @@ func TestCheckAndUndo(t *testing.T) {
 		h, err := Hold(t.Context(), p)
 		if err != nil {
 			t.Fatal(err)
+		}
+		cause := errors.New("a signal")
+		ended, cancel := context.WithCancelCause(t.Context())
+		cancel(cause)
+		if _, err := Hold(ended, p); !errors.Is(err, cause) {
+			t.Errorf("waiting was ended, and it says %v", err)
 		}
 		if err := h.Check(add); err != nil || now() != was {
 			t.Errorf("%v: %q", err, now())

@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
-	"go.yaml.in/yaml/v4"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/utho/utho-cli/internal/privfile"
 )
@@ -63,8 +66,8 @@ func ValidName(name string) error {
 // A File is a configuration file as it was read. The zero value is an empty one.
 type File struct {
 	path     string
-	text     []byte
-	exists   bool
+	text     []byte // nil if there is no such file
+	doc      *yaml.Node
 	current  string
 	profiles []Profile
 	defaults map[string]any // for viper; every value is a checked string
@@ -73,15 +76,15 @@ type File struct {
 }
 
 // Load reads and checks the file at path. A missing file is an empty one, and so is one in a folder that cannot
-// be entered: see Reachable. One that others can write is a *privfile.ModeError. Errors have their line and quote
-// no values but names: a secret may have been pasted there. Unknown keys are Warnings.
+// be entered: see Reachable. One that others can write is refused. Errors have their line, if the parser gives one, and
+// quote no values but names: a secret may have been pasted there. Unknown keys are Warnings.
 func Load(path string) (*File, error) {
 	text, err := privfile.ReadConfig(path)
 	switch {
 	case err == nil:
 		return parse(path, text)
 	case errors.Is(err, fs.ErrNotExist):
-		return &File{path: path}, nil
+		return parse(path, nil)
 	}
 	err = fmt.Errorf("read configuration: %w", err)
 	if _, statErr := os.Lstat(path); errors.Is(statErr, fs.ErrPermission) || errors.Is(statErr, syscall.ENOTDIR) {
@@ -115,33 +118,50 @@ func (f *File) Profile(name string) (Profile, bool) {
 
 // parse is Load for a text that was read already.
 func parse(path string, text []byte) (*File, error) {
-	f := &File{path: path, text: text, exists: true}
-	root, err := f.tree()
-	if err != nil {
-		return nil, err
+	f := &File{path: path, text: text}
+	var err error
+	if f.doc, err = f.tree(); err == nil {
+		err = f.check()
 	}
-	return f, f.check(root.Content[0])
+	return f, err
 }
 
 // tree is the document in the file, whose one child is a mapping.
 func (f *File) tree() (*yaml.Node, error) {
-	var docs []yaml.Node
-	err := yaml.Load(bytes.ReplaceAll(f.text, []byte("\r\n"), []byte("\n")), &docs, yaml.WithAllDocuments())
-	var load *yaml.LoadError
-	switch {
-	case errors.As(err, &load):
-		return nil, fmt.Errorf("%s:%d: is not valid YAML: %s", f.path, load.Mark.Line, load.Message)
-	case err != nil:
-		return nil, fmt.Errorf("read configuration %s: %w", f.path, err)
-	case len(docs) > 1:
-		return nil, f.errorAt(&docs[1], "a second document begins; only one is allowed")
-	case len(docs) == 0: // comments, or nothing
-		docs = []yaml.Node{{Kind: yaml.DocumentNode, HeadComment: strings.TrimSpace(string(f.text)), Content: []*yaml.Node{nil}}}
-	case !isNull(docs[0].Content[0]):
-		return &docs[0], nil
+	if !utf8.Valid(f.text) { // the library panics when it writes such a comment
+		return nil, fmt.Errorf("%s: is not a text in UTF-8", f.path)
 	}
-	docs[0].Content[0] = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-	return &docs[0], nil
+	d := yaml.NewDecoder(bytes.NewReader(bytes.ReplaceAll(f.text, []byte("\r\n"), []byte("\n"))))
+	var doc, second yaml.Node
+	err := d.Decode(&doc)
+	if err == nil {
+		err = d.Decode(&second)
+	}
+	switch {
+	case err == nil:
+		return nil, f.errorAt(&second, "a second document begins; only one is allowed")
+	case !errors.Is(err, io.EOF):
+		return nil, f.syntaxError(strings.TrimPrefix(err.Error(), "yaml: "))
+	case doc.Kind == 0: // comments, or nothing
+		doc = yaml.Node{Kind: yaml.DocumentNode, HeadComment: strings.TrimSpace(string(f.text)), Content: []*yaml.Node{nil}}
+	case !isNull(doc.Content[0]):
+		return &doc, nil
+	}
+	doc.Content[0] = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	return &doc, nil
+}
+
+// syntaxError reads the line out of what the library says, which leaves it out if it is the first.
+func (f *File) syntaxError(said string) error {
+	at, message, _ := strings.Cut(said, ": ")
+	line, err := strconv.Atoi(strings.TrimPrefix(at, "line "))
+	if err != nil {
+		return fmt.Errorf("%s: is not valid YAML: %s", f.path, said)
+	}
+	if strings.HasPrefix(message, "did not find expected ") { // its parser counts from 0, its scanner from 1
+		line++
+	}
+	return f.errorAt(&yaml.Node{Line: line}, "is not valid YAML: %s", message)
 }
 
 func (f *File) errorAt(n *yaml.Node, format string, args ...any) error {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/utho/utho-cli/internal/privfile"
 )
 
 // example is the one of the contract, with the traps of other libraries added.
@@ -77,18 +74,10 @@ func TestLoad(t *testing.T) {
 		t.Errorf("current %q", f.Current())
 	}
 	var warned []string
-	for line, says := range map[int]string{
-		5: `"pager" in defaults`, 15: `"api-url" in profile Prod.EU`,
-		19: `"plugins"`, 20: `"Profiles" means nothing to utho and is ignored`,
-	} {
-		warned = append(warned, fmt.Sprintf("%s:%d: the key %s", path, line, says))
+	for _, key := range []string{`5: the key "pager" in defaults`, `15: the key "api-url" in profile Prod.EU`, `19: the key "plugins"`, `20: the key "Profiles"`} {
+		warned = append(warned, path+":"+key+" means nothing to utho and is ignored")
 	}
-	for _, w := range f.Warnings() {
-		if !slices.ContainsFunc(warned, func(want string) bool { return strings.HasPrefix(w, want) }) {
-			t.Errorf("warning %q", w)
-		}
-	}
-	if len(f.Warnings()) != len(warned) {
+	if !slices.Equal(f.Warnings(), warned) {
 		t.Errorf("%q", f.Warnings())
 	}
 	if p, ok := f.Profile("PROD.eu"); !ok || p.Name != "Prod.EU" {
@@ -134,8 +123,10 @@ func TestAliases(t *testing.T) {
 func TestSyntaxErrors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ text, place, says string }{
-		{"a: b: c\n", "1", "not valid YAML"},
-		{"a: [1\n", "2", "not valid YAML"},
+		{"\xfe\xff", "", "UTF-8"},
+		{"a: b: c\n", "", "is not valid YAML: mapping values"},
+		{"a: 1\nb: 'c\n", "2", "is not valid YAML: found unexpected end"},
+		{"a: 1\nb: [c\nd: e\n", "2", "is not valid YAML: did not find"},
 		{"---\na: 1\n---\nb: 1\n", "3", "second document"},
 		{"[1]\n", "1", "must be a mapping"},
 		{"a: 1\nb: 2\na: 3\n", "3", `"a" stands twice`},
@@ -170,7 +161,7 @@ func TestSyntaxErrors(t *testing.T) {
 			t.Errorf("%q: %+v", tc.text, f)
 			continue
 		}
-		if want := path + ":" + tc.place + ": "; !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), tc.says) ||
+		if want := strings.TrimSuffix(path+":"+tc.place, ":") + ": "; !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), tc.says) ||
 			strings.Contains(err.Error(), "live_secret") {
 			t.Errorf("%q:\n got %v\nwant %s…%s", tc.text, err, want, tc.says)
 		}
@@ -195,8 +186,7 @@ func TestLoadRefuses(t *testing.T) {
 		}
 	}
 	chmod(t, path, 0o666)
-	var mode *privfile.ModeError
-	if _, err := Load(path); !errors.As(err, &mode) || !strings.Contains(err.Error(), "chmod go-w") {
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "chmod go-w") {
 		t.Errorf("%v", err)
 	}
 	if os.Geteuid() <= 0 {

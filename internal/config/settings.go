@@ -1,8 +1,6 @@
 package config
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +9,7 @@ import (
 	"github.com/spf13/viper"
 
 	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/internal/problem"
 )
 
 // Settings are what flags, environment and file agree on.
@@ -20,17 +19,6 @@ type Settings struct {
 	Timeout   time.Duration // of one exchange with the service; above 0
 	Columns   string        // of token list, comma-separated; "" if the file names none
 	ExpiresIn time.Duration // of token create; 0 if the file names none
-}
-
-// A ValueError is a setting that cannot be used, from a flag or a variable.
-type ValueError struct {
-	Name    string // --timeout, UTHO_TIMEOUT
-	Value   string
-	Allowed string // what it must be
-}
-
-func (e *ValueError) Error() string {
-	return fmt.Sprintf("%s: %q must be %s", e.Name, e.Value, e.Allowed)
 }
 
 // A setting has its key in the file for the name of its flag.
@@ -64,34 +52,29 @@ func settings() []setting {
 }
 
 // Resolve says what holds: flags over variables over the defaults of f (which may be nil) over what is built in.
-// An empty variable counts as unset. Only the value that wins is checked (*ValueError): a good flag is the way
+// An empty variable counts as unset. Only the value that wins is checked (problem.Usage): a good flag is the way
 // out of a bad variable. A format of the environment is not checked, since some commands take none from there.
 func Resolve(f *File, flags *pflag.FlagSet) (Settings, error) {
-	v := viper.New()
-	var err error
-	if f != nil && f.defaults != nil {
-		err = v.MergeConfigMap(f.defaults)
+	v := viper.New() // its Merge and Bind… fail without names only
+	if f != nil {
+		_ = v.MergeConfigMap(f.defaults)
 	}
 	for _, s := range settings() {
 		v.SetDefault(s.key, s.builtin)
 		if s.env == "" {
 			continue
 		}
-		name, flag := s.env, flags.Lookup(s.key)
-		err = errors.Join(err, v.BindEnv(s.key, s.env))
-		if flag != nil {
-			err = errors.Join(err, v.BindPFlag(s.key, flag))
+		_ = v.BindEnv(s.key, s.env)
+		if flag := flags.Lookup(s.key); flag != nil {
+			_ = v.BindPFlag(s.key, flag)
 		}
-		if err != nil {
-			return Settings{}, fmt.Errorf("resolve settings: %w", err)
-		}
-		typed := flags.Changed(s.key)
+		name, typed := s.env, flags.Changed(s.key)
 		if typed {
 			name = "--" + s.key
 		}
 		// viper reads "30" as 30 ns and "soon" as 0, so its text is checked.
 		if value := v.GetString(s.key); !s.check(value) && (typed || s.key != "output") {
-			return Settings{}, &ValueError{name, value, s.allowed}
+			return Settings{}, problem.Usagef("%s: %q must be %s", name, value, s.allowed)
 		}
 	}
 	expiresIn, _ := expiry.ParseDuration(v.GetString("expires_in")) // checked, or ""

@@ -1,12 +1,13 @@
 package config
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/utho/utho-cli/internal/problem"
 )
 
 // flagSet is a command line with the flags that Resolve knows; given are those that were typed.
@@ -86,8 +87,7 @@ func TestBadSettings(t *testing.T) {
 			t.Setenv(tc[0], tc[1])
 		}
 		s, err := Resolve(nil, flagSet(t, given))
-		var bad *ValueError
-		if !errors.As(err, &bad) || bad.Name != tc[0] || !strings.HasPrefix(err.Error(), tc[0]+": ") {
+		if !problem.Is(err, problem.Usage) || !strings.HasPrefix(err.Error(), tc[0]+": ") {
 			t.Errorf("%q: %+v, %v", tc, s, err)
 		}
 	}

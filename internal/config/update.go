@@ -16,8 +16,8 @@ import (
 
 // Held is the one lock under which the configuration and the secrets that it names change.
 type Held struct {
+	Release func() // gives the lock back
 	path    string
-	release func()
 	noWrite error // why nothing can be written, and nothing was locked
 }
 
@@ -25,7 +25,7 @@ type Held struct {
 // for its keyring, for a minute at most. If nothing can be written there, nobody can log in, and nothing is
 // locked: a logout from a read-only configuration must work.
 func Hold(ctx context.Context, p Paths) (*Held, error) {
-	h := &Held{p.File(), func() {}, nil}
+	h := &Held{path: p.File(), Release: func() {}}
 	err := privfile.MkdirAll(p.Config)
 	if err == nil {
 		err = privfile.CheckUnwritableDir(p.Config)
@@ -36,7 +36,7 @@ func Hold(ctx context.Context, p Paths) (*Held, error) {
 		defer cancel()
 		var release func()
 		if release, err = privfile.Lock(wait, filepath.Join(p.Config, ".lock")); err == nil {
-			h.release = release
+			h.Release = release
 			return h, nil
 		}
 	}
@@ -48,9 +48,6 @@ func Hold(ctx context.Context, p Paths) (*Held, error) {
 	}
 	return nil, err
 }
-
-// Release gives the lock back.
-func (h *Held) Release() { h.release() }
 
 // Load is the configuration as it is now.
 func (h *Held) Load() (*File, error) {
@@ -107,7 +104,7 @@ func (f *File) restore(wrote []byte) error {
 	case err != nil:
 	case !bytes.Equal(now, wrote):
 		err = errors.New("it was changed meanwhile")
-	case f.exists:
+	case f.text != nil:
 		err = privfile.Replace(f.path, f.text, privfile.FollowLink)
 	default:
 		err = os.Remove(f.path)
@@ -116,15 +113,4 @@ func (f *File) restore(wrote []byte) error {
 		return fmt.Errorf("restore configuration: %w", err)
 	}
 	return nil
-}
-
-// Update is Held.Update alone.
-func Update(ctx context.Context, p Paths, edit func(*Edit) error) error {
-	h, err := Hold(ctx, p)
-	if err != nil {
-		return fmt.Errorf("write configuration: %w", err)
-	}
-	defer h.Release()
-	_, err = h.Update(edit)
-	return err
 }

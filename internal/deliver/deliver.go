@@ -9,7 +9,7 @@ package deliver
 import (
 	"context"
 	"errors"
-	"os"
+	"io"
 	"time"
 )
 
@@ -52,8 +52,9 @@ var (
 // Env is what destinations need of the process they run in.
 type Env struct {
 	Home    string       // what ~/ stands for; empty if there is no home folder
+	Own     []string     // files and folders of utho itself, which are no destinations
 	Environ []string     // of the programs that are started, NAME=value; credentials are taken out
-	Stderr  *os.File     // gets the stderr of exec: commands; nil discards it
+	Stderr  io.Writer    // gets the stderr of exec: commands; nil discards it
 	Warn    func(string) // gets, without a newline, what is doubtful but no error
 	Rotate  bool         // file: replaces a file that exists, keeping its owner, group and mode
 }
@@ -62,5 +63,4 @@ const (
 	undoTime    = 10 * time.Second // for one destination
 	lockTime    = 10 * time.Second // for the edit of another process, which takes milliseconds
 	commandTime = 60 * time.Second // for an exec: command
-	gitTime     = 2 * time.Second
 )

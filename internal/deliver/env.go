@@ -1,7 +1,6 @@
 package deliver
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +25,7 @@ type envFile struct {
 
 	created       bool
 	edit          edit
-	before, after []byte // the file as Deliver found and wrote it; after is nil if it did not
+	before, after string // the file as Deliver found and wrote it; after is empty if it did not
 }
 
 func (d *envFile) Place() string { return "env:" + d.path + "#" + d.name }
@@ -54,14 +53,14 @@ func (d *envFile) Prepare(ctx context.Context) error {
 }
 
 func (d *envFile) Deliver(ctx context.Context, t Token) error {
-	if _, err := d.change(nil, t.Secret); err != nil { // before there is a file
+	if _, err := d.change("", t.Secret); err != nil { // before there is a file
 		return err
 	}
 	privfile.Sweep(filepath.Dir(d.path))
 	f, content, err := d.open(ctx, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		f, content, err = d.open(ctx, true)
-		d.created = len(content) == 0 // otherwise others were faster
+		d.created = content == "" // otherwise others were faster
 	}
 	if err != nil {
 		return err
@@ -77,7 +76,7 @@ func (d *envFile) Deliver(ctx context.Context, t Token) error {
 
 // Undo brings back every byte, or in a file that others have edited since the old line.
 func (d *envFile) Undo(ctx context.Context) error {
-	if d.after == nil {
+	if d.after == "" {
 		return nil
 	}
 	f, now, err := d.open(ctx, false)
@@ -89,25 +88,25 @@ func (d *envFile) Undo(ctx context.Context) error {
 	}
 	defer f.Close() //nolint:errcheck // it was only read
 	back := d.before
-	if !bytes.Equal(now, d.after) && !bytes.Equal(now, d.before) {
+	if now != d.after && now != d.before {
 		var ok bool
 		if back, ok = d.edit.undo(now); !ok {
 			return fmt.Errorf("%s in %s %w", d.name, d.path, ErrChanged)
 		}
 	}
-	if bytes.Equal(now, back) && !d.created {
+	if now == back && !d.created {
 		return nil
 	}
 	return d.write(f, back)
 }
 
 // write replaces the file, whose lock is held, or removes the one that Deliver created if nothing is left in it.
-func (d *envFile) write(f *os.File, content []byte) error {
+func (d *envFile) write(f *os.File, content string) error {
 	if runtime.GOOS == "windows" {
 		_ = f.Close() // an open file cannot be replaced there
 	}
-	if len(content) > 0 || !d.created {
-		return privfile.Replace(d.path, content, privfile.Keep)
+	if content != "" || !d.created {
+		return privfile.Replace(d.path, []byte(content), privfile.Keep)
 	}
 	return remove(d.path)
 }
@@ -117,7 +116,7 @@ func (d *envFile) Holds(_ context.Context, sum [32]byte) (string, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	found, _, err := findVariable(content, d.name)
+	found, _, err := findVariable(string(content), d.name)
 	if err != nil || found == nil {
 		return "", err
 	}
@@ -125,22 +124,22 @@ func (d *envFile) Holds(_ context.Context, sum [32]byte) (string, error) {
 }
 
 // open opens, locks and reads the file. fs.ErrNotExist if there is none and create is not set.
-func (d *envFile) open(ctx context.Context, create bool) (*os.File, []byte, error) {
+func (d *envFile) open(ctx context.Context, create bool) (*os.File, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, lockTime)
 	defer cancel()
 	f, err := privfile.OpenLocked(ctx, d.path, create)
 	if err != nil {
-		return nil, nil, err
+		return nil, "", err
 	}
 	content, err := io.ReadAll(f)
 	if err != nil {
 		_ = f.Close() // read only
-		return nil, nil, err
+		return nil, "", err
 	}
-	return f, content, nil
+	return f, string(content), nil
 }
 
-func (d *envFile) change(content []byte, secret string) (edit, error) {
+func (d *envFile) change(content, secret string) (edit, error) {
 	e, err := setVariable(content, d.name, secret, filepath.Base(d.path) == ".envrc")
 	if err != nil {
 		err = fmt.Errorf("edit %s: %w", d.path, err)

@@ -34,11 +34,8 @@ func (d *command) Deliver(ctx context.Context, t Token) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, d.limit, fmt.Errorf("it did not end within %s", d.limit))
 	defer cancel()
 	c := child.Command{
-		Argv: d.argv, Env: child.WithoutCredentials(d.env.Environ), Stdin: strings.NewReader(t.Secret),
+		Argv: d.argv, Env: child.WithoutCredentials(d.env.Environ), Stdin: strings.NewReader(t.Secret), Stderr: d.env.Stderr,
 		Foreground: child.Terminal(), // it may ask for a passphrase
-	}
-	if d.env.Stderr != nil {
-		c.Stderr = d.env.Stderr
 	}
 	err := c.Run(ctx)
 	var exit *exec.ExitError

@@ -52,32 +52,12 @@ func TestFile(t *testing.T) {
 	}
 }
 
-func TestFilePrepareRefuses(t *testing.T) {
-	t.Parallel()
-	env, _ := testEnv(t)
-	dir := t.TempDir()
-	write(t, dir+"/taken", "x", 0o644)
-	_ = os.Symlink("taken", dir+"/link")
-	before := tree(t, dir)
-	for path, says := range map[string]string{
-		"taken":         "utho token rotate NAME --to file:" + dir + "/taken",
-		"no/such/token": "the folder " + filepath.Join(dir, "no", "such") + " does not exist",
-		"taken/token":   "not a directory",
-	} {
-		fails(t, open(t, env, "file:"+dir+"/"+path).Prepare(t.Context()), says)
-	}
-	env.Rotate = true
-	fails(t, open(t, env, "file:"+dir+"/link").Prepare(t.Context()), "symbolic link")
-	unchanged(t, dir, before)
-}
-
 // An undo removes what it wrote, and nothing else.
 func TestFileUndoLooks(t *testing.T) {
 	t.Parallel()
 	for name, meanwhile := range map[string]func(path string) error{
 		"removed":  os.Remove,
 		"appended": func(p string) error { return os.WriteFile(p, []byte(testSecret+"\nmore\n"), 0o600) },
-		"a link":   func(p string) error { return errors.Join(os.Rename(p, p+".moved"), os.Symlink(p+".moved", p)) },
 	} {
 		env, _ := testEnv(t)
 		dir := t.TempDir()

@@ -7,13 +7,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/utho/utho-cli/internal/child"
 )
 
 // warnGit warns if git tracks path or would add it. Without git, or outside of a work tree, there is nothing to say.
 func warnGit(ctx context.Context, env Env, path string) {
-	ctx, cancel := context.WithTimeout(ctx, gitTime)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	dir, name := filepath.Split(path)
 	err := child.Command{

@@ -10,7 +10,6 @@ import (
 	"reflect"
 	"regexp"
 	"runtime"
-	"strings"
 	"time"
 )
 
@@ -43,18 +42,17 @@ const (
 // kubeReadBack bounds the look at what became of a write without an answer.
 const kubeReadBack = 8 * time.Second
 
-// newKubernetes reads [NAMESPACE/]SECRET#KEY. Its errors are *SpecError.
+// newKubernetes reads [NAMESPACE/]SECRET#KEY. Its errors are of the kind problem.Usage.
 func newKubernetes(spec Spec, env Env) (Destination, error) {
-	const label = `[a-z0-9]([-a-z0-9]*[a-z0-9])?`
-	form := regexp.MustCompile(`^((?<ns>` + label + `)/)?` + // no key begins with two dots or is one
-		`(?<name>` + label + `(\.` + label + `)*)#(?<key>\.?[-\w][-.\w]*)$`)
-	parts := form.FindStringSubmatch(spec.Arg)
-	part := func(name string) string { return parts[form.SubexpIndex(name)] }
-	if parts == nil || len(part("ns")) > 63 || len(part("name")) > 253 || len(part("key")) > 253 {
-		return nil, &SpecError{Text: spec.String(), Why: "it is not [NAMESPACE/]SECRET#KEY with names that Kubernetes allows " +
-			"(a-z, 0-9 and -; in SECRET also a dot; in KEY also dots, _ and A-Z)", Hint: "an example: k8s:kube-system/utho-api-key#api-key"}
+	const label = `[a-z0-9](?:[-a-z0-9]*[a-z0-9])?`
+	form := regexp.MustCompile(`^(?:(` + label + `)/)?(` + label + `(?:\.` + label + `)*)` +
+		`#(\.?[-\w][-.\w]*)$`) // no key begins with two dots or is one
+	p := form.FindStringSubmatch(spec.Arg)
+	if len(p) == 0 || len(p[1]) > 63 || len(p[2]) > 253 || len(p[3]) > 253 {
+		return nil, spec.bad("it is not [NAMESPACE/]SECRET#KEY with names that Kubernetes allows "+
+			"(a-z, 0-9 and -; in SECRET also a dot; in KEY also dots, _ and A-Z)", "an example: k8s:kube-system/utho-api-key#api-key")
 	}
-	return &kubernetes{env: env, limit: kubeTime, namespace: part("ns"), name: part("name"), key: part("key")}, nil
+	return &kubernetes{env: env, limit: kubeTime, namespace: p[1], name: p[2], key: p[3]}, nil
 }
 
 // Place has no UID while there is no such Secret.
@@ -68,23 +66,19 @@ func (d *kubernetes) Prepare(ctx context.Context) error {
 	if runtime.GOOS == "windows" {
 		return errors.New("kubectl reads a patch from /dev/stdin, which Windows does not have; use exec: or WSL")
 	}
-	if err := d.locate(ctx); err != nil {
+	err := d.locate(ctx)
+	if err == nil {
+		d.found, err = d.read(ctx)
+	}
+	if err != nil {
 		return err
 	}
-	s, err := d.read(ctx)
-	switch {
-	case err != nil:
-		return err
-	case s.Metadata.UID == "":
+	was := d.found.Metadata
+	if d.uid = was.UID; d.uid == "" {
 		_, err = d.create(ctx, nil, "--dry-run=server")
-		return err
+	} else {
+		_, err = d.patch(ctx, was.ResourceVersion, map[string]any{d.key: ""}, was.Annotations, "--dry-run=server")
 	}
-	basic := s.Type == "kubernetes.io/basic-auth" && d.key == "password"
-	if group, _, _ := strings.Cut(s.Type, "/"); !basic && strings.HasSuffix("."+group, ".kubernetes.io") {
-		return fmt.Errorf("the Secret is of type %s, whose keys have a meaning of their own; use one of type Opaque", s.Type)
-	}
-	d.found, d.uid = s, s.Metadata.UID
-	_, err = d.patch(ctx, s.Metadata.ResourceVersion, map[string]any{d.key: ""}, s.Metadata.Annotations, "--dry-run=server")
 	return err
 }
 

@@ -26,7 +26,6 @@ type kubeSecret struct {
 		ResourceVersion string            `json:"resourceVersion"`
 		Annotations     map[string]string `json:"annotations"`
 	} `json:"metadata"`
-	Type string            `json:"type"`
 	Data map[string][]byte `json:"data"`
 }
 

@@ -15,16 +15,16 @@ import (
 	"github.com/subosito/gotenv"
 )
 
-// What reads dotenv files: models of docker's and systemd's rules, a library, and the real sh and
-// node. Each gives the variables, or nil if it refuses the whole file.
+// What reads dotenv files: a model of docker's rules, a library, and the real sh and node. Each gives the variables, or
+// nil if it refuses the whole file.
 type vars map[string]string
 
-func readers(content string) map[string]vars {
-	lib, err := gotenv.StrictParse(strings.NewReader(content))
+func gotenvRead(content string) vars {
+	got, err := gotenv.StrictParse(strings.NewReader(content))
 	if err != nil {
-		lib = nil
+		return nil
 	}
-	return map[string]vars{"docker": dockerRead(content), "systemd": systemdRead(content), "gotenv": vars(lib)}
+	return vars(got)
 }
 
 // dockerRead reads as docker run --env-file does: a line is a name, = and whatever follows.
@@ -33,7 +33,7 @@ func dockerRead(content string) vars {
 	if !utf8.ValidString(content) {
 		return nil
 	}
-	for line := range strings.Lines(strings.TrimPrefix(content, bom)) {
+	for line := range strings.Lines(content) {
 		line = strings.TrimLeftFunc(strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), unicode.IsSpace)
 		if line == "" || line[0] == '#' {
 			continue
@@ -45,85 +45,6 @@ func dockerRead(content string) vars {
 		if ok {
 			got[name] = value
 		}
-	}
-	return got
-}
-
-// systemdRead reads as EnvironmentFile= does.
-func systemdRead(content string) vars {
-	const preKey, key, preValue, value, valueEscape, single, double, doubleEscape, comment, commentEscape = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
-	got := vars{}
-	state, k, v, hard := preKey, "", "", 0 // hard: how much of v is not to be trimmed
-	push := func() {
-		if k = strings.TrimRight(k, " \t"); regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(k) {
-			got[k] = v[:hard] + strings.TrimRight(v[hard:], " \t")
-		}
-		state, k, v, hard = preKey, "", "", 0
-	}
-	for _, c := range []byte(content) {
-		newline, blank := c == '\n' || c == '\r', c == ' ' || c == '\t'
-		switch state {
-		case preKey:
-			if c == '#' || c == ';' {
-				state = comment
-			} else if !newline && !blank {
-				state, k = key, string(c)
-			}
-		case key:
-			switch {
-			case newline:
-				state, k = preKey, ""
-			case c == '=':
-				state = preValue
-			default:
-				k += string(c)
-			}
-		case preValue, value:
-			switch {
-			case newline:
-				push()
-			case state == preValue && c == '\'':
-				state = single
-			case state == preValue && c == '"':
-				state = double
-			case c == '\\':
-				state = valueEscape
-			case state == value || !blank:
-				state, v = value, v+string(c)
-			}
-		case valueEscape:
-			if state = value; !newline {
-				v += string(c)
-			}
-			hard = len(v)
-		case single, double:
-			switch {
-			case c == map[int]byte{single: '\'', double: '"'}[state]:
-				state, hard = preValue, len(v)
-			case c == '\\' && state == double:
-				state = doubleEscape
-			default:
-				v += string(c)
-			}
-		case doubleEscape:
-			state = double
-			if strings.IndexByte("\"\\`$", c) >= 0 {
-				v += string(c)
-			} else if c != '\n' {
-				v += `\` + string(c)
-			}
-		case comment:
-			if c == '\\' {
-				state = commentEscape
-			} else if newline {
-				state = preKey
-			}
-		case commentEscape:
-			state = comment
-		}
-	}
-	if state != preKey && state != key {
-		push()
 	}
 	return got
 }

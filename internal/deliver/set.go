@@ -25,24 +25,20 @@ type Set struct {
 	failed  bool     // the last of those
 }
 
-// NewSet puts targets in the order of delivery. The same place twice is a *SpecError; commands may repeat.
-func NewSet(targets []Target) (*Set, error) {
+// NewSet puts targets in the order of delivery.
+func NewSet(targets []Target) *Set {
 	s := &Set{targets: slices.Clone(targets)}
 	slices.SortStableFunc(s.targets, func(a, b Target) int { return int(a.Spec.Kind) - int(b.Spec.Kind) })
-	return s, s.checkPlaces()
+	return s
 }
 
+// checkPlaces refuses the same place twice; commands may repeat.
 func (s *Set) checkPlaces() error {
 	for i, t := range s.targets {
 		for _, earlier := range s.targets[:i] {
 			same := t.Place() == earlier.Place() || t.Spec.Kind == KindProfile && strings.EqualFold(t.Place(), earlier.Place())
-			same = same && t.Spec.Kind == earlier.Spec.Kind && t.Spec.Kind != KindExec
-			if whole, ok := earlier.Destination.(*file); ok { // it holds the secret and nothing else
-				variable, ok := t.Destination.(*envFile)
-				same = same || ok && variable.path == whole.path
-			}
-			if same {
-				return &SpecError{Text: t.String(), Why: fmt.Sprintf("it is the same place as %q", earlier.String())}
+			if same && t.Spec.Kind != KindExec {
+				return bad(t.String(), fmt.Sprintf("it is the same place as %q", earlier.String()), "")
 			}
 		}
 	}
@@ -58,14 +54,15 @@ func (s *Set) Add(ctx context.Context, t Target) error {
 // Targets are the destinations in the order of delivery.
 func (s *Set) Targets() []Target { return slices.Clone(s.targets) }
 
-// Prepare stops at the first destination that cannot be used, which the error names. Nothing has been delivered then.
+// Prepare stops at the first destination that cannot be used, which the error names. The same place twice is a
+// problem.Usage. Nothing has been delivered then.
 func (s *Set) Prepare(ctx context.Context) error {
 	for _, t := range s.targets {
 		if err := s.prepare(ctx, t); err != nil {
 			return err
 		}
 	}
-	return s.checkPlaces() // what only Prepare finds out: the namespace that kubectl is in
+	return s.checkPlaces() // now that they know where they are: k8s: asks kubectl
 }
 
 func (s *Set) prepare(ctx context.Context, t Target) error {

@@ -3,9 +3,12 @@ package deliver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/utho/utho-cli/internal/problem"
 )
 
 // fake is a destination as the caller hands in: stdout, a profile.
@@ -45,8 +48,8 @@ func fakes(log *[]string, texts ...string) []Target {
 func TestSetOrder(t *testing.T) {
 	t.Parallel()
 	var log []string
-	s, err := NewSet(fakes(&log, "own:", "stdout", "exec:b", "k8s:k", "profile:p", "exec:a", "file:f", "exec:b", "env:e"))
-	if err := errors.Join(err, s.Prepare(t.Context()), s.Deliver(t.Context(), Token{Secret: testSecret})); err != nil {
+	s := NewSet(fakes(&log, "own:", "stdout", "exec:b", "k8s:k", "profile:p", "exec:a", "file:f", "exec:b", "env:e"))
+	if err := errors.Join(s.Prepare(t.Context()), s.Deliver(t.Context(), Token{Secret: testSecret})); err != nil {
 		t.Fatal(err)
 	}
 	u := s.Undo(t.Context())
@@ -77,12 +80,16 @@ func TestSetFails(t *testing.T) {
 	var log []string
 	targets := fakes(&log, "profile:a", "profile:b", "stdout")
 	targets[1].Destination.(*fake).prepare = why
-	s, err := NewSet(targets)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := NewSet(targets)
 	if err := s.Prepare(t.Context()); !errors.Is(err, why) || err.Error() != "destination profile:b: no room" || len(log) != 2 {
 		t.Errorf("%v, %q", err, log)
+	}
+	// After the end nothing begins.
+	ended, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	log = nil
+	if !errors.Is(s.Prepare(ended), why) || !errors.Is(s.Deliver(ended, Token{Secret: testSecret}), why) || len(log) > 0 {
+		t.Errorf("calls: %q", log)
 	}
 	// A delivery stops at the first that fails, and undoes nothing by itself.
 	targets = fakes(&log, "own:", "stdout", "exec:c", "exec:d", "profile:a", "profile:b", "file:f")
@@ -92,10 +99,8 @@ func TestSetFails(t *testing.T) {
 	targets[1].Destination.(*fake).put = why
 	targets[1].Destination.(*fake).undo = nil
 	log = nil
-	if s, err = NewSet(targets); err != nil {
-		t.Fatal(err)
-	}
-	err = s.Deliver(t.Context(), Token{Secret: testSecret})
+	s = NewSet(targets)
+	err := s.Deliver(t.Context(), Token{Secret: testSecret})
 	var f *Failure
 	if !errors.As(err, &f) || f.Destination+err.Error() != "stdoutdeliver to stdout: no room" || f.Kind != KindStdout || len(log) != 6 {
 		t.Fatalf("%v, %q", err, log)
@@ -104,19 +109,6 @@ func TestSetFails(t *testing.T) {
 	if !slices.Equal(u.Restored, []string{"profile:a", "file:f"}) || !slices.Equal(u.Kept, []string{"exec:d"}) ||
 		!slices.Equal(u.Doubtful, []string{"exec:c"}) || len(u.Unknown) != 1 || u.Unknown[0] != "profile:b ("+why.Error()+")" {
 		t.Errorf("%+v", u)
-	}
-}
-
-// After the end nothing begins.
-func TestSetCancelled(t *testing.T) {
-	t.Parallel()
-	var log []string
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cause := errors.New("a signal")
-	cancel(cause)
-	s, _ := NewSet(fakes(&log, "file:f"))
-	if !errors.Is(s.Prepare(ctx), cause) || !errors.Is(s.Deliver(ctx, Token{Secret: testSecret}), cause) || len(log) > 0 {
-		t.Errorf("calls: %q", log)
 	}
 }
 
@@ -132,7 +124,7 @@ func TestSamePlace(t *testing.T) {
 			}
 			d, err := New(spec, env)
 			if err != nil {
-				d = &fake{Spec: spec}
+				d = &fake{Spec: spec, log: new([]string)}
 			}
 			all = append(all, Target{spec, d})
 		}
@@ -140,16 +132,16 @@ func TestSamePlace(t *testing.T) {
 	}
 	for _, pair := range [][2]string{
 		{"stdout", "stdout"}, {"profile:ci", "profile:CI"}, {"file:DIR/a", "file:DIR/b/../a"},
-		{"env:DIR/a", "env:DIR/./a#UTHO_API_KEY"}, {"file:x", "file:./x"}, {"file:DIR/a", "env:DIR/./a#A"},
+		{"env:DIR/a", "env:DIR/./a#UTHO_API_KEY"}, {"file:x", "file:./x"},
 	} {
-		_, err := NewSet(targets("exec:true", pair[0], "file:DIR/other", pair[1]))
-		var bad *SpecError
-		if !errors.As(err, &bad) || bad.Text != strings.ReplaceAll(pair[1], "DIR", dir) || !strings.Contains(bad.Why, "the same place") {
+		err := NewSet(targets("exec:true", pair[0], "file:DIR/other", pair[1])).Prepare(t.Context())
+		says := fmt.Sprintf("--to %q: it is the same place", strings.ReplaceAll(pair[1], "DIR", dir))
+		if !problem.Is(err, problem.Usage) || !strings.HasPrefix(err.Error(), says) {
 			t.Errorf("%q: %v", pair, err)
 		}
 	}
-	if _, err := NewSet(targets("stdout", "exec:true", "exec:true", "profile:a", "profile:b", "file:DIR/a", "file:DIR/A.",
-		"env:DIR/b", "env:DIR/b#UTHO_TOKEN", "env:DIR/c")); err != nil {
+	if err := NewSet(targets("stdout", "exec:true", "exec:true", "profile:a", "profile:b", "file:DIR/a", "file:DIR/A.",
+		"env:DIR/b", "env:DIR/b#UTHO_TOKEN", "env:DIR/c")).Prepare(t.Context()); err != nil {
 		t.Errorf("different places: %v", err)
 	}
 }

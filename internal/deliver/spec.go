@@ -1,7 +1,6 @@
 package deliver
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"al.essio.dev/pkg/shellescape"
 
 	"github.com/utho/utho-cli/internal/child"
+	"github.com/utho/utho-cli/internal/problem"
 )
 
 // A Kind says what sort of place a destination is. The order of the constants is the order of delivery.
@@ -50,19 +50,17 @@ func (s Spec) String() string {
 	return s.Kind.String() + ":" + s.Arg
 }
 
-// A SpecError says that a destination was typed wrongly, or that the same place was given twice.
-type SpecError struct {
-	Text string // the destination as it was typed
-	Why  string // what is wrong with it
-	Hint string // what to write instead; may be empty
+// bad is the error for a destination that was typed wrongly; hint is what to write instead, or "".
+func (s Spec) bad(why, hint string) error { return bad(s.String(), why, hint) }
+
+func bad(text, why, hint string) error {
+	return problem.Usagef("--to %q: %s", text, why).Hintf("%s", hint)
 }
 
-func (e *SpecError) Error() string { return fmt.Sprintf("bad destination %q: %s", e.Text, e.Why) }
-
 // ParseSpec reads a destination: stdout, file:PATH, env:PATH#NAME, profile:NAME, k8s:[NAMESPACE/]SECRET#KEY or
-// exec:COMMAND. It touches nothing. Its errors are *SpecError.
+// exec:COMMAND. It touches nothing. Its errors are of the kind problem.Usage.
 func ParseSpec(text string) (Spec, error) {
-	bad := func(why, hint string) (Spec, error) { return Spec{}, &SpecError{text, why, hint} }
+	bad := func(why, hint string) (Spec, error) { return Spec{}, bad(text, why, hint) }
 	word, arg, colon := strings.Cut(text, ":")
 	s := Spec{Arg: arg}
 	for k := KindFile; k <= KindStdout; k++ {
@@ -99,11 +97,11 @@ func ParseSpec(text string) (Spec, error) {
 }
 
 // New returns the destination of a Spec; stdout and profile are for the caller. Relative paths are taken from the
-// current folder, now and for good. It touches nothing. Its errors are *SpecError.
+// current folder, now and for good. It touches nothing. Its errors are of the kind problem.Usage.
 func New(s Spec, env Env) (Destination, error) {
 	switch s.Kind {
 	case KindFile:
-		path, err := absolute(s, s.Arg, env.Home)
+		path, err := absolute(s, s.Arg, env)
 		return &file{spec: s, env: env, path: path}, err
 	case KindEnv:
 		arg, name := s.Arg, DefaultVariable
@@ -111,10 +109,10 @@ func New(s Spec, env Env) (Destination, error) {
 			arg, name = s.Arg[:i], s.Arg[i+1:]
 		}
 		if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
-			return nil, &SpecError{s.String(), fmt.Sprintf("%q is not the name of a variable", name),
-				"the last # separates path and name: env:PATH#NAME, with NAME of letters, digits and _"}
+			return nil, s.bad(fmt.Sprintf("%q is not the name of a variable", name),
+				"the last # separates path and name: env:PATH#NAME, with NAME of letters, digits and _")
 		}
-		path, err := absolute(s, arg, env.Home)
+		path, err := absolute(s, arg, env)
 		return &envFile{env: env, path: path, name: name}, err
 	case KindKubernetes:
 		return newKubernetes(s, env)
@@ -125,29 +123,28 @@ func New(s Spec, env Env) (Destination, error) {
 		}
 		return &command{env: env, argv: argv, limit: commandTime}, nil
 	}
-	return nil, &SpecError{Text: s.String(), Why: "it is not a destination of files and commands"}
+	return nil, s.bad("it is not a destination of files and commands", "")
 }
 
 // commandError is the error of a command that is not plain words, with what to write instead.
 func commandError(s Spec, err error) error {
-	bad := &SpecError{Text: s.String(), Why: err.Error()}
-	var words *child.WordsError
+	hint := ""
 	switch {
 	case strings.Contains(s.Arg, "$UTHO"):
-		bad.Hint = "the secret is in no variable: the command reads it from stdin, as with --from-file=token=/dev/stdin"
-	case errors.As(err, &words) && words.Hint != "":
+		hint = "the secret is in no variable: the command reads it from stdin, as with --from-file=token=/dev/stdin"
+	case problem.Hint(err) != "":
 		word := `"exec:sh -c ` + shellescape.Quote(s.Arg) + `"` // it has single quotes
 		if strings.ContainsAny(s.Arg, "'\"$`\\!") {
 			word = shellescape.Quote(strings.Trim(word, `"`))
 		}
-		bad.Hint = "no shell runs the command; to have one, write --to " + word
+		hint = "no shell runs the command; to have one, write --to " + word
 	}
-	return bad
+	return s.bad(err.Error(), hint)
 }
 
 // absolute expands ~/ and gives the one name of a file, independent of the current folder and of links on the way to it.
-func absolute(s Spec, path, home string) (string, error) {
-	bad := func(why, hint string) (string, error) { return "", &SpecError{s.String(), why, hint} }
+func absolute(s Spec, path string, env Env) (string, error) {
+	bad := func(why, hint string) (string, error) { return "", s.bad(why, hint) }
 	if path == "" {
 		return bad("the path is empty", "")
 	}
@@ -155,17 +152,28 @@ func absolute(s Spec, path, home string) (string, error) {
 		return bad("the path names a folder; a file is needed", "")
 	}
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		if home == "" {
+		if env.Home == "" {
 			return bad("there is no home folder for ~/ to stand for", "write the whole path")
 		}
-		path = filepath.Join(home, rest)
+		path = filepath.Join(env.Home, rest)
 	}
-	abs, err := filepath.Abs(path)
+	path, err := filepath.Abs(path)
 	if err != nil {
 		return bad("the current folder is gone", "write the whole path")
 	}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
-		abs = filepath.Join(dir, filepath.Base(abs))
+	path = resolve(path)
+	for _, own := range env.Own {
+		if rel, err := filepath.Rel(resolve(own), path); err == nil && filepath.IsLocal(rel) {
+			return bad("the file is one of utho's own", "")
+		}
 	}
-	return abs, nil
+	return path, nil
+}
+
+// resolve resolves the links on the way to a file.
+func resolve(path string) string {
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		return filepath.Join(dir, filepath.Base(path))
+	}
+	return path
 }

@@ -2,10 +2,13 @@ package deliver
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/utho/utho-cli/internal/problem"
 )
 
 func TestParseSpec(t *testing.T) {
@@ -50,8 +53,8 @@ func TestParseSpecRefuses(t *testing.T) {
 		"exec:put $UTHO_API_KEY": {"unquoted $", "stdin, as with --from-file=token=/dev/stdin"},
 	} {
 		_, err := ParseSpec(text)
-		var bad *SpecError
-		if !errors.As(err, &bad) || bad.Text != text || !strings.Contains(bad.Why, says[0]) || !strings.Contains(bad.Hint, says[1]) {
+		named, why, _ := strings.Cut(fmt.Sprint(err), fmt.Sprintf("--to %q: ", text))
+		if !problem.Is(err, problem.Usage) || named != "" || !strings.Contains(why, says[0]) || !strings.Contains(problem.Hint(err), says[1]) {
 			t.Errorf("ParseSpec(%q) = %#v; want %q", text, err, says)
 		} else if strings.ContainsAny(err.Error(), "\x00\n") {
 			t.Errorf("ParseSpec(%q): the error has raw control characters", text)
@@ -82,7 +85,7 @@ func TestPlaces(t *testing.T) {
 		}
 	}
 	for _, s := range []Spec{{}, {KindFile, "~/x"}, {Kind: KindStdout}, {Kind: KindProfile, Arg: "x"}, {Kind: KindExec, Arg: "a|b"}} {
-		if _, err := New(s, Env{}); !errors.As(err, new(*SpecError)) {
+		if _, err := New(s, Env{}); !problem.Is(err, problem.Usage) {
 			t.Errorf("New(%v) = %v", s, err)
 		}
 	}

@@ -17,9 +17,7 @@ import (
 )
 
 const (
-	day  = 24 * time.Hour
-	week = 7 * day
-
+	day       = 24 * time.Hour
 	marker    = ".expires-"
 	layout    = "20060102T1504Z" // of the time in a suffix: UTC, to the minute; the Z is literal
 	suffixLen = len(marker) + len(layout)
@@ -39,7 +37,7 @@ func Append(name string, at time.Time) (string, error) {
 	}
 	switch y := minute.Year(); {
 	case name == "":
-		return "", fmt.Errorf("add expiry: the name is empty")
+		return "", errors.New("add expiry: the name is empty")
 	case Has(name):
 		return "", fmt.Errorf("add expiry to %q: it already has one", name)
 	case len(name) > maxBase:
@@ -57,9 +55,12 @@ func Append(name string, at time.Time) (string, error) {
 func Split(name string) (base string, at time.Time, ok bool) {
 	cut := max(len(name)-suffixLen, 0)
 	text, found := strings.CutPrefix(name[cut:], marker)
+	if cut == 0 || !found {
+		return name, time.Time{}, false
+	}
 	at, err := time.Parse(layout, text)
 	// Printing it again holds the parser to the one spelling there is.
-	if cut == 0 || !found || err != nil || at.Year() < 1 || at.Format(layout) != text {
+	if err != nil || at.Year() < 1 || at.Format(layout) != text {
 		return name, time.Time{}, false
 	}
 	return name[:cut], at, true
@@ -82,8 +83,8 @@ func Expired(name string, now time.Time) bool {
 // name without an expiry stays as it is. It is an error if created is the zero time or not before the expiry, since
 // then the length is not known.
 //
-// Both the length and the new end are rounded to the nearest minute: Append rounds up and the service stamps a
-// token a moment later, so rounding one way would change the length by every rotation.
+// Both the length and the new end are rounded to the nearest minute: Append rounds up and the service stamps a token a
+// moment later, so rounding one way would change the length by every rotation.
 func Renew(old string, created, now time.Time) (string, error) {
 	base, until, ok := Split(old)
 	if !ok {
@@ -96,19 +97,12 @@ func Renew(old string, created, now time.Time) (string, error) {
 	return Append(base, now.Add(length).Round(time.Minute))
 }
 
-// SuffixError is the error for a new name that was typed with an expiry in it, which only Append may write there.
-type SuffixError struct {
-	Name string // as it was typed
-}
-
-func (e *SuffixError) Error() string {
-	return fmt.Sprintf("bad name %q: it ends like a name with an expiry, which utho writes itself", e.Name)
-}
+// ErrSuffix is for a new name that was typed with an expiry in it, which only Append may write there.
+var ErrSuffix = errors.New("it ends like a name with an expiry, which utho writes itself")
 
 // CheckName returns an error unless name can be that of a new token: 1 to 255 bytes of UTF-8 text without control
-// characters (C0, DEL, C1) and without line or paragraph separators. A name that ends in an expiry suffix, or is
-// nothing but one, is a *SuffixError. A name that passes may still be too long for an expiry behind it; Append
-// reports that.
+// characters (C0, DEL, C1) and without line or paragraph separators. ErrSuffix if it ends in an expiry, or is nothing
+// but one. A name that passes may still be too long for an expiry behind it; Append reports that.
 func CheckName(name string) error {
 	switch {
 	case name == "":
@@ -117,14 +111,13 @@ func CheckName(name string) error {
 		return fmt.Errorf("bad name: it is %d bytes long; at most %d are allowed", len(name), maxName)
 	case !utf8.ValidString(name):
 		return fmt.Errorf("bad name %q: it is not valid UTF-8", name)
+	case Has("x" + name): // the x is for a name that is only a suffix
+		return fmt.Errorf("bad name %q: %w", name, ErrSuffix)
 	}
 	for _, r := range name {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' { // which break lines
 			return fmt.Errorf("bad name %q: it has a control character, %U", name, r)
 		}
-	}
-	if Has("x" + name) { // the x is for a name that is only a suffix
-		return &SuffixError{Name: name}
 	}
 	return nil
 }
@@ -135,11 +128,11 @@ func CheckName(name string) error {
 func ParseDuration(s string) (time.Duration, error) {
 	letters := strings.TrimLeft(s, "0123456789")
 	n, err := strconv.ParseInt(s[:len(s)-len(letters)], 10, 64)
-	unit := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": day, "w": week}[letters]
+	unit := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": day, "w": 7 * day}[letters]
 	switch {
 	case unit > 0 && n > int64(math.MaxInt64/unit): // n is the largest there is if it does not fit
 		return 0, fmt.Errorf("bad duration %q: the longest is %d%s", s, math.MaxInt64/unit, letters)
-	case err == nil && unit > 0 && n > 0:
+	case n > 0 && unit > 0:
 		return time.Duration(n) * unit, nil
 	case err == nil && unit > 0:
 		return 0, fmt.Errorf("bad duration %q: it must be longer than zero, like 90m, 36h, 30d or 12w", s)
@@ -154,23 +147,22 @@ func ParseDuration(s string) (time.Duration, error) {
 	return 0, fmt.Errorf("bad duration %q: use one whole number and one unit of m, h, d or w, like 90m, 36h, 30d or 12w", s)
 }
 
-// Age prints how old something is, in the largest unit of m, h and d that fits, rounded down: 45m, 7h, 12d. Less
-// than a minute, before or after now, is 0m. A token from the future, as a wrong clock or time zone gives, has an
-// age with a minus sign, so that the mistake shows.
+// Age prints how old something is, in the largest unit of m, h and d that fits, rounded down: 45m, 7h, 12d. A token
+// from the future, as a wrong clock or time zone gives, has an age with a minus sign, so that the mistake shows.
 func Age(d time.Duration) string {
 	switch {
-	case d <= -day || d >= day:
+	case d.Abs() >= day:
 		return fmt.Sprintf("%dd", d/day)
-	case d <= -time.Hour || d >= time.Hour:
+	case d.Abs() >= time.Hour:
 		return fmt.Sprintf("%dh", d/time.Hour)
 	}
 	return fmt.Sprintf("%dm", d/time.Minute)
 }
 
 // Human writes a length of time in words, in the largest unit of which it has two or more, rounded: "5 minutes",
-// "about 3 days", "about 73 years". A year is 365 days. The sign is dropped.
+// "about 3 days". A year is 365 days. The sign is dropped.
 func Human(d time.Duration) string {
-	d = max(d, -d)
+	d = d.Abs()
 	names := []string{"year", "day", "hour", "minute", "second"}
 	for i, unit := range []time.Duration{365 * day, day, time.Hour, time.Minute, time.Second} {
 		switch {

@@ -48,7 +48,7 @@ func (s *Session) Create(ctx, grace context.Context, r CreateRequest, to Destina
 		return Issued{}, err
 	}
 	if r.Verify {
-		err = i.verifySecret(ctx, grace)
+		err = i.verifySecret(ctx)
 	}
 	if err == nil {
 		err = context.Cause(ctx)

@@ -158,7 +158,12 @@ func TestDelete(t *testing.T) {
 					t.Fatal(err)
 				}
 				if c.signal {
-					c.faults[0].Before = w.signal
+					c.faults[0].Before = func() {
+						for w.srv.Count("delete") < 3 {
+							time.Sleep(time.Millisecond)
+						}
+						w.signal()
+					}
 				}
 				w.srv.Fault(c.faults...)
 				own, last := "", ""

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"net/http"
 	"runtime"
 	"slices"
 	"strings"
@@ -58,7 +57,7 @@ func (w *world) start() {
 }
 
 func (w *world) as(secret string) *utho.Client {
-	c, err := utho.New(secret, utho.WithBaseURL(sandbox.BaseURL), utho.WithHTTPClient(&http.Client{Transport: w.srv.Transport()}))
+	c, err := utho.New(secret, utho.WithBaseURL(sandbox.BaseURL), utho.WithTransport(w.srv.Transport()))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -67,7 +66,7 @@ func (w *world) as(secret string) *utho.Client {
 
 func (w *world) session() *lifecycle.Session {
 	return &lifecycle.Session{
-		Client: w.client, As: w.client.WithSecret, Timeout: 30 * time.Second,
+		Client: w.client, Timeout: 30 * time.Second,
 		Waiting: func(string) func() { return func() {} },
 		Warn:    func(format string, args ...any) { w.warned = append(w.warned, fmt.Sprintf(format, args...)) },
 	}
@@ -126,7 +125,7 @@ func (s *shelf) Prepare(context.Context) error { return s.unprepared }
 
 func (s *shelf) Rotates(_ context.Context, ids ...string) error {
 	s.rotates = ids
-	if slices.Contains(ids, s.ownID) {
+	if s.ownID != "" && slices.Contains(ids, s.ownID) {
 		s.names = append(s.names, "own:p")
 	}
 	return nil
@@ -248,25 +247,23 @@ func (w *world) rotate(r lifecycle.RotateRequest, to *shelf) (plan *lifecycle.Ro
 
 // kindOf names what a protocol ended with.
 func kindOf(err error) string {
-	switch {
-	case err == nil:
-		return "done"
-	case errors.Is(err, errKilled):
-		return "killed"
-	case errors.As(err, new(*lifecycle.OutcomeError)):
-		return "outcome"
-	case errors.As(err, new(*lifecycle.RolledBackError)):
-		return "rolled back"
-	case errors.As(err, new(*lifecycle.NotCreatedError)):
-		return "not created"
-	case errors.As(err, new(*lifecycle.VerifyError)):
-		return "verify"
-	case errors.As(err, new(*lifecycle.TakenError)):
-		return "taken"
-	case errors.As(err, new(*lifecycle.NotFoundError)):
-		return "not found"
-	case errors.As(err, new(*lifecycle.AmbiguousError)):
-		return "ambiguous"
+	for _, k := range []struct {
+		name string
+		fits bool
+	}{
+		{"done", err == nil},
+		{"killed", errors.Is(err, errKilled)},
+		{"outcome", errors.As(err, new(*lifecycle.OutcomeError))},
+		{"rolled back", errors.As(err, new(*lifecycle.RolledBackError))},
+		{"not created", errors.As(err, new(*lifecycle.NotCreatedError))},
+		{"verify", errors.As(err, new(*lifecycle.VerifyError))},
+		{"taken", errors.As(err, new(*lifecycle.TakenError))},
+		{"not found", errors.As(err, new(*lifecycle.NotFoundError))},
+		{"ambiguous", errors.As(err, new(*lifecycle.AmbiguousError))},
+	} {
+		if k.fits {
+			return k.name
+		}
 	}
 	return "error"
 }

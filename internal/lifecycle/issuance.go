@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -33,17 +34,13 @@ func (s *Session) newIssuance(req utho.CreateTokenRequest, list *utho.TokenList)
 
 // outcome is an [OutcomeError] about the tokens with these ids.
 func (i *issuance) outcome(next Next, err error, ids []string, format string, args ...any) *OutcomeError {
-	e := &OutcomeError{Left: fmt.Sprintf(format, args...), Next: next, IDs: ids, Old: i.old, Err: err}
-	if len(ids) == 1 && next != NextLook {
-		e.New = ids[0]
-	}
-	return e
+	return &OutcomeError{Left: fmt.Sprintf(format, args...), Next: next, IDs: ids, Old: i.old, Err: err}
 }
 
 // post creates the token, once, and finds it in the list, or finds out what became of an answer that was lost.
 func (i *issuance) post(ctx, grace context.Context) error {
 	if ctx.Err() != nil {
-		return &NotCreatedError{Name: i.req.Name, Old: i.old, Err: context.Cause(ctx)}
+		return &NotCreatedError{Old: i.old, Err: context.Cause(ctx)}
 	}
 	done := i.Waiting("waiting for the service to create the token")
 	limited, cancel := bounded(ctx, grace, i.Timeout, answerWithin)
@@ -59,44 +56,34 @@ func (i *issuance) post(ctx, grace context.Context) error {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		err = context.Cause(ctx)
 	}
-	return &NotCreatedError{Name: i.req.Name, Old: i.old, Err: err}
+	return &NotCreatedError{Old: i.old, Err: err}
 }
 
-// findLost lists 0, 1 and 3 s after a lost answer, and deletes only a token whose name can be nobody else's.
+// findLost looks for what a lost answer may have created, and deletes only a token whose name can be nobody else's.
 func (i *issuance) findLost(ctx, grace context.Context, lost error) error {
 	name, cause := quote(i.req.Name), errors.New(opless(lost)) // its kind is this package's to tell
-	var listErr error
-	for _, wait := range []time.Duration{0, time.Second, 2 * time.Second} {
-		pause(ctx, grace, wait)
-		var list *utho.TokenList
-		if list, listErr = i.list(grace); listErr != nil {
-			continue
-		}
-		found := i.added(list.Tokens)
-		switch {
-		case len(found) == 0:
-			continue
-		case len(found) > 1:
-			return i.outcome(NextLook, cause, idsOf(found),
-				"one of the new tokens %s, named %s, was just created, and its secret is lost", candidates(found), name)
-		case !i.unique:
-			return i.outcome(NextDeleteAgain, cause, idsOf(found), "token %s %s was created, but its secret is lost", found[0].ID, name)
-		}
-		if err := i.remove(ctx, grace, i.Client, found[0].ID, deleteWithin); err != nil {
-			return i.outcome(NextDeleteAgain, fmt.Errorf("%w; %w", cause, err), idsOf(found),
-				"token %s %s was created, but its secret is lost, and deleting it failed", found[0].ID, name)
-		}
-		return &RolledBackError{Name: i.req.Name, Err: fmt.Errorf("the answer to the create was lost: %w", cause)}
-	}
-	after := " after 3 s"
-	if ctx.Err() != nil {
-		after = ""
-	}
-	if listErr != nil {
+	list, err := i.look(ctx, grace, ifLost, func(added []utho.Token) bool { return len(added) > 0 })
+	if err != nil {
 		return i.outcome(NextLook, cause, nil,
-			"a token %s may have been created, and its secret is lost; the list failed too (%s)", name, opless(listErr))
+			"a token %s may have been created, and its secret is lost; the list failed too (%s)", name, opless(err))
 	}
-	return i.outcome(NextLook, cause, nil, "there is no new token named %s%s; it may still appear, and its secret is lost", name, after)
+	found := i.added(list.Tokens)
+	switch {
+	case len(found) == 0 && ctx.Err() != nil:
+		return i.outcome(NextLook, cause, nil, "there is no new token named %s; it may still appear, and its secret is lost", name)
+	case len(found) == 0:
+		return i.outcome(NextLook, cause, nil, "there is no new token named %s after 3 s; it may still appear, and its secret is lost", name)
+	case len(found) > 1:
+		return i.outcome(NextLook, cause, idsOf(found),
+			"one of the new tokens %s, named %s, was just created, and its secret is lost", candidates(found), name)
+	case !i.unique:
+		return i.outcome(NextDeleteAgain, cause, idsOf(found), "token %s %s was created, but its secret is lost", found[0].ID, name)
+	}
+	if err := i.remove(ctx, grace, i.Client, found[0].ID, deleteWithin); err != nil {
+		return i.outcome(NextDeleteAgain, fmt.Errorf("%w; %w", cause, err), idsOf(found),
+			"token %s %s was created, but its secret is lost, and deleting it failed", found[0].ID, name)
+	}
+	return &RolledBackError{Name: i.req.Name, Err: fmt.Errorf("the answer to the create was lost: %w", cause)}
 }
 
 // list is one look at the tokens after a create.
@@ -113,31 +100,39 @@ func (i *issuance) inScope(tokens []utho.Token) []utho.Token {
 	return filter(tokens, func(t utho.Token) bool { return t.Scope == i.req.Scope })
 }
 
-// look lists until enough of the added tokens are there, or ctx or the time that a signal leaves ends. It returns
-// the last list that came, or why none did.
-func (i *issuance) look(ctx, grace context.Context, enough func(added []utho.Token) bool) (last *utho.TokenList, failed error) {
+// schedule is when the tokens are listed after a create: after each of the waits, in so much time.
+type schedule struct {
+	within time.Duration
+	waits  []time.Duration
+}
+
+var (
+	toConfirm = schedule{5 * time.Second, []time.Duration{0, time.Second / 4, time.Second / 2, time.Second, time.Second, time.Second, time.Second}}
+	ifLost    = schedule{3*time.Second + 3*listWithin, []time.Duration{0, time.Second, 2 * time.Second}}
+)
+
+// look lists until enough of the added tokens are there, or the time of the schedule or that a signal leaves ends. It
+// returns the last list that came, or why none did.
+func (i *issuance) look(ctx, grace context.Context, when schedule, enough func(added []utho.Token) bool) (*utho.TokenList, error) {
 	defer i.Waiting("waiting for the new token to show in the list")()
-	limited, cancel := bounded(ctx, grace, confirmWithin, confirmInGrace)
+	limited, cancel := bounded(ctx, grace, when.within, confirmInGrace)
 	defer cancel()
-	var e *utho.Error
-	for wait := 250 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+	var last *utho.TokenList
+	var failed error
+	for _, wait := range when.waits {
+		if pause(limited, wait); limited.Err() != nil {
+			break
+		}
 		list, err := i.list(limited)
-		switch {
-		case err == nil:
-			last = list
-			if enough(i.added(list.Tokens)) || ctx.Err() != nil && len(i.added(list.Tokens)) == 0 {
-				return last, nil
-			}
-		case ctx.Err() != nil || rejected(err) || errors.As(err, &e) && e.RetryAfter > confirmWithin:
-			return last, err
-		case failed == nil || limited.Err() == nil: // that the time has ended says less
-			failed = err
+		if err == nil && enough(i.added(list.Tokens)) {
+			return list, nil
 		}
-		pause(limited, limited, wait)
-		if limited.Err() != nil {
-			return last, failed
-		}
+		last, failed = cmp.Or(list, last), cmp.Or(failed, err)
 	}
+	if last == nil {
+		return nil, cmp.Or(failed, errors.New("no time was left to list the tokens"))
+	}
+	return last, nil
 }
 
 // rejected reports whether the service does not know the secret that was used.
@@ -146,22 +141,13 @@ func rejected(err error) bool {
 }
 
 // confirm finds the new token in the list, for its id and its scope, which nothing else tells. What cannot be told
-// is a warning and leaves issued unconfirmed; a scope that is not the one asked for is rolled back and an error.
+// is a warning and leaves issued without an id; a scope that is not the one asked for is rolled back and an error.
 func (i *issuance) confirm(ctx, grace context.Context) error {
-	var until time.Time
-	list, err := i.look(ctx, grace, func(added []utho.Token) bool {
-		switch {
-		case len(added) == 0:
-			return false
-		case i.unique || len(i.inScope(added)) > 0:
-			return true
-		case until.IsZero(): // it may be somebody else's that shows before this one does
-			until = time.Now().Add(inScopeWithin)
-		}
-		return !time.Now().Before(until)
+	list, err := i.look(ctx, grace, toConfirm, func(added []utho.Token) bool {
+		return i.unique && len(added) > 0 || len(i.inScope(added)) > 0 // another may be somebody else's that shows first
 	})
 	name := quote(i.req.Name)
-	if list == nil {
+	if err != nil {
 		if ctx.Err() == nil {
 			i.Warn("the id and scope of %s are not confirmed, because the list failed: %v", name, err)
 		}
@@ -174,9 +160,9 @@ func (i *issuance) confirm(ctx, grace context.Context) error {
 	case len(added) == 1:
 		i.issued.Token = added[0]
 		if len(inScope) == 0 {
-			return i.rollback(ctx, grace, nil, fmt.Errorf("the service created it with the scope %s instead of %s", added[0].Scope, i.req.Scope))
+			return i.rollback(ctx, grace, nil,
+				fmt.Errorf("the service created it with the scope %s instead of %s", added[0].Scope, i.req.Scope))
 		}
-		i.issued.Confirmed = true
 		i.checkStamp(list)
 	case len(inScope) == 0:
 		return i.outcome(NextLook, nil, idsOf(added), "one of the new tokens %s, named %s, was just created, and none has the scope %s;"+
@@ -216,15 +202,15 @@ func (i *issuance) deliver(ctx, grace context.Context, to Destinations) error {
 }
 
 // verifySecret lists with the new secret. Without an answer nothing is verified.
-func (i *issuance) verifySecret(ctx, grace context.Context) error {
+func (i *issuance) verifySecret(ctx context.Context) error {
 	defer i.Waiting("waiting for the new secret to be accepted")()
-	err := i.probe(ctx, grace, true)
+	err := i.probe(ctx, true)
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.Is(err, utho.ErrUnavailable) && !rejected(err):
+	case errors.Is(err, utho.ErrUnavailable):
 		return fmt.Errorf("the new secret could not be verified: %w", err)
 	}
 	// Without its kind: it is not the credential in use that is rejected.
@@ -233,8 +219,8 @@ func (i *issuance) verifySecret(ctx, grace context.Context) error {
 
 // probe lists with the new secret until it is accepted, or refused if accepted is false, or the service does not
 // say: nothing tells how soon a new token works, and a deleted one no longer does. It returns the last answer.
-func (i *issuance) probe(ctx, grace context.Context, accepted bool) error {
-	client, err := i.As(i.issued.Secret)
+func (i *issuance) probe(ctx context.Context, accepted bool) error {
+	client, err := i.Client.WithSecret(i.issued.Secret)
 	if err != nil {
 		return err
 	}
@@ -244,7 +230,7 @@ func (i *issuance) probe(ctx, grace context.Context, accepted bool) error {
 		if (err == nil) == accepted || err != nil && !rejected(err) || time.Now().Add(wait).After(until) {
 			return err
 		}
-		pause(ctx, grace, wait)
+		pause(ctx, wait)
 		if ctx.Err() != nil {
 			return err
 		}
@@ -255,7 +241,6 @@ func (i *issuance) probe(ctx, grace context.Context, accepted bool) error {
 // delivered yet. The token is deleted only if every place that utho wrote is known to be as it was: else somebody
 // may hold the new secret, and both tokens stay.
 func (i *issuance) rollback(ctx, grace context.Context, to Destinations, cause error) error {
-	var undone Undone
 	if i.old != "" {
 		// What the places held before works no longer if somebody deleted the old token meanwhile.
 		if list, err := i.list(grace); err == nil && !contains(list.Tokens, i.old) {
@@ -269,6 +254,7 @@ func (i *issuance) rollback(ctx, grace context.Context, to Destinations, cause e
 			}
 		}
 	}
+	var undone Undone
 	if to != nil {
 		undone = to.Undo(grace)
 	}
@@ -300,24 +286,21 @@ func (i *issuance) bothStay(undone Undone, cause error) error {
 	id, next, stay := i.issued.Token.ID, NextDelete, "the new token %s stays"
 	if i.old != "" {
 		next, stay = NextFinishOrDrop, "both tokens stay, the old "+i.old+" and the new %s"
-		if len(undone.Unknown)+len(undone.Kept) == 0 { // nobody has the new secret
-			next = NextDeleteAgain
-		}
 	}
 	ids := []string{id}
-	if id == "" {
+	switch {
+	case id == "":
 		next, ids = NextLook, nil
+	case i.old != "" && len(undone.Unknown)+len(undone.Kept) == 0: // nobody has the new secret
+		next = NextDeleteAgain
 	}
 	return i.outcome(next, cause, ids, stay+": "+strings.TrimPrefix(where, "; "), named(id, i.req.Name))
 }
 
 // identify finds the one added token of the name.
 func (i *issuance) identify(grace context.Context) (string, error) {
-	list, err := i.look(grace, grace, func(added []utho.Token) bool { return len(added) > 0 })
-	switch {
-	case list == nil && grace.Err() != nil:
-		return "", errors.New("no time was left to list the tokens")
-	case list == nil:
+	list, err := i.look(grace, grace, toConfirm, func(added []utho.Token) bool { return len(added) > 0 })
+	if err != nil {
 		return "", err
 	}
 	switch added := i.added(list.Tokens); len(added) {
@@ -335,18 +318,19 @@ func (i *issuance) revoked(grace context.Context, id string) error {
 	defer i.Waiting("waiting for the secret to be revoked")()
 	limited, cancel := context.WithTimeout(grace, probeWithin)
 	defer cancel()
-	err := i.probe(limited, grace, false)
-	if rejected(err) || errors.Is(err, utho.ErrInvalidSecret) { // what no client takes was accepted by none
+	err := i.probe(limited, false)
+	switch {
+	case rejected(err):
 		return nil
-	}
-	if err == nil {
+	case err == nil:
 		return i.outcome(NextLook, nil, []string{id}, "token %s was deleted, but the secret that was just created still works:"+
 			" another new token named %s is its own", id, quote(i.req.Name))
 	}
-	if list, listErr := i.list(grace); listErr == nil && !contains(list.Tokens, id) {
-		// The service answers, but not to this secret: the list has to do.
-		i.Warn("token %s is deleted; could not verify that its secret was revoked: %v", id, err)
-		return nil
+	list, listErr := i.list(grace)
+	if listErr != nil || contains(list.Tokens, id) {
+		return i.outcome(NextLook, err, []string{id}, "token %s was deleted, but could not verify that its secret was revoked", id)
 	}
-	return i.outcome(NextLook, err, []string{id}, "token %s was deleted, but could not verify that its secret was revoked", id)
+	// The service answers, but not to this secret: the list has to do.
+	i.Warn("token %s is deleted; could not verify that its secret was revoked: %v", id, err)
+	return nil
 }

@@ -15,8 +15,8 @@ const (
 	NextLook         Next = iota // list the tokens and find out
 	NextDelete                   // delete the tokens of IDs
 	NextDeleteAgain              // delete the tokens of IDs, then run the same command again
-	NextFinishOrDrop             // a rotation: delete Old to finish it, or New to drop it
-	NextFinish                   // a rotation: delete Old, since New works and was delivered
+	NextFinishOrDrop             // a rotation: delete Old to finish it, or the one of IDs to drop it
+	NextFinish                   // a rotation: delete Old, since the new token works and was delivered
 	NextRepeat                   // run the same command again
 )
 
@@ -26,7 +26,6 @@ type OutcomeError struct {
 	Next Next     // what to do about it
 	IDs  []string // the tokens concerned: exactly these, or candidates if Next is NextLook
 	Old  string   // of a rotation: the id of the token that was to be deleted
-	New  string   // of a rotation: the id of the new token; empty if not known
 	Err  error    // why; nil if Left says it all
 }
 
@@ -59,9 +58,8 @@ func (e *RolledBackError) Error() string {
 
 // NotCreatedError is a create that the service refused, or that never left.
 type NotCreatedError struct {
-	Name string
-	Old  string // of a rotation: the token that still works
-	Err  error
+	Old string // of a rotation: the token that still works
+	Err error
 }
 
 func (e *NotCreatedError) Unwrap() error { return e.Err }

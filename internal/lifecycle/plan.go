@@ -42,13 +42,12 @@ type Rotation struct {
 
 // NoExpiryError is a token without an expiry where one is needed, or one whose length cannot be told.
 type NoExpiryError struct {
-	Token utho.Token
-	Err   error
+	Token  utho.Token
+	Reason string
 }
 
-func (e *NoExpiryError) Unwrap() error { return e.Err }
 func (e *NoExpiryError) Error() string {
-	return "token " + named(e.Token.ID, e.Token.Name) + " " + e.Err.Error()
+	return "token " + named(e.Token.ID, e.Token.Name) + " " + e.Reason
 }
 
 // PlanRotation finds the token, locks its rotation on this machine, prepares the destinations, and looks at what an
@@ -105,11 +104,8 @@ func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept []*recor
 	if unprepared == nil {
 		unprepared = to.Rotates(ctx, about...)
 	}
-	if p.rec != nil {
-		if list, err = p.session.List(ctx); err != nil { // what a rotation created that ended since the first list
-			return err
-		}
-		if err := p.recover(ctx, list.Tokens, to, unprepared); err != nil {
+	if p.rec != nil { // it may have ended since the first list
+		if list, err = p.look(ctx, to, unprepared); err != nil {
 			return err
 		}
 	}
@@ -126,23 +122,35 @@ func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept []*recor
 	return err
 }
 
+// look lists the tokens and decides what becomes of an unfinished rotation.
+func (p *Rotation) look(ctx context.Context, to Destinations, unprepared error) (*utho.TokenList, error) {
+	list, err := p.session.List(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case !contains(list.Tokens, p.Old.ID):
+		return nil, &NotFoundError{Arg: p.Old.ID, Gone: true}
+	case p.rec != nil:
+		err = p.recover(ctx, list.Tokens, to, unprepared)
+	}
+	return list, err
+}
+
 // findRotated is Find for a rotation: a name means first the token whose rotation is unfinished, and expired tokens
 // do not count, unless the place says that it holds one.
 func findRotated(list *utho.TokenList, arg string, unfinished []*record, held string) (utho.Token, error) {
 	found := matches(list.Tokens, arg)
 	open := filter(list.Tokens, func(old utho.Token) bool {
 		return slices.ContainsFunc(unfinished, func(rec *record) bool {
-			return rec.OldID == old.ID && (contains(found, old.ID) || rec.NewID != "" && contains(found, rec.NewID))
+			return rec.OldID == old.ID && (contains(found, old.ID) || contains(found, rec.NewID))
 		})
 	})
-	if len(open) == 1 {
+	alive := filter(found, func(t utho.Token) bool { return t.ID == held || !expiry.Expired(t.Name, Now(list)) })
+	switch {
+	case len(open) == 1:
 		return open[0], nil
-	}
-	if len(found) > 1 && len(open) == 0 {
-		now := Now(list)
-		if alive := filter(found, func(t utho.Token) bool { return t.ID == held || !expiry.Expired(t.Name, now) }); len(alive) > 0 {
-			found = alive
-		}
+	case len(open) == 0 && len(alive) > 0:
+		found = alive
 	}
 	old, err := only(list.Tokens, found, arg)
 	var ambiguous *AmbiguousError
@@ -158,7 +166,7 @@ func (r RotateRequest) due(old utho.Token, now time.Time) (bool, error) {
 	case r.IfExpiresWithin <= 0, !ok && r.Lifetime > 0:
 		return true, nil
 	case !ok:
-		return false, &NoExpiryError{Token: old, Err: errors.New("never expires")}
+		return false, &NoExpiryError{old, "never expires"}
 	}
 	return !at.After(now.Add(r.IfExpiresWithin)), nil
 }
@@ -169,7 +177,7 @@ func (r RotateRequest) newName(old utho.Token, now time.Time) (string, error) {
 	}
 	name, err := expiry.Renew(old.Name, old.CreatedAt, now)
 	if err != nil {
-		return "", &NoExpiryError{Token: old, Err: errors.New("has an expiry of unknown length, because its creation time is not usable")}
+		return "", &NoExpiryError{old, "has an expiry of unknown length, because its creation time is not usable"}
 	}
 	return name, nil
 }
@@ -186,7 +194,6 @@ func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinat
 	left := &OutcomeError{Next: NextLook, IDs: idsOf(found), Old: p.Old.ID}
 	switch {
 	case len(found) == 0: // it was never created, or somebody dropped it
-		p.rec.discard()
 		return nil
 	case p.rec.Stage != stageDelivering && len(found) == 1 && (p.rec.NewID != "" || p.rec.stampedThen(found[0])):
 		p.Drops = &found[0]
@@ -209,20 +216,20 @@ func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinat
 	left.Left = fmt.Sprintf("an earlier rotation of %s is unfinished: the secret of %s went, or was on its way, to %s; both tokens stay%s",
 		p.Old.ID, candidates(found), strings.Join(p.rec.To, ", "), said(holders, "holds the new secret"))
 	if left.Err = err; len(found) == 1 {
-		left.Next, left.New = NextFinishOrDrop, found[0].ID
+		left.Next = NextFinishOrDrop
 	}
 	return left
 }
 
 // readBack returns the new secret if every place of the record holds it and it works; else which hold it, and why.
-func (p *Rotation) readBack(ctx context.Context, to Destinations, err error) (secret string, holders []string, _ error) {
+func (p *Rotation) readBack(ctx context.Context, to Destinations, unprepared error) (secret string, holders []string, err error) {
+	if unprepared != nil {
+		return "", nil, unprepared
+	}
 	var sum [32]byte
-	if n, bad := hex.Decode(sum[:], []byte(p.rec.Sum)); err == nil && (bad != nil || n != len(sum)) {
-		err = errors.New("its record has no fingerprint of the secret")
-	}
-	if err == nil {
-		secret, holders, err = to.Holds(ctx, sum)
-	}
+	known, _ := hex.DecodeString(p.rec.Sum) // a broken one is held by no place
+	copy(sum[:], known)
+	secret, holders, err = to.Holds(ctx, sum)
 	switch {
 	case err != nil:
 		return "", holders, err
@@ -231,7 +238,7 @@ func (p *Rotation) readBack(ctx context.Context, to Destinations, err error) (se
 	case secret == "":
 		return "", holders, errors.New("not every place holds it")
 	}
-	client, err := p.session.As(secret)
+	client, err := p.session.Client.WithSecret(secret)
 	if err == nil {
 		_, err = listWith(ctx, client, p.session.Timeout)
 	}

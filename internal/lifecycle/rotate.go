@@ -21,21 +21,13 @@ import (
 func (p *Rotation) Run(ctx, grace context.Context, to Destinations) (Issued, error) {
 	if p.Resumes != nil {
 		i := p.session.newIssuance(utho.CreateTokenRequest{Name: p.Resumes.Name, Scope: p.Old.Scope}, &utho.TokenList{})
-		i.issued = Issued{Token: *p.Resumes, Secret: p.secret, Confirmed: true, Replaces: &p.Old, Now: time.Now()}
+		i.issued = Issued{Token: *p.Resumes, Secret: p.secret, Replaces: &p.Old, Now: time.Now()}
 		i.old = p.Old.ID
 		return i.issued, p.complete(ctx, grace, i)
 	}
-	// A person took their time to answer, or another rotation ended between the plan's list and its lock: what
-	// there was before the create is what there is now.
-	list, err := p.session.List(ctx)
-	if err == nil && !contains(list.Tokens, p.Old.ID) {
-		err = &NotFoundError{Arg: p.Old.ID, Gone: true}
-	}
-	if err == nil && p.rec != nil && p.Drops == nil { // the create of a killed rotation may have arrived since the plan
-		if err = p.recover(ctx, list.Tokens, to, nil); err != nil {
-			_ = p.rec.save(p.rec.Stage) // the plan discarded it
-		}
-	}
+	// A person took their time to answer, another rotation ended between the plan's list and its lock, or the create
+	// of a killed one arrived: what there was before the create is what there is now.
+	list, err := p.look(ctx, to, nil)
 	if err == nil && p.Resumes != nil {
 		return p.Run(ctx, grace, to)
 	}
@@ -60,7 +52,7 @@ func (p *Rotation) Run(ctx, grace context.Context, to Destinations) (Issued, err
 		At: list.ServerTime, To: to.Places(), path: p.records.path(p.Old.ID, ".json"),
 	}
 	if err := p.rec.save(stageSent); err != nil {
-		return Issued{}, &NotCreatedError{Name: p.Name, Old: p.Old.ID, Err: err}
+		return Issued{}, &NotCreatedError{Old: p.Old.ID, Err: err}
 	}
 	if err := p.create(ctx, grace, i, to); err != nil {
 		var left *OutcomeError
@@ -69,9 +61,6 @@ func (p *Rotation) Run(ctx, grace context.Context, to Destinations) (Issued, err
 			_ = p.rec.save(stageFailed) // without it only the record of the create stays
 		case !errors.As(err, &left):
 			p.rec.discard()
-		case p.rec.NewID == "" && left.New != "":
-			p.rec.NewID = left.New
-			_ = p.rec.save(p.rec.Stage) // without it the next rotation tells by the name
 		}
 		return Issued{}, err
 	}
@@ -87,7 +76,7 @@ func (p *Rotation) create(ctx, grace context.Context, i *issuance, to Destinatio
 	p.rec.NewID, p.rec.Sum = i.issued.Token.ID, hex.EncodeToString(sum[:])
 	err := p.rec.save(stageCreated)
 	if err == nil {
-		err = i.verifySecret(ctx, grace)
+		err = i.verifySecret(ctx)
 	}
 	if err == nil {
 		err = p.rec.save(stageDelivering)
@@ -127,7 +116,7 @@ func (p *Rotation) complete(ctx, grace context.Context, i *issuance) error {
 	if p.req.KeepOld {
 		p.rec.discard()
 	}
-	if !i.issued.Confirmed {
+	if id == "" {
 		return i.outcome(NextLook, nil, nil,
 			"the old token %s stays, because the id and scope of the new one are not confirmed; its secret was delivered", i.old)
 	}
@@ -140,7 +129,7 @@ func (p *Rotation) complete(ctx, grace context.Context, i *issuance) error {
 		return nil
 	}
 	if p.req.Verify != nil || p.Resumes != nil {
-		if err := i.verifySecret(grace, grace); err != nil {
+		if err := i.verifySecret(grace); err != nil {
 			return i.outcome(NextRepeat, err, []string{id},
 				"the old token %s stays, because the new secret of %s could not be verified once more", i.old, id)
 		}
@@ -148,7 +137,7 @@ func (p *Rotation) complete(ctx, grace context.Context, i *issuance) error {
 	defer i.Waiting("waiting for the service to delete the old token")()
 	client, err := p.session.Client, error(nil)
 	if p.Old.Scope == utho.ScopeWrite { // the credential in use may be the old token itself
-		client, err = p.session.As(i.issued.Secret)
+		client, err = i.Client.WithSecret(i.issued.Secret)
 	}
 	if err == nil {
 		err = p.session.remove(ctx, grace, client, i.old, p.session.Timeout)

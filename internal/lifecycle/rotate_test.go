@@ -13,6 +13,7 @@ import (
 
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
+	"github.com/utho/utho-cli/pkg/utho"
 )
 
 // rotating is a world with a token to rotate, whose secret is in place a and b.
@@ -238,12 +239,16 @@ func TestRecovery(t *testing.T) {
 							w.start()
 							s = onShelf(w, shelf{names: places})
 							change(w, old, s)
+							unfinished, err := w.records().Unfinished([]utho.Token{{ID: "10005"}})
+							if err != nil || w.token(old.ID) == nil && len(unfinished) > 0 {
+								t.Errorf("the old one is gone, and %q are unfinished (%v)", unfinished, err)
+							}
 							if !keepsState {
 								if err := os.RemoveAll(w.dir); err != nil {
 									t.Fatal(err)
 								}
 							}
-							_, err := w.rotate(lifecycle.RotateRequest{Arg: "app"}, s)
+							_, err = w.rotate(lifecycle.RotateRequest{Arg: "app"}, s)
 							if n := len(w.named("app")); n > 2 || err == nil && n != 1 {
 								t.Errorf("%d tokens after %v", n, err)
 							}
@@ -258,7 +263,7 @@ func TestRecovery(t *testing.T) {
 								t.Errorf("the profile that holds the new secret was not asked for: %q", s.rotates)
 							}
 							var left *lifecycle.OutcomeError
-							if errors.As(err, &left) && (left.Old == "" || left.Next == lifecycle.NextFinishOrDrop && left.New == "") {
+							if errors.As(err, &left) && (left.Old == "" || left.Next == lifecycle.NextFinishOrDrop && len(left.IDs) != 1) {
 								t.Errorf("%v names not both tokens", err)
 							}
 						})
@@ -270,25 +275,10 @@ func TestRecovery(t *testing.T) {
 	t.Logf("%d rows", rows)
 }
 
-// TestLateCreate: the create of a killed rotation arrives while the next one begins. What it made is deleted.
-func TestLateCreate(t *testing.T) {
-	t.Parallel()
-	for nth := 1; nth <= 3; nth++ {
-		synctest.Test(t, func(t *testing.T) {
-			w, old := rotating(t, "app", true)
-			s := onShelf(w, shelf{})
-			w.srv.Fault(fault{On: "create", Times: 1, Before: goexit})
-			if _, err := w.rotate(lifecycle.RotateRequest{Arg: "app"}, s); !errors.Is(err, errKilled) {
-				t.Fatalf("not killed: %v", err)
-			}
-			w.srv.Clear()
-			w.start()
-			w.srv.Fault(fault{On: "list", Nth: nth, Times: 1, Before: func() { w.srv.Add("app", true) }})
-			_, err := w.rotate(lifecycle.RotateRequest{Arg: old.ID}, s)
-			if left := w.named("app"); err != nil || len(left) != 1 || left[0].Secret != w.places["a"] {
-				t.Errorf("before list %d: %v, %+v", nth, err, left)
-			}
-		})
+// late has the create of a killed rotation arrive before the nth list of the next one.
+func late(nth int) func(*world, sandboxtest.Token) {
+	return func(w *world, _ sandboxtest.Token) {
+		w.srv.Fault(fault{On: "list", Nth: nth, Times: 1, Before: func() { w.srv.Add("app", false) }})
 	}
 }
 
@@ -340,6 +330,19 @@ func TestRotateTwice(t *testing.T) {
 				_, _ = w.rotate(lifecycle.RotateRequest{Arg: "app"}, onShelf(w, shelf{killAfter: true}))
 			}})
 		}, want: "done, done", stay: 1},
+		"its create arrives late":                 {faults: []fault{{On: "create", Before: goexit}}, between: late(1), want: "killed, done", stay: 1},
+		"its create arrives after the first list": {faults: []fault{{On: "create", Before: goexit}}, between: late(2), want: "killed, done", stay: 1},
+		"its create arrives after the plan":       {faults: []fault{{On: "create", Before: goexit}}, between: late(3), want: "killed, done", stay: 1},
+		"it never arrives, and somebody creates one": {faults: []fault{{On: "create", Before: goexit}}, between: func(w *world, _ sandboxtest.Token) {
+			time.Sleep(2 * time.Minute)
+			w.add("app", false)
+		}, want: "killed, outcome", oldStay: true, stay: 2},
+		"killed when it was known, and somebody creates one": {faults: []fault{{On: "verify", After: goexit}},
+			between: func(w *world, _ sandboxtest.Token) { w.add("app", false) }, want: "killed, done", stay: 2},
+		"of another scope, which did not show": {faults: []fault{{On: "create", ForceWrite: true, HideFor: 6 * time.Second}}, shelf: shelf{killAfter: true},
+			between: func(*world, sandboxtest.Token) { time.Sleep(time.Minute) }, want: "killed, outcome", oldStay: true, stay: 2},
+		"k8s has a UID meanwhile": {shelf: shelf{names: []string{"k8s:s/n/x/#k"}, killAfter: true}, second: shelf{names: []string{"k8s:s/n/x/uid#k"}},
+			between: func(w *world, _ sandboxtest.Token) { w.places["k8s:s/n/x/uid#k"] = w.places["k8s:s/n/x/#k"] }, want: "killed, done", stay: 1},
 		"a signal": {setup: func(w *world, _ sandboxtest.Token) {
 			w.srv.Fault(fault{On: "list", Times: 1, After: func() { w.signal() }})
 		}, want: "error, done", stay: 1},
@@ -371,6 +374,9 @@ func TestRotateTwice(t *testing.T) {
 				}
 				if w.srv.Works(old.Secret) != c.oldStay || len(w.named("app")) != c.stay {
 					t.Errorf("the old one works: %v, want %v; %d stay, want %d", w.srv.Works(old.Secret), c.oldStay, len(w.named("app")), c.stay)
+				}
+				if place := append(c.second.names, "a")[0]; again == nil && !w.srv.Works(w.places[place]) {
+					t.Errorf("done, and %s does not work", place)
 				}
 				for id := range w.others {
 					if id != old.ID && w.token(id) == nil {

@@ -20,8 +20,6 @@ import (
 
 // How long the steps around a create take at most.
 const (
-	confirmWithin  = 5 * time.Second  // for the new token to show in the list
-	inScopeWithin  = 2 * time.Second  // for one of the scope asked for, if another shows first
 	probeWithin    = 10 * time.Second // for a new secret to be accepted, or that of a deleted token refused
 	listWithin     = 5 * time.Second  // for one list after a create
 	deleteWithin   = 8 * time.Second  // for the deletion that rolls back
@@ -33,22 +31,18 @@ const (
 // Session is what a protocol needs of the outside.
 type Session struct {
 	Client  *utho.Client
-	As      func(secret string) (*utho.Client, error) // a client of the same service with another secret
-	Timeout time.Duration                             // for one exchange with the service, its retries included
-	Warn    func(format string, args ...any)          // shows one line that is no error
-	Waiting func(what string) (done func())           // says what is waited for until done is called
+	Timeout time.Duration                    // for one exchange with the service, its retries included
+	Warn    func(format string, args ...any) // shows one line that is no error
+	Waiting func(what string) (done func())  // says what is waited for until done is called
 }
 
 // Issued is a token that was created.
 type Issued struct {
-	// Token has no ID if the list did not show which one it is; then Confirmed is false, and its scope is the one
-	// asked for.
-	Token     utho.Token
-	Secret    string
-	Confirmed bool        // the list showed the id, and the scope that was asked for
-	Replaces  *utho.Token // the old token of a rotation
-	Deletes   string      // the id of the old token if it is to be deleted
-	Now       time.Time   // of the service's clock, when the token was about to be created
+	Token    utho.Token // without an ID if the list did not show which one it is; its scope is the one asked for
+	Secret   string
+	Replaces *utho.Token // the old token of a rotation
+	Deletes  string      // the id of the old token if it is to be deleted
+	Now      time.Time   // of the service's clock, when the token was about to be created
 }
 
 // Destinations is where a new secret goes.
@@ -119,21 +113,17 @@ func Now(l *utho.TokenList) time.Time {
 func bounded(ctx, grace context.Context, limit, last time.Duration) (context.Context, context.CancelFunc) {
 	limited, cancel := context.WithTimeout(grace, limit)
 	stop := context.AfterFunc(ctx, func() {
-		pause(limited, limited, last)
+		pause(limited, last)
 		cancel()
 	})
 	return limited, func() { stop(); cancel() }
 }
 
-// pause waits for d, or less if one of the contexts ends.
-func pause(ctx, grace context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	case <-grace.Done():
-	}
+// pause waits for d, or less if ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	limited, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-limited.Done()
 }
 
 func filter(tokens []utho.Token, keep func(utho.Token) bool) []utho.Token {
@@ -152,10 +142,8 @@ func idsOf(tokens []utho.Token) []string {
 
 // BaseName is a token's name without its expiry.
 func BaseName(name string) string {
-	if base, _, ok := expiry.Split(name); ok {
-		return base
-	}
-	return name
+	base, _, _ := expiry.Split(name)
+	return base
 }
 
 // IsID reports whether an argument can only be an id: digits.
@@ -181,13 +169,13 @@ func only(tokens, found []utho.Token, arg string) (utho.Token, error) {
 
 func matches(tokens []utho.Token, arg string) []utho.Token {
 	found := filter(tokens, func(t utho.Token) bool { return t.ID == arg })
-	if len(found) == 0 && !IsID(arg) {
-		found = filter(tokens, func(t utho.Token) bool { return t.Name == arg })
+	if len(found) > 0 || IsID(arg) {
+		return found
 	}
-	if len(found) == 0 && !IsID(arg) {
-		found = filter(tokens, func(t utho.Token) bool { return expiry.Has(t.Name) && BaseName(t.Name) == arg })
+	if found = filter(tokens, func(t utho.Token) bool { return t.Name == arg }); len(found) > 0 {
+		return found
 	}
-	return found
+	return filter(tokens, func(t utho.Token) bool { return BaseName(t.Name) == arg })
 }
 
 // closeName is the one name that begins like arg, or that arg begins like.

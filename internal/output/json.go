@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"iter"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -21,18 +20,18 @@ func JSONLine(w io.Writer, v any) error { return encode(w, "json", v, "", escape
 
 // JSONList writes rows as one array with an object in each line, so that long lists are quick to write and pleasant
 // to grep. No rows are `[]`. Strings are written as by [JSON].
-func JSONList[T any](w io.Writer, rows iter.Seq[T]) error {
+func JSONList[T any](w io.Writer, rows []T) error {
 	var doc bytes.Buffer
+	doc.Grow(256 * len(rows)) // which is enough for most
 	enc := newEncoder(&doc)
 	doc.WriteByte('[')
-	var row T // one for all, since what the encoder is given is allocated
-	for row = range rows {
-		if doc.Len() > 1 {
+	for i := range rows {
+		if i > 0 {
 			doc.Truncate(doc.Len() - 1) // the newline that the encoder puts behind a value
 			doc.WriteByte(',')
 		}
 		doc.WriteByte('\n')
-		if err := enc.Encode(&row); err != nil {
+		if err := enc.Encode(&rows[i]); err != nil {
 			return fmt.Errorf("write json: %w", err)
 		}
 	}
@@ -51,7 +50,13 @@ func encode(w io.Writer, what string, v any, indent string, finish func([]byte) 
 	return write(w, what, finish(doc.Bytes()))
 }
 
-func escapeJSON(doc []byte) []byte { return appendEscaped(doc, appendJSONEscape) }
+// escapeJSON is escape for JSON, where a character above U+FFFF is two escapes.
+func escapeJSON(doc []byte) []byte {
+	return escape(doc, func(r rune) string {
+		high, low := utf16.EncodeRune(r)
+		return fmt.Sprintf(`\u%04x\u%04x`, high, low)
+	})
+}
 
 func newEncoder(w io.Writer) *json.Encoder {
 	enc := json.NewEncoder(w)
@@ -59,31 +64,30 @@ func newEncoder(w io.Writer) *json.Encoder {
 	return enc
 }
 
-// appendEscaped gives the JSON text doc with its invisible characters, which only strings have, as escapes. The
-// variation selectors of emoji stay; joiners are escaped everywhere.
-func appendEscaped(doc []byte, appendEscape func(to []byte, r rune) []byte) (to []byte) {
-	done := 0
-	for i := 0; ; {
-		for i < len(doc) && doc[i] < 0x7f {
-			i++
+// escape gives the JSON text doc with its invisible characters, which only strings have, as \uXXXX; wide spells those
+// above U+FFFF. The variation selectors of emoji stay; joiners are escaped everywhere.
+func escape(doc []byte, wide func(rune) string) []byte {
+	var escaped []byte
+	done := 0 // doc[:done] is in escaped
+	for i, size := 0, 0; i < len(doc); i += size {
+		if doc[i] < 0x7f {
+			size = 1
+			continue
 		}
-		if i == len(doc) {
-			return append(to, doc[done:]...)
+		var r rune
+		r, size = utf8.DecodeRune(doc[i:])
+		if !invisible(r) || 0xfe00 <= r && r <= 0xfe0f {
+			continue
 		}
-		r, n := utf8.DecodeRune(doc[i:])
-		if invisible(r) && (r < 0xfe00 || r > 0xfe0f) {
-			to = appendEscape(append(to, doc[done:i]...), r)
-			done = i + n
+		spelled := fmt.Sprintf(`\u%04x`, r)
+		if r > 0xffff {
+			spelled = wide(r)
 		}
-		i += n
+		escaped = append(append(escaped, doc[done:i]...), spelled...)
+		done = i + size
 	}
-}
-
-// appendJSONEscape appends r as JSON spells it: \uXXXX, twice above U+FFFF.
-func appendJSONEscape(to []byte, r rune) []byte {
-	if r > 0xffff {
-		high, low := utf16.EncodeRune(r)
-		return fmt.Appendf(to, `\u%04x\u%04x`, high, low)
+	if done == 0 {
+		return doc
 	}
-	return fmt.Appendf(to, `\u%04x`, r)
+	return append(escaped, doc[done:]...)
 }

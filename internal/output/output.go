@@ -37,15 +37,12 @@ func Narrow[T any](cols []Column[T]) []Column[T] {
 	return slices.DeleteFunc(slices.Clone(cols), func(c Column[T]) bool { return c.Wide })
 }
 
-// Select returns the columns with the given keys, in the order of keys, whether Wide or not. An unknown key, a
-// repeated one, and no key at all are errors that list the keys there are.
+// Select returns the columns with the given keys, in the order of keys, whether Wide or not. An unknown key is an error
+// that lists the keys there are, and so is a repeated one.
 func Select[T any](cols []Column[T], keys []string) ([]Column[T], error) {
 	known := make([]string, len(cols))
 	for i, c := range cols {
 		known[i] = c.Key
-	}
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("no column named (there are %s)", strings.Join(known, ", "))
 	}
 	selected := make([]Column[T], len(keys))
 	for i, key := range keys {

@@ -10,8 +10,7 @@ import (
 const (
 	zeroWidthNonJoiner = '\u200c'
 	zeroWidthJoiner    = '\u200d'
-	emojiPresentation  = '\ufe0f' // variation selector 16
-	enclosingKeycap    = "\u20e3"
+	emojiPresentation  = "\ufe0f" // variation selector 16
 )
 
 // Safe returns s as one line that shows people everything that is in it and that no terminal, pager or spreadsheet
@@ -24,47 +23,36 @@ const (
 //
 // The result cannot be turned back: a name may hold a real backslash. Safe(Safe(s)) is Safe(s).
 func Safe(s string) string {
-	i := asciiPrefix(s)
-	if i == len(s) {
-		return s
-	}
 	var safe []byte
-	done, before := 0, context{} // s[:done] is in safe
-	if i > 0 {
-		before.next(rune(s[i-1]))
-	}
-	for i < len(s) {
-		r, n := utf8.DecodeRuneInString(s[i:])
+	done := 0 // s[:done] is in safe
+	for i, size := 0, 0; i < len(s); i += size {
+		if ' ' <= s[i] && s[i] <= '~' { // a short way for most text
+			size = 1
+			continue
+		}
+		var r rune
+		r, size = utf8.DecodeRuneInString(s[i:])
+		before, after := s[done:i], s[i+size:] // what is spelled out joins nothing
 		var show bool
 		switch {
-		case r == utf8.RuneError && n == 1:
+		case r == utf8.RuneError && size == 1:
 		case r == zeroWidthJoiner || r == zeroWidthNonJoiner:
-			following, _ := utf8.DecodeRuneInString(s[i+n:])
-			show = before.joins(following)
+			show = joined(before, after)
 		case unicode.Is(unicode.Variation_Selector, r):
-			show = before.takesSelector(r, s[i+n:])
+			show = selects(before, r, after)
 		default:
 			show = !invisible(r)
 		}
-		if show {
-			before.next(r)
-		} else {
-			spelled := strconv.QuoteToASCII(s[i : i+n])
+		if !show {
+			spelled := strconv.QuoteToASCII(s[i : i+size])
 			safe = append(append(safe, s[done:i]...), spelled[1:len(spelled)-1]...)
-			done = i + n
-			before = context{}
+			done = i + size
 		}
-		i += n
 	}
 	if done == 0 {
 		return s
 	}
 	return string(append(safe, s[done:]...))
-}
-
-// asciiPrefix returns how many bytes of printing ASCII s begins with: a short way for most text.
-func asciiPrefix(s string) int {
-	return len(s) - len(strings.TrimLeftFunc(s, func(r rune) bool { return 0x20 <= r && r <= 0x7e }))
 }
 
 // invisible reports whether r does something else than print: controls, line and paragraph separators, formatting
@@ -83,54 +71,40 @@ func invisible(r rune) bool {
 		!unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
-// context is what stands before a character, as far as joiners and variation selectors care.
-type context struct {
-	word  bool // a word of a script that joins
-	emoji bool // an emoji
-	base  rune // what a variation selector would change; 0 if there is nothing
-}
-
-// next moves past r, which is shown as it is.
-func (c *context) next(r rune) {
-	switch {
-	case r < 0x300:
-		*c = context{base: r}
-	case r == zeroWidthJoiner || r == zeroWidthNonJoiner:
-		*c = context{}
-	case unicode.Is(unicode.Variation_Selector, r):
-		c.base = 0
-	case joiningScript(r):
-		*c = context{word: true, base: r}
-	case unicode.Is(unicode.M, r): // belongs to what it stands on
-		c.base = 0
-	case emoji(r):
-		*c = context{emoji: true, base: r}
-	default:
-		*c = context{base: r}
+// joined reports whether a joiner between two texts does its work there.
+func joined(before, after string) bool {
+	next, _ := utf8.DecodeRuneInString(after)
+	for {
+		last, size := utf8.DecodeLastRuneInString(before)
+		switch {
+		case joiningScript(last):
+			return joiningScript(next)
+		case emoji(last):
+			return emoji(next)
+		case last < 0x300 || !unicode.Is(unicode.M, last): // else it belongs to what it stands on
+			return false
+		}
+		before = before[:len(before)-size]
 	}
 }
 
-// joins reports whether a joiner before the given character does its work there.
-func (c *context) joins(following rune) bool {
-	return c.word && joiningScript(following) || c.emoji && emoji(following)
-}
-
-// takesSelector reports whether the variation selector r belongs here, before rest. It does in emoji, and if
-// Unicode has variants: of ideographs, symbols, and some letters of other scripts. After a Latin, Greek or Cyrillic
-// letter, or a digit, it would only hide a difference.
-func (c *context) takesSelector(r rune, rest string) bool {
+// selects reports whether the variation selector r belongs between two texts. It does in emoji, and if Unicode has
+// variants: of ideographs, symbols, and some letters of other scripts. After a Latin, Greek or Cyrillic letter, or a
+// digit, it would only hide a difference.
+func selects(before string, r rune, after string) bool {
+	base, _ := utf8.DecodeLastRuneInString(before)
 	switch {
 	case r > 0xffff: // ideographic variants: 240 invisible values, a channel rather than a letter
 		return false
-	case c.base == '#' || c.base == '*' || '0' <= c.base && c.base <= '9':
-		return r == emojiPresentation && strings.HasPrefix(rest, enclosingKeycap)
-	case c.word:
-		return c.base != 0 && r <= 0xfe00 // the selectors of Mongolian, and the first of all
-	case c.base == '©' || c.base == '®':
-		return r == emojiPresentation
+	case base == '#' || base == '*' || '0' <= base && base <= '9':
+		return r == '\ufe0f' && strings.HasPrefix(after, "\u20e3") // the key around it
+	case joiningScript(base):
+		return r <= 0xfe00 // the selectors of Mongolian, and the first of all
+	case base == '©' || base == '®':
+		return r == '\ufe0f'
 	}
-	return c.base >= 0x2000 && r >= 0xfe00 &&
-		!unicode.In(c.base, unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Z)
+	return base >= 0x2000 && base != utf8.RuneError && r >= 0xfe00 &&
+		!unicode.In(base, unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Z, unicode.M)
 }
 
 // emoji reports whether r is a symbol that emoji are made of. U+2194 is the one mathematical symbol that takes part
@@ -167,4 +141,9 @@ func Quote(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// Name is a name in a sentence: in double quotes, harmless.
+func Name(s string) string {
+	return `"` + Safe(strings.NewReplacer(`"`, `\"`, `\`, `\\`).Replace(s)) + `"`
 }

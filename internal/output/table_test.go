@@ -66,7 +66,7 @@ func TestTableShapes(t *testing.T) {
 		{"no trailing blanks", rows{{"", ""}, {"x  ", "x  "}}, TableOptions{}, "A    B\n\nx    x\n"},
 		{"leading blanks stay", rows{{"  x"}}, TableOptions{}, "A\n  x\n"},
 		{"never cut or wrapped", rows{{long, long}}, TableOptions{NoHeaders: true, Width: 40}, long + "  " + long + "\n"},
-		{"mark before blank", rows{{"\u0600", "x"}, {"ab", "x"}}, TableOptions{NoHeaders: true}, "\u0600    x\nab  x\n"},
+		{"mark before blank", rows{{"\u0600", "x"}, {"ab", "x"}}, TableOptions{NoHeaders: true}, "\u0600   x\nab  x\n"},
 	} {
 		var b bytes.Buffer
 		if err := Table(&b, textColumns(len(tt.rows[0])), tt.rows, tt.o); err != nil || b.String() != tt.want {

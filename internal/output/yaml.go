@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"iter"
-	"slices"
 )
 
 // YAML writes v as one document with the fields, names and order of [JSON], whose text it translates. Every string
@@ -16,12 +14,9 @@ import (
 // A YAML library is not used here: go.yaml.in/yaml writes bidirectional and zero-width controls as they are, and
 // knows no json tags. The tests read back with it what is written here.
 func YAML(w io.Writer, v any) error {
-	return encode(w, "yaml", v, " ", func(doc []byte) []byte { return appendEscaped(blockStyle(doc), appendYAMLEscape) })
-}
-
-// YAMLList writes rows as the one list that [YAML] writes for them, `[]` if there are none.
-func YAMLList[T any](w io.Writer, rows iter.Seq[T]) error {
-	return YAML(w, slices.AppendSeq([]T{}, rows))
+	return encode(w, "yaml", v, " ", func(doc []byte) []byte {
+		return escape(blockStyle(doc), func(r rune) string { return fmt.Sprintf(`\U%08x`, r) })
+	})
 }
 
 // blockStyle returns JSON with one value or bracket a line as YAML without brackets.
@@ -55,11 +50,4 @@ func blockStyle(doc []byte) []byte {
 		open = append(open, last)
 	}
 	return text
-}
-
-func appendYAMLEscape(to []byte, r rune) []byte {
-	if r > 0xffff {
-		return fmt.Appendf(to, `\U%08x`, r)
-	}
-	return fmt.Appendf(to, `\u%04x`, r)
 }

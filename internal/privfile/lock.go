@@ -12,38 +12,25 @@ import (
 // Lock takes the exclusive lock file at path, created if missing, and waits for it until ctx ends. The file stays:
 // removing it would let two processes hold "the" lock at once.
 func Lock(ctx context.Context, path string) (unlock func(), err error) {
-	f, err := open(ctx, path, true, true)
+	f, err := OpenLocked(ctx, path, true)
 	return func() { _ = f.Close() }, err
 }
 
 // TryLock is Lock without the waiting: ok is false if the lock is held.
 func TryLock(path string) (unlock func(), ok bool, err error) {
-	f, err := open(context.Background(), path, true, false)
+	f, err := tryOpen(path, true)
 	return func() { _ = f.Close() }, f != nil, err
 }
 
 // OpenLocked opens a regular file, an empty new one if there is none and create is set, and takes its exclusive lock,
 // as Lock does. It is the file of that name then, whatever replaced what meanwhile. Closing it releases the lock.
 func OpenLocked(ctx context.Context, path string, create bool) (*os.File, error) {
-	return open(ctx, path, create, true)
-}
-
-// open is nil without an error if the lock is held and is not to be waited for.
-func open(ctx context.Context, path string, create, wait bool) (*os.File, error) {
 	for {
-		f, err := tryOpen(path)
-		if create && errors.Is(err, fs.ErrNotExist) { // 0600 whatever the umask, else nobody could open it again
-			if f, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err == nil {
-				err = errors.Join(fill(f, nil, false), f.Close())
-			}
-			if f = nil; err == nil || errors.Is(err, fs.ErrExist) {
-				continue
-			}
-		}
-		if err != nil {
+		f, err := tryOpen(path, create)
+		switch {
+		case err != nil:
 			return nil, fmt.Errorf("lock %s: %w", path, err)
-		}
-		if f != nil || !wait {
+		case f != nil:
 			return f, nil
 		}
 		select {
@@ -55,14 +42,18 @@ func open(ctx context.Context, path string, create, wait bool) (*os.File, error)
 }
 
 // tryOpen opens and locks a regular file; nil if the lock is held, or if the file lost its name at that moment.
-func tryOpen(path string) (*os.File, error) {
+func tryOpen(path string, create bool) (*os.File, error) {
 	info, err := os.Lstat(path)
-	if err = regular("open", path, info, err); err != nil {
+	if err = regular("open", path, info, err); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|openNoFollow|openNonblock, 0)
+	flag := openNoFollow | openNonblock
+	if create {
+		flag |= os.O_CREATE
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|flag, 0o600)
 	if errors.Is(err, fs.ErrPermission) { // only some network file systems lock no other way
-		f, err = os.OpenFile(path, os.O_RDONLY|openNoFollow|openNonblock, 0)
+		f, err = os.OpenFile(path, os.O_RDONLY|flag, 0o600)
 	}
 	if err != nil {
 		return nil, err

@@ -18,8 +18,7 @@ const (
 func OthersCanRead(fs.FileInfo) bool { return false }
 
 func check(string, fs.FileInfo, fs.FileMode) error { return nil }
-func keep(*os.File, fs.FileInfo) error             { return nil }
-func replaceable(string, fs.FileInfo) error        { return nil }
+func keep(_ *os.File, _, _ fs.FileInfo) error      { return nil }
 
 // SyncDir does nothing: Windows has no sync of a folder.
 func SyncDir(string) error { return nil }
@@ -32,12 +31,4 @@ func lockNow(f *os.File) (free bool, err error) {
 		return false, nil
 	}
 	return err == nil, err
-}
-
-// rename closes f first: an open file has no other name here.
-func rename(f *os.File, path string) error {
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

@@ -19,7 +19,7 @@ const childVar = "PRIVFILE_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	children := map[string]func(dir string) error{
-		"lock": childLock, "replace": childReplace, "fails": childFails, "user": childUser, "mounts": childMounts,
+		"works": childWorks, "fails": childFails, "user": childUser, "mounts": childMounts,
 	}
 	if child := children[os.Getenv(childVar)]; child != nil {
 		if err := child(os.Args[1]); err != nil {
@@ -64,9 +64,7 @@ func TestInjectedErrors(t *testing.T) {
 		missing(t, "no strace here")
 	}
 	for _, c := range [][2]string{
-		{"lock", "flock:error=EINTR:when=1..2"},
-		{"replace", "fsync:error=EINVAL"},
-		{"replace", "flock:error=EOPNOTSUPP"},
+		{"works", "flock:error=EINTR:when=1..2"}, {"works", "fsync:error=EINVAL"}, {"works", "flock:error=EOPNOTSUPP:when=2+"},
 		{"fails", "fsync:error=EIO"},
 	} {
 		dir := private(t)
@@ -78,22 +76,20 @@ func TestInjectedErrors(t *testing.T) {
 	}
 }
 
-func childLock(dir string) error {
+func childWorks(dir string) error {
 	_, ok, err := TryLock(dir + "/lock")
 	if !ok {
 		return fmt.Errorf("not locked: %w", err)
 	}
-	return err
+	return errors.Join(err, Replace(dir+"/file", []byte("x")))
 }
-
-func childReplace(dir string) error { return Replace(dir+"/file", []byte("x")) }
 
 func childFails(dir string) error {
 	err := Create(dir+"/file", []byte("x"))
 	if _, statErr := os.Lstat(dir + "/file"); !errors.Is(err, syscall.EIO) || !errors.Is(statErr, fs.ErrNotExist) {
 		return fmt.Errorf("create: want EIO and no file: %w, %w", err, statErr)
 	}
-	if err := childReplace(dir); !errors.Is(err, syscall.EIO) {
+	if err := Replace(dir+"/file", []byte("x")); !errors.Is(err, syscall.EIO) {
 		return fmt.Errorf("replace: want EIO, not %w", err)
 	}
 	return nil
@@ -119,15 +115,8 @@ func TestRootInAUsersHome(t *testing.T) {
 	_, config := ReadConfig(file)
 	folder, created := CheckPrivateDir(home), MkdirAll(home+"/a/b")
 	for path, err := range map[string]error{"secret": secret, "config": config, "folder": folder, "new": created} {
-		var m *ModeError
-		if !errors.As(err, &m) || strings.Contains(m.Fix, "chown") {
+		if err == nil || strings.Contains(err.Error(), "chown") || !strings.Contains(err.Error(), "belongs to uid 65534; run utho as that user") {
 			t.Errorf("%s: %v", path, err)
-			continue
-		}
-		for _, want := range []string{"nobody", "sudo -u nobody utho", "sudo -H utho", "UTHO_CONFIG_DIR"} {
-			if !strings.Contains(err.Error(), want) {
-				t.Errorf("%s: %v does not name %s", path, err, want)
-			}
 		}
 	}
 	if entries, err := os.ReadDir(home); err != nil || len(entries) != 1 {
@@ -138,10 +127,7 @@ func TestRootInAUsersHome(t *testing.T) {
 	}
 	// As that user everything works, but for what belongs to root and is closed.
 	put(t, home+"/kept", "old", 0o640)
-	if err := errors.Join(os.Mkdir(home+"/sticky", 0o700), os.Chmod(home+"/sticky", 0o777|fs.ModeSticky)); err != nil {
-		t.Fatal(err)
-	}
-	put(t, home+"/sticky/f", "old", 0o666)
+	put(t, home+"/shared", "old", 0o666)
 	run(t, "user", home, nil)
 	content(t, home+"/kept", "old", 0o640)
 	// Root itself keeps owner, group and mode.
@@ -155,20 +141,19 @@ func TestRootInAUsersHome(t *testing.T) {
 }
 
 func childUser(home string) error {
-	err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(65534), syscall.Setuid(65534))
-	if err != nil {
+	if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(65534), syscall.Setuid(65534)); err != nil {
 		return err
 	}
-	_, err = ReadSecret(home + "/config.yaml")
-	err = errors.Join(err, MkdirAll(home+"/a/b"), CheckPrivateDir(home+"/a/b"))
+	_, err := ReadSecret(home + "/config.yaml")
 	file := home + "/a/b/mute" // its owner may replace it whatever its mode
-	err = errors.Join(err, os.WriteFile(file, nil, 0o400), CheckReplace(file, Keep), Replace(file, []byte("x"), Keep))
+	err = errors.Join(err, MkdirAll(home+"/a/b"), CheckPrivateDir(home+"/a/b"), os.WriteFile(file, nil, 0o400),
+		CheckReplace(file, Keep), Replace(file, []byte("x"), Keep))
 	if err != nil {
 		return err
 	}
-	for path, says := range map[string]string{home + "/kept": "permission denied", home + "/sticky/f": "only owners", "/proc/x/y": ""} {
-		if err := CheckReplace(path, Keep); err == nil || !strings.Contains(err.Error(), says) {
-			return fmt.Errorf("check %s: %w", path, err)
+	for _, path := range []string{home + "/kept", home + "/shared", home + "/no/such", "/proc/x"} {
+		if CheckReplace(path, Keep) == nil {
+			return fmt.Errorf("%s passed", path)
 		}
 	}
 	if err := Replace(home+"/kept", nil, Keep); err == nil || !strings.Contains(err.Error(), "cannot be kept") {
@@ -227,7 +212,7 @@ func childMounts(dir string) error {
 	if err := CheckReplace(dir + "/single file"); err == nil || !strings.Contains(err.Error(), "mounted alone") {
 		return fmt.Errorf("a single file that is mounted: %w", err)
 	}
-	// A small disk: full, then as Kubernetes mounts ConfigMaps and Secrets, read-only and open.
+	// A small disk: full, then as Kubernetes mounts ConfigMaps, read-only and open.
 	disk := dir + "/disk"
 	if err := errors.Join(os.Mkdir(disk, 0o700), unix.Mount("tmpfs", disk, "tmpfs", 0, "size=64k,mode=0777")); err != nil {
 		return err
@@ -250,10 +235,6 @@ func childMounts(dir string) error {
 	}
 	if _, err := ReadConfig(disk + "/config"); err != nil {
 		return fmt.Errorf("a configuration that nobody can change: %w", err)
-	}
-	_, err := ReadSecret(disk + "/config")
-	if err == nil || strings.Contains(err.Error(), "chmod") || !strings.Contains(err.Error(), "defaultMode") {
-		return fmt.Errorf("a secret on a read-only mount: %w", err)
 	}
 	if err := CheckReplace(disk + "/config"); !errors.Is(err, syscall.EROFS) {
 		return fmt.Errorf("on a read-only mount: %w", err)

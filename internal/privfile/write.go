@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -14,27 +15,21 @@ import (
 type Option uint8
 
 const (
-	// Keep keeps owner, group and mode of the file that is replaced, not access lists; an error if they cannot be kept,
-	// or if the file has other names (hard links).
+	// Keep keeps owner, group and mode of the file that is replaced, not access lists; an error if they cannot be kept.
 	Keep Option = iota + 1
 	// FollowLink replaces the file behind a symbolic link, as dot-file managers keep them. Without it: ErrLink.
 	FollowLink
 )
 
-// Create writes data to a new file, 0600 whatever the umask, durably, and removes it if that fails. fs.ErrExist if
-// there is anything at path. A crash may leave a short file.
+// Create puts a file with data, 0600, at path in one step. fs.ErrExist if there is anything. An empty file holds the
+// name meanwhile; it goes if that fails, and a crash leaves it.
 func Create(path string, data []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	if err = fill(f, data, true); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = SyncDir(filepath.Dir(path))
-	}
-	if err != nil {
+	_ = f.Close() // nothing was written
+	if err = Replace(path, data); err != nil {
 		_ = os.Remove(path)
 	}
 	return err
@@ -47,12 +42,15 @@ func Replace(path string, data []byte, options ...Option) error {
 	if err != nil {
 		return err
 	}
-	f, err := temp(filepath.Dir(path), was, data, options)
+	f, err := temp(path, was, data, options)
 	if err != nil {
 		return err
 	}
 	if err = f.Sync(); err == nil {
-		err = rename(f, path)
+		if runtime.GOOS == "windows" {
+			_ = f.Close() // an open file has no other name there
+		}
+		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
 		return errors.Join(err, discard(f))
@@ -73,12 +71,12 @@ func CheckReplace(path string, options ...Option) error {
 	}
 	size := int64(4096) // more than any secret, and a block of most file systems
 	if was != nil {
-		if err := replaceable(path, was); err != nil {
-			return err
+		if why := pinned(path); why != "" {
+			return fmt.Errorf("%s %s", path, why)
 		}
-		size += min(was.Size(), 1<<20)
+		size += was.Size()
 	}
-	f, err := temp(dir, was, make([]byte, size), options)
+	f, err := temp(path, was, make([]byte, size), options)
 	if err != nil {
 		return err
 	}
@@ -90,7 +88,7 @@ func Sweep(dir string) {
 	entries, _ := os.ReadDir(dir) // nothing depends on it
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".utho-") && strings.HasSuffix(e.Name(), ".tmp") {
-			if f, err := tryOpen(filepath.Join(dir, e.Name())); err == nil && f != nil {
+			if f, err := tryOpen(filepath.Join(dir, e.Name()), false); err == nil && f != nil {
 				_ = discard(f)
 			}
 		}
@@ -111,37 +109,39 @@ func target(path string, options []Option) (string, fs.FileInfo, error) {
 	return path, info, regular("write", path, info, err)
 }
 
-// temp writes data to a new file in dir, locked against Sweep, and private until it gets the owner, group and mode of was.
-func temp(dir string, was fs.FileInfo, data []byte, options []Option) (*os.File, error) {
-	f, err := os.CreateTemp(dir, ".utho-*.tmp")
+// temp writes data to a new file beside path, locked against Sweep, and private until it gets the owner, group and mode
+// of was. Its errors name path.
+func temp(path string, was fs.FileInfo, data []byte, options []Option) (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".utho-*.tmp")
 	if err != nil {
-		return nil, err
+		return nil, naming(path, err)
 	}
 	free, lockErr := lockNow(f) // on a file system without locks nothing is swept either
 	if _, err := os.Lstat(f.Name()); err != nil || !free && lockErr == nil {
 		_ = f.Close() // swept between its creation and its lock
-		return temp(dir, was, data, options)
+		return temp(path, was, data, options)
 	}
-	replaces := was != nil && slices.Contains(options, Keep)
-	if err = fill(f, data, !replaces); err == nil && replaces {
-		err = keep(f, was)
+	info, err := f.Stat()
+	keeps := was != nil && slices.Contains(options, Keep)
+	if err == nil && !keeps && OthersCanRead(info) { // some have one mode for all files
+		err = fmt.Errorf("the file system of %s cannot keep a file from being read by others", filepath.Dir(path))
+	}
+	if err == nil {
+		_, err = f.Write(data)
+	}
+	if err == nil && keeps {
+		err = keep(f, was, info)
 	}
 	if err != nil {
-		return nil, errors.Join(err, discard(f))
+		return nil, errors.Join(naming(path, err), discard(f))
 	}
 	return f, nil
 }
 
-// fill closes f to others and writes data. Some file systems have one mode for all files and take any change of it, or
-// refuse it: the outcome counts, if it has to be private.
-func fill(f *os.File, data []byte, private bool) error {
-	_ = f.Chmod(0o600)
-	info, err := f.Stat()
-	if err == nil && private && OthersCanRead(info) {
-		err = fmt.Errorf("the file system of %s cannot keep a file from being read by others", filepath.Dir(f.Name()))
-	}
-	if err == nil {
-		_, err = f.Write(data)
+// naming names the file that was meant in an error of a temporary one.
+func naming(path string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		e.Path = path
 	}
 	return err
 }

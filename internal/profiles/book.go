@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/utho/utho-cli/internal/auth"
 	"github.com/utho/utho-cli/internal/config"
@@ -22,17 +21,12 @@ type Book struct {
 	Paths      config.Paths
 	Store      func(kind string) auth.Store // config.StoreKeyring or config.StoreFile
 	DefaultURL string                       // of a profile that names none
-	Waiting    func()                       // called once if another utho holds the lock for 2 s
 	Warn       func(text string)            // of what went wrong after all was done
-	Replaces   func(was config.Profile)     // called by Save, under the lock, with the profile before; may be nil
-	Forgets    func(now auth.Item) error    // called by Forget with what the profile holds, which an error keeps; may be nil
 }
 
 // locked takes the lock, removes what killed runs left in utho's own folders, and reads the configuration for do.
 func (b *Book) locked(ctx context.Context, do func(h *config.Held, f *config.File) error) error {
-	waiting := time.AfterFunc(2*time.Second, b.Waiting)
 	h, err := config.Hold(ctx, b.Paths)
-	waiting.Stop()
 	if err != nil {
 		return err
 	}
@@ -46,23 +40,36 @@ func (b *Book) locked(ctx context.Context, do func(h *config.Held, f *config.Fil
 	return err
 }
 
+// Replaced is what a Save found.
+type Replaced struct {
+	Current string         // the profile that was the current one
+	Profile config.Profile // as it was; without a name if there was none
+	TokenID string         // of the token it held, if that can be known without asking anybody
+}
+
+// Use makes a profile the current one.
+func (b *Book) Use(ctx context.Context, name string) error {
+	return b.locked(ctx, func(h *config.Held, _ *config.File) error {
+		_, err := h.Update(func(e *config.Edit) error { return e.SetCurrent(name) })
+		return err
+	})
+}
+
 // Check reports whether Save would work: it tries the store with a throw-away value, and rehearses the change of the
 // configuration.
 func (b *Book) Check(ctx context.Context, p config.Profile, ref auth.Ref) error {
-	_, err := b.save(ctx, p, ref, auth.Item{}, true, false)
+	_, err := b.save(ctx, p, ref, auth.Item{}, false)
 	return err
 }
 
-// Save stores a secret, over whatever was there, and writes down its profile; with makeCurrent that becomes the
-// current one. previous is the one that was current before.
-func (b *Book) Save(ctx context.Context, p config.Profile, ref auth.Ref, item auth.Item, makeCurrent bool) (previous string, err error) {
-	before, err := b.save(ctx, p, ref, item, makeCurrent, false)
-	return before.Current(), err
+// Save stores a secret, over whatever was there, and writes down its profile, which becomes the current one.
+func (b *Book) Save(ctx context.Context, p config.Profile, ref auth.Ref, item auth.Item) (Replaced, error) {
+	return b.save(ctx, p, ref, item, false)
 }
 
 // CheckAdd is Check for Add.
 func (b *Book) CheckAdd(ctx context.Context, p config.Profile, ref auth.Ref) error {
-	_, err := b.save(ctx, p, ref, auth.Item{}, false, true)
+	_, err := b.save(ctx, p, ref, auth.Item{}, true)
 	return err
 }
 
@@ -77,44 +84,45 @@ type Added struct {
 // Add is Save for a profile that holds no secret; *TakenError if it, or the place of its secret, holds one. It makes
 // no profile current. The Added is nil if all is as it was before.
 func (b *Book) Add(ctx context.Context, p config.Profile, ref auth.Ref, item auth.Item) (*Added, error) {
-	before, err := b.save(ctx, p, ref, item, false, true)
+	was, err := b.save(ctx, p, ref, item, true)
 	if err != nil && !errors.As(err, new(*StateError)) {
 		return nil, err
 	}
-	was, _ := before.Profile(p.Name)
-	return &Added{b, was, placeFor(p, ref), item}, err
+	return &Added{b, was.Profile, placeFor(p, ref), item}, err
 }
 
 // save is the four above; without a secret it is a rehearsal.
-func (b *Book) save(ctx context.Context, p config.Profile, ref auth.Ref, item auth.Item, makeCurrent, add bool) (*config.File, error) {
-	before := &config.File{}
-	return before, b.locked(ctx, func(h *config.Held, f *config.File) error {
-		*before = *f
-		if was, _ := f.Profile(p.Name); item.Secret != "" && !add && b.Replaces != nil {
-			b.Replaces(was)
-		}
-		to, write := placeFor(p, ref), write(p, makeCurrent)
+func (b *Book) save(ctx context.Context, p config.Profile, ref auth.Ref, item auth.Item, add bool) (was Replaced, err error) {
+	err = b.locked(ctx, func(h *config.Held, f *config.File) error {
+		was.Current = f.Current()
+		was.Profile, _ = f.Profile(p.Name)
+		to, write := placeFor(p, ref), write(p, !add)
+		at, stores := b.placeOf(was.Profile)
 		if add {
-			was, _ := f.Profile(p.Name)
 			err := b.empty(ctx, to)
-			if at, ok := b.placeOf(was); err == nil && ok {
+			if err == nil && stores {
 				err = b.empty(ctx, at)
 			}
-			if len(was.CredentialCommand) > 0 {
+			if len(was.Profile.CredentialCommand) > 0 {
 				err = &TakenError{p.Name}
 			}
 			if err != nil {
 				return err
 			}
 		}
-		if item.Secret != "" {
-			return b.put(ctx, h, f, move{p.Name, p.Name, to, item, write})
+		if item.Secret == "" {
+			if err := b.Store(to.kind).CheckSet(ctx, to.ref); err != nil {
+				return err
+			}
+			return h.Check(func(e *config.Edit) error { return write(e, nil) })
 		}
-		if err := b.Store(to.kind).CheckSet(ctx, to.ref); err != nil {
-			return err
+		if stores && !add {
+			held, _ := b.Store(at.kind).Peek(ctx, at.ref) // empty after an error
+			was.TokenID = held.TokenID
 		}
-		return h.Check(func(e *config.Edit) error { return write(e, nil) })
+		return b.put(ctx, h, f, move{p.Name, p.Name, to, item, write})
 	})
+	return was, err
 }
 
 // Undo removes secret and profile again, or brings back a profile that had none. Nil: they are as they were before
@@ -161,8 +169,9 @@ func (b *Book) Swap(ctx context.Context, ref auth.Ref, kind string, old, item au
 }
 
 // Forget removes the secret of a profile, and with removeProfile the profile too. had reports whether there was a
-// secret. config.ErrNoProfile if there is no such profile.
-func (b *Book) Forget(ctx context.Context, name string, removeProfile bool) (had bool, err error) {
+// secret. ErrChanged if it is another one than that of only, unless that is empty. config.ErrNoProfile if there is no
+// such profile.
+func (b *Book) Forget(ctx context.Context, name string, only auth.Item, removeProfile bool) (had bool, err error) {
 	err = b.locked(ctx, func(h *config.Held, f *config.File) error {
 		p, ok := f.Profile(name)
 		if !ok {
@@ -178,16 +187,13 @@ func (b *Book) Forget(ctx context.Context, name string, removeProfile bool) (had
 			return err
 		}
 		if at, ok := b.placeOf(p); ok {
-			if b.Forgets != nil {
-				now, err := b.stored(ctx, &at)
-				if err == nil {
-					err = b.Forgets(now)
-				}
-				if err != nil {
-					return err
-				}
+			if only.Secret != "" {
+				err = b.expect(ctx, at, auth.Item{}, only)
 			}
-			if had, err = b.remove(ctx, at); err != nil {
+			if err == nil {
+				had, err = b.remove(ctx, at)
+			}
+			if err != nil {
 				return err
 			}
 		}

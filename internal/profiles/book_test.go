@@ -101,7 +101,7 @@ func (w *world) book(f fault) (b *Book, used *int) {
 	used = new(int)
 	dead := false
 	return &Book{Paths: w.paths, DefaultURL: oldURL, Warn: func(string) {}, Store: func(kind string) auth.Store {
-		var s auth.Store = auth.NewKeyring(auth.KeyringOptions{})
+		var s auth.Store = auth.NewKeyring(nil)
 		if kind == config.StoreFile {
 			s = auth.NewFile(w.paths.Credentials())
 		}
@@ -167,7 +167,7 @@ func (w *world) logoutAll(t *testing.T) {
 	t.Helper()
 	b, _ := w.book(fault{})
 	for _, p := range w.load(t).Profiles() {
-		if _, err := b.Forget(t.Context(), p.Name, false); err != nil {
+		if _, err := b.Forget(t.Context(), p.Name, auth.Item{}, false); err != nil {
 			t.Errorf("logout of %s: %v", p.Name, err)
 		}
 	}
@@ -195,10 +195,13 @@ func (w *world) prepare(t *testing.T, p config.Profile) {
 	if p.Name == "" {
 		return
 	}
-	if err := config.Update(t.Context(), w.paths, func(e *config.Edit) error { return e.SetProfile(p) }); err != nil {
+	b, _ := w.book(fault{})
+	if err := b.locked(t.Context(), func(h *config.Held, _ *config.File) error {
+		_, err := h.Update(func(e *config.Edit) error { return e.SetProfile(p) })
+		return err
+	}); err != nil {
 		t.Fatal(err)
 	}
-	b, _ := w.book(fault{})
 	if at, ok := b.placeOf(p); ok {
 		if err := b.Store(at.kind).Set(t.Context(), at.ref, oldItem); err != nil {
 			t.Fatal(err)
@@ -220,7 +223,7 @@ func ref(p config.Profile) auth.Ref {
 func operations(start config.Profile) map[string]operation {
 	save := func(p config.Profile) func(context.Context, *Book) error {
 		return func(ctx context.Context, b *Book) error {
-			_, err := b.Save(ctx, p, ref(p), newItem, true)
+			_, err := b.Save(ctx, p, ref(p), newItem)
 			return err
 		}
 	}
@@ -255,8 +258,14 @@ func operations(start config.Profile) map[string]operation {
 		}, "work", newItem.Secret}
 		return ops
 	}
-	ops["forget"] = operation{func(ctx context.Context, b *Book) error { _, err := b.Forget(ctx, "work", false); return err }, "work", ""}
-	ops["remove"] = operation{func(ctx context.Context, b *Book) error { _, err := b.Forget(ctx, "work", true); return err }, "", ""}
+	ops["forget"] = operation{func(ctx context.Context, b *Book) error {
+		_, err := b.Forget(ctx, "work", auth.Item{}, false)
+		return err
+	}, "work", ""}
+	ops["remove"] = operation{func(ctx context.Context, b *Book) error {
+		_, err := b.Forget(ctx, "work", auth.Item{}, true)
+		return err
+	}, "", ""}
 	if start.CredentialCommand == nil {
 		ops["rename"] = operation{func(ctx context.Context, b *Book) error { return b.Rename(ctx, "work", "other") }, "other", oldItem.Secret}
 		ops["rename, case"] = operation{func(ctx context.Context, b *Book) error { return b.Rename(ctx, "work", "Work") }, "Work", oldItem.Secret}
@@ -406,8 +415,8 @@ func TestRefusedBefore(t *testing.T) {
 		before := w.secrets(t)
 		b, _ := w.book(fault{})
 		err := b.Check(t.Context(), moved, ref(moved))
-		_, saveErr := b.Save(t.Context(), moved, ref(moved), newItem, true)
-		_, forgetErr := b.Forget(t.Context(), "work", true)
+		_, saveErr := b.Save(t.Context(), moved, ref(moved), newItem)
+		_, forgetErr := b.Forget(t.Context(), "work", auth.Item{}, true)
 		if err == nil || saveErr == nil || forgetErr == nil || errors.As(saveErr, new(*StateError)) {
 			t.Errorf("%s: check: %v, save: %v, forget: %v", name, err, saveErr, forgetErr)
 		}
@@ -428,13 +437,13 @@ func TestSaveSaysWhatWasCurrent(t *testing.T) {
 	b, _ := w.book(fault{})
 	for _, step := range [][2]string{{"a", ""}, {"b", "a"}, {"b", "b"}} {
 		p := config.Profile{Name: step[0], APIURL: newURL, Store: "file"}
-		previous, err := b.Save(t.Context(), p, ref(p), newItem, true)
-		if err != nil || previous != step[1] || w.load(t).Current() != step[0] {
-			t.Errorf("%v: was %q, %v", step, previous, err)
+		was, err := b.Save(t.Context(), p, ref(p), newItem)
+		if err != nil || was.Current != step[1] || w.load(t).Current() != step[0] {
+			t.Errorf("%v: was %q, %v", step, was.Current, err)
 		}
 	}
 	at := auth.Ref{Profile: "a", Origin: "https://new.example"}
-	_, forgetErr := b.Forget(t.Context(), "nosuch", false)
+	_, forgetErr := b.Forget(t.Context(), "nosuch", auth.Item{}, false)
 	for _, tc := range []struct{ got, want error }{
 		{b.CheckSwap(t.Context(), at, "file", oldItem), ErrChanged},
 		{b.Swap(t.Context(), at, "file", oldItem, auth.Item{Secret: "x"}), ErrChanged},

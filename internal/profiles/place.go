@@ -25,7 +25,7 @@ func (p place) String() string { return p.kind + " " + p.ref.Profile + " " + p.r
 // placeNamed is the place of a String, and one of no kind for other text.
 func placeNamed(s string) place {
 	words := strings.Split(s, " ")
-	if len(words) != 3 {
+	if len(words) != 3 || config.ValidName(words[1]) != nil {
 		return place{}
 	}
 	return place{words[0], auth.Ref{Profile: words[1], Origin: words[2]}}
@@ -55,7 +55,7 @@ func (b *Book) placeOf(p config.Profile) (place, bool) {
 	return at, p.Name != "" && len(p.CredentialCommand) == 0 && (at.kind == config.StoreFile || at.ref.Origin != "")
 }
 
-// stored is what a place holds, and an empty item if nothing or what is damaged. A file may be for another origin,
+// stored is what a place holds, an empty item if nothing. A file may be for another origin,
 // which at then has.
 func (b *Book) stored(ctx context.Context, at *place) (auth.Item, error) {
 	item, err := b.Store(at.kind).Get(ctx, at.ref)
@@ -64,7 +64,7 @@ func (b *Book) stored(ctx context.Context, at *place) (auth.Item, error) {
 		at.ref.Origin = other.Stored
 		item, err = b.Store(at.kind).Get(ctx, at.ref)
 	}
-	if errors.Is(err, auth.ErrNotFound) || errors.Is(err, auth.ErrDamaged) {
+	if errors.Is(err, auth.ErrNotFound) {
 		return auth.Item{}, nil
 	}
 	return item, err
@@ -73,10 +73,8 @@ func (b *Book) stored(ctx context.Context, at *place) (auth.Item, error) {
 // expect is ErrChanged if a place holds the secret of none of the items.
 func (b *Book) expect(ctx context.Context, at place, items ...auth.Item) error {
 	now, err := b.stored(ctx, &at)
-	for _, item := range items {
-		if err != nil || now.Secret == item.Secret {
-			return err
-		}
+	if err != nil || slices.ContainsFunc(items, func(i auth.Item) bool { return i.Secret == now.Secret }) {
+		return err
 	}
 	return fmt.Errorf("the token of profile %s: %w", at.ref.Profile, ErrChanged)
 }

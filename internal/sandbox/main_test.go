@@ -23,18 +23,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-func openAt(t testing.TB, path string) *Sandbox {
-	t.Helper()
-	s, err := Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 func open(t testing.TB) *Sandbox {
 	t.Helper()
-	return openAt(t, filepath.Join(t.TempDir(), "sandbox.json"))
+	return Open(filepath.Join(t.TempDir(), "sandbox.json"))
 }
 
 func operator(t testing.TB, s *Sandbox) string {

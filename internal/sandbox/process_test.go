@@ -14,7 +14,8 @@ import (
 
 // createForEver is another process that uses the file at path; see TestMain.
 func createForEver(path string) error {
-	s, err := Open(path)
+	s := Open(path)
+	var err error
 	for i := 0; err == nil; i++ {
 		name := fmt.Sprintf("%d-%d", os.Getpid(), i)
 		if err = createByName(context.Background(), s, name); err == nil {
@@ -67,7 +68,7 @@ func TestProcesses(t *testing.T) {
 			}
 		})
 	}
-	for who, box := range []*Sandbox{s, s, openAt(t, s.path)} {
+	for who, box := range []*Sandbox{s, s, Open(s.path)} {
 		wg.Go(func() {
 			for i := range 10 {
 				if err := createByName(t.Context(), box, fmt.Sprintf("here-%d-%d", who, i)); err != nil {

@@ -14,9 +14,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -34,29 +31,13 @@ const (
 	SecretPrefix = "live_sandbox_"
 )
 
-// maxBody bounds a request's body, in bytes.
-const maxBody = 1 << 20
-
-// Sandbox answers as the service does. It is an [http.Handler], and safe for concurrent use, by several processes
-// too.
-type Sandbox struct {
-	path string
-	// turn holds one value while nobody of this process uses the file: in process the requests queue up, instead of
-	// all polling the lock file.
-	turn chan struct{}
-}
+// Sandbox answers as the service does. It is safe for concurrent use, by several processes too.
+type Sandbox struct{ path string }
 
 // Open returns a Sandbox kept in the JSON file at path. The disk is not touched before the first request or call,
 // which creates the folder and the file if they are missing. Beside the file stands a lock, path + ".lock", held
 // during each request.
-func Open(path string) (*Sandbox, error) {
-	if path == "" {
-		return nil, errors.New("open sandbox: no path")
-	}
-	s := &Sandbox{path: path, turn: make(chan struct{}, 1)}
-	s.turn <- struct{}{}
-	return s, nil
-}
+func Open(path string) *Sandbox { return &Sandbox{path} }
 
 // OperatorSecret returns a credential with write scope that belongs to the store itself: it is in no list, cannot
 // be deleted, and survives Reset. It is created with the store. Errors are *StoreError.
@@ -68,54 +49,23 @@ func (s *Sandbox) OperatorSecret(ctx context.Context) (secret string, err error)
 	return secret, err
 }
 
-// ServeHTTP answers one request. A failure of the store, which changed nothing, is a 500 with an error body that
-// gives the reason. ServeHTTP panics with [http.ErrAbortHandler] if the request cannot be read.
-func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serve(w, r) }
-
-// serve is ServeHTTP; it returns what it answered.
-func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) answer {
-	a, err := s.respond(r)
-	if failed := new(StoreError); errors.As(err, &failed) {
-		a, err = message(http.StatusInternalServerError, statusError, failed.Error()), nil
-	}
-	var body []byte
-	if err == nil {
-		body, err = a.json()
-	}
-	if err != nil {
-		panic(http.ErrAbortHandler) // nothing is sent, and nothing logged
-	}
-	setHeader(w.Header(), len(body))
-	w.WriteHeader(a.status)
-	_, _ = w.Write(body) //nolint:gosec // it is JSON, and called so; a client that has gone away hears of nothing
-	return a
-}
-
-// respond reads a request and does what it asks for. The error is a *StoreError, or that of reading the body.
-func (s *Sandbox) respond(r *http.Request) (answer, error) {
-	var body []byte
-	if r.Body != nil {
-		var err error
-		if body, err = io.ReadAll(io.LimitReader(r.Body, maxBody+1)); err != nil {
-			return answer{}, fmt.Errorf("read request: %w", err)
-		}
-	}
-	return s.answer(r, body)
-}
-
-// json is the answer's body as PHP writes it: <, > and & as they are, and no newline at the end.
-func (a answer) json() ([]byte, error) {
+// encode is JSON as PHP writes it, and a person reads it: <, > and & as they are.
+func encode(v any, indent string) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(a.body); err != nil {
-		return nil, fmt.Errorf("encode answer: %w", err)
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+	enc.SetIndent("", indent)
+	err := enc.Encode(v)
+	return buf.Bytes(), err
 }
 
-func setHeader(h http.Header, length int) {
-	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(length))
+// encode is the answer's header and body.
+func (a answer) encode() (http.Header, []byte, error) {
+	body, err := encode(a.body, "")
+	body = bytes.TrimSuffix(body, []byte("\n"))
+	return http.Header{
+		"Date":           {time.Now().UTC().Format(http.TimeFormat)},
+		"Content-Type":   {"application/json"},
+		"Content-Length": {strconv.Itoa(len(body))},
+	}, body, err
 }

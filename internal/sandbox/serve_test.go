@@ -2,11 +2,14 @@ package sandbox
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,25 +17,24 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/utho/utho-cli/internal/privfile"
 )
 
-// serve offers s on a loopback port until the test ends, and returns its address ("127.0.0.1:4711").
-func serve(t testing.TB, s *Sandbox) string {
+// serve offers s on a loopback port until stop is called or the test ends, and returns its address ("127.0.0.1:4711").
+func serve(t testing.TB, s *Sandbox) (addr string, stop func()) {
 	t.Helper()
 	ln, err := Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := s.Serve(t.Context(), ln, Options{}); err != nil {
+		if err := s.Serve(ctx, ln, func(Request) {}); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Cleanup(wg.Wait)
-	return ln.Addr().String()
+	return ln.Addr().String(), stop
 }
 
 // get sends a request on a connection of its own.
@@ -60,80 +62,64 @@ func TestListen(t *testing.T) {
 		}
 		_ = ln.Close()
 	}
-	ln, err := net.Listen("tcp", "0.0.0.0:0") //nolint:gosec // it is what must be refused
-	if err != nil {
-		t.Skip(err)
-	}
-	if err := open(t).Serve(t.Context(), ln, Options{}); !errors.Is(err, ErrAddress) {
-		t.Errorf("all addresses: %v", err)
-	}
-	if _, err := ln.Accept(); err == nil {
-		t.Error("the listener is still open")
-	}
 }
 
 // A request under way is answered after the end of the context.
 func TestServeFinishes(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	op := operator(t, s)
-	unlock, err := privfile.Lock(t.Context(), s.path+".lock") // which the request will wait for
+	addr, stop := serve(t, s)
+	body, rest := io.Pipe()
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got100Continue: func() { // the server reads the body
+		stop()
+		for conn, err := net.Dial("tcp", addr); err == nil; conn, err = net.Dial("tcp", addr) {
+			_ = conn.Close() // it has not stopped listening yet
+		}
+		go func() {
+			_, _ = io.WriteString(rest, `{"name":"x","write":"on"}`) // a request that was cut off shows in its end
+			_ = rest.Close()
+		}()
+	}})
+	r, err := http.NewRequestWithContext(ctx, "POST", "http://"+addr+"/v2/api/generate", body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := Listen(t.Context(), "localhost:0")
+	r.Header.Set("Authorization", "Bearer "+operator(t, s))
+	r.Header.Set("Expect", "100-continue")
+	resp, err := (&http.Transport{ExpectContinueTimeout: time.Hour, DisableKeepAlives: true}).RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := s.Serve(ctx, ln, Options{}); err != nil {
-			t.Error(err)
-		}
-	})
-	wg.Go(func() {
-		if g, err := get(t.Context(), "http://"+ln.Addr().String()+"/v2/api", op); err != nil || g.body != seedList {
-			t.Errorf("%v, %s", err, g.body)
-		}
-	})
-	for len(s.turn) > 0 { // until it has come
-		time.Sleep(time.Millisecond)
+	_ = resp.Body.Close() // its effect is looked at
+	if got := tokens(t, s); len(got) != 5 {
+		t.Errorf("%d, and the tokens are %q", resp.StatusCode, got)
 	}
-	stop()
-	unlock()
-	wg.Wait()
 }
 
-// The log and the trace have one line a request, and no secret.
+// One request is reported as one, and no secret.
 func TestRequestLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
 		secret := mustCreate(t, s, "mine", "off")
-		var log, trace strings.Builder
-		h := Options{Log: &log, Trace: func(line string) { trace.WriteString(line + "\n") }}.around(s)
-		want := ""
-		for _, tt := range []struct{ method, path, secret, status, result string }{
-			{"GET", "/v2/api/?key=" + secret, secret, "200", `success","token":"10004`},
-			{"GET", "/v2/api", "live_real_secret", "200", `error","message":"` + msgUnauthorized},
-			{"POST", "/v2/api/generate", operator(t, s), "200", `error","message":"` + msgJSON + `","token":"operator`},
-			{"DELETE", "/v2/api/10001/delete", operator(t, s), "200", `success","token":"operator`},
-			{"GET", "/v2/" + secret + "/x", "", "401", `error","message":"Not Found GET`},
-			{"HEAD", HealthPath, "", "200", "success"},
+		for _, tt := range []struct{ method, path, secret, status, result, text string }{
+			{"GET", "/v2/api/?key=" + secret, secret, "200", `success","token":"10004`, "GET /v2/api/: 200 in 0 ms, success"},
+			{"GET", "/v2/api", "live_real", "200", `error","message":"` + msgUnauthorized, "GET /v2/api: 200 in 0 ms, error: " + msgUnauthorized},
+			{"POST", "/v2/api/generate", operator(t, s), "200", `error","message":"` + msgJSON + `","token":"operator`, ""},
+			{"DELETE", "/v2/api/10001/delete", operator(t, s), "200", `success","token":"operator`, ""},
+			{"GET", "/v2/" + secret + "/x", "", "401", `error","message":"Not Found GET`, "GET /v2/[secret]: 401 in 0 ms, error: Not Found GET"},
+			{"HEAD", HealthPath, "", "200", "success", ""},
 		} {
 			r := httptest.NewRequestWithContext(t.Context(), tt.method, "http://localhost"+tt.path, nil)
 			r.Header.Set("Authorization", "Bearer "+tt.secret)
-			h.ServeHTTP(httptest.NewRecorder(), r)
+			var got Request
+			s.handler(func(r Request) { got = r }).ServeHTTP(httptest.NewRecorder(), r)
+			line, err := json.Marshal(got)
 			path, _, _ := strings.Cut(strings.Replace(tt.path, secret+"/x", "[secret]", 1), "?")
-			want += fmt.Sprintf(`{"time":"2000-01-01T00:00:00.000Z","method":%q,"path":%q,"status":%s,"result":"%s","duration_ms":0}`,
-				tt.method, path, tt.status, tt.result) + "\n"
-		}
-		if log.String() != want {
-			t.Errorf("log:\n%s\nwant:\n%s", &log, want)
-		}
-		const line = "\nGET /v2/[secret]: 401 in 0 ms, error: Not Found GET\n"
-		if got := trace.String(); !strings.Contains(got, line) || strings.Count(got, "\n") != 6 || strings.Contains(got, "live_") {
-			t.Errorf("trace:\n%s", got)
+			want := fmt.Sprintf(`{"time":"2000-01-01T00:00:00.000Z","method":%q,"path":%q,"status":%s,"result":"%s","duration_ms":0}`,
+				tt.method, path, tt.status, tt.result)
+			if err != nil || string(line) != want || tt.text != "" && got.String() != tt.text {
+				t.Errorf("%s\n%s\nwant %s", line, got, want)
+			}
 		}
 	})
 }
@@ -149,7 +135,8 @@ func TestNoStore(t *testing.T) {
 	_, err := roundTrip(t.Context(), s.Transport(), "GET", BaseURL+"/api", "x", "")
 	checkStoreError(t, err, s.path)
 	checkStoreError(t, s.Reset(t.Context()), s.path)
-	base := "http://" + serve(t, s)
+	addr, _ := serve(t, s)
+	base := "http://" + addr
 	g, err := get(t.Context(), base+"/v2/api", "x")
 	if err != nil || g.status != 500 || !strings.HasPrefix(g.body, `{"status":"error","message":"sandbox: `) || !strings.Contains(g.body, dir) {
 		t.Errorf("over HTTP: %v %+v", err, g)

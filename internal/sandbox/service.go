@@ -3,6 +3,8 @@ package sandbox
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,7 +13,7 @@ import (
 )
 
 // The service's words if they are known (unauthorized, not found, created), else the sandbox's own. All but the
-// last three come with HTTP 200.
+// last two come with HTTP 200.
 const (
 	msgUnauthorized = "Unauthorized access. Please provide a valid API key."
 	msgReadOnly     = "Permission denied. This API key has Read-Only access."
@@ -23,7 +25,6 @@ const (
 	msgName         = "The name field is required."
 	msgWrite        = `The write field is required and must be "on" or "off".`
 	msgNotFound     = "Not Found "                                          // and the method; 401, for an unknown path
-	msgTooLarge     = "The request body is too large."                      // 413, as a web server says it
 	msgHost         = "The sandbox answers to the names of this host only." // 421
 )
 
@@ -78,81 +79,59 @@ func refusal(text string) answer { return message(http.StatusOK, statusError, te
 
 func success(body any) answer { return answer{status: http.StatusOK, body: body} }
 
-type operation uint8
-
-const (
-	opUnknown operation = iota
-	opList
-	opCreate
-	opDelete
-	opAccount
-	opHealth
-)
-
-// route finds what a request asks for. It takes the path as it came, so that an escaped slash stays inside its
+// answer does what a request asks for. The path is taken as it came, so that an escaped slash stays inside its
 // segment: /v2/api/..%2Fcloud/delete is the deletion of a token with the odd id "../cloud", of which there is none.
-func route(method, escapedPath string) (op operation, id string) {
-	switch path := strings.TrimSuffix(escapedPath, "/"); method + " " + path {
-	case "GET /v2/api":
-		return opList, ""
-	case "POST /v2/api/generate":
-		return opCreate, ""
-	case "GET /v2/account/info":
-		return opAccount, ""
-	case "GET " + HealthPath, "HEAD " + HealthPath:
-		return opHealth, ""
-	default:
-		rest, api := strings.CutPrefix(path, "/v2/api/")
-		segment, found := strings.CutSuffix(rest, "/delete")
-		id, err := url.PathUnescape(segment)
-		if method != http.MethodDelete || !api || !found || id == "" || err != nil || strings.Contains(segment, "/") {
-			return opUnknown, ""
-		}
-		return opDelete, id
-	}
-}
-
-// answer does what the request asks for. Errors are *StoreError; then nothing was changed.
-func (s *Sandbox) answer(r *http.Request, body []byte) (answer, error) {
+// The error is a *StoreError, after which nothing was changed, or that of reading the body.
+func (s *Sandbox) answer(r *http.Request) (a answer, err error) {
 	if !loopback(cmp.Or(r.Host, r.URL.Host)) {
 		return message(http.StatusMisdirectedRequest, statusError, msgHost), nil
 	}
-	if len(body) > maxBody {
-		return message(http.StatusRequestEntityTooLarge, statusError, msgTooLarge), nil
+	method, path := cmp.Or(r.Method, http.MethodGet), strings.TrimSuffix(r.URL.EscapedPath(), "/")
+	var body []byte
+	if r.Body != nil {
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return answer{}, fmt.Errorf("read request: %w", err)
+		}
 	}
-	method := cmp.Or(r.Method, http.MethodGet)
-	op, id := route(method, r.URL.EscapedPath())
-	switch op {
-	case opUnknown:
-		return message(http.StatusUnauthorized, statusError, msgNotFound+method), nil
-	case opHealth:
+	var do func(*state) (a answer, changed bool)
+	switch method + " " + path {
+	case "GET " + HealthPath, "HEAD " + HealthPath:
 		return message(http.StatusOK, statusSuccess, msgHealthy), nil
+	case "GET /v2/api":
+		do = list
+	case "GET /v2/account/info":
+		do = func(*state) (answer, bool) { return success(json.RawMessage(accountBody)), false }
+	case "POST /v2/api/generate":
+		do = func(st *state) (answer, bool) { return create(st, body) }
+	default:
+		id, ok := deleted(method, path)
+		if !ok {
+			return message(http.StatusUnauthorized, statusError, msgNotFound+method), nil
+		}
+		do = func(st *state) (answer, bool) { return remove(st, id) }
 	}
-	var a answer
-	err := s.update(r.Context(), func(st *state) (changed bool) {
+	err = s.update(r.Context(), func(st *state) (changed bool) {
 		by, write, ok := st.authenticate(bearer(r.Header))
 		switch {
 		case !ok:
 			a = refusal(msgUnauthorized)
-		case (op == opCreate || op == opDelete) && !write:
+		case method != http.MethodGet && !write:
 			a = refusal(msgReadOnly)
-		case op == opCreate:
-			a, changed = create(st, body)
-		case op == opDelete:
-			if changed = st.remove(id); changed {
-				a = message(http.StatusOK, statusSuccess, msgDeleted)
-			} else {
-				a = refusal(msgUnknownID)
-			}
-		case op == opList:
-			a = list(st)
 		default:
-			a = success(json.RawMessage(accountBody))
+			a, changed = do(st)
 		}
 		a.by = by
 		return changed
 	})
 	return a, err
+}
+
+// deleted is the id of the token that a request wants deleted.
+func deleted(method, path string) (id string, ok bool) {
+	rest, api := strings.CutPrefix(path, "/v2/api/")
+	segment, found := strings.CutSuffix(rest, "/delete")
+	id, err := url.PathUnescape(segment)
+	return id, method == http.MethodDelete && api && found && id != "" && err == nil && !strings.Contains(segment, "/")
 }
 
 // bearer returns the secret of a request; empty if there is none, or more than one header that claims to carry it.
@@ -167,7 +146,7 @@ func bearer(h http.Header) string {
 	return strings.Trim(secret, " ")
 }
 
-func list(st *state) answer {
+func list(st *state) (a answer, changed bool) {
 	body := listBody{Status: statusSuccess, API: make([]wireToken, 0, len(st.Tokens))}
 	for _, t := range st.Tokens {
 		w := wireToken{ID: t.id(), Name: t.Name, Write: "0", Created: t.Created}
@@ -176,7 +155,14 @@ func list(st *state) answer {
 		}
 		body.API = append(body.API, w)
 	}
-	return success(body)
+	return success(body), false
+}
+
+func remove(st *state, id string) (a answer, changed bool) {
+	if !st.remove(id) {
+		return refusal(msgUnknownID), false
+	}
+	return message(http.StatusOK, statusSuccess, msgDeleted), true
 }
 
 func create(st *state, body []byte) (a answer, changed bool) {

@@ -54,9 +54,6 @@ func TestAnswers(t *testing.T) {
 			{"DELETE", "/api//delete", op, "", 401, errorBody("Not Found DELETE")},
 			{"DELETE", "/api/../api/10000/delete", op, "", 401, errorBody("Not Found DELETE")},
 			{"delete", "/api/10000/delete", op, "", 401, errorBody("Not Found delete")},
-
-			{"POST", "/api/generate", op, strings.Repeat(" ", maxBody+1), 413, errorBody(msgTooLarge)},
-			{"POST", "/api/generate", op, strings.Repeat(" ", maxBody), 200, errorBody(msgJSON)},
 		} {
 			g := do(t, s, tt.method, tt.path, tt.secret, tt.body)
 			if g.status != tt.status || g.body != tt.want {
@@ -101,7 +98,8 @@ func TestCreate(t *testing.T) {
 			}
 			continue
 		}
-		listed, ok := list(st).body.(listBody)
+		listing, _ := list(st)
+		listed, ok := listing.body.(listBody)
 		if !ok || len(listed.API) != 5 || listed.API[4].Name+" "+listed.API[4].Write != want || !changed {
 			t.Errorf("%.80q created %.200q, want %.80q", body, listed.API, want)
 		}

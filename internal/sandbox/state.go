@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -104,18 +103,6 @@ func (st *state) remove(id string) bool {
 	count := len(st.Tokens)
 	st.Tokens = slices.DeleteFunc(st.Tokens, func(t token) bool { return t.id() == id })
 	return len(st.Tokens) < count
-}
-
-// encode returns the file: indented, names legible.
-func (st *state) encode() ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(st); err != nil {
-		return nil, err
-	}
-	return buf.Bytes(), nil
 }
 
 // decode reads a file. What is wrong with one is not quoted: it may hold a secret.

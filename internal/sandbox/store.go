@@ -57,7 +57,7 @@ func (s *Sandbox) Reset(ctx context.Context) error {
 }
 
 func (s *Sandbox) save(st *state) error {
-	data, err := st.encode()
+	data, err := encode(st, "  ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", s.path, err)
 	}
@@ -66,12 +66,6 @@ func (s *Sandbox) save(st *state) error {
 
 // alone runs do while no other request of any process uses the file. Errors are *StoreError.
 func (s *Sandbox) alone(ctx context.Context, do func() error) error {
-	select {
-	case <-s.turn:
-		defer func() { s.turn <- struct{}{} }()
-	case <-ctx.Done():
-		return &StoreError{fmt.Errorf("wait for %s: %w", s.path, ctx.Err())}
-	}
 	err := privfile.MkdirAll(filepath.Dir(s.path))
 	if err == nil {
 		var unlock func()

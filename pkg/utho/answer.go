@@ -41,13 +41,9 @@ func readAnswer(ctx context.Context, resp *http.Response) *answer {
 	a.location, _ = resp.Location()
 	closeBody := func() { _ = resp.Body.Close() } // the answer has been read, or given up
 	defer closeBody()
-	if a.status == http.StatusSwitchingProtocols { // what follows is no body and has no end
-		a.err = errNotHTTP
-		return a
-	}
 	defer context.AfterFunc(ctx, closeBody)()
 	var b bytes.Buffer
-	b.Grow(int(min(max(resp.ContentLength, 0), 1<<20)) + bytes.MinRead)
+	b.Grow(64 << 10) // for 700 tokens
 	n, err := b.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
 	if a.body, a.err = b.Bytes(), err; n > maxBody {
 		a.body, a.err = nil, errTooLarge
@@ -61,7 +57,6 @@ func readAnswer(ctx context.Context, resp *http.Response) *answer {
 type object struct {
 	members map[string]json.RawMessage
 	tokens  []wireToken // the elements of "api", if that is an array; empty for those that are no objects
-	twice   string      // a member that is there twice, with different values
 	err     error       // why it is broken: then it has the members before that
 }
 
@@ -89,48 +84,38 @@ func (a *answer) find(key string) (*object, error) {
 	case strings.HasPrefix(start, "<html"), start == "<!doctype": // scripts in a page can hold JSON
 		return &object{}, errWebPage
 	}
-	found, best, several, other := &object{}, 0, false, errNoJSON
-	// Each brace in front of the JSON may be its start. The work for those that are not is bounded.
-	for work := 0; work <= 4*len(a.body)+1024; {
+	var found *object
+	best, several := 0, false
+	for range 1000 { // each brace in front of the JSON may be its start
 		i := bytes.IndexAny(body, "{[")
 		if i < 0 {
 			break
 		}
 		o, size := readObject(body[i:])
-		rank := o.rank(key)
-		if rank > best {
+		body = body[i+size:]
+		switch rank := o.rank(key); {
+		case rank > best, found == nil && !errors.Is(o.err, errBroken):
 			found, best, several = o, rank, false
-		} else if rank > 0 && rank == best {
+		case rank > 0 && rank == best:
 			several = true
 		}
-		switch {
-		case o.err == nil:
-			body, other = body[i+size:], nil
-		case rank > 0 || errors.Is(o.err, errTruncated) && len(o.members) > 0:
-			body, other = nil, o.err
-		default:
-			body = body[i+1:]
-			if other != nil && errors.Is(o.err, errTruncated) {
-				other = o.err
-			}
-		}
-		work += size
 	}
-	switch html := strings.Contains(strings.ToLower(a.header.Get("Content-Type")), "text/html"); {
+	html := start[0] == '<' || strings.Contains(strings.ToLower(a.header.Get("Content-Type")), "text/html")
+	switch {
 	case several:
 		return &object{}, errSeveral
-	case best > 0 && found.err == nil, other == nil:
-		return found, nil
-	case best > 0:
+	case found == nil && html:
+		return &object{}, errWebPage
+	case found == nil:
+		return &object{}, errNoJSON
+	case found.err != nil:
 		return &object{}, found.err
-	case errors.Is(other, errNoJSON) && (html || start[0] == '<'):
-		other = errWebPage
 	}
-	return found, other
+	return found, nil
 }
 
-// readObject reads the object or array at the start of b, of which it looks at size bytes. Of an array only the end
-// is of interest.
+// readObject reads the object or array at the start of b, and gives how much of b is done with: one byte if it was no
+// start of JSON. Of an array only the end is of interest.
 func readObject(b []byte) (o *object, size int) {
 	o = &object{members: map[string]json.RawMessage{}}
 	dec := json.NewDecoder(bytes.NewReader(b))
@@ -145,16 +130,18 @@ func readObject(b []byte) (o *object, size int) {
 			_, err = dec.Token()
 		}
 	}
-	syntax, ok := errors.AsType[*json.SyntaxError](err)
 	switch {
 	case err == nil:
 		return o, int(dec.InputOffset())
-	case ok:
+	case errors.As(err, new(*json.SyntaxError)):
 		o.err = errBroken
-		return o, int(min(max(syntax.Offset, 1), int64(len(b))))
+	default:
+		o.err = errTruncated
 	}
-	o.err = errTruncated
-	return o, len(b)
+	if o.rank("") > 0 || errors.Is(o.err, errTruncated) && len(o.members) > 0 {
+		return o, len(b)
+	}
+	return o, 1
 }
 
 // readMember reads one member of an object in b. The tokens of a list, which is long, are read at once and not again.
@@ -164,20 +151,16 @@ func (o *object) readMember(dec *json.Decoder, b []byte) error {
 		return err
 	}
 	key, _ := name.(string)
-	before, twice := o.members[key]
-	o.members[key] = nil
+	o.members[key] = nil // it is there, even if its value breaks off
 	start := dec.InputOffset()
 	var to any = &json.RawMessage{}
 	if key == "api" {
-		o.tokens, to = nil, &o.tokens
+		o.tokens = make([]wireToken, 0, len(b)/80) // which is what a token takes, and more
+		to = &o.tokens
 	}
 	if err := dec.Decode(to); err != nil && !errors.As(err, new(*json.UnmarshalTypeError)) {
 		return err
 	}
-	value := bytes.TrimLeft(b[start:dec.InputOffset()], ": \t\r\n")
-	if twice && !bytes.Equal(before, value) {
-		o.twice = key
-	}
-	o.members[key] = value
+	o.members[key] = bytes.TrimLeft(b[start:dec.InputOffset()], ": \t\r\n")
 	return nil
 }

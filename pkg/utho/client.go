@@ -4,12 +4,8 @@ import (
 	"cmp"
 	"crypto/x509"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
-	"runtime"
-	"runtime/debug"
-	"strings"
 	"time"
 )
 
@@ -18,37 +14,34 @@ type Client struct {
 	options
 	secret          string
 	base            *url.URL
-	tokens, account string // their addresses
-	transport       http.RoundTripper
-	timeout         time.Duration // of one exchange; 0: the context's deadline only
-	proxy           ProxyError    // names the proxy of the package's own transport; empty if there is none
-	hooked          bool          // the transport is known to report connections to httptrace
+	tokens, account string     // their addresses
+	proxy           ProxyError // names the proxy of the package's own transport; empty if there is none
+	hooked          bool       // the transport is known to report connections to httptrace
 }
 
 // Option changes what New gives.
 type Option func(*options)
 
 type options struct {
-	baseURL string
-	http    *http.Client
-	agent   string
-	retry   RetryPolicy
-	loc     *time.Location
-	hook    func(Exchange)
+	baseURL   string
+	transport http.RoundTripper
+	agent     string
+	retry     RetryPolicy
+	loc       *time.Location
+	hook      func(Exchange)
 }
 
 // WithBaseURL sets where the service is, instead of DefaultBaseURL. The tokens are at BASE/api, or at BASE itself if
 // it ends in /api. See ParseBaseURL for what is refused.
 func WithBaseURL(base string) Option { return func(o *options) { o.baseURL = base } }
 
-// WithHTTPClient takes the transport and the timeout of c, and nothing else of it. The transport must not send a
-// create twice by itself; that of net/http does not.
+// WithTransport sets what sends requests. It must not send a create twice by itself; that of net/http does not.
 //
-// Without this option, or with a nil Transport, the client has a transport of its own: it keeps a few connections
-// open for 30 s, connects localhost to nothing but the loopback addresses, and explains what a proxy refuses.
-func WithHTTPClient(c *http.Client) Option { return func(o *options) { o.http = c } }
+// Without this option the client has a transport of its own: it keeps a few connections open for 30 s, connects
+// localhost to nothing but the loopback addresses, and explains what a proxy refuses.
+func WithTransport(t http.RoundTripper) Option { return func(o *options) { o.transport = t } }
 
-// WithUserAgent sets the User-Agent header, instead of this package's name and version.
+// WithUserAgent sets the User-Agent header, instead of this package's name.
 func WithUserAgent(agent string) Option { return func(o *options) { o.agent = agent } }
 
 // WithRetry sets how often and after which pauses requests are sent again.
@@ -61,8 +54,7 @@ func WithLocation(loc *time.Location) Option { return func(o *options) { o.loc =
 // New gives a client that sends secret to the service. It does not talk to the service yet.
 //
 // A secret that cannot stand in a header is refused with ErrInvalidSecret, a base URL that ParseBaseURL refuses with
-// its *URLError, and a variable for proxies or certificates that is set but cannot be used with a *VariableError. No
-// error quotes the secret.
+// its *URLError, and a proxy variable that is set but cannot be used with a *VariableError. No error quotes the secret.
 func New(secret string, opts ...Option) (*Client, error) {
 	o := options{baseURL: DefaultBaseURL}
 	for _, opt := range opts {
@@ -72,21 +64,15 @@ func New(secret string, opts ...Option) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.agent, o.loc = cmp.Or(o.agent, defaultAgent()), cmp.Or(o.loc, time.FixedZone("IST", 5*60*60+30*60))
+	o.agent, o.loc = cmp.Or(o.agent, "utho-go"), cmp.Or(o.loc, time.FixedZone("IST", 5*60*60+30*60))
 	o.retry = o.retry.withDefaults()
 	c := &Client{options: o, base: base}
 	c.tokens, c.account = endpoints(base)
-	if o.http != nil {
-		c.transport, c.timeout = o.http.Transport, o.http.Timeout
-	}
 	if c, err = c.WithSecret(secret); err != nil {
 		return nil, err
 	}
 	if c.transport == nil {
 		if base.Scheme == "https" {
-			if err := checkRoots(); err != nil {
-				return nil, err
-			}
 			// Reading the system's certificates takes some 12 ms: let that run beside name resolution and connecting.
 			go func() { _, _ = x509.SystemCertPool() }()
 		}
@@ -111,24 +97,8 @@ func (c *Client) WithSecret(secret string) (*Client, error) {
 	return &other, nil
 }
 
-// defaultAgent names this package and the version of its module that is built in.
-func defaultAgent() string {
-	version := "devel"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, m := range append(info.Deps, &info.Main) {
-			if m.Path == "github.com/utho/utho-cli" && strings.HasPrefix(m.Version, "v") {
-				version = m.Version
-			}
-		}
-	}
-	return "utho-go/" + version + " (" + runtime.GOOS + "/" + runtime.GOARCH + ")"
-}
-
 // String says where the client sends its secret, and not the secret.
 func (c Client) String() string { return "utho.Client(" + c.base.String() + ")" }
 
 // GoString is String, for %#v.
 func (c Client) GoString() string { return c.String() }
-
-// LogValue is String, for log/slog.
-func (c Client) LogValue() slog.Value { return slog.StringValue(c.String()) }

@@ -31,9 +31,9 @@
 //
 // # Secrets
 //
-// No error, no [Exchange] and no String, LogValue or JSON of this package carries the client's secret or one that it
-// received. A secret goes only to the base URL, over https, or over http to the machine itself; redirects are not
-// followed.
+// No error, no [Exchange], and nothing that fmt, log/slog or encoding/json make of a value of this package carries the
+// client's secret or one that it received. A secret goes only to the base URL, over https, or over http to the machine
+// itself; redirects are not followed.
 //
 // The texts of errors hold what the service said. They are as trustworthy as the service: make control characters
 // harmless before showing them on a terminal.

@@ -72,34 +72,32 @@ func (k *call) ended(ctx context.Context) *Error {
 }
 
 // exchange sends the request once and reads its answer. again reports whether it may be better the next time.
-func (c *Client) exchange(outer context.Context, k *call, attempt int) (e *Error, again bool) {
-	if outer.Err() != nil {
-		return k.ended(outer), false
-	}
-	ctx := outer
-	if c.timeout > 0 {
-		var cancel func()
-		ctx, cancel = context.WithTimeout(outer, c.timeout)
-		defer cancel()
+func (c *Client) exchange(ctx context.Context, k *call, attempt int) (e *Error, again bool) {
+	if ctx.Err() != nil {
+		return k.ended(ctx), false
 	}
 	start := time.Now()
 	var a *answer
 	if c.hook != nil {
 		defer func() { c.report(k, attempt, start, a, e) }()
 	}
-	sent := &sending{believed: c.hooked}
-	req, err := c.newRequest(httptrace.WithClientTrace(ctx, sent.trace()), k)
+	var asked, connected atomic.Bool // for a connection, and with one; set on goroutines of net/http
+	req, err := c.newRequest(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	}), k)
 	if err != nil {
 		return &Error{Err: err}, false
 	}
 	resp, err := c.transport.RoundTrip(req) //nolint:bodyclose // readAnswer closes it
 	if err != nil {
-		return c.lost(outer, k, 0, sent.maybe(), err)
+		// Of a transport that says nothing of its connections one must believe the worst.
+		return c.lost(ctx, k, 0, connected.Load() || !c.hooked && !asked.Load(), err)
 	}
 	if a = readAnswer(ctx, resp); k.created != nil {
-		return c.judgeCreate(outer, k, a)
+		return c.judgeCreate(ctx, k, a)
 	}
-	return c.judge(outer, k, a)
+	return c.judge(ctx, k, a)
 }
 
 // newRequest builds the request with its headers, the same for every operation.
@@ -146,21 +144,3 @@ func (c *Client) redirected(a *answer) error {
 	place = Redact(place, c.secret, strings.ToLower(c.secret))
 	return fmt.Errorf("redirected to %s, and redirects are not followed", clip(place, 200))
 }
-
-// sending watches how far a transport gets with a request. Its hooks run on goroutines of net/http.
-type sending struct {
-	believed  bool        // the transport is known to call the hooks
-	asked     atomic.Bool // a connection was asked for
-	connected atomic.Bool // and there was one
-}
-
-func (s *sending) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn: func(string) { s.asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { s.connected.Store(true) },
-	}
-}
-
-// maybe reports whether the request may have left. It has not if no connection was had. Of a transport that need not
-// say, one must believe the worst.
-func (s *sending) maybe() bool { return s.connected.Load() || !s.believed && !s.asked.Load() }

@@ -16,8 +16,6 @@ func (c *Client) judge(ctx context.Context, k *call, a *answer) (e *Error, again
 	}
 	o, err := a.find(key)
 	switch {
-	case errors.Is(a.err, errNotHTTP):
-		return c.lost(ctx, k, a.status, true, a.err)
 	case a.status/100 == 3:
 		e = &Error{Err: c.redirected(a)}
 	case a.status/100 != 2:
@@ -85,7 +83,7 @@ func (c *Client) judgeCreate(ctx context.Context, k *call, a *answer) (e *Error,
 	status, _ := o.status(c.redact)
 	whole := err == nil || errors.Is(err, errEmpty) || errors.Is(err, errNoJSON) || errors.Is(err, errWebPage)
 	switch {
-	case err == nil && secret != "" && o.twice == "":
+	case err == nil && secret != "":
 		k.created.Secret, k.created.Message = secret, e.Message
 		return nil, false
 	case a.err != nil:
@@ -93,7 +91,7 @@ func (c *Client) judgeCreate(ctx context.Context, k *call, a *answer) (e *Error,
 	case a.status == http.StatusTooManyRequests && whole && blank:
 		e.RetryAfter = retryAfter(a.header)
 		return c.answered(k, a, e), true
-	case status == "error" && o.twice == "" && blank && a.status < 500:
+	case status == "error" && blank && a.status < 500:
 		return c.answered(k, a, e), false
 	case a.status/100 == 3:
 		e.Err = c.redirected(a)
@@ -102,8 +100,6 @@ func (c *Client) judgeCreate(ctx context.Context, k *call, a *answer) (e *Error,
 		e.Err = c.wrongAddress(k, err)
 	case err != nil:
 		e.Err = err
-	case o.twice != "":
-		e.Err = o.ambiguous(c.redact)
 	default:
 		e.Err = wrong
 	}

@@ -63,21 +63,20 @@ func TestListElements(t *testing.T) {
 			plain:               {`"0"`, `0`, `false`, `"off"`, `"false"`, `""`, `null`},
 			`api[0].write is "`: {`"yes"`, `"ON"`, `"null"`, `" 1"`, `2`, `1.0`, `-1`, `"read"`, `1e0`},
 			`api[0].write is "[redacted]", which is no known scope`: {`"` + testSecret + `"`},
-			"api[0].write is an array":                              {`[]`, `[1]`},
-			"api[0].write is an object":                             {`{"a":1}`},
+			`which is no known scope`:                               {`[]`, `[1]`, `{"a":1}`},
 		},
 		`{"id":%s,"name":"n","write":0}`: {
 			reads("12345678901234567890123", "n", ""): {`12345678901234567890123`, `"12345678901234567890123"`},
 			reads(`a/b"é`, `n`, ""):                   {`"a/b\"é"`}, reads("-1", "n", ""): {`-1`},
-			"api[0].id is null, not text": {`null`}, "api[0].id is empty": {`""`}, "api[0].id is a boolean": {`true`},
-			"api[0].id is an array": {`["1"]`}, "api[0].id is an object": {`{"a":1}`}, "api[0].id is a number that is not whole": {`1.5`, `1e3`},
+			"api[0].id is not text": {`null`, `true`, `["1"]`, `{"a":1}`}, "api[0].id is empty": {`""`},
+			"api[0].id is a number that is not whole": {`1.5`, `1e3`},
 		},
 		`{"id":"1","name":%s,"write":0}`: {
 			reads("1", "", ""): {`""`}, reads("1", "42", ""): {`42`},
 			reads("1", "a\ufffdb", ""):           {"\"a\xffb\""},
 			reads("1", "सीआई \u200d", ""):        {"\"सीआई \u200d\""},
 			reads("1", "\x1b[31m\u202e 😀 /", ""): {`"\u001b[31m\u202e \ud83d\ude00 \/"`},
-			"api[0].name is null":                {`null`}, "api[0].name is a boolean": {`false`},
+			"api[0].name is not text":            {`null`, `false`},
 		},
 		`{"id":"1","name":"n","write":0,"created_at":%s}`: { // one that does not parse is passed through and has no age
 			plain: {`null`}, reads("1", "n", "1713728556"): {`1713728556`},
@@ -138,8 +137,6 @@ func TestListAnswers(t *testing.T) {
 		"says: no": {`{"status":"error","message":"no"}`, `{"status":"error","message":"no","api":[` + one + `]}`},
 		`neither "success" nor "error"`: {
 			`{"status":"failed","message":"x","api":[]}`, `{"status":true,"api":[]}`, `{"status":[],"api":[]}`, `{"status":1,"api":[]}`},
-		"is given twice with different values": {
-			`{"status":"success","api":[` + one + `],"api":[]}`, `{"status":"error","api":[],"status":"success"}`},
 		"several answers": {someTokens + someTokens, someTokens + someTokens[:150]},
 		"says: Name too long (E7)": {
 			`{"errors":[{"message":"Name too long","code":"E7"},{"message":"and bad"}]}`, `{"message":"Name too long","errorcode":"E7"}`,
@@ -186,8 +183,6 @@ func TestListAnswers(t *testing.T) {
 		"HTTP 418 I'm a teapot": {reply(418, someTokens)},
 		"HTTP 500 Internal Server Error": {
 			reply(500, `{"status":"error","message":"Not Found GET"}`), reply(500, page), reply(500, someTokens)},
-		"HTTP 101 Switching Protocols: the answer cannot be read as HTTP": {
-			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"},
 	})
 }
 

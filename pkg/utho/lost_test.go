@@ -2,6 +2,7 @@ package utho
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log"
@@ -63,7 +64,7 @@ func TestNeverLeft(t *testing.T) {
 	}
 }
 
-// A request that the context ends before it has a connection was not sent.
+// A context that has ended sends nothing.
 func TestContextEndsFirst(t *testing.T) {
 	t.Parallel()
 	c, s := against(t, ok(created))
@@ -81,20 +82,6 @@ func TestContextEndsFirst(t *testing.T) {
 	if e.Sent || !errors.Is(err, context.DeadlineExceeded) || e.Error() != "create token: there was no time left for it" || s.conns.Load() != 0 {
 		t.Errorf("sent %v: %v", e.Sent, err)
 	}
-	synctest.Test(t, func(t *testing.T) { // and so it is while it connects
-		done := make(chan struct{}) // net/http goes on connecting when the request has ended
-		defer close(done)
-		c := through(t, &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-			<-done
-			return nil, syscall.ETIMEDOUT
-		}})
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		defer cancel()
-		_, err = c.CreateToken(ctx, ci)
-		if e := mustError(t, err, ErrUnavailable); e.Sent || e.Error() != "create token: no answer within 30s" {
-			t.Errorf("sent %v: %v", e.Sent, err)
-		}
-	})
 }
 
 // A create that got as far as a connection is sent once, whatever happens then, even if net/http has used the
@@ -128,25 +115,44 @@ func TestCreateLost(t *testing.T) {
 	}
 }
 
-// A service that reads a request and says nothing, or not all, is left when the time runs out or the caller gives up.
-func TestSilentService(t *testing.T) {
+// Wherever a request is when the time runs out or the caller gives up, it ends then: while it connects nothing was
+// sent, later an answer is lost, or what came of it, and also one whose body does not end with its request.
+func TestContextEndsMeanwhile(t *testing.T) {
 	t.Parallel()
 	why := errors.New("the user pressed Ctrl-C")
-	silent := func(begin string) handler {
-		return func(_ int, _ seen, c net.Conn) bool {
-			_, _ = io.WriteString(c, begin)
-			_, err := c.Read(make([]byte, 1)) // until the client goes away
-			return err == nil
+	answers := func(begin string) func(*testing.T) *Client {
+		return func(t *testing.T) *Client {
+			client, _ := pipedClient(t, func(_ int, _ seen, c net.Conn) bool {
+				_, _ = io.WriteString(c, begin)
+				_, err := c.Read(make([]byte, 1)) // until the client goes away
+				return err == nil
+			})
+			return client
 		}
 	}
-	for _, begin := range []string{
-		"", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + someTokens[:60],
-		"HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n" + manyTokens(5000)[:300_000],
+	for name, client := range map[string]func(*testing.T) *Client{
+		"connecting": func(t *testing.T) *Client {
+			ended := make(chan struct{}) // net/http goes on connecting when the request has ended
+			t.Cleanup(func() { close(ended) })
+			return through(t, &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+				<-ended
+				return nil, syscall.ETIMEDOUT
+			}})
+		},
+		"no answer": answers(""), "a part of the headers": answers("HTTP/1.1 200 OK\r\n"),
+		"a part of the body": answers("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + someTokens[:60]),
+		"a long part":        answers("HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n" + manyTokens(5000)[:300_000]),
+		"endless body": func(t *testing.T) *Client {
+			return through(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+				body, w := io.Pipe()
+				go func() { _, _ = io.WriteString(w, created[:60]) }()
+				return &http.Response{StatusCode: 200, ContentLength: -1, Body: body, Request: r}, nil
+			}))
+		},
 	} {
 		for _, op := range []string{"list", "create"} {
 			for _, deadline := range []bool{true, false} {
 				synctest.Test(t, func(t *testing.T) {
-					client, s := pipedClient(t, silent(begin))
 					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 					defer cancel()
 					kind, want := ErrUnavailable, context.DeadlineExceeded
@@ -156,33 +162,21 @@ func TestSilentService(t *testing.T) {
 						ctx, giveUp = context.WithCancelCause(t.Context())
 						time.AfterFunc(time.Minute, func() { giveUp(why) })
 					}
-					start := time.Now()
-					if op == "create" {
+					sent := name != "connecting"
+					if sent && op == "create" {
 						kind = ErrOutcomeUnknown
 					}
-					_, err := result(ctx, client, op)
+					start := time.Now()
+					_, err := result(ctx, client(t), op)
 					e := mustError(t, err, kind)
-					if !errors.Is(e, want) || !e.Sent || time.Since(start) != time.Minute || len(s.requests()) != 1 ||
+					if !errors.Is(e, want) || e.Sent != sent || time.Since(start) != time.Minute || e.Attempts != 1 ||
 						deadline && !strings.HasSuffix(e.Error(), ": no answer within 1m0s") {
-						t.Errorf("%.60q: %v after %s and %d requests", begin, e, time.Since(start), len(s.requests()))
+						t.Errorf("%s: %s: %v after %s and %d attempts", name, op, e, time.Since(start), e.Attempts)
 					}
 				})
 			}
 		}
 	}
-	synctest.Test(t, func(t *testing.T) { // the given client's own timeout is a lost answer like any other
-		s, transport := piped(silent(""))
-		c, err := New(testSecret, WithBaseURL("http://localhost"), WithHTTPClient(&http.Client{Transport: transport, Timeout: time.Second}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		e := mustError(t, calls(t)["create"](c), ErrOutcomeUnknown)
-		mustError(t, calls(t)["list"](c), ErrUnavailable)
-		if s.count("POST") != 1 || s.count("GET") != 4 || !strings.HasSuffix(e.Error(), "timed out") {
-			t.Errorf("%d creates, %d lists: %v", s.count("POST"), s.count("GET"), e)
-		}
-		transport.CloseIdleConnections()
-	})
 }
 
 // deadConn takes the first request and not a byte of the next.
@@ -236,25 +230,34 @@ func TestForeignTransports(t *testing.T) {
 	}
 }
 
-// Over HTTP/2 it is the same: one create, and a lost stream is an unknown outcome.
+// Over HTTP/2 it is the same: one create, and a lost stream is an unknown outcome. The package's own transport does not
+// speak it, whatever the service offers.
 func TestCreateHTTP2(t *testing.T) {
 	t.Parallel()
-	var posts atomic.Int32
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if posts.Add(1) > 1 || r.ProtoMajor != 2 {
-			panic(http.ErrAbortHandler)
+	for _, major := range []int{1, 2} {
+		var posts atomic.Int32
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if posts.Add(1) > 1 || r.ProtoMajor != major {
+				panic(http.ErrAbortHandler)
+			}
+			_, _ = io.WriteString(w, created)
+		}))
+		server.EnableHTTP2 = true
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		transport := server.Client().Transport.(*http.Transport) //nolint:errcheck,forcetypeassert // it is one
+		if major == 1 {
+			own := newTransport(ProxyError{})
+			own.TLSClientConfig = &tls.Config{RootCAs: transport.TLSClientConfig.RootCAs, MinVersion: tls.VersionTLS12}
+			transport = own
 		}
-		_, _ = io.WriteString(w, created)
-	}))
-	server.EnableHTTP2 = true
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	c := newClient(t, server.URL, WithHTTPClient(server.Client()))
-	if got, err := c.CreateToken(t.Context(), ci); err != nil || got.Secret != newSecret {
-		t.Fatalf("got %v, %v", got, err)
-	}
-	if e := mustError(t, calls(t)["create"](c), ErrOutcomeUnknown); !e.Sent || posts.Load() != 2 {
-		t.Errorf("%d creates, want 2: %v", posts.Load(), e)
+		c := newClient(t, server.URL, WithTransport(transport))
+		if got, err := c.CreateToken(t.Context(), ci); err != nil || got.Secret != newSecret {
+			t.Fatalf("HTTP/%d: got %v, %v", major, got, err)
+		}
+		if e := mustError(t, calls(t)["create"](c), ErrOutcomeUnknown); !e.Sent || posts.Load() != 2 {
+			t.Errorf("HTTP/%d: %d creates, want 2: %v", major, posts.Load(), e)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package utho
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -12,8 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -22,8 +19,8 @@ import (
 // VariableError says which environment variable is set but cannot be used. It is refused, and not treated as if it
 // were not set: then a request would take another way than was asked for.
 type VariableError struct {
-	Variable string // HTTPS_PROXY, https_proxy or SSL_CERT_FILE
-	Reason   string // in plain words; it quotes nothing of a proxy's value, which may hold a password
+	Variable string // HTTPS_PROXY or https_proxy
+	Reason   string // in plain words; it quotes nothing of the value, which may hold a password
 }
 
 func (e *VariableError) Error() string { return e.Variable + " cannot be used: " + e.Reason }
@@ -72,24 +69,8 @@ func proxyFromEnvironment(base *url.URL) (proxy ProxyError, err error) {
 	return ProxyError{Proxy: u.Scheme + "://" + u.Host, Variable: name}, nil
 }
 
-// checkRoots refuses an SSL_CERT_FILE without certificates: crypto/x509 would go on with the system's own.
-func checkRoots() error {
-	const name = "SSL_CERT_FILE"
-	file := os.Getenv(name)
-	if file == "" || slices.Contains([]string{"windows", "darwin"}, runtime.GOOS) { // they ignore it
-		return nil
-	}
-	switch data, err := os.ReadFile(file); {
-	case err != nil:
-		return &VariableError{name, err.Error()}
-	case !bytes.Contains(data, []byte("-----BEGIN CERTIFICATE-----")):
-		return &VariableError{name, file + " holds no certificate"}
-	}
-	return nil
-}
-
 // newTransport is http.DefaultTransport with limits that fit a service of small answers, and with its own way to
-// localhost and through the proxy.
+// localhost and through the proxy. With that it speaks HTTP/1.1 only, and the build of a release leaves HTTP/2 out.
 func newTransport(proxy ProxyError) *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -114,7 +95,6 @@ func newTransport(proxy ProxyError) *http.Transport {
 			}
 			return conn, err
 		},
-		ForceAttemptHTTP2:   true,
 		TLSHandshakeTimeout: 10 * time.Second,
 		MaxIdleConnsPerHost: 8, // as many deletes as a program may run at once keep theirs
 		IdleConnTimeout:     30 * time.Second,

@@ -7,23 +7,23 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
-const (
-	redacted    = "[redacted]"
-	tokenPrefix = "live_"
-	tokenBytes  = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-)
+const redacted = "[redacted]"
 
 // Redact takes secrets out of a text: those given, as they are, as JSON spells them, with and without \/ for /, and
 // as URLs do, with and without a live_ before them, and whatever looks like one of Utho's: live_ and at least 20
 // letters, digits, - or _ after it. Each becomes "[redacted]". Redact before cutting a text: a part of a secret is
 // not found.
 func Redact(text string, secrets ...string) string {
+	if text == "" {
+		return ""
+	}
 	var spellings []string
 	for _, s := range secrets {
-		if bare, ok := strings.CutPrefix(s, tokenPrefix); ok && len(bare) >= 20 { // some are known without it
+		if bare, ok := strings.CutPrefix(s, "live_"); ok && len(bare) >= 20 { // some are known without it
 			secrets = append(secrets[:len(secrets):len(secrets)], bare)
 		}
 	}
@@ -40,27 +40,17 @@ func Redact(text string, secrets ...string) string {
 	for _, s := range spellings {
 		pairs = append(pairs, s, redacted)
 	}
-	text = strings.NewReplacer(pairs...).Replace(text)
-	var clean strings.Builder
-	for { // what looks like a token
-		before, after, found := strings.Cut(text, tokenPrefix)
-		clean.WriteString(before)
-		if !found {
-			return clean.String()
-		}
-		text = strings.TrimLeft(after, tokenBytes)
-		if token := after[:len(after)-len(text)]; len(token) < 20 {
-			clean.WriteString(tokenPrefix + token)
-		} else {
-			clean.WriteString(redacted)
-		}
-	}
+	return tokenPattern().ReplaceAllString(strings.NewReplacer(pairs...).Replace(text), redacted)
 }
 
 // redactBare takes out what looks like a token without live_ before it: Utho's have 52 letters.
-func redactBare(text string) string {
-	return regexp.MustCompile(`[A-Za-z0-9]{40,}`).ReplaceAllString(text, redacted)
-}
+func redactBare(text string) string { return barePattern().ReplaceAllString(text, redacted) }
+
+// The patterns are compiled when a text has to be read: at start-up they would cost every command.
+var (
+	tokenPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`live_[\w-]{20,}`) })
+	barePattern  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[A-Za-z0-9]{40,}`) })
+)
 
 // redact is Redact with the client's own secret.
 func (c *Client) redact(text string) string { return Redact(text, c.secret) }

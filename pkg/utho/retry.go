@@ -42,19 +42,14 @@ func (p RetryPolicy) delay(attempt int) time.Duration {
 	return d/2 + rand.N(d/2+1)
 }
 
-// maxUnasked is the longest pause a service gets if the context has no deadline.
-const maxUnasked = 5 * time.Minute
-
 // pause waits before the next attempt. An error says why there will be none.
 func (p RetryPolicy) pause(ctx context.Context, attempt int, asked time.Duration) error {
-	wait, left := cmp.Or(asked, p.delay(attempt)), maxUnasked
-	if deadline, ok := ctx.Deadline(); ok {
-		left = time.Until(deadline)
-	}
-	switch {
-	case wait > left && asked > 0:
+	wait := cmp.Or(asked, p.delay(attempt))
+	deadline, limited := ctx.Deadline()
+	switch late := limited && wait > time.Until(deadline); {
+	case late && asked > 0:
 		return fmt.Errorf("the service asks to wait %s, longer than there is time", asked)
-	case wait > left:
+	case late:
 		return errors.New("no time is left to try again")
 	}
 	select {

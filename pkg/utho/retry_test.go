@@ -93,8 +93,7 @@ func TestRetryAfter(t *testing.T) {
 		"Retry-After: 59":                      {time.Minute, 59 * time.Second},
 		"Retry-After: 61":                      {time.Minute, -1},
 		"Retry-After: 99999999999999999999999": {time.Minute, -1},
-		"Retry-After: 299":                     {0, 299 * time.Second},
-		"Retry-After: 301":                     {0, -1},
+		"Retry-After: 86400":                   {0, 24 * time.Hour},
 		"Retry-After: 0":                       {50 * time.Millisecond, -1}, // no reason not to back off
 		"X: y":                                 {50 * time.Millisecond, -1},
 	} {

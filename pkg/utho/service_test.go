@@ -138,7 +138,7 @@ func through(t testing.TB, transport http.RoundTripper, opts ...Option) *Client 
 	if closer, ok := transport.(*http.Transport); ok {
 		t.Cleanup(closer.CloseIdleConnections)
 	}
-	c, err := New(testSecret, append([]Option{WithHTTPClient(&http.Client{Transport: transport}), WithRetry(quick)}, opts...)...)
+	c, err := New(testSecret, append([]Option{WithTransport(transport), WithRetry(quick)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

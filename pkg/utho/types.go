@@ -1,9 +1,6 @@
 package utho
 
-import (
-	"log/slog"
-	"time"
-)
+import "time"
 
 // Token is one API token as the service lists it. The service never lists a secret.
 type Token struct {
@@ -54,6 +51,3 @@ func (t CreatedToken) String() string { return "utho.CreatedToken(" + t.Message 
 
 // GoString is String, for %#v.
 func (t CreatedToken) GoString() string { return t.String() }
-
-// LogValue is String, for log/slog.
-func (t CreatedToken) LogValue() slog.Value { return slog.StringValue(t.String()) }

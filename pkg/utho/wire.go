@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -41,25 +40,7 @@ func (o *object) value(name string) (v value) {
 	return v
 }
 
-// kindName names the type of the value for people.
-func (v value) kindName() string {
-	if v.isNumber() {
-		return "a number"
-	}
-	return map[byte]string{
-		0: "missing", '"': "a string", '{': "an object", '[': "an array", 'n': "null", 't': "a boolean", 'f': "a boolean",
-	}[v.kind]
-}
-
 func (v value) isNumber() bool { return v.kind == '-' || v.kind >= '0' && v.kind <= '9' }
-
-// quote shows the value in an error, without secrets and cut.
-func (v value) quote(redact func(string) string) string {
-	if v.kind == '{' || v.kind == '[' {
-		return v.kindName()
-	}
-	return strconv.Quote(clip(redact(v.text), 40))
-}
 
 // words gives the text of a message: nothing for what PHP takes for nothing.
 func (v value) words() string {
@@ -77,7 +58,7 @@ func (v value) name(field string) (string, error) {
 	case v.kind == '"' || v.isNumber():
 		return v.text, nil
 	}
-	return "", fmt.Errorf("%s is %s, not text", field, v.kindName())
+	return "", fmt.Errorf("%s is not text", field)
 }
 
 // wireToken is a token as the service spells it:
@@ -129,7 +110,7 @@ func (v value) scope(redact func(string) string) (Scope, error) {
 	case v.text == "0", v.text == "false", v.kind == 'n', text && (v.text == "off" || v.text == ""):
 		return ScopeReadOnly, nil
 	}
-	return 0, fmt.Errorf("write is %s, which is no known scope", v.quote(redact))
+	return 0, fmt.Errorf("write is %q, which is no known scope", clip(redact(v.text), 40))
 }
 
 // readTokens reads the "api" of a list: an array of tokens, or one of the shapes of an empty one.
@@ -139,7 +120,7 @@ func (o *object) readTokens(loc *time.Location, redact func(string) string) ([]T
 	case bytes.HasPrefix(api, []byte("[")), slices.Contains([]string{"", "null", "false", `""`}, string(api)):
 	case bytes.HasPrefix(api, []byte("{")) && len(bytes.TrimSpace(api[1:len(api)-1])) == 0:
 	default:
-		return nil, fmt.Errorf("the answer's api is %s, not a list", o.value("api").kindName())
+		return nil, errors.New("the answer's api is not a list")
 	}
 	tokens := make([]Token, len(o.tokens))
 	for i := range tokens {
@@ -154,8 +135,8 @@ func (o *object) readTokens(loc *time.Location, redact func(string) string) ([]T
 // readAccount reads the "user" of an account.
 func (o *object) readAccount() (*Account, error) {
 	var wire map[string]value
-	if v := o.value("user"); v.kind != '{' || json.Unmarshal(o.members["user"], &wire) != nil {
-		return nil, fmt.Errorf("the answer's user is %s, not an account", v.kindName())
+	if o.value("user").kind != '{' || json.Unmarshal(o.members["user"], &wire) != nil {
+		return nil, errors.New("the answer's user is not an account")
 	}
 	a := &Account{}
 	for name, field := range map[string]*string{
@@ -182,7 +163,7 @@ func (o *object) readSecret() (secret string, blank bool, err error) {
 	case v.words() == "" || text == "":
 		return "", true, errors.New("the answer's apikey is empty")
 	case v.kind != '"':
-		return "", false, fmt.Errorf("the answer's apikey is %s, not a secret", v.kindName())
+		return "", false, errors.New("the answer's apikey is not text")
 	case !headerSafe(text):
 		return "", false, errors.New("the answer's apikey holds bytes that cannot stand in a header")
 	}
@@ -205,7 +186,7 @@ func (o *object) status(redact func(string) string) (string, error) {
 	case v.kind == '"' && (text == "" || text == "success" || text == "error"):
 		return text, nil
 	}
-	return "", fmt.Errorf(`the answer's status is %s, neither "success" nor "error"`, v.quote(redact))
+	return "", fmt.Errorf(`the answer's status is %q, neither "success" nor "error"`, clip(redact(v.text), 40))
 }
 
 // said gives the service's words and code for a failure, without secrets and cut. They are in "message", else
@@ -232,15 +213,8 @@ func (o *object) failure(k *call, redact func(string) string) *Error {
 	case status == "error", status == "" && failed:
 	case status == "" && o.members[k.wants] == nil:
 		e.Err = fmt.Errorf("the answer holds no %q", k.wants)
-	case o.twice != "":
-		return &Error{Err: o.ambiguous(redact)}
 	default:
 		return nil
 	}
 	return e
-}
-
-// ambiguous says which member is there twice.
-func (o *object) ambiguous(redact func(string) string) error {
-	return fmt.Errorf("the answer's %s is given twice with different values", clip(redact(o.twice), 40))
 }

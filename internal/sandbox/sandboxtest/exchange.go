@@ -29,13 +29,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	maps.Copy(w.Header(), a.header)
 	w.WriteHeader(a.status)
-	if !a.cut {
-		_, _ = w.Write(a.body) // a client that has gone away hears of nothing
-		return
+	_, _ = w.Write(a.sent()) // a client that has gone away hears of nothing
+	if a.cut {
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
 	}
-	_, _ = w.Write(a.body[:len(a.body)/2])
-	_ = http.NewResponseController(w).Flush()
-	panic(http.ErrAbortHandler)
 }
 
 // Transport returns a way to the Server in process, for requests to [sandbox.BaseURL]. A connection that a fault drops
@@ -60,9 +58,9 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err = cmp.Or(r.Context().Err(), err); err != nil {
 		return nil, err
 	}
-	var body io.Reader = bytes.NewReader(a.body)
+	var body io.Reader = bytes.NewReader(a.sent())
 	if a.cut {
-		body = io.MultiReader(bytes.NewReader(a.body[:len(a.body)/2]), iotest.ErrReader(io.ErrUnexpectedEOF))
+		body = io.MultiReader(body, iotest.ErrReader(io.ErrUnexpectedEOF))
 	}
 	return &http.Response{
 		StatusCode: a.status, Header: a.header, Body: io.NopCloser(body), ContentLength: int64(len(a.body)), Request: r,
@@ -75,6 +73,14 @@ type answer struct {
 	header http.Header
 	body   []byte
 	cut    bool // the connection breaks in the middle of the body
+}
+
+// sent is as much of the body as comes.
+func (a *answer) sent() []byte {
+	if a.cut {
+		return a.body[:len(a.body)/2]
+	}
+	return a.body
 }
 
 const unauthorized = `{"status":"error","message":"Unauthorized access. Please provide a valid API key."}`
@@ -106,10 +112,7 @@ func (s *Server) exchange(r *http.Request) (*answer, error) {
 	if err := f.step(r.Context(), f.After, f.HoldAfter, f.DropAfter); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.spoil(a, &f)
-	got.Status = a.status
 	return a, nil
 }
 
@@ -142,8 +145,8 @@ func (s *Server) handle(r *http.Request, body []byte, f *Fault, got *Request) (*
 		return &answer{status: http.StatusOK, header: http.Header{}, body: []byte(unauthorized)}, nil
 	}
 	op, _ := asked(r)
-	if op == Create {
-		body = f.tamper(body)
+	if op == Create && f.ForceWrite {
+		body = bytes.Replace(body, []byte(`"write":"off"`), []byte(`"write":"on"`), 1)
 	}
 	a, err := s.forward(r, body)
 	if err != nil || a.status != http.StatusOK || string(a.body) == unauthorized {
@@ -151,52 +154,21 @@ func (s *Server) handle(r *http.Request, body []byte, f *Fault, got *Request) (*
 	}
 	switch got.By = owner.id; op {
 	case List:
-		a.body, err = s.visible()
+		shown := slices.DeleteFunc(s.list(), func(t wireToken) bool { return time.Now().Before(s.find(t.ID).until) })
+		a.body, err = json.Marshal(wireList{"success", shown})
 	case Create:
 		s.keep(a.body, f, got.change)
 	}
 	return a, err
 }
 
-// tamper rewrites what a create asks for. A body that is no create's is left for the service to refuse.
-func (f *Fault) tamper(body []byte) []byte {
-	var fields map[string]any
-	if json.Unmarshal(body, &fields) != nil {
-		return body
-	}
-	if f.ForceWrite {
-		fields["write"] = "on"
-	}
-	if f.Rename != "" {
-		fields["name"] = f.Rename
-	}
-	body, _ = json.Marshal(fields) // they came from JSON
-	return body
-}
-
-// visible is the answer to a list, without the tokens that are hidden from it; s.mu is held.
-func (s *Server) visible() ([]byte, error) {
-	shown := slices.DeleteFunc(s.list(), func(t wireToken) bool {
-		c := s.find(t.ID)
-		c.lists--
-		return c.lists >= 0 || time.Now().Before(c.until)
-	})
-	return json.Marshal(wireList{"success", shown})
-}
-
-// spoil turns the service's answer into what the fault sends; s.mu is held.
+// spoil turns the service's answer into what the fault sends.
 func (s *Server) spoil(a *answer, f *Fault) {
 	a.header.Set("Content-Type", "application/json")
 	if f.replaces() {
 		a.status = cmp.Or(f.Status, http.StatusOK)
-		if f.RedirectTo != "" {
-			a.status = cmp.Or(f.Status, http.StatusFound)
-			a.header.Set("Location", f.RedirectTo)
-		}
-		if f.RetryAfter != "" {
-			a.status = cmp.Or(f.Status, http.StatusTooManyRequests)
-			a.header.Set("Retry-After", f.RetryAfter)
-		}
+		a.header.Set("Location", f.RedirectTo)
+		a.header.Set("Retry-After", f.RetryAfter)
 		if strings.HasPrefix(f.Body, "<") {
 			a.header.Set("Content-Type", "text/html; charset=UTF-8")
 		}
@@ -204,7 +176,9 @@ func (s *Server) spoil(a *answer, f *Fault) {
 			a.body = []byte(f.Body)
 		}
 	}
-	a.body, a.cut = append([]byte(f.Prefix), a.body...), f.Truncate
+	a.cut = f.Truncate
 	a.header.Set("Content-Length", strconv.Itoa(len(a.body)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	a.header.Set("Date", cmp.Or(f.Date, time.Now().Add(s.ahead)).UTC().Format(http.TimeFormat))
 }

@@ -37,9 +37,7 @@ type Fault struct {
 	DropBefore  bool            // the connection is closed, and the request takes no effect
 
 	ForceWrite bool          // a create asks for write scope, whatever it asked for
-	Rename     string        // the name of the token of a create
-	HideLists  int           // so many lists do not show that token
-	HideFor    time.Duration // for so long no list shows it
+	HideFor    time.Duration // for so long no list shows the token of a create
 	RefuseNew  int           // so many requests with its secret are refused
 
 	After     func()          // called when the request has taken effect; it may use the Server
@@ -47,7 +45,7 @@ type Fault struct {
 	DropAfter bool            // the connection is closed without an answer, but the request has taken effect
 
 	// An answer in place of the service's. The request takes no effect, unless Effect or KeepBody is set.
-	Status     int    // by default 200, 302 with RedirectTo, 429 with RetryAfter
+	Status     int    // by default 200
 	Body       string // JSON, HTML, garbage
 	RedirectTo string // the Location header
 	RetryAfter string // the Retry-After header
@@ -55,13 +53,12 @@ type Fault struct {
 	KeepBody   bool   // the answer has the service's own body
 
 	Date     time.Time // the Date header of the answer, if not zero
-	Prefix   string    // comes before the body
 	Truncate bool      // half of the body comes, then the connection is closed
 }
 
 // replaces reports whether the fault has an answer of its own.
 func (f *Fault) replaces() bool {
-	return f.Status != 0 || f.Body != "" || f.RedirectTo != "" || f.RetryAfter != ""
+	return f.Status != 0 || f.Body != ""
 }
 
 // active is a fault that has been set.

@@ -39,7 +39,6 @@ type created struct {
 	secret, id string
 	change     int       // the place of its create among the changes, from 1; 0 for Add
 	stamp      string    // created_at, if it is not the sandbox's own
-	lists      int       // that do not show it
 	until      time.Time // before this no list shows it
 	refuse     int       // requests with its secret that are refused
 }
@@ -58,7 +57,6 @@ type Request struct {
 	Header       http.Header
 	By           string // whose secret the service saw: "operator" or the id of a token; empty for nobody's or if it saw none
 	Effect       bool   // the service has handled the request, be it by refusing it
-	Status       int    // of the answer; 0 while there is none, and if it was dropped
 
 	change int // how many changes had come with it
 }
@@ -81,10 +79,7 @@ func New(t testing.TB) *Server {
 
 // Open returns a Server around the sandbox kept at path.
 func Open(path string) (*Server, error) {
-	box, err := sandbox.Open(path)
-	if err != nil {
-		return nil, err
-	}
+	box := sandbox.Open(path)
 	secret, err := box.OperatorSecret(context.Background())
 	return &Server{box: box, operator: secret, created: []*created{{secret: secret, id: "operator"}}}, err
 }
@@ -126,18 +121,6 @@ func (s *Server) Count(on Op) (n int) {
 		}
 	}
 	return n
-}
-
-// Await blocks until the requests received so far satisfy ok, or ctx ends.
-func (s *Server) Await(ctx context.Context, ok func([]Request) bool) error {
-	for !ok(s.Requests()) {
-		select {
-		case <-time.After(time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
 }
 
 // Tokens returns the tokens that there are, whatever faults hide, unrecorded.
@@ -205,7 +188,7 @@ func (s *Server) keep(body []byte, f *Fault, change int) {
 		return
 	}
 	all := s.list()
-	c := &created{secret: answer.APIKey, id: all[len(all)-1].ID, change: change, lists: f.HideLists, refuse: f.RefuseNew}
+	c := &created{secret: answer.APIKey, id: all[len(all)-1].ID, change: change, refuse: f.RefuseNew}
 	c.until = time.Now().Add(f.HideFor)
 	if s.ahead != 0 || s.zone != 0 {
 		ist := time.FixedZone("IST", 5*3600+1800)

@@ -1,4 +1,4 @@
-package cli
+package listing
 
 import (
 	"errors"
@@ -28,26 +28,26 @@ func TestSelectors(t *testing.T) {
 	t.Parallel()
 	day := 24 * time.Hour
 	for _, row := range []struct {
-		s    selectors
+		s    Selectors
 		want string
 	}{
-		{selectors{}, "1 2 3 4 5"},
-		{selectors{name: "ci*"}, "1 2 3 5"},
-		{selectors{name: "ci"}, "5"},
-		{selectors{name: "[!c]*"}, "4"},
-		{selectors{scope: utho.ScopeWrite}, "1 4 5"},
-		{selectors{older: 30 * day}, "1"}, // exactly 30 days is not older
-		{selectors{newer: 30 * day}, "2 3"},
-		{selectors{older: time.Hour, newer: 31 * day}, "2 5"},
-		{selectors{expired: true}, "2"},
-		{selectors{within: 7 * day}, "3"},
-		{selectors{within: 8 * day}, "3 4"},
-		{selectors{within: 7 * day, expired: true}, ""},
-		{selectors{withoutExpiry: true}, "1 5"},
-		{selectors{withoutExpiry: true, except: []string{"1"}}, "5"},
-		{selectors{except: []string{"ci", "db"}}, "1 2 3"},
+		{Selectors{}, "1 2 3 4 5"},
+		{Selectors{Name: "ci*"}, "1 2 3 5"},
+		{Selectors{Name: "ci"}, "5"},
+		{Selectors{Name: "[!c]*"}, "4"},
+		{Selectors{Scope: utho.ScopeWrite}, "1 4 5"},
+		{Selectors{Older: 30 * day}, "1"}, // exactly 30 days is not older
+		{Selectors{Newer: 30 * day}, "2 3"},
+		{Selectors{Older: time.Hour, Newer: 31 * day}, "2 5"},
+		{Selectors{Expired: true}, "2"},
+		{Selectors{Within: 7 * day}, "3"},
+		{Selectors{Within: 8 * day}, "3 4"},
+		{Selectors{Within: 7 * day, Expired: true}, ""},
+		{Selectors{WithoutExpiry: true}, "1 5"},
+		{Selectors{WithoutExpiry: true, Except: []string{"1"}}, "5"},
+		{Selectors{Except: []string{"ci", "db"}}, "1 2 3"},
 	} {
-		chosen, err := row.s.choose(sample())
+		chosen, err := row.s.Choose(sample())
 		var ids []string
 		for _, token := range chosen {
 			ids = append(ids, token.ID)
@@ -56,8 +56,8 @@ func TestSelectors(t *testing.T) {
 			t.Errorf("%+v chooses %q, want %q; %v", row.s, got, row.want, err)
 		}
 	}
-	missing := selectors{except: []string{"nosuch"}}
-	if _, err := missing.choose(sample()); !errors.As(err, new(*lifecycle.NotFoundError)) {
+	missing := Selectors{Except: []string{"nosuch"}}
+	if _, err := missing.Choose(sample()); !errors.As(err, new(*lifecycle.NotFoundError)) {
 		t.Errorf("--except of a missing token: %v", err)
 	}
 }
@@ -85,15 +85,13 @@ func TestOrder(t *testing.T) {
 		"": "1 2 3 4 5", "id": "1 2 3 4 5", "-id": "5 4 3 2 1", "name": "5 1 2 3 4", "scope": "2 3 1 4 5", "Created_At": "1 5 2 3 4",
 		"-created": "3 2 5 1 4", "age": "3 2 5 1 4", "-age": "1 5 2 3 4", "expires": "2 3 4 1 5", "-expires_at": "4 3 2 1 5",
 	} {
-		compare, err := order(key)
+		compare, err := Order(key)
 		if err != nil {
 			t.Errorf("order %q: %v", key, err)
 			continue
 		}
 		tokens := sample().Tokens
-		if compare != nil {
-			slices.SortStableFunc(tokens, compare)
-		}
+		slices.SortStableFunc(tokens, compare)
 		var ids []string
 		for _, token := range tokens {
 			ids = append(ids, token.ID)
@@ -102,7 +100,7 @@ func TestOrder(t *testing.T) {
 			t.Errorf("order %q: %s, want %s", key, got, want)
 		}
 	}
-	if _, err := order("size"); err == nil {
+	if _, err := Order("size"); err == nil {
 		t.Error("there is an order by size")
 	}
 	ids := []string{"b", "10", "9", "a", "100000000000000000000", "1", "99999999999999999999", "010"}
@@ -113,7 +111,7 @@ func TestOrder(t *testing.T) {
 }
 
 // A token is offered once: by its name if that means it and every shell takes it, else by its id. Scope and age
-// stand beside it, and nothing that a terminal acts on. --columns offers what is not there yet.
+// stand beside it, and nothing that a terminal acts on.
 func TestOffers(t *testing.T) {
 	t.Parallel()
 	list := sample()
@@ -129,7 +127,7 @@ func TestOffers(t *testing.T) {
 		{"4 6", "", "1 " + first + " " + behind + " 5 7 8 9 10 spaced.id"},
 	} {
 		var got []string
-		for _, offer := range offers(list, strings.Fields(row.args), row.typed) {
+		for _, offer := range Offers(list, strings.Fields(row.args), row.typed) {
 			word, _, _ := strings.Cut(offer, "\t")
 			got = append(got, word)
 		}
@@ -137,14 +135,10 @@ func TestOffers(t *testing.T) {
 			t.Errorf("%q behind %q offers %q, want %s", row.typed, row.args, got, row.want)
 		}
 	}
-	all := strings.Join(offers(list, nil, ""), "\n")
+	all := strings.Join(Offers(list, nil, ""), "\n")
 	for _, line := range []string{"1\tci-a/b (Write, 100d)", `10` + "\t" + `red\x1b[31m\nline\ttab (Read-Only)`} {
 		if !strings.Contains(all, line) {
 			t.Errorf("it offers\n%s\nwithout %q", all, line)
 		}
-	}
-	want := "name,id,scope name,id,created name,id,action name,id,age name,id,expires"
-	if got, _ := completeColumns(nil, nil, "name,id,"); strings.Join(got, " ") != want {
-		t.Errorf("--columns name,id, offers %q", got)
 	}
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package cli
+package terminal
 
 import (
 	"os"
@@ -49,13 +49,13 @@ func exitStatus(state *os.ProcessState) int {
 	return state.ExitCode()
 }
 
-// become replaces utho with the command, and returns only if that fails.
-func (*signals) become(cmd *exec.Cmd) (int, error) {
+// Become replaces utho with the command, and returns only if that fails.
+func (*Signals) Become(cmd *exec.Cmd) (int, error) {
 	return 0, syscall.Exec(cmd.Path, cmd.Args, cmd.Env)
 }
 
-// isNull reports whether f is /dev/null, which Go also opens in the place of a descriptor that the parent closed.
-func isNull(f *os.File) bool {
+// IsNull reports whether f is /dev/null, which Go also opens in the place of a descriptor that the parent closed.
+func IsNull(f *os.File) bool {
 	var a, b syscall.Stat_t
 	if syscall.Fstat(int(f.Fd()), &a) != nil || syscall.Stat(os.DevNull, &b) != nil {
 		return false

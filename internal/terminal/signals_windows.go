@@ -1,4 +1,4 @@
-package cli
+package terminal
 
 import (
 	"os"
@@ -18,11 +18,11 @@ func ignorePipe() {}
 func fromTerminal(os.Signal) bool           { return true }
 func exitStatus(state *os.ProcessState) int { return state.ExitCode() }
 
-// become runs the command and waits: Windows cannot replace a program.
-func (s *signals) become(cmd *exec.Cmd) (int, error) { return s.run(cmd) }
+// Become runs the command and waits: Windows cannot replace a program.
+func (s *Signals) Become(cmd *exec.Cmd) (int, error) { return s.Run(cmd) }
 
-// isNull reports whether f cannot take anything, as a stdout that was closed.
-func isNull(f *os.File) bool {
+// IsNull reports whether f cannot take anything, as a stdout that was closed.
+func IsNull(f *os.File) bool {
 	_, err := f.Stat()
 	return err != nil
 }

@@ -1,0 +1,209 @@
+package listing
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/utho/utho-cli/internal/expiry"
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// Doc is a token in JSON and YAML: a contract with scripts, which only grows.
+type Doc struct {
+	ID         *string `json:"id"`
+	Name       string  `json:"name"`
+	Scope      string  `json:"access_scope"`
+	CreatedAt  *string `json:"created_at"`
+	CreatedRaw string  `json:"created_at_raw"`
+	ExpiresAt  *string `json:"expires_at"`
+	Action     *string `json:"action"`
+	Token      string  `json:"token,omitempty"`
+	Replaced   *Doc    `json:"replaced,omitempty"`
+}
+
+// A View turns tokens into what each format shows, seen at one moment.
+type View struct {
+	Now    time.Time
+	Zone   *time.Location         // of what people read
+	Action func(id string) string // the command that deletes a token
+}
+
+// Doc is the document of a token, without a secret.
+func (v View) Doc(t utho.Token) Doc {
+	d := Doc{Name: t.Name, Scope: t.Scope.String(), CreatedRaw: t.CreatedRaw}
+	if t.ID != "" {
+		id, action := t.ID, v.Action(t.ID)
+		d.ID, d.Action = &id, &action
+	}
+	d.CreatedAt, d.ExpiresAt = moment(t.CreatedAt), moment(ends(t))
+	return d
+}
+
+func moment(at time.Time) *string {
+	if at.IsZero() {
+		return nil
+	}
+	text := at.Format(time.RFC3339)
+	return &text
+}
+
+// Column is one column of a list of tokens.
+type Column = output.Column[utho.Token]
+
+// columns are the columns that people read, in the order of csv.
+func (v View) columns() []Column {
+	return []Column{
+		{Key: "name", Header: "API NAME", Text: func(t utho.Token) string { return t.Name }},
+		{Key: "scope", Header: "ACCESS SCOPE", Text: func(t utho.Token) string { return t.Scope.Label() }},
+		{Key: "created", Header: "CREATED AT", Text: func(t utho.Token) string { return t.CreatedRaw }},
+		{
+			Key: "action", Header: "ACTION", Text: func(t utho.Token) string { return v.Action(t.ID) },
+			Short: func(t utho.Token) string { return "delete " + output.Quote(t.ID) },
+		},
+		{Key: "id", Header: "ID", Wide: true, Text: func(t utho.Token) string { return t.ID }},
+		{Key: "age", Header: "AGE", Wide: true, Text: v.age},
+		{Key: "expires", Header: "EXPIRES", Wide: true, Text: v.expires},
+	}
+}
+
+// csvColumns are columns for programs: times in RFC 3339, and no words beside a value.
+func (v View) csvColumns() []Column {
+	rfc3339 := func(at time.Time) string {
+		if at.IsZero() {
+			return ""
+		}
+		return at.Format(time.RFC3339)
+	}
+	all := v.columns()
+	all[len(all)-1].Text = func(t utho.Token) string { return rfc3339(ends(t)) }
+	return append(all,
+		Column{Key: "created_at", Text: func(t utho.Token) string { return rfc3339(t.CreatedAt) }},
+		Column{Key: "expired", Text: func(t utho.Token) string { return strconv.FormatBool(expiry.Expired(t.Name, v.Now)) }})
+}
+
+// UsesClock reports whether one of the columns depends on what time it is.
+func UsesClock(columns []Column) bool {
+	return slices.ContainsFunc(columns, func(c Column) bool {
+		return c.Key == "age" || c.Key == "expires" || c.Key == "expired"
+	})
+}
+
+func (v View) age(t utho.Token) string {
+	if t.CreatedAt.IsZero() {
+		return ""
+	}
+	return expiry.Age(v.Now.Sub(t.CreatedAt))
+}
+
+// expires is the moment in the token's name, in the zone of CREATED AT, and whether it has passed.
+func (v View) expires(t utho.Token) string {
+	at := ends(t)
+	switch {
+	case at.IsZero():
+		return ""
+	case v.Now.Before(at):
+		return at.In(v.Zone).Format(time.DateTime)
+	}
+	return at.In(v.Zone).Format(time.DateTime) + " (expired)"
+}
+
+// ColumnKeys returns the words that name columns.
+func ColumnKeys() []string {
+	return []string{"name", "scope", "created", "action", "id", "age", "expires"}
+}
+
+// A Layout is which columns there are.
+type Layout int
+
+// The layouts: the columns of the web page, all that people read, and those for programs.
+const (
+	Page Layout = iota
+	Wide
+	CSV
+)
+
+// Columns are those that keys name, separated by commas, or without keys those of the layout.
+func (v View) Columns(layout Layout, keys string) ([]Column, error) {
+	all := v.columns()
+	if layout == CSV {
+		all = v.csvColumns()
+	}
+	switch {
+	case keys == "" && layout == CSV:
+		return all, nil
+	case keys == "" && layout == Page:
+		return output.Narrow(all), nil
+	case keys == "":
+		keys = "id,name,scope,created,age,expires,action"
+	}
+	var names []string
+	for word := range strings.SplitSeq(keys, ",") {
+		key := normal(word)
+		if !slices.ContainsFunc(all, func(c Column) bool { return c.Key == key }) {
+			key = plainKey(key)
+		}
+		names = append(names, key)
+	}
+	return output.Select(all, names)
+}
+
+func normal(word string) string {
+	return strings.ToLower(strings.ReplaceAll(strings.TrimSpace(word), " ", "_"))
+}
+
+// plainKey is the key that a word means, as people copy it from JSON, csv or the table.
+func plainKey(word string) string {
+	switch key := normal(word); key {
+	case "created_at":
+		return "created"
+	case "expires_at":
+		return "expires"
+	case "access_scope":
+		return "scope"
+	case "api_name":
+		return "name"
+	default:
+		return key
+	}
+}
+
+// Health is one line on the tokens of an account, and the selectors that list what deserves a look, if anything does.
+func Health(tokens []utho.Token, now time.Time) (line, selectors string) {
+	var forever, old, expired int
+	for _, t := range tokens {
+		switch {
+		case expiry.Expired(t.Name, now):
+			expired++
+		case !expiry.Has(t.Name):
+			forever++
+		}
+		if t.Scope == utho.ScopeWrite && !t.CreatedAt.IsZero() && now.Sub(t.CreatedAt) > 90*24*time.Hour {
+			old++
+		}
+	}
+	var parts []string
+	count := func(n int, one, several, look string) {
+		if n == 1 {
+			several = one
+		}
+		if n > 0 {
+			parts, selectors = append(parts, fmt.Sprintf("%d %s", n, several)), look
+		}
+	}
+	count(forever, "never expires", "never expire", "--without-expiry")
+	count(expired, "has expired", "have expired", "--expired")
+	count(old, "with write access is older than 90 days", "with write access are older than 90 days",
+		"--scope write --older-than 90d")
+	line = fmt.Sprintf("%d tokens", len(tokens))
+	if len(tokens) == 1 {
+		line = "1 token"
+	}
+	if len(parts) > 0 {
+		line += ": " + strings.Join(parts, ", ")
+	}
+	return line, selectors
+}

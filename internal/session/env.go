@@ -1,0 +1,200 @@
+// Package session finds which credential is used, where it may go, and the client that uses it: flag over environment
+// over profile. Nothing else reads a secret that is kept.
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/utho/utho-cli/internal/auth"
+	"github.com/utho/utho-cli/internal/config"
+	"github.com/utho/utho-cli/internal/profiles"
+	"github.com/utho/utho-cli/internal/sandbox"
+	"github.com/utho/utho-cli/internal/terminal"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// Flags are the flags that decide about a session.
+type Flags struct {
+	Profile, APIURL string
+	Timeout         time.Duration
+	Debug           bool
+	Set             *pflag.FlagSet // of the command that runs
+}
+
+// Env is what utho keeps on this machine, and who is asked and told about it. The configuration is read once, and only
+// if it is needed.
+type Env struct {
+	Flags   Flags
+	Console *terminal.Console
+	Version func() string // for the user agent
+	Route   Route         // what leads a pasted command to the same place
+	Session *Session      // once a credential was chosen, for hints
+
+	file     *config.File
+	settings *config.Settings
+}
+
+// Paths are the files and folders of utho. config.ErrNoHome.
+func (e *Env) Paths() (config.Paths, error) { return config.Locate(os.Getenv, runtime.GOOS) }
+
+// State is the folder of what utho can do without: the sandbox, records of rotations.
+func (e *Env) State() (string, error) {
+	paths, err := e.Paths()
+	switch {
+	case paths.State != "":
+		return paths.State, nil
+	case errors.Is(err, config.ErrNoHome):
+		return "", errors.New("no folder for the state of utho: HOME is not set; set it, or UTHO_STATE_DIR")
+	}
+	return "", err
+}
+
+// What is in the folder of the state.
+const (
+	sandboxFile = "sandbox.json"
+	recordsDir  = "rotations"
+)
+
+// Records is the folder of unfinished rotations.
+func (e *Env) Records() (string, error) {
+	dir, err := e.State()
+	return filepath.Join(dir, recordsDir), err
+}
+
+// OwnFiles are the files and folders that only utho itself may write.
+func (e *Env) OwnFiles() []string {
+	paths, err := e.Paths()
+	if err != nil {
+		return nil
+	}
+	return []string{
+		paths.File(), paths.Credentials(), filepath.Join(paths.State, recordsDir), filepath.Join(paths.State, sandboxFile),
+	}
+}
+
+// Config is the configuration. A container without HOME has none; the environment can still give everything, and
+// what needs the folder says so.
+func (e *Env) Config() (*config.File, error) {
+	if e.file != nil {
+		return e.file, nil
+	}
+	file := &config.File{}
+	paths, err := e.Paths()
+	if err == nil {
+		file, err = config.Load(paths.File())
+	}
+	if err != nil && !errors.Is(err, config.ErrNoHome) {
+		return nil, err
+	}
+	for _, w := range file.Warnings() {
+		e.Console.Warn("%s", w)
+	}
+	e.file = file
+	return file, nil
+}
+
+// Profiles is the configuration for what needs its profiles.
+func (e *Env) Profiles() (*config.File, error) {
+	file, err := e.Config()
+	if err == nil {
+		err = file.Reachable()
+	}
+	return file, err
+}
+
+// Settings are what flags, environment and configuration agree on for this run.
+func (e *Env) Settings() (*config.Settings, error) {
+	if e.settings != nil {
+		return e.settings, nil
+	}
+	file, err := e.Config()
+	if err != nil {
+		return nil, err
+	}
+	st, err := config.Resolve(file, e.Flags.Set)
+	if err == nil {
+		e.settings, e.Console.Color = &st, st.Color
+	}
+	return &st, err
+}
+
+// Known are the Settings if this run needed them, else nil.
+func (e *Env) Known() *config.Settings { return e.settings }
+
+// Store is the store of a kind, keyring or file.
+func (e *Env) Store(kind string) (auth.Store, error) {
+	if kind != config.StoreFile {
+		var waiting func(text string)
+		if e.Console.CanAsk() {
+			waiting = func(text string) { e.Console.Note("%s", text) }
+		}
+		return auth.NewKeyring(waiting), nil
+	}
+	paths, err := e.Paths()
+	return auth.NewFile(paths.Credentials()), err
+}
+
+// Book changes profiles together with their secrets.
+func (e *Env) Book() (*profiles.Book, error) {
+	paths, err := e.Paths()
+	return &profiles.Book{
+		Paths: paths, DefaultURL: utho.DefaultBaseURL, Warn: func(text string) { e.Console.Warn("%s", text) },
+		Store: func(kind string) auth.Store {
+			s, _ := e.Store(kind) // fails only without paths
+			return s
+		},
+	}, err
+}
+
+// Peek is what a profile's store holds, if it can be known without asking anybody. auth.ErrNotFound, auth.ErrLocked.
+func (e *Env) Peek(ctx context.Context, profile config.Profile) (auth.Item, error) {
+	kind := StoreOf(profile)
+	if kind == KindCommand || profile.Name == "" {
+		return auth.Item{}, auth.ErrNotFound
+	}
+	origin, err := OriginOf(AddressOf(profile))
+	if err != nil {
+		return auth.Item{}, err
+	}
+	store, err := e.Store(kind)
+	if err != nil {
+		return auth.Item{}, err
+	}
+	return store.Peek(ctx, auth.Ref{Profile: profile.Name, Origin: origin})
+}
+
+// PeekID is the id of the token that a profile holds, "" if that is not known.
+func (e *Env) PeekID(ctx context.Context, profile config.Profile) string {
+	item, _ := e.Peek(ctx, profile) // empty after an error
+	return item.TokenID
+}
+
+// Holds returns the secret that a store holds if its SHA-256 is sum, else "".
+func (e *Env) Holds(ctx context.Context, kind string, ref auth.Ref, sum [32]byte) (string, error) {
+	store, err := e.Store(kind)
+	if err != nil {
+		return "", err
+	}
+	item, err := store.Get(ctx, ref)
+	if errors.Is(err, auth.ErrNotFound) || err == nil && sha256.Sum256([]byte(item.Secret)) != sum {
+		return "", nil
+	}
+	return item.Secret, err
+}
+
+// Sandbox is the built-in look-alike of the service.
+func (e *Env) Sandbox() (*sandbox.Sandbox, error) {
+	dir, err := e.State()
+	if err != nil {
+		return nil, err
+	}
+	return sandbox.Open(filepath.Join(dir, sandboxFile)), nil
+}

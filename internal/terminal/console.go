@@ -1,0 +1,292 @@
+// Package terminal is the conversation with a person: stderr, questions, input that is not shown, and signals.
+package terminal
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/utho/utho-cli/internal/output"
+	"github.com/utho/utho-cli/pkg/utho"
+)
+
+// MaxInput bounds what is read from stdin, in bytes.
+const MaxInput = 64 << 10
+
+// writeWithin bounds a write to stderr: one that nobody reads gets nothing more, and stops no protocol.
+const writeWithin = 2 * time.Second
+
+// waitingAfter is how long the service may be silent before a person is told.
+const waitingAfter = time.Second
+
+// The colours of what a line starts with.
+const (
+	red    = "\x1b[1;31m"
+	yellow = "\x1b[1;33m"
+	cyan   = "\x1b[1;36m"
+	plain  = "\x1b[0m"
+)
+
+// Console is the conversation: stderr, and stdin if both are a terminal. Every line is redacted and made harmless.
+type Console struct {
+	Err, In *os.File
+	NoInput bool   // never ask
+	Color   string // auto, always or never; empty for auto
+	Silent  bool   // completion: a note in the middle of a command line helps nobody
+
+	mu      sync.Mutex
+	secrets []string
+	stuck   bool // nobody reads stderr
+	warned  []string
+	waits   int
+	waiting *time.Timer
+	shown   bool // a line that passes is on the terminal
+}
+
+// Hide has a secret taken out of everything that is said from now on. A short one stays: it would take words out of
+// sentences.
+func (c *Console) Hide(secret string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(secret) >= 8 {
+		c.secrets = append(c.secrets, secret)
+	}
+}
+
+// Redact takes out of text the secrets of this run, and what looks like one.
+func (c *Console) Redact(text string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return utho.Redact(text, c.secrets...)
+}
+
+// Note says something on a line of its own.
+func (c *Console) Note(format string, args ...any) { c.Plain(fmt.Sprintf(format, args...)) }
+
+// Warn says something that may be wrong, once.
+func (c *Console) Warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	c.mu.Lock()
+	known := slices.Contains(c.warned, text)
+	c.warned = append(c.warned, text)
+	c.mu.Unlock()
+	if !known {
+		c.line("warning:", yellow, text)
+	}
+}
+
+// Error says what failed.
+func (c *Console) Error(text string) { c.line("utho:", red, text) }
+
+// Hint says what the next step is.
+func (c *Console) Hint(text string) { c.line("hint:", cyan, text) }
+
+// line is a line behind a coloured word.
+func (c *Console) line(word, color, text string) {
+	if c.colored(c.Err) {
+		word = color + word + plain
+	}
+	c.Write(word + " " + output.Safe(c.Redact(text)) + "\n")
+}
+
+// Plain says text on a line of its own.
+func (c *Console) Plain(text string) { c.Write(output.Safe(c.Redact(text)) + "\n") }
+
+// Write writes to stderr, as it is, behind what passes. A broken stderr never stops a command.
+func (c *Console) Write(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pass("")
+	c.send(text)
+}
+
+// pass shows a line in the place of the last one that passes; empty is none. Like send it needs the lock.
+func (c *Console) pass(line string) {
+	if c.shown {
+		c.send("\r\x1b[K")
+	}
+	if c.shown = line != ""; c.shown {
+		c.send(line)
+	}
+}
+
+func (c *Console) send(text string) {
+	if c.stuck || c.Silent {
+		return
+	}
+	limited, cancel := context.WithTimeout(context.Background(), writeWithin)
+	defer cancel()
+	_, err := Await(limited, func() (int, error) { return io.WriteString(c.Err, text) })
+	c.stuck = errors.Is(err, context.DeadlineExceeded)
+}
+
+// Wait says on a terminal what is waited for, if that takes longer than a second, until done is called.
+func (c *Console) Wait(what string) (done func()) {
+	if c.Silent || !IsTerminal(c.Err) {
+		return func() {}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waits++; c.waits == 1 {
+		c.waiting = time.AfterFunc(waitingAfter, func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if c.waits > 0 && !c.shown {
+				c.pass(what + " …")
+			}
+		})
+	}
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.waits--; c.waits == 0 {
+			c.waiting.Stop()
+			c.pass("")
+		}
+	}
+}
+
+// EndWaiting ends every Wait and Count.
+func (c *Console) EndWaiting() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waits = 0
+	c.pass("")
+}
+
+// Count shows on a terminal how many of total are done, at each step.
+func (c *Console) Count(total int, what string) (step func()) {
+	if total < 3 || !IsTerminal(c.Err) {
+		return func() {}
+	}
+	n := 0
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		n++
+		c.pass(fmt.Sprintf("%s %d/%d", what, n, total))
+	}
+}
+
+// IsTerminal reports whether f is a terminal.
+func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// Terminal reports whether a person can be talked to: stdin and stderr both.
+func (c *Console) Terminal() bool { return IsTerminal(c.In) && IsTerminal(c.Err) }
+
+// CanAsk reports whether a question can be asked.
+func (c *Console) CanAsk() bool { return !c.NoInput && c.Terminal() }
+
+// CannotAsk says why a question cannot be asked.
+func (c *Console) CannotAsk() string {
+	if c.Terminal() {
+		return "--no-input forbids that"
+	}
+	return "there is no terminal to ask on"
+}
+
+// Ask asks, and returns nil for yes: CancelledError, or why no answer came.
+func (c *Console) Ask(ctx context.Context, question string) error {
+	c.Write(output.Safe(c.Redact(question)) + " [y/N]: ")
+	line, err := Await(ctx, func() (string, error) { return bufio.NewReader(c.In).ReadString('\n') })
+	if err != nil {
+		c.Write("\n")
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w; nothing was changed", err)
+	}
+	switch strings.ToLower(strings.TrimSpace(line)) {
+	case "y", "yes":
+		return nil
+	}
+	return CancelledError("declined; nothing was changed")
+}
+
+// A CancelledError is a person who said no, or nothing.
+type CancelledError string
+
+func (e CancelledError) Error() string { return string(e) }
+
+// ReadHidden reads a line that is not shown. Whatever ends it, the terminal is as it was, and what was pasted
+// behind the line is dropped: it may be the rest of a secret, which a shell would run, show and remember. The echo
+// goes before the prompt comes: a script that answers the prompt is faster than a person.
+func (c *Console) ReadHidden(ctx context.Context, prompt string) ([]byte, error) {
+	restore, err := hide(int(c.In.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("hide what is typed: %w", err)
+	}
+	c.Write(prompt)
+	line, err := Await(ctx, func() ([]byte, error) {
+		return bufio.NewReader(io.LimitReader(c.In, MaxInput+1)).ReadBytes('\n')
+	})
+	restore()
+	c.Write("\n") // the Enter was not shown
+	switch eof := errors.Is(err, io.EOF); {
+	case eof && len(line) == 0:
+		return nil, CancelledError("nothing was entered; nothing was changed")
+	case err != nil && !eof:
+		return nil, fmt.Errorf("%w; nothing was changed", err)
+	}
+	return line, nil
+}
+
+// Await runs a call that takes no context. If ctx ends first, it returns, and the call goes on.
+func Await[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := call()
+		done <- result{v, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
+}
+
+// Bold is f for a table, which is written at once and whose first line is bold on a terminal.
+func (c *Console) Bold(f *os.File, w io.Writer) io.Writer {
+	if c.colored(f) {
+		return boldWriter{w}
+	}
+	return w
+}
+
+type boldWriter struct{ w io.Writer }
+
+func (b boldWriter) Write(text []byte) (int, error) {
+	first, rest, _ := bytes.Cut(text, []byte("\n"))
+	_, err := fmt.Fprintf(b.w, "\x1b[1m%s%s\n%s", first, plain, rest)
+	return len(text), err
+}
+
+func (c *Console) colored(f *os.File) bool {
+	color := c.Color
+	if color == "" {
+		color = os.Getenv("UTHO_COLOR") // before the settings were read
+	}
+	switch color {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	t := os.Getenv("TERM")
+	return os.Getenv("NO_COLOR") == "" && t != "" && t != "dumb" && os.PathSeparator == '/' && IsTerminal(f)
+}
