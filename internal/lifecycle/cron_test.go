@@ -177,6 +177,9 @@ func TestDelete(t *testing.T) {
 					if d.Deleted {
 						gone++
 					}
+					if errors.Is(d.Err, utho.ErrNotFound) {
+						t.Errorf("%s is called not found, and is there: %v", d.Token.ID, d.Err)
+					}
 					if errors.As(d.Err, new(*lifecycle.OutcomeError)) {
 						unknown++
 					} else if d.Deleted != (w.token(d.Token.ID) == nil) {

@@ -117,7 +117,7 @@ type shelf struct {
 	unreadable  string
 	killBefore  bool // the process dies before the delivery, or after it
 	killAfter   bool
-	before      func()
+	signal      bool     // comes in the middle of the delivery
 	ownID       string   // the token that the profile in use holds, if utho knows it
 	rotates     []string // the ids of the tokens that a rotation is about
 }
@@ -135,8 +135,8 @@ func (s *shelf) Rotates(_ context.Context, ids ...string) error {
 func (s *shelf) Places() []string { return s.names }
 
 func (s *shelf) Deliver(ctx context.Context, i lifecycle.Issued) error {
-	if s.before != nil {
-		s.before()
+	if s.signal {
+		s.w.signal()
 	}
 	if s.killBefore {
 		runtime.Goexit()

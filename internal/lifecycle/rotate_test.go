@@ -209,7 +209,7 @@ func TestRecovery(t *testing.T) {
 		"unreadable": func(_ *world, _ sandboxtest.Token, s *shelf) { s.unreadable = "b" },
 		"unprepared": func(_ *world, _ sandboxtest.Token, s *shelf) { s.unprepared = errors.New("no folder") },
 		"new rejected": func(w *world, _ sandboxtest.Token, _ *shelf) {
-			w.srv.Fault(fault{On: "verify", Status: 401, Times: 2})
+			w.srv.Fault(fault{On: "list", Nth: 3, Times: 1, Status: 401}) // the first with a secret that was read back
 		},
 		"new deleted": func(w *world, old sandboxtest.Token, _ *shelf) {
 			for _, tok := range w.named("app") {
@@ -263,6 +263,9 @@ func TestRecovery(t *testing.T) {
 								t.Errorf("the profile that holds the new secret was not asked for: %q", s.rotates)
 							}
 							var left *lifecycle.OutcomeError
+							if delivered && keepsState && s.unprepared != nil && kindOf(err) != "outcome" {
+								t.Errorf("what is left is not named: %v", err)
+							}
 							if errors.As(err, &left) && (left.Old == "" || left.Next == lifecycle.NextFinishOrDrop && len(left.IDs) != 1) {
 								t.Errorf("%v names not both tokens", err)
 							}
@@ -317,7 +320,7 @@ func TestRotateTwice(t *testing.T) {
 				r.PreviousID = other.ID
 				w.notes["k8s:x"] = r
 			}, want: "done, done", stay: 1},
-		"the old one is gone, and a place fails": {shelf: shelf{failAt: "b", before: func() {}}, setup: func(w *world, old sandboxtest.Token) {
+		"the old one is gone, and a place fails": {shelf: shelf{failAt: "b"}, setup: func(w *world, old sandboxtest.Token) {
 			w.srv.Fault(fault{On: "verify", After: func() { w.srv.Remove(old.ID) }})
 		}, want: "outcome, done", stay: 1},
 		"the old one is gone, and none has the new": {shelf: shelf{failAt: "a"}, setup: func(w *world, old sandboxtest.Token) {
@@ -343,6 +346,12 @@ func TestRotateTwice(t *testing.T) {
 			between: func(*world, sandboxtest.Token) { time.Sleep(time.Minute) }, want: "killed, outcome", oldStay: true, stay: 2},
 		"k8s has a UID meanwhile": {shelf: shelf{names: []string{"k8s:s/n/x/#k"}, killAfter: true}, second: shelf{names: []string{"k8s:s/n/x/uid#k"}},
 			between: func(w *world, _ sandboxtest.Token) { w.places["k8s:s/n/x/uid#k"] = w.places["k8s:s/n/x/#k"] }, want: "killed, done", stay: 1},
+		"the new secret cannot be asked for": {shelf: shelf{killAfter: true}, between: func(w *world, _ sandboxtest.Token) {
+			w.srv.Fault(fault{On: "list", Nth: 3, Status: 503})
+		}, want: "killed, error", oldStay: true, stay: 2},
+		"a signal before the create": {faults: []fault{{On: "verify", After: goexit}}, between: func(w *world, _ sandboxtest.Token) {
+			w.srv.Fault(fault{On: "delete", After: w.signal}) // what was left is gone then
+		}, want: "killed, not created", oldStay: true, stay: 1},
 		"a signal": {setup: func(w *world, _ sandboxtest.Token) {
 			w.srv.Fault(fault{On: "list", Times: 1, After: func() { w.signal() }})
 		}, want: "error, done", stay: 1},
