@@ -69,15 +69,19 @@ func (i *issuance) findLost(ctx, grace context.Context, lost error) error {
 	}
 	found := i.added(list.Tokens)
 	switch {
-	case len(found) == 0 && ctx.Err() != nil:
-		return i.outcome(NextLook, cause, nil, "there is no new token named %s; it may still appear, and its secret is lost", name)
 	case len(found) == 0:
-		return i.outcome(NextLook, cause, nil, "there is no new token named %s after 3 s; it may still appear, and its secret is lost", name)
+		after := " after 3 s"
+		if ctx.Err() != nil {
+			after = ""
+		}
+		return i.outcome(NextLook, cause, nil,
+			"there is no new token named %s%s; it may still appear, and its secret is lost", name, after)
 	case len(found) > 1:
 		return i.outcome(NextLook, cause, idsOf(found),
 			"one of the new tokens %s, named %s, was just created, and its secret is lost", candidates(found), name)
 	case !i.unique:
-		return i.outcome(NextDeleteAgain, cause, idsOf(found), "token %s %s was created, but its secret is lost", found[0].ID, name)
+		return i.outcome(NextDeleteAgain, cause, idsOf(found),
+			"token %s %s was created, but its secret is lost", found[0].ID, name)
 	}
 	if err := i.remove(ctx, grace, i.Client, found[0].ID, deleteWithin); err != nil {
 		return i.outcome(NextDeleteAgain, fmt.Errorf("%w; %w", cause, err), idsOf(found),
@@ -107,13 +111,17 @@ type schedule struct {
 }
 
 var (
-	toConfirm = schedule{5 * time.Second, []time.Duration{0, time.Second / 4, time.Second / 2, time.Second, time.Second, time.Second, time.Second}}
-	ifLost    = schedule{3*time.Second + 3*listWithin, []time.Duration{0, time.Second, 2 * time.Second}}
+	toConfirm = schedule{5 * time.Second, []time.Duration{
+		0, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, time.Second, time.Second, time.Second,
+	}}
+	ifLost = schedule{3*time.Second + 3*listWithin, []time.Duration{0, time.Second, 2 * time.Second}}
 )
 
 // look lists until enough of the added tokens are there, or the time of the schedule or that a signal leaves ends. It
 // returns the last list that came, or why none did.
-func (i *issuance) look(ctx, grace context.Context, when schedule, enough func(added []utho.Token) bool) (*utho.TokenList, error) {
+func (i *issuance) look(
+	ctx, grace context.Context, when schedule, enough func(added []utho.Token) bool,
+) (*utho.TokenList, error) {
 	defer i.Waiting("waiting for the new token to show in the list")()
 	limited, cancel := bounded(ctx, grace, when.within, confirmInGrace)
 	defer cancel()
@@ -328,7 +336,8 @@ func (i *issuance) revoked(grace context.Context, id string) error {
 	}
 	list, listErr := i.list(grace)
 	if listErr != nil || contains(list.Tokens, id) {
-		return i.outcome(NextLook, err, []string{id}, "token %s was deleted, but could not verify that its secret was revoked", id)
+		return i.outcome(NextLook, err, []string{id},
+			"token %s was deleted, but could not verify that its secret was revoked", id)
 	}
 	// The service answers, but not to this secret: the list has to do.
 	i.Warn("token %s is deleted; could not verify that its secret was revoked: %v", id, err)

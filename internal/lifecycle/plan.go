@@ -203,7 +203,12 @@ func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinat
 			" the old token still works", p.Old.ID, candidates(found), quote(found[0].Name))
 		return left
 	}
-	secret, holders, err := p.readBack(ctx, to, unprepared)
+	var secret string
+	var holders []string
+	err := unprepared
+	if err == nil {
+		secret, holders, err = p.readBack(ctx, to)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -222,10 +227,7 @@ func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinat
 }
 
 // readBack returns the new secret if every place of the record holds it and it works; else which hold it, and why.
-func (p *Rotation) readBack(ctx context.Context, to Destinations, unprepared error) (secret string, holders []string, err error) {
-	if unprepared != nil {
-		return "", nil, unprepared
-	}
+func (p *Rotation) readBack(ctx context.Context, to Destinations) (secret string, holders []string, err error) {
 	var sum [32]byte
 	known, _ := hex.DecodeString(p.rec.Sum) // a broken one is held by no place
 	copy(sum[:], known)
