@@ -268,6 +268,3 @@ func kindOf(err error) string {
 	}
 	return "error"
 }
-
-// goexit is a SIGKILL of the protocol that runs.
-func goexit() { runtime.Goexit() }

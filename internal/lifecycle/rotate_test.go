@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -193,14 +194,14 @@ func TestRotateHeld(t *testing.T) {
 func TestRecovery(t *testing.T) {
 	t.Parallel()
 	kills := map[string]func(w *world, s *shelf){
-		"before the create":   func(w *world, _ *shelf) { w.srv.Fault(fault{On: "create", Times: 1, Before: goexit}) },
-		"after the create":    func(w *world, _ *shelf) { w.srv.Fault(fault{On: "create", Times: 1, After: goexit}) },
-		"at the confirmation": func(w *world, _ *shelf) { w.srv.Fault(fault{On: "confirm", Times: 1, After: goexit}) },
-		"at the verification": func(w *world, _ *shelf) { w.srv.Fault(fault{On: "verify", Times: 1, After: goexit}) },
+		"before the create":   func(w *world, _ *shelf) { w.srv.Fault(fault{On: "create", Times: 1, Before: runtime.Goexit}) },
+		"after the create":    func(w *world, _ *shelf) { w.srv.Fault(fault{On: "create", Times: 1, After: runtime.Goexit}) },
+		"at the confirmation": func(w *world, _ *shelf) { w.srv.Fault(fault{On: "confirm", Times: 1, After: runtime.Goexit}) },
+		"at the verification": func(w *world, _ *shelf) { w.srv.Fault(fault{On: "verify", Times: 1, After: runtime.Goexit}) },
 		"before the delivery": func(_ *world, s *shelf) { s.killBefore = true },
 		"after the delivery":  func(_ *world, s *shelf) { s.killAfter = true },
-		"before the deletion": func(w *world, _ *shelf) { w.srv.Fault(fault{On: "delete", Times: 1, Before: goexit}) },
-		"after the deletion":  func(w *world, _ *shelf) { w.srv.Fault(fault{On: "delete", Times: 1, After: goexit}) },
+		"before the deletion": func(w *world, _ *shelf) { w.srv.Fault(fault{On: "delete", Times: 1, Before: runtime.Goexit}) },
+		"after the deletion":  func(w *world, _ *shelf) { w.srv.Fault(fault{On: "delete", Times: 1, After: runtime.Goexit}) },
 	}
 	meanwhile := map[string]func(w *world, old sandboxtest.Token, s *shelf){
 		"kept":       func(*world, sandboxtest.Token, *shelf) {},
@@ -303,7 +304,7 @@ func TestRotateTwice(t *testing.T) {
 	}{
 		"--self, the deletion failed": {faults: []fault{{On: "delete", Status: 400}}, shelf: shelf{names: []string{"a"}, ownID: "10004"},
 			then: lifecycle.RotateRequest{Arg: "10005"}, second: shelf{names: []string{"a"}, ownID: "10005"}, want: "outcome, done", stay: 1},
-		"its own, killed before the deletion": {faults: []fault{{On: "delete", Before: goexit}}, shelf: shelf{names: []string{"a"}, ownID: "10004"},
+		"its own, killed before the deletion": {faults: []fault{{On: "delete", Before: runtime.Goexit}}, shelf: shelf{names: []string{"a"}, ownID: "10004"},
 			second: shelf{names: []string{"a"}, ownID: "10005"}, want: "killed, done", stay: 1},
 		"its own, killed before it was written": {shelf: shelf{names: []string{"a"}, ownID: "10004", killBefore: true},
 			second: shelf{names: []string{"a"}, ownID: "10004"}, want: "killed, outcome", oldStay: true, stay: 2},
@@ -333,14 +334,14 @@ func TestRotateTwice(t *testing.T) {
 				_, _ = w.rotate(lifecycle.RotateRequest{Arg: "app"}, onShelf(w, shelf{killAfter: true}))
 			}})
 		}, want: "done, done", stay: 1},
-		"its create arrives late":                 {faults: []fault{{On: "create", Before: goexit}}, between: late(1), want: "killed, done", stay: 1},
-		"its create arrives after the first list": {faults: []fault{{On: "create", Before: goexit}}, between: late(2), want: "killed, done", stay: 1},
-		"its create arrives after the plan":       {faults: []fault{{On: "create", Before: goexit}}, between: late(3), want: "killed, done", stay: 1},
-		"it never arrives, and somebody creates one": {faults: []fault{{On: "create", Before: goexit}}, between: func(w *world, _ sandboxtest.Token) {
+		"its create arrives late":                 {faults: []fault{{On: "create", Before: runtime.Goexit}}, between: late(1), want: "killed, done", stay: 1},
+		"its create arrives after the first list": {faults: []fault{{On: "create", Before: runtime.Goexit}}, between: late(2), want: "killed, done", stay: 1},
+		"its create arrives after the plan":       {faults: []fault{{On: "create", Before: runtime.Goexit}}, between: late(3), want: "killed, done", stay: 1},
+		"it never arrives, and somebody creates one": {faults: []fault{{On: "create", Before: runtime.Goexit}}, between: func(w *world, _ sandboxtest.Token) {
 			time.Sleep(2 * time.Minute)
 			w.add("app", false)
 		}, want: "killed, outcome", oldStay: true, stay: 2},
-		"killed when it was known, and somebody creates one": {faults: []fault{{On: "verify", After: goexit}},
+		"killed when it was known, and somebody creates one": {faults: []fault{{On: "verify", After: runtime.Goexit}},
 			between: func(w *world, _ sandboxtest.Token) { w.add("app", false) }, want: "killed, done", stay: 2},
 		"of another scope, which did not show": {faults: []fault{{On: "create", ForceWrite: true, HideFor: 6 * time.Second}}, shelf: shelf{killAfter: true},
 			between: func(*world, sandboxtest.Token) { time.Sleep(time.Minute) }, want: "killed, outcome", oldStay: true, stay: 2},
@@ -349,7 +350,7 @@ func TestRotateTwice(t *testing.T) {
 		"the new secret cannot be asked for": {shelf: shelf{killAfter: true}, between: func(w *world, _ sandboxtest.Token) {
 			w.srv.Fault(fault{On: "list", Nth: 3, Status: 503})
 		}, want: "killed, error", oldStay: true, stay: 2},
-		"a signal before the create": {faults: []fault{{On: "verify", After: goexit}}, between: func(w *world, _ sandboxtest.Token) {
+		"a signal before the create": {faults: []fault{{On: "verify", After: runtime.Goexit}}, between: func(w *world, _ sandboxtest.Token) {
 			w.srv.Fault(fault{On: "delete", After: w.signal}) // what was left is gone then
 		}, want: "killed, not created", oldStay: true, stay: 1},
 		"a signal": {setup: func(w *world, _ sandboxtest.Token) {
