@@ -27,7 +27,7 @@ func (p *Rotation) Run(ctx, grace context.Context, to Destinations) (Issued, err
 	}
 	// A person took their time to answer, another rotation ended between the plan's list and its lock, or the create
 	// of a killed one arrived: what there was before the create is what there is now.
-	list, err := p.look(ctx, to, nil)
+	list, err := p.look(ctx, to)
 	if err == nil && p.Resumes != nil {
 		return p.Run(ctx, grace, to)
 	}
