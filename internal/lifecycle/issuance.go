@@ -62,7 +62,7 @@ func (i *issuance) post(ctx, grace context.Context) error {
 // findLost looks for what a lost answer may have created, and deletes only a token whose name can be nobody else's.
 func (i *issuance) findLost(ctx, grace context.Context, lost error) error {
 	name, cause := quote(i.req.Name), errors.New(opless(lost)) // its kind is this package's to tell
-	list, err := i.look(ctx, grace, ifLost, func(added []utho.Token) bool { return len(added) > 0 })
+	list, err := i.look(ctx, grace, ifLost)
 	if err != nil {
 		return i.outcome(NextLook, cause, nil,
 			"a token %s may have been created, and its secret is lost; the list failed too (%s)", name, opless(err))
@@ -117,11 +117,9 @@ var (
 	ifLost = schedule{3*time.Second + 3*listWithin, []time.Duration{0, time.Second, 2 * time.Second}}
 )
 
-// look lists until enough of the added tokens are there, or the time of the schedule or that a signal leaves ends. It
-// returns the last list that came, or why none did.
-func (i *issuance) look(
-	ctx, grace context.Context, when schedule, enough func(added []utho.Token) bool,
-) (*utho.TokenList, error) {
+// look lists until an added token of the scope is there, since one of another may be somebody else's that shows first,
+// or the time of the schedule or that a signal leaves ends. It returns the last list that came, or why none did.
+func (i *issuance) look(ctx, grace context.Context, when schedule) (*utho.TokenList, error) {
 	defer i.Waiting("waiting for the new token to show in the list")()
 	limited, cancel := bounded(ctx, grace, when.within, confirmInGrace)
 	defer cancel()
@@ -132,7 +130,7 @@ func (i *issuance) look(
 			break
 		}
 		list, err := i.list(limited)
-		if err == nil && enough(i.added(list.Tokens)) {
+		if err == nil && len(i.inScope(i.added(list.Tokens))) > 0 {
 			return list, nil
 		}
 		last, failed = cmp.Or(list, last), cmp.Or(failed, err)
@@ -151,9 +149,7 @@ func rejected(err error) bool {
 // confirm finds the new token in the list, for its id and its scope, which nothing else tells. What cannot be told
 // is a warning and leaves issued without an id; a scope that is not the one asked for is rolled back and an error.
 func (i *issuance) confirm(ctx, grace context.Context) error {
-	list, err := i.look(ctx, grace, toConfirm, func(added []utho.Token) bool {
-		return i.unique && len(added) > 0 || len(i.inScope(added)) > 0 // another may be somebody else's that shows first
-	})
+	list, err := i.look(ctx, grace, toConfirm)
 	name := quote(i.req.Name)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -307,7 +303,7 @@ func (i *issuance) bothStay(undone Undone, cause error) error {
 
 // identify finds the one added token of the name.
 func (i *issuance) identify(grace context.Context) (string, error) {
-	list, err := i.look(grace, grace, toConfirm, func(added []utho.Token) bool { return len(added) > 0 })
+	list, err := i.look(grace, grace, toConfirm)
 	if err != nil {
 		return "", err
 	}
