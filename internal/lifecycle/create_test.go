@@ -64,8 +64,10 @@ func TestCreate(t *testing.T) {
 		"wrong scope and a rival's":             {faults: []fault{{On: "create", ForceWrite: true}}, setup: rivalAtCreate, want: "done", stay: 2, warns: "not confirmed"},
 		"a rival of another scope first":        {faults: []fault{{On: "create", HideFor: time.Second}}, setup: writingRival, want: "done", stay: 2, warns: "not confirmed"},
 		"a rival of the same scope":             {setup: rivalAtCreate, want: "done", stay: 2, warns: "not confirmed"},
+		"wrong scope as a rival's":              {faults: []fault{{On: "create", ForceWrite: true}}, setup: writingRival, want: "outcome", stay: 2, names: "none has the scope"},
 		"a rival, ours not shown":               {faults: []fault{{On: "create", ForceWrite: true, HideFor: time.Hour}}, setup: writingRival, want: "outcome", stay: 1, names: "still works"},
 		"the delivery fails":                    {shelf: shelf{failAt: "b"}, want: "rolled back", stay: 0, names: "no space"},
+		"it fails, and a signal comes":          {shelf: shelf{failAt: "b", signal: true}, want: "rolled back", kind: errSignal, stay: 0},
 		"it fails after it was written":         {shelf: shelf{failAt: "b", failWritten: true}, want: "rolled back", stay: 0},
 		"its undo is not known":                 {shelf: shelf{failAt: "b", unknown: "a"}, want: "outcome", stay: 1, names: "a (the keyring died) may hold the new secret"},
 		"a program was given it":                {shelf: shelf{names: []string{"exec:x", "b"}, failAt: "b"}, want: "rolled back", stay: 0, names: "exec:x"},
@@ -77,6 +79,7 @@ func TestCreate(t *testing.T) {
 		"verified":                              {req: func(r *lifecycle.CreateRequest) { r.Verify = true }, want: "done", stay: 1},
 		"verified late":                         {faults: []fault{{On: "create", RefuseNew: 3}}, req: func(r *lifecycle.CreateRequest) { r.Verify = true }, want: "done", stay: 1},
 		"never accepted":                        {faults: []fault{{On: "create", RefuseNew: 99}}, req: func(r *lifecycle.CreateRequest) { r.Verify = true }, want: "rolled back", stay: 0},
+		"another day":                           {setup: func(w *world) { w.srv.SetClock(0, 20*time.Hour) }, want: "done", stay: 1, warns: "off its own clock"},
 		"another zone":                          {setup: func(w *world) { w.srv.SetClock(0, -5*time.Hour-30*time.Minute) }, want: "done", stay: 1, warns: `time_zone: "+00:00"`},
 	} {
 		t.Run(name, func(t *testing.T) {

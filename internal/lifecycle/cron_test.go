@@ -3,6 +3,7 @@ package lifecycle_test
 import (
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -81,7 +82,7 @@ func disturb(w *world, s *shelf, rnd *rand.Rand) {
 	on := ops[rnd.IntN(len(ops))]
 	faults := []fault{
 		{}, {}, {}, {DropBefore: true}, {DropAfter: true}, {Status: 503}, {Status: 429, RetryAfter: "1"}, {Body: "<html>"},
-		{Before: goexit}, {After: goexit}, {Truncate: true}, {Unreachable: true}, {Status: 500, Effect: true},
+		{Before: runtime.Goexit}, {After: runtime.Goexit}, {Truncate: true}, {Unreachable: true}, {Status: 500, Effect: true},
 	}
 	f := faults[rnd.IntN(len(faults))]
 	f.On, f.Times = on, 1+rnd.IntN(6)
@@ -176,6 +177,9 @@ func TestDelete(t *testing.T) {
 				for _, d := range all {
 					if d.Deleted {
 						gone++
+					}
+					if errors.Is(d.Err, utho.ErrNotFound) {
+						t.Errorf("%s is called not found, and is there: %v", d.Token.ID, d.Err)
 					}
 					if errors.As(d.Err, new(*lifecycle.OutcomeError)) {
 						unknown++

@@ -37,9 +37,8 @@ func (s *Session) Delete(ctx, grace context.Context, tokens []utho.Token, own st
 		case errors.Is(d.Err, utho.ErrUnauthorized):
 			cancel(d.Err)
 		case errors.Is(d.Err, errUnseen) && !rejected(d.Err):
-			d.Err = &OutcomeError{
-				Left: fmt.Sprintf("token %s may be deleted or not", d.Token.ID), Next: NextLook, IDs: []string{d.Token.ID}, Err: d.Err,
-			}
+			left := fmt.Sprintf("token %s may be deleted or not", d.Token.ID)
+			d.Err = &OutcomeError{Left: left, Next: NextLook, IDs: []string{d.Token.ID}, Err: d.Err}
 		}
 		step()
 	}

@@ -116,7 +116,7 @@ type shelf struct {
 	unreadable  string
 	killBefore  bool // the process dies before the delivery, or after it
 	killAfter   bool
-	before      func()
+	signal      bool     // comes in the middle of the delivery
 	ownID       string   // the token that the profile in use holds, if utho knows it
 	rotates     []string // the ids of the tokens that a rotation is about
 }
@@ -134,8 +134,8 @@ func (s *shelf) Rotates(_ context.Context, ids ...string) error {
 func (s *shelf) Places() []string { return s.names }
 
 func (s *shelf) Deliver(ctx context.Context, i lifecycle.Issued) error {
-	if s.before != nil {
-		s.before()
+	if s.signal {
+		s.w.signal()
 	}
 	if s.killBefore {
 		runtime.Goexit()
@@ -267,6 +267,3 @@ func kindOf(err error) string {
 	}
 	return "error"
 }
-
-// goexit is a SIGKILL of the protocol that runs.
-func goexit() { runtime.Goexit() }

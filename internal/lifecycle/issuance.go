@@ -62,22 +62,26 @@ func (i *issuance) post(ctx, grace context.Context) error {
 // findLost looks for what a lost answer may have created, and deletes only a token whose name can be nobody else's.
 func (i *issuance) findLost(ctx, grace context.Context, lost error) error {
 	name, cause := quote(i.req.Name), errors.New(opless(lost)) // its kind is this package's to tell
-	list, err := i.look(ctx, grace, ifLost, func(added []utho.Token) bool { return len(added) > 0 })
+	list, err := i.look(ctx, grace, ifLost)
 	if err != nil {
 		return i.outcome(NextLook, cause, nil,
 			"a token %s may have been created, and its secret is lost; the list failed too (%s)", name, opless(err))
 	}
 	found := i.added(list.Tokens)
 	switch {
-	case len(found) == 0 && ctx.Err() != nil:
-		return i.outcome(NextLook, cause, nil, "there is no new token named %s; it may still appear, and its secret is lost", name)
 	case len(found) == 0:
-		return i.outcome(NextLook, cause, nil, "there is no new token named %s after 3 s; it may still appear, and its secret is lost", name)
+		after := " after 3 s"
+		if ctx.Err() != nil {
+			after = ""
+		}
+		return i.outcome(NextLook, cause, nil,
+			"there is no new token named %s%s; it may still appear, and its secret is lost", name, after)
 	case len(found) > 1:
 		return i.outcome(NextLook, cause, idsOf(found),
 			"one of the new tokens %s, named %s, was just created, and its secret is lost", candidates(found), name)
 	case !i.unique:
-		return i.outcome(NextDeleteAgain, cause, idsOf(found), "token %s %s was created, but its secret is lost", found[0].ID, name)
+		return i.outcome(NextDeleteAgain, cause, idsOf(found),
+			"token %s %s was created, but its secret is lost", found[0].ID, name)
 	}
 	if err := i.remove(ctx, grace, i.Client, found[0].ID, deleteWithin); err != nil {
 		return i.outcome(NextDeleteAgain, fmt.Errorf("%w; %w", cause, err), idsOf(found),
@@ -107,13 +111,15 @@ type schedule struct {
 }
 
 var (
-	toConfirm = schedule{5 * time.Second, []time.Duration{0, time.Second / 4, time.Second / 2, time.Second, time.Second, time.Second, time.Second}}
-	ifLost    = schedule{3*time.Second + 3*listWithin, []time.Duration{0, time.Second, 2 * time.Second}}
+	toConfirm = schedule{5 * time.Second, []time.Duration{
+		0, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, time.Second, time.Second, time.Second,
+	}}
+	ifLost = schedule{3*time.Second + 3*listWithin, []time.Duration{0, time.Second, 2 * time.Second}}
 )
 
-// look lists until enough of the added tokens are there, or the time of the schedule or that a signal leaves ends. It
-// returns the last list that came, or why none did.
-func (i *issuance) look(ctx, grace context.Context, when schedule, enough func(added []utho.Token) bool) (*utho.TokenList, error) {
+// look lists until an added token of the scope is there, since one of another may be somebody else's that shows first,
+// or the time of the schedule or that a signal leaves ends. It returns the last list that came, or why none did.
+func (i *issuance) look(ctx, grace context.Context, when schedule) (*utho.TokenList, error) {
 	defer i.Waiting("waiting for the new token to show in the list")()
 	limited, cancel := bounded(ctx, grace, when.within, confirmInGrace)
 	defer cancel()
@@ -124,7 +130,7 @@ func (i *issuance) look(ctx, grace context.Context, when schedule, enough func(a
 			break
 		}
 		list, err := i.list(limited)
-		if err == nil && enough(i.added(list.Tokens)) {
+		if err == nil && len(i.inScope(i.added(list.Tokens))) > 0 {
 			return list, nil
 		}
 		last, failed = cmp.Or(list, last), cmp.Or(failed, err)
@@ -143,9 +149,7 @@ func rejected(err error) bool {
 // confirm finds the new token in the list, for its id and its scope, which nothing else tells. What cannot be told
 // is a warning and leaves issued without an id; a scope that is not the one asked for is rolled back and an error.
 func (i *issuance) confirm(ctx, grace context.Context) error {
-	list, err := i.look(ctx, grace, toConfirm, func(added []utho.Token) bool {
-		return i.unique && len(added) > 0 || len(i.inScope(added)) > 0 // another may be somebody else's that shows first
-	})
+	list, err := i.look(ctx, grace, toConfirm)
 	name := quote(i.req.Name)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -299,7 +303,7 @@ func (i *issuance) bothStay(undone Undone, cause error) error {
 
 // identify finds the one added token of the name.
 func (i *issuance) identify(grace context.Context) (string, error) {
-	list, err := i.look(grace, grace, toConfirm, func(added []utho.Token) bool { return len(added) > 0 })
+	list, err := i.look(grace, grace, toConfirm)
 	if err != nil {
 		return "", err
 	}
@@ -328,7 +332,8 @@ func (i *issuance) revoked(grace context.Context, id string) error {
 	}
 	list, listErr := i.list(grace)
 	if listErr != nil || contains(list.Tokens, id) {
-		return i.outcome(NextLook, err, []string{id}, "token %s was deleted, but could not verify that its secret was revoked", id)
+		return i.outcome(NextLook, err, []string{id},
+			"token %s was deleted, but could not verify that its secret was revoked", id)
 	}
 	// The service answers, but not to this secret: the list has to do.
 	i.Warn("token %s is deleted; could not verify that its secret was revoked: %v", id, err)

@@ -33,11 +33,12 @@ type Rotation struct {
 
 	Close func() // releases the lock
 
-	session *Session
-	req     RotateRequest
-	records Records
-	rec     *record // of the unfinished rotation
-	secret  string  // of Resumes
+	session    *Session
+	req        RotateRequest
+	records    Records
+	rec        *record // of the unfinished rotation
+	secret     string  // of Resumes
+	unprepared error   // why the destinations cannot be used
 }
 
 // NoExpiryError is a token without an expiry where one is needed, or one whose length cannot be told.
@@ -58,9 +59,9 @@ func (s *Session) PlanRotation(ctx context.Context, r RotateRequest, records Rec
 	if err != nil {
 		return nil, err
 	}
-	unprepared := to.Prepare(ctx)
-	if unprepared != nil && len(unfinished) == 0 {
-		return nil, unprepared
+	p := &Rotation{session: s, req: r, records: records, unprepared: to.Prepare(ctx)}
+	if p.unprepared != nil && len(unfinished) == 0 {
+		return nil, p.unprepared
 	}
 	list, err := s.List(ctx)
 	if err != nil {
@@ -68,20 +69,18 @@ func (s *Session) PlanRotation(ctx context.Context, r RotateRequest, records Rec
 	}
 	var kept []*record // by the place itself
 	var held string    // the id of the token whose secret the place says it holds
-	if unprepared == nil {
+	if p.unprepared == nil {
 		if kept, held, err = records.fromPlace(ctx, to, list.Tokens); err != nil {
 			return nil, err
 		}
 	}
-	old, err := findRotated(list, r.Arg, append(unfinished, kept...), held)
-	if err != nil {
+	if p.Old, err = findRotated(list, r.Arg, append(unfinished, kept...), held); err != nil {
 		return nil, err
 	}
-	p := &Rotation{Old: old, session: s, req: r, records: records}
-	if p.Close, err = records.lock(old.ID); err != nil {
+	if p.Close, err = records.lock(p.Old.ID); err != nil {
 		return nil, err
 	}
-	if err := p.plan(ctx, list, kept, to, unprepared); err != nil {
+	if err := p.plan(ctx, list, kept, to); err != nil {
 		p.Close()
 		return nil, err
 	}
@@ -89,7 +88,7 @@ func (s *Session) PlanRotation(ctx context.Context, r RotateRequest, records Rec
 }
 
 // plan decides, under the lock, what there is to do.
-func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept []*record, to Destinations, unprepared error) error {
+func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept []*record, to Destinations) error {
 	unfinished, err := p.records.all()
 	if err != nil {
 		return err
@@ -101,17 +100,17 @@ func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept []*recor
 			about = append(about, rec.NewID)
 		}
 	}
-	if unprepared == nil {
-		unprepared = to.Rotates(ctx, about...)
+	if p.unprepared == nil {
+		p.unprepared = to.Rotates(ctx, about...)
 	}
 	if p.rec != nil { // it may have ended since the first list
-		if list, err = p.look(ctx, to, unprepared); err != nil {
+		if list, err = p.look(ctx, to); err != nil {
 			return err
 		}
 	}
 	switch {
-	case unprepared != nil:
-		return unprepared
+	case p.unprepared != nil:
+		return p.unprepared
 	case p.Resumes != nil:
 		p.Due, p.Name = true, p.Resumes.Name
 		return nil
@@ -123,7 +122,7 @@ func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept []*recor
 }
 
 // look lists the tokens and decides what becomes of an unfinished rotation.
-func (p *Rotation) look(ctx context.Context, to Destinations, unprepared error) (*utho.TokenList, error) {
+func (p *Rotation) look(ctx context.Context, to Destinations) (*utho.TokenList, error) {
 	list, err := p.session.List(ctx)
 	switch {
 	case err != nil:
@@ -131,7 +130,7 @@ func (p *Rotation) look(ctx context.Context, to Destinations, unprepared error) 
 	case !contains(list.Tokens, p.Old.ID):
 		return nil, &NotFoundError{Arg: p.Old.ID, Gone: true}
 	case p.rec != nil:
-		err = p.recover(ctx, list.Tokens, to, unprepared)
+		err = p.recover(ctx, list.Tokens, to)
 	}
 	return list, err
 }
@@ -189,7 +188,7 @@ func (r RotateRequest) newName(old utho.Token, now time.Time) (string, error) {
 //     the new secret, and the service accepts it: Run goes on from there.
 //  2. The secret never left utho: Run deletes the half-done token and starts over.
 //  3. Else nothing is created, and the error names both tokens.
-func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinations, unprepared error) error {
+func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinations) error {
 	found := p.rec.candidates(tokens)
 	left := &OutcomeError{Next: NextLook, IDs: idsOf(found), Old: p.Old.ID}
 	switch {
@@ -203,7 +202,7 @@ func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinat
 			" the old token still works", p.Old.ID, candidates(found), quote(found[0].Name))
 		return left
 	}
-	secret, holders, err := p.readBack(ctx, to, unprepared)
+	secret, holders, err := p.readBack(ctx, to)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -222,9 +221,9 @@ func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinat
 }
 
 // readBack returns the new secret if every place of the record holds it and it works; else which hold it, and why.
-func (p *Rotation) readBack(ctx context.Context, to Destinations, unprepared error) (secret string, holders []string, err error) {
-	if unprepared != nil {
-		return "", nil, unprepared
+func (p *Rotation) readBack(ctx context.Context, to Destinations) (secret string, holders []string, err error) {
+	if p.unprepared != nil {
+		return "", nil, p.unprepared
 	}
 	var sum [32]byte
 	known, _ := hex.DecodeString(p.rec.Sum) // a broken one is held by no place

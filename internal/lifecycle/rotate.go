@@ -27,19 +27,19 @@ func (p *Rotation) Run(ctx, grace context.Context, to Destinations) (Issued, err
 	}
 	// A person took their time to answer, another rotation ended between the plan's list and its lock, or the create
 	// of a killed one arrived: what there was before the create is what there is now.
-	list, err := p.look(ctx, to, nil)
-	if err == nil && p.Resumes != nil {
+	list, err := p.look(ctx, to)
+	switch {
+	case err != nil:
+		return Issued{}, err
+	case p.Resumes != nil:
 		return p.Run(ctx, grace, to)
-	}
-	if err == nil && p.Drops != nil {
-		if err = p.session.remove(ctx, grace, p.session.Client, p.Drops.ID, p.session.Timeout); err != nil {
-			err = fmt.Errorf("delete %s, which an earlier rotation of %s left; nothing was created: %w", p.Drops.ID, p.Old.ID, err)
+	case p.Drops != nil:
+		if err := p.session.remove(ctx, grace, p.session.Client, p.Drops.ID, p.session.Timeout); err != nil {
+			return Issued{}, fmt.Errorf("delete %s, which an earlier rotation of %s left; nothing was created: %w",
+				p.Drops.ID, p.Old.ID, err)
 		}
 	}
-	if err == nil {
-		p.Name, err = p.req.newName(p.Old, Now(list)) // its time counts from now
-	}
-	if err != nil {
+	if p.Name, err = p.req.newName(p.Old, Now(list)); err != nil { // its time counts from now
 		return Issued{}, err
 	}
 	i := p.session.newIssuance(utho.CreateTokenRequest{Name: p.Name, Scope: p.Old.Scope}, list)
@@ -55,11 +55,11 @@ func (p *Rotation) Run(ctx, grace context.Context, to Destinations) (Issued, err
 		return Issued{}, &NotCreatedError{Old: p.Old.ID, Err: err}
 	}
 	if err := p.create(ctx, grace, i, to); err != nil {
-		var left *OutcomeError
 		switch {
-		case !errors.As(err, &left) && expiry.Has(p.Old.Name):
+		case errors.As(err, new(*OutcomeError)):
+		case expiry.Has(p.Old.Name):
 			_ = p.rec.save(stageFailed) // without it only the record of the create stays
-		case !errors.As(err, &left):
+		default:
 			p.rec.discard()
 		}
 		return Issued{}, err

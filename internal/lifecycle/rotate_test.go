@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -193,14 +194,14 @@ func TestRotateHeld(t *testing.T) {
 func TestRecovery(t *testing.T) {
 	t.Parallel()
 	kills := map[string]func(w *world, s *shelf){
-		"before the create":   func(w *world, _ *shelf) { w.srv.Fault(fault{On: "create", Times: 1, Before: goexit}) },
-		"after the create":    func(w *world, _ *shelf) { w.srv.Fault(fault{On: "create", Times: 1, After: goexit}) },
-		"at the confirmation": func(w *world, _ *shelf) { w.srv.Fault(fault{On: "confirm", Times: 1, After: goexit}) },
-		"at the verification": func(w *world, _ *shelf) { w.srv.Fault(fault{On: "verify", Times: 1, After: goexit}) },
+		"before the create":   func(w *world, _ *shelf) { w.srv.Fault(fault{On: "create", Times: 1, Before: runtime.Goexit}) },
+		"after the create":    func(w *world, _ *shelf) { w.srv.Fault(fault{On: "create", Times: 1, After: runtime.Goexit}) },
+		"at the confirmation": func(w *world, _ *shelf) { w.srv.Fault(fault{On: "confirm", Times: 1, After: runtime.Goexit}) },
+		"at the verification": func(w *world, _ *shelf) { w.srv.Fault(fault{On: "verify", Times: 1, After: runtime.Goexit}) },
 		"before the delivery": func(_ *world, s *shelf) { s.killBefore = true },
 		"after the delivery":  func(_ *world, s *shelf) { s.killAfter = true },
-		"before the deletion": func(w *world, _ *shelf) { w.srv.Fault(fault{On: "delete", Times: 1, Before: goexit}) },
-		"after the deletion":  func(w *world, _ *shelf) { w.srv.Fault(fault{On: "delete", Times: 1, After: goexit}) },
+		"before the deletion": func(w *world, _ *shelf) { w.srv.Fault(fault{On: "delete", Times: 1, Before: runtime.Goexit}) },
+		"after the deletion":  func(w *world, _ *shelf) { w.srv.Fault(fault{On: "delete", Times: 1, After: runtime.Goexit}) },
 	}
 	meanwhile := map[string]func(w *world, old sandboxtest.Token, s *shelf){
 		"kept":       func(*world, sandboxtest.Token, *shelf) {},
@@ -209,7 +210,7 @@ func TestRecovery(t *testing.T) {
 		"unreadable": func(_ *world, _ sandboxtest.Token, s *shelf) { s.unreadable = "b" },
 		"unprepared": func(_ *world, _ sandboxtest.Token, s *shelf) { s.unprepared = errors.New("no folder") },
 		"new rejected": func(w *world, _ sandboxtest.Token, _ *shelf) {
-			w.srv.Fault(fault{On: "verify", Status: 401, Times: 2})
+			w.srv.Fault(fault{On: "list", Nth: 3, Times: 1, Status: 401}) // the first with a secret that was read back
 		},
 		"new deleted": func(w *world, old sandboxtest.Token, _ *shelf) {
 			for _, tok := range w.named("app") {
@@ -263,6 +264,9 @@ func TestRecovery(t *testing.T) {
 								t.Errorf("the profile that holds the new secret was not asked for: %q", s.rotates)
 							}
 							var left *lifecycle.OutcomeError
+							if delivered && keepsState && s.unprepared != nil && kindOf(err) != "outcome" {
+								t.Errorf("what is left is not named: %v", err)
+							}
 							if errors.As(err, &left) && (left.Old == "" || left.Next == lifecycle.NextFinishOrDrop && len(left.IDs) != 1) {
 								t.Errorf("%v names not both tokens", err)
 							}
@@ -300,7 +304,7 @@ func TestRotateTwice(t *testing.T) {
 	}{
 		"--self, the deletion failed": {faults: []fault{{On: "delete", Status: 400}}, shelf: shelf{names: []string{"a"}, ownID: "10004"},
 			then: lifecycle.RotateRequest{Arg: "10005"}, second: shelf{names: []string{"a"}, ownID: "10005"}, want: "outcome, done", stay: 1},
-		"its own, killed before the deletion": {faults: []fault{{On: "delete", Before: goexit}}, shelf: shelf{names: []string{"a"}, ownID: "10004"},
+		"its own, killed before the deletion": {faults: []fault{{On: "delete", Before: runtime.Goexit}}, shelf: shelf{names: []string{"a"}, ownID: "10004"},
 			second: shelf{names: []string{"a"}, ownID: "10005"}, want: "killed, done", stay: 1},
 		"its own, killed before it was written": {shelf: shelf{names: []string{"a"}, ownID: "10004", killBefore: true},
 			second: shelf{names: []string{"a"}, ownID: "10004"}, want: "killed, outcome", oldStay: true, stay: 2},
@@ -317,7 +321,7 @@ func TestRotateTwice(t *testing.T) {
 				r.PreviousID = other.ID
 				w.notes["k8s:x"] = r
 			}, want: "done, done", stay: 1},
-		"the old one is gone, and a place fails": {shelf: shelf{failAt: "b", before: func() {}}, setup: func(w *world, old sandboxtest.Token) {
+		"the old one is gone, and a place fails": {shelf: shelf{failAt: "b"}, setup: func(w *world, old sandboxtest.Token) {
 			w.srv.Fault(fault{On: "verify", After: func() { w.srv.Remove(old.ID) }})
 		}, want: "outcome, done", stay: 1},
 		"the old one is gone, and none has the new": {shelf: shelf{failAt: "a"}, setup: func(w *world, old sandboxtest.Token) {
@@ -330,19 +334,25 @@ func TestRotateTwice(t *testing.T) {
 				_, _ = w.rotate(lifecycle.RotateRequest{Arg: "app"}, onShelf(w, shelf{killAfter: true}))
 			}})
 		}, want: "done, done", stay: 1},
-		"its create arrives late":                 {faults: []fault{{On: "create", Before: goexit}}, between: late(1), want: "killed, done", stay: 1},
-		"its create arrives after the first list": {faults: []fault{{On: "create", Before: goexit}}, between: late(2), want: "killed, done", stay: 1},
-		"its create arrives after the plan":       {faults: []fault{{On: "create", Before: goexit}}, between: late(3), want: "killed, done", stay: 1},
-		"it never arrives, and somebody creates one": {faults: []fault{{On: "create", Before: goexit}}, between: func(w *world, _ sandboxtest.Token) {
+		"its create arrives late":                 {faults: []fault{{On: "create", Before: runtime.Goexit}}, between: late(1), want: "killed, done", stay: 1},
+		"its create arrives after the first list": {faults: []fault{{On: "create", Before: runtime.Goexit}}, between: late(2), want: "killed, done", stay: 1},
+		"its create arrives after the plan":       {faults: []fault{{On: "create", Before: runtime.Goexit}}, between: late(3), want: "killed, done", stay: 1},
+		"it never arrives, and somebody creates one": {faults: []fault{{On: "create", Before: runtime.Goexit}}, between: func(w *world, _ sandboxtest.Token) {
 			time.Sleep(2 * time.Minute)
 			w.add("app", false)
 		}, want: "killed, outcome", oldStay: true, stay: 2},
-		"killed when it was known, and somebody creates one": {faults: []fault{{On: "verify", After: goexit}},
+		"killed when it was known, and somebody creates one": {faults: []fault{{On: "verify", After: runtime.Goexit}},
 			between: func(w *world, _ sandboxtest.Token) { w.add("app", false) }, want: "killed, done", stay: 2},
 		"of another scope, which did not show": {faults: []fault{{On: "create", ForceWrite: true, HideFor: 6 * time.Second}}, shelf: shelf{killAfter: true},
 			between: func(*world, sandboxtest.Token) { time.Sleep(time.Minute) }, want: "killed, outcome", oldStay: true, stay: 2},
 		"k8s has a UID meanwhile": {shelf: shelf{names: []string{"k8s:s/n/x/#k"}, killAfter: true}, second: shelf{names: []string{"k8s:s/n/x/uid#k"}},
 			between: func(w *world, _ sandboxtest.Token) { w.places["k8s:s/n/x/uid#k"] = w.places["k8s:s/n/x/#k"] }, want: "killed, done", stay: 1},
+		"the new secret cannot be asked for": {shelf: shelf{killAfter: true}, between: func(w *world, _ sandboxtest.Token) {
+			w.srv.Fault(fault{On: "list", Nth: 3, Status: 503})
+		}, want: "killed, error", oldStay: true, stay: 2},
+		"a signal before the create": {faults: []fault{{On: "verify", After: runtime.Goexit}}, between: func(w *world, _ sandboxtest.Token) {
+			w.srv.Fault(fault{On: "delete", After: w.signal}) // what was left is gone then
+		}, want: "killed, not created", oldStay: true, stay: 1},
 		"a signal": {setup: func(w *world, _ sandboxtest.Token) {
 			w.srv.Fault(fault{On: "list", Times: 1, After: func() { w.signal() }})
 		}, want: "error, done", stay: 1},

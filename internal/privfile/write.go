@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 )
 
 // An Option changes what Replace and CheckReplace do.
@@ -85,12 +84,10 @@ func CheckReplace(path string, options ...Option) error {
 
 // Sweep removes the temporary files that killed processes left in dir. Those of live ones are locked.
 func Sweep(dir string) {
-	entries, _ := os.ReadDir(dir) // nothing depends on it
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".utho-") && strings.HasSuffix(e.Name(), ".tmp") {
-			if f, err := tryOpen(filepath.Join(dir, e.Name()), false); err == nil && f != nil {
-				_ = discard(f)
-			}
+	names, _ := fs.Glob(os.DirFS(dir), ".utho-*.tmp") // nothing depends on it
+	for _, name := range names {
+		if f, err := tryOpen(filepath.Join(dir, name), false); err == nil && f != nil {
+			_ = discard(f)
 		}
 	}
 }

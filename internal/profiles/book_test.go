@@ -258,14 +258,12 @@ func operations(start config.Profile) map[string]operation {
 		}, "work", newItem.Secret}
 		return ops
 	}
-	ops["forget"] = operation{func(ctx context.Context, b *Book) error {
-		_, err := b.Forget(ctx, "work", auth.Item{}, false)
-		return err
-	}, "work", ""}
-	ops["remove"] = operation{func(ctx context.Context, b *Book) error {
-		_, err := b.Forget(ctx, "work", auth.Item{}, true)
-		return err
-	}, "", ""}
+	for name, remove := range map[string]bool{"forget": false, "remove": true} {
+		ops[name] = operation{func(ctx context.Context, b *Book) error {
+			_, err := b.Forget(ctx, "work", auth.Item{}, remove)
+			return err
+		}, map[bool]string{false: "work"}[remove], ""}
+	}
 	if start.CredentialCommand == nil {
 		ops["rename"] = operation{func(ctx context.Context, b *Book) error { return b.Rename(ctx, "work", "other") }, "other", oldItem.Secret}
 		ops["rename, case"] = operation{func(ctx context.Context, b *Book) error { return b.Rename(ctx, "work", "Work") }, "Work", oldItem.Secret}

@@ -92,12 +92,7 @@ func tokens(t testing.TB, s *Sandbox) (all []string) {
 // mustCreate creates a token and returns its secret.
 func mustCreate(t testing.TB, s *Sandbox, name, write string) string {
 	t.Helper()
-	return createAs(t, s, operator(t, s), fmt.Sprintf(`{"name":%q,"write":%q}`, name, write))
-}
-
-func createAs(t testing.TB, s *Sandbox, secret, body string) string {
-	t.Helper()
-	g := do(t, s, "POST", "/api/generate", secret, body)
+	g := do(t, s, "POST", "/api/generate", operator(t, s), fmt.Sprintf(`{"name":%q,"write":%q}`, name, write))
 	var created struct{ Status, APIKey string }
 	if err := json.Unmarshal([]byte(g.body), &created); err != nil || created.Status != "success" || created.APIKey == "" {
 		t.Fatalf("not a created token (%v): %s", err, g.body)

@@ -59,7 +59,8 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 // Serve answers HTTP on ln until ctx ends; then it lets requests under way finish, for five seconds at most, and
 // returns nil. It closes ln in every case. report is called after each request, by several goroutines at once.
 func (s *Sandbox) Serve(ctx context.Context, ln net.Listener, report func(Request)) error {
-	server := &http.Server{Handler: s.handler(report), ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
+	silent := log.New(io.Discard, "", 0)
+	server := &http.Server{Handler: s.handler(report), ReadHeaderTimeout: 10 * time.Second, ErrorLog: silent}
 	stopped := make(chan struct{})
 	context.AfterFunc(ctx, func() {
 		defer close(stopped)

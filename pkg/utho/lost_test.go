@@ -2,7 +2,6 @@ package utho
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"log"
@@ -230,34 +229,25 @@ func TestForeignTransports(t *testing.T) {
 	}
 }
 
-// Over HTTP/2 it is the same: one create, and a lost stream is an unknown outcome. The package's own transport does not
-// speak it, whatever the service offers.
+// Over HTTP/2 it is the same: one create, and a lost stream is an unknown outcome.
 func TestCreateHTTP2(t *testing.T) {
 	t.Parallel()
-	for _, major := range []int{1, 2} {
-		var posts atomic.Int32
-		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if posts.Add(1) > 1 || r.ProtoMajor != major {
-				panic(http.ErrAbortHandler)
-			}
-			_, _ = io.WriteString(w, created)
-		}))
-		server.EnableHTTP2 = true
-		server.Config.ErrorLog = log.New(io.Discard, "", 0)
-		server.StartTLS()
-		t.Cleanup(server.Close)
-		transport := server.Client().Transport.(*http.Transport) //nolint:errcheck,forcetypeassert // it is one
-		if major == 1 {
-			own := newTransport(ProxyError{})
-			own.TLSClientConfig = &tls.Config{RootCAs: transport.TLSClientConfig.RootCAs, MinVersion: tls.VersionTLS12}
-			transport = own
+	var posts atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if posts.Add(1) > 1 || r.ProtoMajor != 2 {
+			panic(http.ErrAbortHandler)
 		}
-		c := newClient(t, server.URL, WithTransport(transport))
-		if got, err := c.CreateToken(t.Context(), ci); err != nil || got.Secret != newSecret {
-			t.Fatalf("HTTP/%d: got %v, %v", major, got, err)
-		}
-		if e := mustError(t, calls(t)["create"](c), ErrOutcomeUnknown); !e.Sent || posts.Load() != 2 {
-			t.Errorf("HTTP/%d: %d creates, want 2: %v", major, posts.Load(), e)
-		}
+		_, _ = io.WriteString(w, created)
+	}))
+	server.EnableHTTP2 = true
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	c := newClient(t, server.URL, WithTransport(server.Client().Transport))
+	if got, err := c.CreateToken(t.Context(), ci); err != nil || got.Secret != newSecret {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	if e := mustError(t, calls(t)["create"](c), ErrOutcomeUnknown); !e.Sent || posts.Load() != 2 {
+		t.Errorf("%d creates, want 2: %v", posts.Load(), e)
 	}
 }
