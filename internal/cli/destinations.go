@@ -12,122 +12,105 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/deliver"
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
-	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/internal/terminal"
 )
 
 // destinations is where a new secret goes: what --to names, stdout, and in a rotation of the token in use the
-// profile's own secret. It implements lifecycle.Destinations over a deliver.Set.
+// profile's own secret. It implements lifecycle.Destinations.
 type destinations struct {
-	p       *program
-	s       *session.Session
-	out     *stdoutDestination
-	targets []deliver.Target
-	set     *deliver.Set
-	own     *ownSecret // nil if the profile in use does not change
+	*deliver.Set
+	p   *program
+	s   *session.Session
+	out *stdoutDestination
+	env bool // the secret goes to a file that a log may show
 }
 
 func destinationFlag(cmd *cobra.Command, to *[]string) {
-	cmd.Flags().Var(listFlag(to, "DEST"), "to", "send the secret there (repeatable); see utho help destinations")
-	_ = cmd.RegisterFlagCompletionFunc("to", func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-		if strings.Contains(typed, ":") {
-			return nil, cobra.ShellCompDirectiveDefault
-		}
-		kinds := []string{"stdout", "file:", "env:", "profile:", "k8s:", "exec:"}
-		return kinds, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
-	})
+	bind(cmd, "to", listFlag(to, "DEST"), "send the secret there (repeatable); see utho help destinations",
+		func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+			if strings.Contains(typed, ":") {
+				return nil, cobra.ShellCompDirectiveDefault
+			}
+			kinds := []string{"stdout", "file:", "env:", "profile:", "k8s:", "exec:"}
+			return kinds, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
+		})
 }
 
-// parseTo reads the values of --to, each checked for its form only.
-func parseTo(to []string) (specs []deliver.Spec, err error) {
+// connectFor checks --to and -o, connects, and returns where the secret goes: stdout too if nothing is named, unless
+// quiet. Nothing is touched. UTHO_OUTPUT does not count: a script that captures the secret must get the secret.
+func (p *program) connectFor(ctx context.Context, to []string, quiet, rotate bool) (*destinations, error) {
+	var specs []deliver.Spec
 	for _, text := range to {
 		spec, err := deliver.ParseSpec(text)
 		if err != nil {
 			return nil, err
 		}
-		if spec.Kind == deliver.KindProfile {
-			if err := config.ValidName(spec.Arg); err != nil {
-				return nil, problem.Usagef("--to %s: %w", output.Name(text), err)
-			}
-		}
 		specs = append(specs, spec)
 	}
-	return specs, nil
-}
-
-func hasStdout(specs []deliver.Spec) bool {
-	return slices.ContainsFunc(specs, func(s deliver.Spec) bool { return s.Kind == deliver.KindStdout })
-}
-
-// destinations are those of specs, and stdout if it gets anything. Nothing is touched.
-func (p *program) destinations(s *session.Session, specs []deliver.Spec, out *stdoutDestination, rotate bool) (*destinations, error) {
+	named := slices.ContainsFunc(specs, func(s deliver.Spec) bool { return s.Kind == deliver.KindStdout })
+	out := &stdoutDestination{p: p, secret: named || len(to) == 0 && !quiet, format: format(p.output), limit: readWithin}
+	if err := out.check(); err != nil {
+		return nil, err
+	}
+	if !named && (out.secret || out.format != "") {
+		specs = append(specs, deliver.Spec{Kind: deliver.KindStdout})
+	}
+	s, err := p.env.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
 	d := &destinations{p: p, s: s, out: out}
 	env := deliver.Env{
-		Environ: os.Environ(), Stderr: p.console.Err, Rotate: rotate,
+		Environ: os.Environ(), Stderr: p.console.Err, Rotate: rotate, Own: p.env.OwnFiles(),
 		Warn: func(text string) { p.console.Warn("%s", text) },
 	}
 	env.Home, _ = os.UserHomeDir() // only ~/ needs one, and says so
-	env.Own = p.env.OwnFiles()
-	if out.wanted() && !hasStdout(specs) {
-		specs = append(slices.Clone(specs), deliver.Spec{Kind: deliver.KindStdout})
-	}
+	var targets []deliver.Target
 	for _, spec := range specs {
 		var place deliver.Destination = out
-		var err error
 		switch spec.Kind {
 		case deliver.KindStdout:
 		case deliver.KindProfile:
-			place, err = p.newProfileSecret(s, spec.Arg)
+			place, err = p.newProfile(s, spec.Arg)
 		default:
+			d.env = d.env || spec.Kind == deliver.KindEnv
 			place, err = deliver.New(spec, env)
 		}
 		if err != nil {
 			return nil, err
 		}
-		d.targets = append(d.targets, deliver.Target{Spec: spec, Destination: place})
+		targets = append(targets, deliver.Target{Spec: spec, Destination: place})
 	}
+	d.Set = deliver.NewSet(targets)
 	return d, nil
 }
 
-func (d *destinations) Prepare(ctx context.Context) error {
-	d.set = deliver.NewSet(d.targets)
-	return unchanged(d.set.Prepare(ctx))
-}
-
-func unchanged(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%w; nothing was created", err)
-}
-
 func (d *destinations) Rotates(ctx context.Context, ids ...string) error {
-	id := d.s.Item.TokenID
-	if id == "" || !slices.Contains(ids, id) {
+	if id := d.s.Item.TokenID; id == "" || !slices.Contains(ids, id) {
 		return nil
 	}
-	d.own = &ownSecret{p: d.p, s: d.s}
+	own, err := d.p.ownProfile(d.s)
+	if err != nil {
+		return err
+	}
 	spec := deliver.Spec{Kind: deliver.KindOwn, Arg: d.s.Profile.Name}
-	return unchanged(d.set.Add(ctx, deliver.Target{Spec: spec, Destination: d.own}))
+	return d.Add(ctx, deliver.Target{Spec: spec, Destination: own})
 }
 
 func (d *destinations) Deliver(ctx context.Context, i lifecycle.Issued) error {
 	d.p.console.Hide(i.Secret)
-	if slices.ContainsFunc(d.targets, func(t deliver.Target) bool {
-		return t.Spec.Kind == deliver.KindEnv || t.Spec.Kind == deliver.KindStdout && d.out.secret
-	}) {
+	if d.env || d.out.secret {
 		d.p.mask(i.Secret)
 	}
 	d.out.issued = i
 	t := deliver.Token{ID: i.Token.ID, PreviousID: i.Deletes, Name: i.Token.Name, Secret: i.Secret}
 	_, t.Expires, _ = expiry.Split(i.Token.Name)
-	err := d.set.Deliver(ctx, t)
+	err := d.Set.Deliver(ctx, t)
 	if failed, ok := errors.AsType[*deliver.Failure](err); ok {
 		return &lifecycle.DeliveryError{Place: failed.Destination, Own: failed.Kind == deliver.KindOwn, Err: err}
 	}
@@ -143,83 +126,16 @@ func (p *program) mask(secret string) {
 }
 
 func (d *destinations) Undo(ctx context.Context) lifecycle.Undone {
-	return lifecycle.Undone(d.set.Undo(ctx))
-}
-
-// secrets are the targets that get the secret: all but a document about a token whose secret goes elsewhere.
-func (d *destinations) secrets() []deliver.Target {
-	return slices.DeleteFunc(d.set.Targets(), func(t deliver.Target) bool {
-		return t.Spec.Kind == deliver.KindStdout && !d.out.secret
-	})
-}
-
-func (d *destinations) Holds(ctx context.Context, sum [32]byte) (secret string, holders []string, err error) {
-	targets := d.secrets()
-	for _, t := range targets {
-		held, readErr := t.Destination.Holds(ctx, sum)
-		switch {
-		case readErr != nil:
-			unread := fmt.Errorf("%s: %w", t.Place(), readErr)
-			if err != nil {
-				unread = fmt.Errorf("%w; %w", err, unread)
-			}
-			err = unread
-		case held != "":
-			secret, holders = held, append(holders, t.Place())
-		}
-	}
-	if len(holders) < len(targets) {
-		secret = ""
-	}
-	return secret, holders, err
-}
-
-func (d *destinations) Places() (places []string) {
-	for _, t := range d.secrets() {
-		places = append(places, t.Place())
-	}
-	return places
+	return lifecycle.Undone(d.Set.Undo(ctx))
 }
 
 func (d *destinations) Recorded(ctx context.Context) (lifecycle.Recorded, bool, error) {
-	r, ok, err := d.set.Recorded(ctx)
+	r, ok, err := d.Set.Recorded(ctx)
 	return lifecycle.Recorded(r), ok, err
 }
 
-// names are the destinations but stdout, as they were typed.
-func (d *destinations) names() string {
-	var names []string
-	for _, t := range d.set.Targets() {
-		if t.Spec.Kind != deliver.KindStdout {
-			names = append(names, t.String())
-		}
-	}
-	return strings.Join(names, ", ")
-}
-
-func (d *destinations) went() string {
-	names := d.names()
-	switch {
-	case !d.out.secret:
-		return "its secret went to " + names
-	case names != "":
-		return "its secret is shown this once and went to " + names
-	}
-	return "its secret is shown this once"
-}
-
-// profileOf is the new profile of --to profile:NAME: the active one's address and store.
-func profileOf(s *session.Session, name string) (config.Profile, error) {
-	p := config.Profile{Name: name, APIURL: s.BaseURL, TimeZone: s.Profile.TimeZone, Store: s.Kind}
-	switch s.Kind {
-	case session.SandboxName:
-		err := problem.Usagef("--to profile:%s: a token of the sandbox is kept by no profile", name)
-		return p, problem.Hintf(err, "send it to a file: --to file:PATH")
-	case session.KindEnvironment, session.KindCommand:
-		p.Store = config.StoreKeyring
-	}
-	return p, nil
-}
+// names are where the secret goes, as it was typed.
+func (d *destinations) names() string { return strings.Join(d.Names(), ", ") }
 
 // stdoutDestination is what create and rotate write to stdout: the bare secret, a document, or nothing.
 type stdoutDestination struct {
@@ -234,24 +150,28 @@ type stdoutDestination struct {
 // readWithin is how long a pipe that nobody reads may keep a secret from being written.
 const readWithin = time.Minute
 
-// newStdout checks -o. UTHO_OUTPUT does not count: a script that captures the secret must get the secret.
-func (p *program) newStdout(secret bool) (*stdoutDestination, error) {
-	o := &stdoutDestination{p: p, secret: secret, format: format(p.output), limit: readWithin}
+// check refuses a stdout that has no place for the secret.
+func (o *stdoutDestination) check() error {
 	if o.format != "" && !o.format.isDocument() {
-		err := problem.Usagef("-o %s: this command has json and yaml only; nothing was created", o.format)
-		return nil, problem.Hintf(err, "use -o json or -o yaml, leave -o out for the bare secret, or send the secret elsewhere with --to")
+		return problem.Usagef("-o %s: this command has json and yaml only; nothing was created", o.format).
+			Hintf("use -o json or -o yaml, leave -o out for the bare secret, or send the secret elsewhere with --to")
 	}
-	if secret && terminal.IsNull(p.out.f) {
-		err := problem.Usagef("the secret goes to stdout, and stdout is closed or %s; nothing was created", os.DevNull)
-		return nil, problem.Hintf(err, "send the secret elsewhere, for example with --to file:PATH")
+	if o.secret && terminal.IsNull(o.p.out.f) {
+		return problem.Usagef("the secret goes to stdout, and stdout is closed or %s; nothing was created", os.DevNull).
+			Hintf("send the secret elsewhere, for example with --to file:PATH")
 	}
-	return o, nil
+	return nil
 }
 
-// wanted reports whether stdout gets anything: the secret, or a document about a token whose secret goes elsewhere.
-func (o *stdoutDestination) wanted() bool                  { return o.secret || o.format != "" }
-func (o *stdoutDestination) Place() string                 { return "stdout" }
 func (o *stdoutDestination) Prepare(context.Context) error { return nil }
+
+// Place is none for a document about a token whose secret goes elsewhere.
+func (o *stdoutDestination) Place() string {
+	if !o.secret {
+		return ""
+	}
+	return "stdout"
+}
 
 // Deliver writes the secret, alone or in its document, or the document alone.
 func (o *stdoutDestination) Deliver(ctx context.Context, t deliver.Token) error {
@@ -287,12 +207,7 @@ func (o *stdoutDestination) write(ctx context.Context, secret string) (n int, er
 			doc.Replaced = &replaced
 		}
 		text.Reset()
-		if o.format == formatYAML {
-			err = output.YAML(text, doc)
-		} else {
-			err = output.JSON(text, doc)
-		}
-		if err != nil {
+		if err := document(text, o.format, doc); err != nil {
 			return 0, err
 		}
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -111,16 +112,17 @@ func words(formats []format) (all []string) {
 	return all
 }
 
-func (p *program) document(f format, v any) error {
+func document(w io.Writer, f format, v any) error {
 	if f == formatYAML {
-		return output.YAML(p.out, v)
+		return output.YAML(w, v)
 	}
-	return output.JSON(p.out, v)
+	return output.JSON(w, v)
 }
 
-func documents[T any](p *program, f format, all []T) error {
-	if f == formatYAML {
-		return output.YAML(p.out, append([]T{}, all...)) // an empty list is no null
+// documents is document for a list, which is not nil.
+func documents[T any](w io.Writer, f format, all []T) error {
+	if f == formatJSON {
+		return output.JSONList(w, all)
 	}
-	return output.JSONList(p.out, all)
+	return document(w, f, all)
 }

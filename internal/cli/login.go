@@ -138,7 +138,7 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	if f == formatTable {
 		return nil
 	}
-	return p.document(f, newStatusDoc(s, true, account))
+	return document(p.out, f, newStatusDoc(s, true, account))
 }
 
 // save stores the secret of a login over what the profile had. said says what that was.

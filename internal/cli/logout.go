@@ -68,7 +68,7 @@ func (p *program) logout(ctx context.Context, f format, r logoutRequest) error {
 		err = p.forget(ctx, profile)
 	}
 	if err == nil && f != formatTable {
-		return p.document(f, loggedOut(profile))
+		return document(p.out, f, loggedOut(profile))
 	}
 	return err
 }
@@ -94,7 +94,7 @@ func (p *program) logoutAll(ctx context.Context, f format, all []config.Profile)
 		docs = append(docs, loggedOut(profile))
 	}
 	if f != formatTable {
-		if err := p.document(f, docs); err != nil {
+		if err := document(p.out, f, docs); err != nil {
 			return err
 		}
 	}

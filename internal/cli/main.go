@@ -29,7 +29,6 @@ type Build struct{ Version, Commit, Date string }
 // program is one run of utho: its streams and what every command may need.
 type program struct {
 	build   Build
-	args    []string
 	in      *os.File
 	out     *answer
 	console *terminal.Console
@@ -70,7 +69,6 @@ func (e *stdoutError) Unwrap() error { return e.err }
 func Main(build Build, args []string, in, out, errFile *os.File) int {
 	log.SetOutput(io.Discard) // net/http logs what a hostile service sends unasked
 	p := newProgram(build, in, out, errFile)
-	p.args = args
 	root := newRoot(p)
 	root.SetArgs(args)
 	root.SetOut(p.out)

@@ -21,103 +21,85 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-func itemOf(i lifecycle.Issued) auth.Item {
-	return auth.Item{Secret: i.Secret, TokenID: i.Token.ID, TokenName: i.Token.Name}
-}
-
-// ownSecret is the secret of the profile in use, in a rotation of its own token. It is the last one: nothing undoes it.
-type ownSecret struct {
-	p *program
-	s *session.Session
-}
-
-func (o *ownSecret) Place() string              { return "profile:" + o.s.Profile.Name }
-func (o *ownSecret) Undo(context.Context) error { return nil }
-
-func (o *ownSecret) Prepare(ctx context.Context) error {
-	b, err := o.p.env.Book()
-	if err != nil {
-		return err
-	}
-	return b.CheckSwap(ctx, o.s.Ref(), o.s.Kind, o.s.Item)
-}
-
-// Deliver leaves alone what a login has stored meanwhile.
-func (o *ownSecret) Deliver(ctx context.Context, t deliver.Token) error {
-	item := auth.Item{Secret: t.Secret, TokenID: t.ID, TokenName: t.Name}
-	b, err := o.p.env.Book()
-	if err != nil {
-		return err
-	}
-	return b.Swap(ctx, o.s.Ref(), o.s.Kind, o.s.Item, item)
-}
-
-func (o *ownSecret) Holds(ctx context.Context, sum [32]byte) (string, error) {
-	return o.p.env.Holds(ctx, o.s.Kind, o.s.Ref(), sum)
-}
-
-// profileSecret is --to profile:NAME: a new profile with the address and store of the active one.
+// profileSecret is the secret of a profile as a destination: of a new profile, or of the one in use.
 type profileSecret struct {
-	p       *program
-	book    *profiles.Book
-	profile config.Profile
-	ref     auth.Ref
-	added   *profiles.Added // nil until it may be there
-	failed  error
+	p     *program
+	store string // keyring or file
+	ref   auth.Ref
+	check func(ctx context.Context) error
+	put   func(ctx context.Context, item auth.Item) error
+	undo  func(ctx context.Context) error
+
+	failed error // why put did
 }
 
-func (p *program) newProfileSecret(s *session.Session, name string) (*profileSecret, error) {
-	profile, err := profileOf(s, name)
-	if err != nil {
-		return nil, err
-	}
-	b, err := p.env.Book()
-	return &profileSecret{p: p, book: b, profile: profile, ref: auth.Ref{Profile: name, Origin: s.Origin}}, err
-}
-
-func (d *profileSecret) Place() string { return "profile:" + d.profile.Name }
-
-func (d *profileSecret) Prepare(ctx context.Context) error {
-	err := d.book.CheckAdd(ctx, d.profile, d.ref)
-	there := session.Route{Profile: d.profile.Name}
-	switch {
-	case errors.As(err, new(*profiles.TakenError)):
-		return problem.Hintf(err, "choose another name, or first: %s", there.Command("logout"))
-	case errors.As(err, new(*auth.KeyringError)):
-		return problem.Hintf(err, "take the secret to a file with --to file:PATH, then log in with it: %s <PATH",
-			there.Command("login", "--store", "file"))
-	}
-	return err
-}
+func (d *profileSecret) Place() string                     { return "profile:" + d.ref.Profile }
+func (d *profileSecret) Prepare(ctx context.Context) error { return d.check(ctx) }
 
 func (d *profileSecret) Deliver(ctx context.Context, t deliver.Token) error {
-	d.added, d.failed = d.book.Add(ctx, d.profile, d.ref, auth.Item{Secret: t.Secret, TokenID: t.ID, TokenName: t.Name})
+	d.failed = d.put(ctx, auth.Item{Secret: t.Secret, TokenID: t.ID, TokenName: t.Name})
 	return d.failed
 }
 
-// Undo removes the profile again. A delivery that failed has done so itself, or says what the profile holds.
+// Undo has nothing to do after a put that failed: it has restored the profile, or says what that may hold.
 func (d *profileSecret) Undo(ctx context.Context) error {
-	switch {
-	case holdsNew(d.failed):
+	if state, ok := errors.AsType[*profiles.StateError](d.failed); ok && state.Unknown {
 		return d.failed
-	case d.added == nil:
-		return nil
 	}
-	err := d.added.Undo(ctx)
-	if errors.Is(err, profiles.ErrChanged) {
-		return deliver.ErrChanged
-	}
-	return err
-}
-
-// holdsNew reports whether a change of a profile that failed may have left the new secret.
-func holdsNew(err error) bool {
-	var state *profiles.StateError
-	return errors.As(err, &state) && state.Unknown
+	return d.undo(ctx)
 }
 
 func (d *profileSecret) Holds(ctx context.Context, sum [32]byte) (string, error) {
-	return d.p.env.Holds(ctx, d.profile.Store, d.ref, sum)
+	return d.p.env.Holds(ctx, d.store, d.ref, sum)
+}
+
+func nothing(context.Context) error { return nil }
+
+// newProfile is --to profile:NAME: a new profile with the address and the store of the active one.
+func (p *program) newProfile(s *session.Session, name string) (*profileSecret, error) {
+	if err := config.ValidName(name); err != nil {
+		return nil, problem.Usagef("--to profile:%s: %w", name, err)
+	}
+	profile := config.Profile{Name: name, APIURL: s.BaseURL, TimeZone: s.Profile.TimeZone, Store: s.Kind}
+	switch s.Kind {
+	case session.SandboxName:
+		return nil, problem.Usagef("--to profile:%s: a token of the sandbox is kept by no profile", name).
+			Hintf("send it to a file: --to file:PATH")
+	case session.KindEnvironment, session.KindCommand:
+		profile.Store = config.StoreKeyring
+	}
+	b, err := p.env.Book()
+	d := &profileSecret{p: p, store: profile.Store, ref: auth.Ref{Profile: name, Origin: s.Origin}, undo: nothing}
+	d.check = func(ctx context.Context) error {
+		err := b.CheckAdd(ctx, profile, d.ref)
+		there := session.Route{Profile: name}
+		switch {
+		case errors.As(err, new(*profiles.TakenError)):
+			return problem.Hintf(err, "choose another name, or first: %s", there.Command("logout"))
+		case errors.As(err, new(*auth.KeyringError)):
+			return problem.Hintf(err, "take the secret to a file with --to file:PATH, then log in with it: %s <PATH",
+				there.Command("login", "--store", "file"))
+		}
+		return err
+	}
+	d.put = func(ctx context.Context, item auth.Item) error {
+		added, err := b.Add(ctx, profile, d.ref, item)
+		if added != nil {
+			d.undo = added.Undo
+		}
+		return err
+	}
+	return d, err
+}
+
+// ownProfile is the profile in use, in a rotation of its own token. It is the last one: nothing undoes it. What a login
+// has stored meanwhile is left alone.
+func (p *program) ownProfile(s *session.Session) (*profileSecret, error) {
+	b, err := p.env.Book()
+	d := &profileSecret{p: p, store: s.Kind, ref: s.Ref(), undo: nothing}
+	d.check = func(ctx context.Context) error { return b.CheckSwap(ctx, d.ref, s.Kind, s.Item) }
+	d.put = func(ctx context.Context, item auth.Item) error { return b.Swap(ctx, d.ref, s.Kind, s.Item, item) }
+	return d, err
 }
 
 // loginOwn creates a token for this machine with the one that was pasted: create's protocol into the profile.
@@ -127,16 +109,23 @@ func (p *program) loginOwn(ctx context.Context, s *session.Session, r loginReque
 		return err
 	}
 	return p.change(func(b *profiles.Book) error {
-		to := &loginSecret{p: p, s: s, book: b}
-		issued, err := s.Create(ctx, p.signals.Grace, lifecycle.CreateRequest{
+		var said func()
+		own := &profileSecret{p: p, store: s.Kind, ref: s.Ref(), check: nothing, undo: nothing} // login has checked
+		own.put = func(ctx context.Context, item auth.Item) (err error) {
+			said, err = p.save(ctx, b, s, item)
+			s.Item = item
+			return err
+		}
+		spec := deliver.Spec{Kind: deliver.KindProfile, Arg: s.Profile.Name}
+		to := &destinations{p: p, s: s, out: &stdoutDestination{}, Set: deliver.NewSet([]deliver.Target{{Spec: spec, Destination: own}})}
+		_, err := s.Create(ctx, p.signals.Grace, lifecycle.CreateRequest{
 			Name: name, Scope: utho.ScopeWrite, Lifetime: r.lifetime, Verify: true,
 		}, to)
 		if err != nil {
 			return p.withLogin(err)
 		}
-		s.Item = itemOf(issued)
 		p.console.Note("created %s (write, id %s) for this machine", output.Name(s.Item.TokenName), cmp.Or(s.Item.TokenID, "not known"))
-		to.said()
+		said()
 		p.console.Note("the token that was pasted still works and is not kept; find it with: %s, and delete it with: %s",
 			p.env.Route.Command("token", "list", "-o", "wide"), p.env.Route.Command("token", "delete", "ID"))
 		return p.env.Use(s)
@@ -177,34 +166,4 @@ func (p *program) ownName(tokens []utho.Token, asked string) (string, error) {
 			output.Name(base), p.env.Route.Command("token", "delete", base))
 	}
 	return name, checkName(name)
-}
-
-// loginSecret is the profile that logs in, as the one destination of its own token. A create asks for no more.
-type loginSecret struct {
-	lifecycle.Destinations
-	p      *program
-	s      *session.Session
-	book   *profiles.Book
-	said   func() // what was there before
-	failed error  // how a delivery failed
-}
-
-func (l *loginSecret) Prepare(context.Context) error { return nil } // login did
-
-func (l *loginSecret) Deliver(ctx context.Context, i lifecycle.Issued) error {
-	l.p.console.Hide(i.Secret)
-	if l.said, l.failed = l.p.save(ctx, l.book, l.s, itemOf(i)); l.failed != nil {
-		return &lifecycle.DeliveryError{Place: "profile:" + l.s.Profile.Name, Err: l.failed}
-	}
-	return nil
-}
-
-// Undo has nothing to do: a save that failed has restored the profile, or says that it is not known to have.
-func (l *loginSecret) Undo(context.Context) (u lifecycle.Undone) {
-	if place := "profile:" + l.s.Profile.Name; holdsNew(l.failed) {
-		u.Unknown = []string{fmt.Sprintf("%s (%v)", place, l.failed)}
-	} else {
-		u.Restored = []string{place}
-	}
-	return u
 }

@@ -85,7 +85,7 @@ func (p *program) listProfiles(ctx context.Context, f format, _ []string) error 
 		docs = append(docs, p.profileDoc(ctx, profile, file.Current()))
 	}
 	if f != formatTable {
-		return documents(p, f, docs)
+		return documents(p.out, f, docs)
 	}
 	var columns []output.Column[profileDoc]
 	for i, header := range []string{"NAME", "API URL", "STORE", "TOKEN", "ID", "EXPIRES", "CURRENT"} {

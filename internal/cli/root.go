@@ -164,7 +164,7 @@ func (p *program) printVersion() error {
 	}
 	d := p.versionDoc()
 	if f.isDocument() {
-		return p.document(f, d)
+		return document(p.out, f, d)
 	}
 	about := ""
 	if d.Commit != nil {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/listing"
@@ -15,20 +16,21 @@ const clockSkew = 5 * time.Minute
 
 // bindSelectors gives a command the flags that choose tokens.
 func (p *program) bindSelectors(cmd *cobra.Command, s *listing.Selectors) {
-	f := cmd.Flags()
+	f, ages := cmd.Flags(), fixed("36h", "7d", "30d", "12w")
 	f.Var(once(globFlag(&s.Name)), "name", "only names that match this pattern: * ? [a-z], such as 'ci-*'")
-	f.Var(once(scopeFlag(&s.Scope)), "scope", "only read-only or only write tokens")
-	f.Var(once(durationFlag(&s.Older)), "older-than", "only tokens older than this: 90m, 36h, 30d, 12w")
-	f.Var(once(durationFlag(&s.Newer)), "newer-than", "only tokens newer than this")
+	bind(cmd, "scope", once(scopeFlag(&s.Scope)), "only read-only or only write tokens", fixed("read-only", "write"))
+	bind(cmd, "older-than", once(durationFlag(&s.Older)), "only tokens older than this: 90m, 36h, 30d, 12w", ages)
+	bind(cmd, "newer-than", once(durationFlag(&s.Newer)), "only tokens newer than this", ages)
 	f.BoolVar(&s.Expired, "expired", false, "only tokens whose expiry has passed")
-	f.Var(once(durationFlag(&s.Within)), "expires-within", "only tokens that have not expired yet, but will within this")
+	bind(cmd, "expires-within", once(durationFlag(&s.Within)), "only tokens that have not expired yet, but will within this", ages)
 	f.BoolVar(&s.WithoutExpiry, "without-expiry", false, "only tokens without an expiry")
-	f.Var(listFlag(&s.Except, "ID|NAME"), "except", "with selectors: not this token (repeatable)")
-	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
-	_ = cmd.RegisterFlagCompletionFunc("except", p.completeTokens(-1))
-	for _, flag := range []string{"older-than", "newer-than", "expires-within"} {
-		_ = cmd.RegisterFlagCompletionFunc(flag, fixed("36h", "7d", "30d", "12w"))
-	}
+	bind(cmd, "except", listFlag(&s.Except, "ID|NAME"), "with selectors: not this token (repeatable)", p.completeTokens(-1))
+}
+
+// bind gives a command a flag and what completes it.
+func bind(cmd *cobra.Command, name string, v pflag.Value, usage string, complete cobra.CompletionFunc) {
+	cmd.Flags().Var(v, name, usage)
+	_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails only for a flag that is not there
 }
 
 // warnClock says so if the local clock is far from the service's, which counts.

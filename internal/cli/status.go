@@ -164,7 +164,7 @@ func (p *program) writeStatus(f format, s *session.Session, list *utho.TokenList
 		if len(s.Shadows) > 0 {
 			p.console.Note("not used: %s", strings.Join(s.Shadows, ", "))
 		}
-		return p.document(f, newStatusDoc(s, list != nil, a))
+		return document(p.out, f, newStatusDoc(s, list != nil, a))
 	}
 	var account, health, look string
 	if a != nil {

@@ -11,7 +11,6 @@ import (
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
-	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -43,13 +42,12 @@ secret cannot be delivered.
 		Args: exactArg("one NAME"),
 	}
 	f := cmd.Flags()
-	f.Var(scopeFlag(&r.Scope), "scope", "what the token may do: read-only or write")
+	bind(cmd, "scope", scopeFlag(&r.Scope), "what the token may do: read-only or write", fixed("read-only", "write"))
 	f.Var(durationFlag(&r.Lifetime), "expires-in", "write an expiry into the name: 90m, 36h, 30d, 12w")
 	f.BoolVar(&r.noExpiry, "no-expiry", false, "no expiry, whatever the configuration says")
 	destinationFlag(cmd, &r.to)
 	f.BoolVar(&r.AllowDuplicate, "allow-duplicate", false, "create it although the name is taken")
 	f.BoolVar(&r.DryRun, "dry-run", false, "check everything, create nothing")
-	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
 	cmd.RunE = p.runE(func(ctx context.Context, args []string) error {
 		r.Name = args[0]
 		return p.createToken(ctx, r)
@@ -76,19 +74,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 			return problem.Of(problem.Usage, err)
 		}
 	}
-	specs, err := parseTo(r.to)
-	if err != nil {
-		return err
-	}
-	out, err := p.newStdout(len(specs) == 0 || hasStdout(specs))
-	if err != nil {
-		return err
-	}
-	s, err := p.env.Connect(ctx)
-	if err != nil {
-		return err
-	}
-	to, err := p.destinations(s, specs, out, false)
+	to, err := p.connectFor(ctx, r.to, false, false)
 	if err != nil {
 		return err
 	}
@@ -97,7 +83,7 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 		return err
 	}
 	defer end()
-	issued, err := s.Create(ctx, p.signals.Grace, r.CreateRequest, to)
+	issued, err := to.s.Create(ctx, p.signals.Grace, r.CreateRequest, to)
 	var taken *lifecycle.TakenError
 	switch {
 	case errors.As(err, &taken):
@@ -106,24 +92,29 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	case err != nil:
 		return err
 	case r.DryRun:
-		p.console.Note("would create %s (%s)%s; nothing was created", output.Name(issued.Token.Name), issued.Token.Scope, arrows(to.names()))
-		return out.show(issued)
+		p.console.Note("would create %s (%s); its secret would go to %s; nothing was created",
+			output.Name(issued.Token.Name), issued.Token.Scope, to.names())
+		return to.out.show(issued)
 	}
-	p.created(s, issued, to)
+	p.created(issued, to)
 	return nil
 }
 
-func (p *program) created(s *session.Session, i lifecycle.Issued, to *destinations) {
+func (p *program) created(i lifecycle.Issued, to *destinations) {
 	about := "" // the scope and id that were seen; a warning said that they were not
 	if i.Token.ID != "" {
 		about = " (" + i.Token.Scope.String() + ", id " + i.Token.ID + ")"
 	}
-	p.console.Note("created %s%s; %s", output.Name(i.Token.Name), about, to.went())
+	once := ""
+	if to.out.secret {
+		once = ", shown this once,"
+	}
+	p.console.Note("created %s%s; its secret%s went to %s", output.Name(i.Token.Name), about, once, to.names())
 	if _, at, ok := expiry.Split(i.Token.Name); ok {
 		p.console.Note("it ends at %s; the service does not enforce that, %s does", at.Format("2006-01-02 15:04 MST"),
 			p.env.Route.Command("token", "delete", "--expired"))
 	}
-	if s.Box != nil {
+	if to.s.Box != nil {
 		p.console.Note("this is a token of the sandbox, not a real one")
 	}
 }
@@ -138,13 +129,6 @@ func checkName(name string) error {
 		return problem.Usagef("token name: %w", err).Hintf("give the name without it, and --expires-in 30d")
 	}
 	return problem.Usagef("token name: %w", err)
-}
-
-func arrows(names string) string {
-	if names == "" {
-		return ""
-	}
-	return "; its secret would go to " + names
 }
 
 func describe(t utho.Token) string {

@@ -220,7 +220,7 @@ func (p *program) writeDeletions(f format, all []*lifecycle.Deletion, dry bool) 
 		docs = append(docs, doc)
 	}
 	if f != formatTable {
-		return documents(p, f, docs)
+		return documents(p.out, f, docs)
 	}
 	_, err := io.WriteString(p.out, text.String())
 	return err

@@ -39,12 +39,12 @@ the command that deletes it. Selectors combine with AND.`,
 	}
 	p.bindSelectors(cmd, &r.Selectors)
 	f := cmd.Flags()
-	f.Var(nonEmptyFlag(&r.sort, "KEY", "no key is named"), "sort", "order by "+strings.Join(listing.SortKeys(), ", ")+"; -KEY reverses")
-	f.Var(nonEmptyFlag(&r.columns, "KEYS", "no column is named"), "columns", "columns to show: "+strings.Join(listing.ColumnKeys(), ","))
+	bind(cmd, "sort", nonEmptyFlag(&r.sort, "KEY", "no key is named"),
+		"order by "+strings.Join(listing.SortKeys(), ", ")+"; -KEY reverses", fixed(listing.SortKeys()...))
+	bind(cmd, "columns", nonEmptyFlag(&r.columns, "KEYS", "no column is named"),
+		"columns to show: "+strings.Join(listing.ColumnKeys(), ","), completeColumns)
 	f.BoolVar(&r.noHeaders, "no-headers", false, "leave out the header line")
 	f.BoolVar(&r.failIfAny, "fail-if-any", false, "exit with 10 if a token is listed, as a gate for pipelines")
-	_ = cmd.RegisterFlagCompletionFunc("sort", fixed(listing.SortKeys()...))
-	_ = cmd.RegisterFlagCompletionFunc("columns", completeColumns)
 	cmd.RunE = p.readE(func(ctx context.Context, _ []string) error { return p.listTokens(ctx, r) })
 	return cmd
 }
@@ -113,7 +113,7 @@ func (p *program) writeTokens(f format, columns []listing.Column, tokens []utho.
 	options := output.TableOptions{NoHeaders: noHeaders}
 	switch f {
 	case formatJSON, formatYAML:
-		return documents(p, f, docs(v, tokens))
+		return documents(p.out, f, docs(v, tokens))
 	case formatCSV:
 		return output.CSV(p.out, columns, tokens, options)
 	case formatMarkdown:
@@ -166,7 +166,7 @@ func (p *program) getToken(ctx context.Context, arg string) error {
 	}
 	v := p.view(lifecycle.Now(list), s.Zone)
 	if format.isDocument() {
-		return p.document(format, v.Doc(t))
+		return document(p.out, format, v.Doc(t))
 	}
 	if format != formatTable && format != formatWide {
 		columns, _ := v.Columns(format.layout(), "") // fails only for keys

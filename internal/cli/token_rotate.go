@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,7 +12,6 @@ import (
 	"github.com/utho/utho-cli/internal/child"
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/lifecycle"
-	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/session"
@@ -75,17 +73,9 @@ deleted.`,
 	return cmd
 }
 
-func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
+func (p *program) rotateToken(ctx context.Context, r rotateRequest) (err error) {
 	if r.Arg == "" && !r.self {
 		return emptyArgument()
-	}
-	specs, err := parseTo(r.to)
-	if err != nil {
-		return err
-	}
-	out, err := p.newStdout(len(specs) == 0 && !r.self || hasStdout(specs))
-	if err != nil {
-		return err
 	}
 	if r.Verify, err = p.verifier(r.verify, r.verifyTimeout); err != nil {
 		return err
@@ -95,71 +85,64 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 		return problem.Usagef("token rotate deletes the old token and asks first, and %s", p.console.CannotAsk()).
 			Hintf("add --yes to rotate without a question, or --keep-old to keep the old token")
 	}
-	s, err := p.env.Connect(ctx)
+	to, err := p.connectFor(ctx, r.to, r.self, true)
 	if err != nil {
 		return err
 	}
 	if r.self {
-		if r.Arg, err = p.ownToken(s); err != nil {
+		if r.Arg, err = p.ownToken(to.s); err != nil {
 			return err
 		}
 	}
-	to, err := p.destinations(s, specs, out, true)
+	records, err := p.records(to.s)
 	if err != nil {
 		return err
 	}
-	records, err := p.records(s)
-	if err != nil {
-		return err
-	}
-	plan, err := s.PlanRotation(ctx, r.RotateRequest, records, to)
+	plan, err := to.s.PlanRotation(ctx, r.RotateRequest, records, to)
 	if err != nil {
 		return p.rotateError(err)
 	}
 	defer plan.Close()
-	switch {
-	case !plan.Due && p.console.Terminal():
-		p.console.Note("token %s does not end that soon; nothing to do", describe(plan.Old))
-		fallthrough
-	case !plan.Due:
+	if !plan.Due {
+		if p.console.Terminal() { // cron mails every word
+			p.console.Note("token %s does not end that soon; nothing to do", describe(plan.Old))
+		}
 		return nil
-	case r.dryRun:
+	}
+	const cut = "an earlier rotation of %s was cut short "
+	switch {
+	case plan.Resumes != nil:
+		p.console.Note(cut+"after it had delivered the secret of %s; going on from there", plan.Old.ID, plan.Resumes.ID)
+	case plan.Drops != nil:
+		p.console.Note(cut+"before it delivered the secret of %s; that token is deleted first", plan.Old.ID, plan.Drops.ID)
+	}
+	if r.dryRun {
 		return p.showRotation(plan, to, r)
-	case asks:
+	}
+	if asks {
 		p.console.Plain("  " + describe(plan.Old))
-		if s.Item.TokenID == "" && s.Box == nil {
-			p.console.Note("utho does not know which token %s holds: if it is this one, the new secret has to go there too", s.From())
+		if to.s.Item.TokenID == "" && to.s.Box == nil {
+			p.console.Note("utho does not know which token %s holds: if it is this one, the new secret has to go there too", to.s.From())
 		}
-		question := "Rotate it, and delete the old token of "
-		if plan.Resumes != nil {
-			question = "Token " + plan.Resumes.ID + " has taken its place. Delete the old token of "
-		}
-		if err := p.console.Ask(ctx, question+p.whose(ctx, s)+"?"); err != nil {
+		if err := p.console.Ask(ctx, "Rotate it, and delete the old token of "+p.whose(ctx, to.s)+"?"); err != nil {
 			return err
 		}
 	}
-	return p.runRotation(ctx, s, plan, to, r)
+	return p.runRotation(ctx, plan, to, r)
 }
 
-func (p *program) runRotation(ctx context.Context, s *session.Session, plan *lifecycle.Rotation, to *destinations, r rotateRequest) error {
+func (p *program) runRotation(ctx context.Context, plan *lifecycle.Rotation, to *destinations, r rotateRequest) error {
 	end, err := p.signals.Protect()
 	if err != nil {
 		return err
 	}
 	defer end()
-	const cut = "an earlier rotation of %s was cut short "
-	if plan.Resumes != nil {
-		p.console.Note(cut+"after it had delivered the secret of %s; going on from there", plan.Old.ID, plan.Resumes.ID)
-	}
-	if plan.Drops != nil {
-		p.console.Note(cut+"before it delivered the secret of %s; deleting that token first", plan.Old.ID, plan.Drops.ID)
-	}
 	issued, err := plan.Run(ctx, p.signals.Grace, to)
 	switch {
 	case err != nil:
 		return p.rotateError(err)
 	case plan.Resumes == nil:
-		p.created(s, issued, to)
+		p.created(issued, to)
 	default:
 		err = to.out.show(issued)
 	}
@@ -169,7 +152,7 @@ func (p *program) runRotation(ctx context.Context, s *session.Session, plan *lif
 	}
 	p.console.Note("deleted the old token %s", plan.Old.ID)
 	end()
-	p.warnOwn(ctx, s, to)
+	p.warnOwn(ctx, to.s)
 	return err
 }
 
@@ -187,19 +170,15 @@ func (p *program) ownToken(s *session.Session) (string, error) {
 }
 
 func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, r rotateRequest) error {
-	old := " and delete the old token"
+	old := "delete the old token"
 	if r.KeepOld {
-		old = " and keep the old token"
+		old = "keep the old token"
 	}
-	switch {
-	case plan.Resumes != nil:
-		p.console.Note("would go on with an earlier rotation of %s, which delivered the secret of %s: verify it%s; nothing was changed",
-			plan.Old.ID, plan.Resumes.ID, old)
-	case plan.Drops != nil:
-		p.console.Note("would first delete token %s, which an earlier rotation of %s never delivered", plan.Drops.ID, plan.Old.ID)
-		fallthrough
-	default:
-		p.console.Note("would rotate %s to %s%s%s; nothing was changed", describe(plan.Old), output.Name(plan.Name), old, arrows(to.names()))
+	if plan.Resumes != nil {
+		p.console.Note("would %s; nothing was changed", old)
+	} else {
+		p.console.Note("would rotate %s to %s and %s; its secret would go to %s; nothing was changed",
+			describe(plan.Old), output.Name(plan.Name), old, to.names())
 	}
 	return to.out.show(lifecycle.Issued{Token: utho.Token{Name: plan.Name, Scope: plan.Old.Scope}, Replaces: &plan.Old, Now: time.Now()})
 }
@@ -207,7 +186,6 @@ func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, r rot
 // rotateError adds the next step to what only a rotation says.
 func (p *program) rotateError(err error) error {
 	var ambiguous *lifecycle.AmbiguousError
-	var none *lifecycle.NoExpiryError
 	switch {
 	case errors.As(err, &ambiguous) && ambiguous.Held != "":
 		var others []string
@@ -219,36 +197,15 @@ func (p *program) rotateError(err error) error {
 		return problem.Hintf(err, "the destination holds the secret of %s; "+
 			"if the rest is what a killed rotation left, delete it and run the same command again: %s",
 			ambiguous.Held, p.env.Route.About(others, "token", "delete"))
-	case errors.As(err, &ambiguous):
-		return problem.Hintf(err, "name one by its id; with the newest it is: %s",
-			p.again(ambiguous.Arg, listing.Newest(ambiguous.Tokens).ID))
-	case errors.As(err, &none):
+	case errors.As(err, new(*lifecycle.NoExpiryError)):
 		return problem.Hintf(err, "say how long the new one is to live: --expires-in 90d")
 	}
 	return err
 }
 
-// again is the command that was typed, with another argument behind the last word of its path.
-func (p *program) again(arg, other string) string {
-	words, way := slices.Clone(p.args), p.env.Route
-	for n := slices.Index(words, "rotate"); n < len(words); n++ {
-		if words[n] == arg {
-			words[n] = other
-			break
-		}
-	}
-	if p.env.Flags.Profile != "" {
-		way.Profile = ""
-	}
-	if p.env.Flags.APIURL != "" {
-		way.APIURL = ""
-	}
-	return way.Command(words...)
-}
-
 // warnOwn says so if the credential in use was the token that was rotated, which utho could not know.
-func (p *program) warnOwn(ctx context.Context, s *session.Session, to *destinations) {
-	if to.own != nil || s.Item.TokenID != "" || s.Box != nil {
+func (p *program) warnOwn(ctx context.Context, s *session.Session) {
+	if s.Item.TokenID != "" || s.Box != nil {
 		return
 	}
 	limited, cancel := context.WithTimeout(ctx, min(2*time.Second, s.Timeout))
@@ -263,9 +220,6 @@ func (p *program) verifier(commands []string, limit time.Duration) (func(context
 	var all [][]string
 	for _, text := range commands {
 		argv, err := child.Words(text)
-		if err == nil && len(argv) == 0 {
-			err = errors.New("the command is empty")
-		}
 		if err == nil {
 			_, err = child.LookPath(argv[0])
 		}

@@ -41,12 +41,11 @@ If utho is killed, the token stays until utho token delete --expired finds it.`,
 		Args: commandArgs, ValidArgsFunction: completeCommand,
 	}
 	f := cmd.Flags()
-	f.Var(scopeFlag(&r.Scope), "scope", "what the token may do: read-only or write")
+	bind(cmd, "scope", scopeFlag(&r.Scope), "what the token may do: read-only or write", fixed("read-only", "write"))
 	f.Var(nonEmptyFlag(&r.Prefix, "PREFIX", "the prefix is empty"), "name", "beginning of the token's name")
 	f.Var(durationFlag(&r.Lifetime), "ttl", "expiry in the token's name: 90m, 36h, 30d, 12w")
 	f.Lookup("ttl").DefValue = "24h"
 	envFlag(cmd, &env)
-	_ = cmd.RegisterFlagCompletionFunc("scope", fixed("read-only", "write"))
 	cmd.RunE = p.documentE(func(ctx context.Context, _ format, args []string) error { return p.runWithToken(ctx, r, env, args) })
 	return cmd
 }

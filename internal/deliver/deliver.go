@@ -25,7 +25,7 @@ type Token struct {
 // A Destination is one place that a secret can go to.
 type Destination interface {
 	// Place is the same from every folder: file:/abs, env:/abs#NAME, profile:NAME, k8s:SERVER/NAMESPACE/NAME/UID#KEY,
-	// exec:PROGRAM or stdout. It is valid after Prepare.
+	// exec:PROGRAM or stdout; "" if it gets no secret. It is valid after Prepare.
 	Place() string
 	// Prepare checks all that can be checked before there is a secret, and leaves nothing behind. It is called once.
 	Prepare(ctx context.Context) error

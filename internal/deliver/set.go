@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,8 +52,45 @@ func (s *Set) Add(ctx context.Context, t Target) error {
 	return s.prepare(ctx, t)
 }
 
-// Targets are the destinations in the order of delivery.
-func (s *Set) Targets() []Target { return slices.Clone(s.targets) }
+// secrets are the targets that get the secret. A document without it has no Place.
+func (s *Set) secrets() []Target {
+	return slices.DeleteFunc(slices.Clone(s.targets), func(t Target) bool { return t.Place() == "" })
+}
+
+// Names are where the secret goes, as it was typed, in the order of delivery.
+func (s *Set) Names() (names []string) {
+	for _, t := range s.secrets() {
+		names = append(names, t.String())
+	}
+	return names
+}
+
+// Places are the Place of each that gets the secret.
+func (s *Set) Places() (places []string) {
+	for _, t := range s.secrets() {
+		places = append(places, t.Place())
+	}
+	return places
+}
+
+// Holds returns the secret whose SHA-256 is sum if every place holds it, and "" if not; holders are the places that do.
+// The error names the first that cannot be read.
+func (s *Set) Holds(ctx context.Context, sum [32]byte) (secret string, holders []string, err error) {
+	targets := s.secrets()
+	for _, t := range targets {
+		held, readErr := t.Holds(ctx, sum)
+		switch {
+		case readErr != nil:
+			err = cmp.Or(err, fmt.Errorf("%s: %w", t.Place(), readErr))
+		case held != "":
+			secret, holders = held, append(holders, t.Place())
+		}
+	}
+	if len(holders) < len(targets) {
+		secret = ""
+	}
+	return secret, holders, err
+}
 
 // Prepare stops at the first destination that cannot be used, which the error names. The same place twice is a
 // problem.Usage. Nothing has been delivered then.
@@ -71,7 +109,7 @@ func (s *Set) prepare(ctx context.Context, t Target) error {
 		err = t.Prepare(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("destination %s: %w", t, err)
+		return fmt.Errorf("destination %s: %w; nothing was created", t, err)
 	}
 	return nil
 }

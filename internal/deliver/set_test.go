@@ -66,8 +66,8 @@ func TestSetOrder(t *testing.T) {
 	if !slices.Equal(log, want) {
 		t.Errorf("calls:\n%s\nwant:\n%s", strings.Join(log, "\n"), strings.Join(want, "\n"))
 	}
-	if len(u.Restored) != len(order) || len(s.Targets()) != len(order) {
-		t.Errorf("%+v, %q", u, s.Targets())
+	if len(u.Restored) != len(order) || len(s.Names()) != len(order) {
+		t.Errorf("%+v, %q", u, s.Names())
 	}
 	if u := s.Undo(t.Context()); len(u.Restored) > 0 {
 		t.Errorf("a second undo: %+v", u)
@@ -81,7 +81,7 @@ func TestSetFails(t *testing.T) {
 	targets := fakes(&log, "profile:a", "profile:b", "stdout")
 	targets[1].Destination.(*fake).prepare = why
 	s := NewSet(targets)
-	if err := s.Prepare(t.Context()); !errors.Is(err, why) || err.Error() != "destination profile:b: no room" || len(log) != 2 {
+	if err := s.Prepare(t.Context()); !errors.Is(err, why) || err.Error() != "destination profile:b: no room; nothing was created" || len(log) != 2 {
 		t.Errorf("%v, %q", err, log)
 	}
 	// After the end nothing begins.
