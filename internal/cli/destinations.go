@@ -197,7 +197,7 @@ func (o *stdoutDestination) show(i lifecycle.Issued) error {
 func (o *stdoutDestination) write(ctx context.Context, secret string) (n int, err error) {
 	text := bytes.NewBufferString(secret + "\n")
 	if o.format != "" {
-		v := o.p.view(o.issued.Now, nil)
+		v := o.p.view(o.format, o.issued.Now, nil)
 		doc := v.Doc(o.issued.Token)
 		if o.secret {
 			doc.Token = secret

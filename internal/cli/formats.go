@@ -10,26 +10,20 @@ import (
 	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
-	"github.com/utho/utho-cli/pkg/utho"
 )
 
 // view shows tokens in this run. now is the service's clock, zone that of its time stamps; nil is the default.
-func (p *program) view(now time.Time, zone *time.Location) listing.View {
+func (p *program) view(f format, now time.Time, zone *time.Location) listing.View {
 	prefix := p.env.Route.Command("token", "delete") + " "
-	return listing.View{Now: now, Zone: zoneOr(zone), Action: func(id string) string {
-		if id == "" || lifecycle.IsID(id) { // digits, as most ids are, need no quotes
+	return listing.View{Now: now, Zone: zoneOr(zone), CSV: f == formatCSV, Action: func(id string) string {
+		switch {
+		case id == "":
+			return ""
+		case lifecycle.IsID(id): // digits, as most ids are, need no quotes
 			return prefix + id
 		}
 		return p.env.Route.About([]string{id}, "token", "delete")
 	}}
-}
-
-func docs(v listing.View, tokens []utho.Token) []listing.Doc {
-	docs := make([]listing.Doc, len(tokens))
-	for i, t := range tokens {
-		docs[i] = v.Doc(t)
-	}
-	return docs
 }
 
 // format is one of the formats of -o.
@@ -65,15 +59,15 @@ func formatsOf(commandPath string) []format {
 	return nil
 }
 
-// layout is which columns of tokens the format shows.
-func (f format) layout() listing.Layout {
+// keys are the columns of tokens that the format shows unless others are named; "" is all.
+func (f format) keys() string {
 	switch f {
 	case formatCSV:
-		return listing.CSV
+		return ""
 	case formatWide:
-		return listing.Wide
+		return "id,name,scope,created,age,expires,action"
 	}
-	return listing.Page
+	return "name,scope,created,action"
 }
 
 func (f format) hasColumns() bool { return !f.isDocument() && f != formatID }

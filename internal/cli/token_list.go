@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -75,11 +77,12 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 	if r.columns == "" && (format == formatTable || format == formatMarkdown) {
 		r.columns = st.Columns
 	}
+	r.columns = cmp.Or(r.columns, format.keys())
 	compare, err := listing.Order(r.sort)
 	if err != nil {
 		return problem.Usagef("--sort: %w", err).Hintf("order by %s; -KEY reverses", strings.Join(listing.SortKeys(), ", "))
 	}
-	if _, err := (listing.View{}).Columns(format.layout(), r.columns); err != nil {
+	if _, err := p.view(format, time.Time{}, nil).Columns(r.columns); err != nil {
 		return problem.Usagef("--columns: %w", err)
 	}
 	s, list, err := p.list(ctx)
@@ -93,8 +96,8 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 	if r.sort != "" {
 		slices.SortStableFunc(tokens, compare)
 	}
-	v := p.view(lifecycle.Now(list), s.Zone)
-	columns, _ := v.Columns(format.layout(), r.columns) // it was tried
+	v := p.view(format, lifecycle.Now(list), s.Zone)
+	columns, _ := v.Columns(r.columns) // it was tried
 	if r.UsesClock() || format.hasColumns() && listing.UsesClock(columns) {
 		p.warnClock(list)
 	}
@@ -113,7 +116,11 @@ func (p *program) writeTokens(f format, columns []listing.Column, tokens []utho.
 	options := output.TableOptions{NoHeaders: noHeaders}
 	switch f {
 	case formatJSON, formatYAML:
-		return documents(p.out, f, docs(v, tokens))
+		docs := make([]listing.Doc, len(tokens))
+		for i, t := range tokens {
+			docs[i] = v.Doc(t)
+		}
+		return documents(p.out, f, docs)
 	case formatCSV:
 		return output.CSV(p.out, columns, tokens, options)
 	case formatMarkdown:
@@ -164,15 +171,17 @@ func (p *program) getToken(ctx context.Context, arg string) error {
 	if format.hasColumns() {
 		p.warnClock(list)
 	}
-	v := p.view(lifecycle.Now(list), s.Zone)
-	if format.isDocument() {
-		return document(p.out, format, v.Doc(t))
+	v := p.view(format, lifecycle.Now(list), s.Zone)
+	if format == formatTable {
+		format = formatWide
 	}
-	if format != formatTable && format != formatWide {
-		columns, _ := v.Columns(format.layout(), "") // fails only for keys
+	columns, _ := v.Columns(format.keys()) // fails only for other keys
+	switch {
+	case format.isDocument():
+		return document(p.out, format, v.Doc(t))
+	case format != formatWide:
 		return p.writeTokens(format, columns, []utho.Token{t}, v, false)
 	}
-	columns, _ := v.Columns(listing.Wide, "")
 	var pairs []output.Pair
 	for _, c := range columns {
 		if text := c.Text(t); text != "" {

@@ -29,34 +29,38 @@ type Doc struct {
 type View struct {
 	Now    time.Time
 	Zone   *time.Location         // of what people read
-	Action func(id string) string // the command that deletes a token
+	Action func(id string) string // the command that deletes a token; "" for none
+	CSV    bool                   // for programs: more columns, times in RFC 3339, and no words beside a value
 }
 
 // Doc is the document of a token, without a secret.
 func (v View) Doc(t utho.Token) Doc {
-	d := Doc{Name: t.Name, Scope: t.Scope.String(), CreatedRaw: t.CreatedRaw}
-	if t.ID != "" {
-		id, action := t.ID, v.Action(t.ID)
-		d.ID, d.Action = &id, &action
+	return Doc{
+		ID: orNull(t.ID), Name: t.Name, Scope: t.Scope.String(), CreatedAt: orNull(rfc3339(t.CreatedAt)), CreatedRaw: t.CreatedRaw,
+		ExpiresAt: orNull(rfc3339(ends(t))), Action: orNull(v.Action(t.ID)),
 	}
-	d.CreatedAt, d.ExpiresAt = moment(t.CreatedAt), moment(ends(t))
-	return d
 }
 
-func moment(at time.Time) *string {
-	if at.IsZero() {
+func orNull(text string) *string {
+	if text == "" {
 		return nil
 	}
-	text := at.Format(time.RFC3339)
 	return &text
+}
+
+func rfc3339(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.Format(time.RFC3339)
 }
 
 // Column is one column of a list of tokens.
 type Column = output.Column[utho.Token]
 
-// columns are the columns that people read, in the order of csv.
+// columns are all columns, in the order of csv.
 func (v View) columns() []Column {
-	return []Column{
+	all := []Column{
 		{Key: "name", Header: "API NAME", Text: func(t utho.Token) string { return t.Name }},
 		{Key: "scope", Header: "ACCESS SCOPE", Text: func(t utho.Token) string { return t.Scope.Label() }},
 		{Key: "created", Header: "CREATED AT", Text: func(t utho.Token) string { return t.CreatedRaw }},
@@ -64,25 +68,16 @@ func (v View) columns() []Column {
 			Key: "action", Header: "ACTION", Text: func(t utho.Token) string { return v.Action(t.ID) },
 			Short: func(t utho.Token) string { return "delete " + output.Quote(t.ID) },
 		},
-		{Key: "id", Header: "ID", Wide: true, Text: func(t utho.Token) string { return t.ID }},
-		{Key: "age", Header: "AGE", Wide: true, Text: v.age},
-		{Key: "expires", Header: "EXPIRES", Wide: true, Text: v.expires},
+		{Key: "id", Header: "ID", Text: func(t utho.Token) string { return t.ID }},
+		{Key: "age", Header: "AGE", Text: v.age},
+		{Key: "expires", Header: "EXPIRES", Text: v.expires},
 	}
-}
-
-// csvColumns are columns for programs: times in RFC 3339, and no words beside a value.
-func (v View) csvColumns() []Column {
-	rfc3339 := func(at time.Time) string {
-		if at.IsZero() {
-			return ""
-		}
-		return at.Format(time.RFC3339)
+	if v.CSV {
+		all = append(all,
+			Column{Key: "created_at", Text: func(t utho.Token) string { return rfc3339(t.CreatedAt) }},
+			Column{Key: "expired", Text: func(t utho.Token) string { return strconv.FormatBool(expiry.Expired(t.Name, v.Now)) }})
 	}
-	all := v.columns()
-	all[len(all)-1].Text = func(t utho.Token) string { return rfc3339(ends(t)) }
-	return append(all,
-		Column{Key: "created_at", Text: func(t utho.Token) string { return rfc3339(t.CreatedAt) }},
-		Column{Key: "expired", Text: func(t utho.Token) string { return strconv.FormatBool(expiry.Expired(t.Name, v.Now)) }})
+	return all
 }
 
 // UsesClock reports whether one of the columns depends on what time it is.
@@ -99,12 +94,12 @@ func (v View) age(t utho.Token) string {
 	return expiry.Age(v.Now.Sub(t.CreatedAt))
 }
 
-// expires is the moment in the token's name, in the zone of CREATED AT, and whether it has passed.
+// expires is the moment in the token's name; for people in the zone of CREATED AT, and whether it has passed.
 func (v View) expires(t utho.Token) string {
 	at := ends(t)
 	switch {
-	case at.IsZero():
-		return ""
+	case at.IsZero() || v.CSV:
+		return rfc3339(at)
 	case v.Now.Before(at):
 		return at.In(v.Zone).Format(time.DateTime)
 	}
@@ -116,29 +111,11 @@ func ColumnKeys() []string {
 	return []string{"name", "scope", "created", "action", "id", "age", "expires"}
 }
 
-// A Layout is which columns there are.
-type Layout int
-
-// The layouts: the columns of the web page, all that people read, and those for programs.
-const (
-	Page Layout = iota
-	Wide
-	CSV
-)
-
-// Columns are those that keys name, separated by commas, or without keys those of the layout.
-func (v View) Columns(layout Layout, keys string) ([]Column, error) {
+// Columns are those that keys name, separated by commas, or without keys all.
+func (v View) Columns(keys string) ([]Column, error) {
 	all := v.columns()
-	if layout == CSV {
-		all = v.csvColumns()
-	}
-	switch {
-	case keys == "" && layout == CSV:
+	if keys == "" {
 		return all, nil
-	case keys == "" && layout == Page:
-		return output.Narrow(all), nil
-	case keys == "":
-		keys = "id,name,scope,created,age,expires,action"
 	}
 	var names []string
 	for word := range strings.SplitSeq(keys, ",") {

@@ -21,7 +21,6 @@ import (
 type Column[T any] struct {
 	Key    string         // names it to machines: the CSV header and the word for --columns, such as "created"
 	Header string         // names it to people, such as "CREATED AT"
-	Wide   bool           // a plain table leaves it out; see [Narrow]
 	Text   func(T) string // gives the raw text of a cell; the writers make it harmless
 	Short  func(T) string // if not nil, what [Table] shows instead of Text if the terminal is too narrow
 }
@@ -32,13 +31,8 @@ type TableOptions struct {
 	Width     int  // of the terminal in cells, for [Table]; 0 is no limit
 }
 
-// Narrow returns the columns that are not marked Wide, in their order: what a plain table shows.
-func Narrow[T any](cols []Column[T]) []Column[T] {
-	return slices.DeleteFunc(slices.Clone(cols), func(c Column[T]) bool { return c.Wide })
-}
-
-// Select returns the columns with the given keys, in the order of keys, whether Wide or not. An unknown key is an error
-// that lists the keys there are, and so is a repeated one.
+// Select returns the columns with the given keys, in the order of keys. An unknown key is an error that lists the keys there
+// are, and so is a repeated one.
 func Select[T any](cols []Column[T], keys []string) ([]Column[T], error) {
 	known := make([]string, len(cols))
 	for i, c := range cols {

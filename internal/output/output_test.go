@@ -15,7 +15,7 @@ import (
 func formats() map[string]func(io.Writer, []item) error {
 	cols := itemColumns()
 	return map[string]func(io.Writer, []item) error{
-		"table":    func(w io.Writer, rows []item) error { return Table(w, Narrow(cols), rows, TableOptions{}) },
+		"table":    func(w io.Writer, rows []item) error { return Table(w, cols[:4], rows, TableOptions{}) },
 		"wide":     func(w io.Writer, rows []item) error { return Table(w, cols, rows, TableOptions{}) },
 		"markdown": func(w io.Writer, rows []item) error { return Markdown(w, cols, rows, TableOptions{}) },
 		"csv":      func(w io.Writer, rows []item) error { return CSV(w, cols, rows, TableOptions{}) },

@@ -28,7 +28,7 @@ func itemColumns() []Column[item] {
 		{Key: "scope", Header: "ACCESS SCOPE", Text: func(i item) string { return i.Scope }},
 		{Key: "created", Header: "CREATED AT", Text: func(i item) string { return i.Created }},
 		{Key: "action", Header: "ACTION", Text: func(i item) string { return "utho token delete " + Quote(i.ID) }},
-		{Key: "id", Header: "ID", Wide: true, Text: func(i item) string { return i.ID }},
+		{Key: "id", Header: "ID", Text: func(i item) string { return i.ID }},
 	}
 }
 
