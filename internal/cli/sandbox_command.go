@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/sandbox"
+	"github.com/utho/utho-cli/internal/session"
 )
 
 func newSandbox(p *program) *cobra.Command {
@@ -23,9 +23,7 @@ until Ctrl-C or TERM. It prints the two variables that lead utho and others to i
 --log and --debug show each request on stderr, for programs and for people.`,
 		Example: "  utho sandbox serve\n  utho sandbox serve --addr 127.0.0.1:8080 --log 2>requests.jsonl",
 		Args:    noArgs,
-		RunE: p.sandboxE(func(ctx context.Context, box *sandbox.Sandbox, limit time.Duration) error {
-			return p.serveSandbox(ctx, box, limit, addr, log)
-		}),
+		RunE:    p.sandboxE(func(ctx context.Context, s *session.Session) error { return p.serveSandbox(ctx, s, addr, log) }),
 	}
 	serve.Flags().Var(nonEmptyFlag(&addr, "HOST:PORT", "the address is empty"), "addr", "loopback address; port 0 takes a free one")
 	serve.Flags().BoolVar(&log, "log", false, "write one line of JSON for each request to stderr, without secrets")
@@ -33,10 +31,10 @@ until Ctrl-C or TERM. It prints the two variables that lead utho and others to i
 		Use: "reset", Short: "Start the sandbox afresh",
 		Long: "Delete what was done in the sandbox: it has its first tokens again.", Example: "  utho sandbox reset",
 		Args: noArgs,
-		RunE: p.sandboxE(func(ctx context.Context, box *sandbox.Sandbox, limit time.Duration) error {
-			ctx, cancel := context.WithTimeout(ctx, limit)
+		RunE: p.sandboxE(func(ctx context.Context, s *session.Session) error {
+			limited, cancel := context.WithTimeout(ctx, s.Timeout)
 			defer cancel()
-			err := box.Reset(ctx)
+			err := s.Box.Reset(limited)
 			if err == nil {
 				p.console.Note("the sandbox has its first tokens again")
 			}
@@ -50,22 +48,19 @@ network. Its tokens are not real. Use it as a profile:
   utho -p sandbox token list`, serve, reset)
 }
 
-// sandboxE is runE for what uses the sandbox itself, within a limit, and has no answer of its own.
-func (p *program) sandboxE(run func(context.Context, *sandbox.Sandbox, time.Duration) error) func(*cobra.Command, []string) error {
+// sandboxE is runE for what uses the sandbox itself, whatever profile is chosen, and has no answer of its own.
+func (p *program) sandboxE(run func(context.Context, *session.Session) error) func(*cobra.Command, []string) error {
 	return p.documentE(func(ctx context.Context, _ format, _ []string) error {
-		st, err := p.env.Settings()
+		p.env.Flags.Profile = session.SandboxName
+		s, err := p.env.Locate()
 		if err != nil {
 			return err
 		}
-		box, err := p.env.Sandbox()
-		if err != nil {
-			return err
-		}
-		return run(ctx, box, st.Timeout)
+		return run(ctx, s)
 	})
 }
 
-func (p *program) serveSandbox(ctx context.Context, box *sandbox.Sandbox, limit time.Duration, addr string, log bool) error {
+func (p *program) serveSandbox(ctx context.Context, s *session.Session, addr string, log bool) error {
 	ln, err := sandbox.Listen(ctx, addr)
 	if errors.Is(err, sandbox.ErrAddress) {
 		return problem.Usagef("--addr %s: not a loopback address and a port; the sandbox is for this machine only", output.Name(addr)).
@@ -74,11 +69,8 @@ func (p *program) serveSandbox(ctx context.Context, box *sandbox.Sandbox, limit 
 	if err != nil {
 		return problem.Hintf(fmt.Errorf("serve the sandbox: %w", err), "name another address with --addr; port 0 takes a free one")
 	}
-	wait, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	secret, err := box.OperatorSecret(wait)
-	if err == nil {
-		_, err = fmt.Fprintf(p.out, "UTHO_API_URL=%s\nUTHO_API_KEY=%s\n", addressFor(ln), secret)
+	if err = p.env.ReadSecret(ctx, s); err == nil {
+		_, err = fmt.Fprintf(p.out, "UTHO_API_URL=%s\nUTHO_API_KEY=%s\n", addressFor(ln), s.Item.Secret)
 	}
 	if err != nil {
 		_ = ln.Close() // nobody was told of it
@@ -86,7 +78,7 @@ func (p *program) serveSandbox(ctx context.Context, box *sandbox.Sandbox, limit 
 	}
 	p.console.Note("serving the sandbox on %s; its tokens are not real; Ctrl-C ends it", ln.Addr())
 	debug := p.env.Debugging()
-	return box.Serve(ctx, ln, func(r sandbox.Request) {
+	return s.Box.Serve(ctx, ln, func(r sandbox.Request) {
 		if debug {
 			p.console.Plain("debug: " + r.String())
 		}

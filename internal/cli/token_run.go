@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,6 @@ import (
 
 func newRun(p *program) *cobra.Command {
 	r := lifecycle.LendRequest{Prefix: "utho-run", Scope: utho.ScopeReadOnly, Lifetime: 24 * time.Hour}
-	var env []string
 	cmd := &cobra.Command{
 		Use: "run [flags] -- COMMAND [ARG...]", Short: "Run a command with a token that lives as long as it does",
 		Long: `Create a token, run the command with its secret in UTHO_API_KEY and UTHO_TOKEN (or
@@ -38,15 +38,13 @@ If utho is killed, the token stays until utho token delete --expired finds it.`,
 		Example: `  utho token run --env TF_VAR_utho_api_key -- terraform plan
   utho token run --scope write -- ./deploy.sh production
   utho -p sandbox token run --scope write -- go test ./...`,
-		Args: commandArgs, ValidArgsFunction: completeCommand,
 	}
 	f := cmd.Flags()
 	bind(cmd, "scope", scopeFlag(&r.Scope), "what the token may do: read-only or write", fixed("read-only", "write"))
 	f.Var(nonEmptyFlag(&r.Prefix, "PREFIX", "the prefix is empty"), "name", "beginning of the token's name")
 	f.Var(durationFlag(&r.Lifetime), "ttl", "expiry in the token's name: 90m, 36h, 30d, 12w")
 	f.Lookup("ttl").DefValue = "24h"
-	envFlag(cmd, &env)
-	cmd.RunE = p.documentE(func(ctx context.Context, _ format, args []string) error { return p.runWithToken(ctx, r, env, args) })
+	p.around(cmd, func(ctx context.Context, argv []string, with lend) error { return p.runWithToken(ctx, r, argv, with) })
 	return cmd
 }
 
@@ -62,8 +60,38 @@ func commandArgs(cmd *cobra.Command, args []string) error {
 	return problem.Usagef("%s needs %s", cmd.CommandPath(), needs).Hintf("for example: %s -- COMMAND [ARG...]", cmd.CommandPath())
 }
 
-func envFlag(cmd *cobra.Command, env *[]string) {
-	cmd.Flags().Var(listFlag(env, "NAME"), "env", "variable that gets the secret (repeatable; default UTHO_API_KEY and UTHO_TOKEN)")
+// lend is a command of the user that gets a secret and the service's address, and none of utho's own credentials.
+type lend func(secret, apiURL string) *exec.Cmd
+
+// around makes cmd a command around one of the user, whose exit statuses are its own.
+func (p *program) around(cmd *cobra.Command, run func(ctx context.Context, argv []string, with lend) error) {
+	var env []string
+	cmd.Args, cmd.ValidArgsFunction = commandArgs, completeCommand
+	cmd.Flags().Var(listFlag(&env, "NAME"), "env", "variable that gets the secret (repeatable; default UTHO_API_KEY and UTHO_TOKEN)")
+	cmd.RunE = p.documentE(func(ctx context.Context, _ format, argv []string) error {
+		names, err := checkEnv(env)
+		if err != nil {
+			return err
+		}
+		path, err := child.LookPath(argv[0])
+		if err != nil {
+			return problem.Of(problem.RunFailed, fmt.Errorf("%w; nothing was created", err))
+		}
+		err = run(ctx, argv, func(secret, apiURL string) *exec.Cmd {
+			set := []string{"UTHO_API_URL=" + apiURL}
+			for _, name := range names {
+				set = append(set, name+"="+secret)
+			}
+			return &exec.Cmd{
+				Path: path, Args: argv, Env: child.WithoutCredentials(os.Environ(), set...),
+				Stdin: p.in, Stdout: p.out.f, Stderr: p.console.Err,
+			}
+		})
+		if err != nil {
+			return problem.Of(problem.RunFailed, err)
+		}
+		return nil
+	})
 }
 
 // checkEnv checks the names of --env, and gives the default ones.
@@ -83,30 +111,22 @@ func checkEnv(names []string) ([]string, error) {
 	return names, nil
 }
 
-func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env, argv []string) error {
+func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, argv []string, with lend) error {
 	if err := checkName(r.Prefix); err != nil {
 		return err
 	}
 	if _, err := expiry.Append(r.Prefix+"-0123456789", time.Now().Add(r.Lifetime)); err != nil {
 		return problem.Usagef("--name: %w", err)
 	}
-	names, err := checkEnv(env)
-	if err != nil {
-		return err
-	}
-	path, err := child.LookPath(argv[0])
-	if err != nil {
-		return problem.Of(problem.RunFailed, fmt.Errorf("%w; nothing was created", err))
-	}
 	s, err := p.env.Connect(ctx)
 	if err != nil {
-		return problem.Of(problem.RunFailed, err)
+		return err
 	}
 	apiURL := s.BaseURL
 	if s.Box != nil {
 		url, stop, err := serveSandbox(s.Box)
 		if err != nil {
-			return problem.Of(problem.RunFailed, err)
+			return err
 		}
 		defer stop()
 		apiURL = url
@@ -121,13 +141,10 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, env
 	used, err := s.Lend(ctx, p.signals.Grace, r, func(i lifecycle.Issued) {
 		p.console.Hide(i.Secret)
 		p.mask(i.Secret)
-		status, failed = p.signals.Run(p.command(path, argv, names, i.Secret, apiURL))
+		status, failed = p.signals.Run(with(i.Secret, apiURL))
 	})
-	if err != nil {
-		err = problem.Of(problem.RunFailed, err)
-	}
 	if used && err != nil && (status != 0 || failed != nil) { // the command's own end counts
-		p.report(err)
+		p.report(problem.Of(problem.RunFailed, err))
 	} else if err != nil {
 		return err
 	}
@@ -141,18 +158,16 @@ func serveSandbox(box *sandbox.Sandbox) (url string, stop func(), err error) {
 		cancel()
 		return "", nil, fmt.Errorf("serve the sandbox: %w", err)
 	}
-	done := make(chan struct{})
-	go func() {
+	var served sync.WaitGroup
+	served.Go(func() {
 		_ = box.Serve(ctx, ln, func(sandbox.Request) {}) // how it stopped is nothing the command did
-		close(done)
-	}()
-	return addressFor(ln), func() { cancel(); <-done }, nil
+	})
+	return addressFor(ln), func() { cancel(); served.Wait() }, nil
 }
 
 func addressFor(ln net.Listener) string { return "http://" + ln.Addr().String() + "/v2" }
 
 func newExec(p *program) *cobra.Command {
-	var env []string
 	cmd := &cobra.Command{
 		Use: "exec [flags] -- COMMAND [ARG...]", Short: "Run a command with the credential in use",
 		Long: `Run a command with the credential in use in UTHO_API_KEY and UTHO_TOKEN (or the
@@ -160,22 +175,12 @@ variables that --env names) and the service's address in UTHO_API_URL. Nothing i
 created, and the secret is not printed. On Unix the command takes utho's place.`,
 		Example: `  utho exec --env TF_VAR_utho_api_key -- terraform plan
   utho -p work exec -- ./deploy.sh`,
-		Args: commandArgs, ValidArgsFunction: completeCommand,
 	}
-	envFlag(cmd, &env)
-	cmd.RunE = p.documentE(func(ctx context.Context, _ format, args []string) error { return p.exec(ctx, env, args) })
+	p.around(cmd, p.exec)
 	return cmd
 }
 
-func (p *program) exec(ctx context.Context, env, argv []string) error {
-	names, err := checkEnv(env)
-	if err != nil {
-		return err
-	}
-	path, err := child.LookPath(argv[0])
-	if err != nil {
-		return problem.Of(problem.RunFailed, err)
-	}
+func (p *program) exec(ctx context.Context, argv []string, with lend) error {
 	p.console.Silent = true      // exec says nothing
 	s, err := p.env.Connect(ctx) // which refuses what must not leave this machine
 	p.console.Silent = false
@@ -184,23 +189,11 @@ func (p *program) exec(ctx context.Context, env, argv []string) error {
 			Hintf("create a token for the command: %s -- %s", p.env.Route.Command("token", "run"), output.Quote(argv[0]))
 	}
 	if err = cmp.Or(err, context.Cause(ctx)); err != nil {
-		return problem.Of(problem.RunFailed, err)
+		return err
 	}
 	p.mask(s.Item.Secret)
-	status, err := p.signals.Become(p.command(path, argv, names, s.Item.Secret, s.BaseURL))
+	status, err := p.signals.Become(with(s.Item.Secret, s.BaseURL))
 	return ended(argv[0], status, err)
-}
-
-// command is a command of the user that gets a secret and the service's address, and none of utho's own credentials.
-func (p *program) command(path string, argv, names []string, secret, apiURL string) *exec.Cmd {
-	set := []string{"UTHO_API_URL=" + apiURL}
-	for _, name := range names {
-		set = append(set, name+"="+secret)
-	}
-	return &exec.Cmd{
-		Path: path, Args: argv, Env: child.WithoutCredentials(os.Environ(), set...),
-		Stdin: p.in, Stdout: p.out.f, Stderr: p.console.Err,
-	}
 }
 
 // ended turns how a command ended into the end of utho: its status, or why it was not started.
@@ -208,12 +201,12 @@ func ended(name string, status int, err error) error {
 	var path *os.PathError
 	switch {
 	case errors.As(err, new(terminal.Interrupted)):
-		return problem.Of(problem.RunFailed, err)
+		return err
 	case errors.As(err, &path):
 		err = path.Err
 		fallthrough
 	case err != nil:
-		return problem.Of(problem.RunFailed, &child.StartError{Name: name, NotFound: errors.Is(err, os.ErrNotExist), Err: err})
+		return &child.StartError{Name: name, NotFound: errors.Is(err, os.ErrNotExist), Err: err}
 	case status != 0:
 		return childStatus(status)
 	}
