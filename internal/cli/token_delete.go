@@ -90,27 +90,18 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 	if err != nil {
 		return err
 	}
-	if r.dryRun {
+	if len(chosen) == 0 && p.console.Terminal() { // cron mails every word
+		p.console.Note("no token matches; nothing was deleted")
+	}
+	if r.dryRun || len(chosen) == 0 {
 		var all []*lifecycle.Deletion
 		for _, t := range chosen {
 			all = append(all, &lifecycle.Deletion{Token: t})
 		}
 		return p.writeDeletions(format, all, true)
 	}
-	if len(chosen) == 0 {
-		if p.console.Terminal() { // cron mails every word
-			p.console.Note("no token matches; nothing was deleted")
-		}
-		return p.writeDeletions(format, nil, false)
-	}
 	if !r.yes {
-		for _, line := range describeAll(chosen) {
-			p.console.Plain("  " + line)
-		}
-		if s.Item.TokenID == "" && s.Box == nil {
-			p.console.Note("utho does not know which token %s holds: it may be among these", s.From())
-		}
-		if err := p.console.Ask(ctx, "Delete "+plural(len(chosen), "token")+" of "+p.whose(ctx, s)+"?"); err != nil {
+		if err := p.confirm(ctx, s, chosen, "Delete "+plural(len(chosen), "token")); err != nil {
 			return err
 		}
 	}
@@ -127,11 +118,11 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 			gone = append(gone, d.Token.ID)
 		}
 	}
-	if s.Item.TokenID != "" && slices.Contains(gone, s.Item.TokenID) {
+	if slices.Contains(gone, s.Item.TokenID) {
 		p.console.Note("profile %s used token %s; log in again: %s", s.Profile.Name, s.Item.TokenID, p.env.Route.LoginTo(s.Profile.Name))
 	}
 	unwritten := p.writeDeletions(format, all, false)
-	err = p.deletionError(s, r, all, gone, stopped)
+	err = p.deletionError(s, all, gone, stopped)
 	switch {
 	case err != nil && unwritten != nil:
 		return problem.WithLines(err, append(linesOf(err), unwritten.Error()))
@@ -139,6 +130,17 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 		return fmt.Errorf("deleted %s: %w", strings.Join(gone, ", "), unwritten)
 	}
 	return cmp.Or(err, unwritten)
+}
+
+// confirm shows tokens and asks, at the point of no return.
+func (p *program) confirm(ctx context.Context, s *session.Session, tokens []utho.Token, question string) error {
+	for _, line := range describeAll(tokens) {
+		p.console.Plain("  " + line)
+	}
+	if s.Item.TokenID == "" && s.Box == nil {
+		p.console.Note("utho does not know which token %s holds: it may be among these", s.From())
+	}
+	return p.console.Ask(ctx, question+" of "+p.whose(ctx, s)+"?")
 }
 
 // findAll finds what each argument means, each token once. The credential's own token goes only by its id.
@@ -227,43 +229,39 @@ func (p *program) writeDeletions(f format, all []*lifecycle.Deletion, dry bool) 
 }
 
 // deletionError is nil if all went, the one error if all failed the same way, else a partial failure that names each.
-func (p *program) deletionError(s *session.Session, r deleteRequest, all []*lifecycle.Deletion, gone []string, stopped error) error {
+func (p *program) deletionError(s *session.Session, all []*lifecycle.Deletion, gone []string, stopped error) error {
 	var first error // why one was not deleted
-	mixed, suspects := len(gone) > 0, gone
+	mixed, sent := len(gone) > 0, gone
 	var ids, lines []string
 	for _, d := range all {
 		if d.Deleted {
 			continue
 		}
 		ids, lines = append(ids, d.Token.ID), append(lines, d.Token.ID+" "+output.Name(d.Token.Name)+": "+reasonOf(d))
-		if d.Tried {
-			suspects = append(suspects, d.Token.ID)
+		if d.Err != nil {
+			sent, first = append(sent, d.Token.ID), cmp.Or(first, d.Err)
+			mixed = mixed || exitOf(d.Err) != exitOf(first)
 		}
-		first = cmp.Or(first, d.Err)
-		mixed = mixed || d.Err != nil && exitOf(d.Err) != exitOf(first)
 	}
-	rejected := errors.Is(stopped, utho.ErrUnauthorized)
 	var err error
 	var hint string
 	switch {
 	case len(ids) == 0:
 		return nil
-	case rejected && (len(all) == 1 || len(gone) == 0 && s.Item.TokenID != ""):
-		return stopped
-	case rejected: // one of the tokens may have been the credential itself
-		err = problem.Reworded(stopped, "the credential of "+s.From()+" was rejected, and the rest was not attempted; "+
-			"it may have been one of the tokens whose deletion was just sent: "+strings.Join(suspects, ", "))
-		hint, mixed = "use another token, then try the rest again: "+s.Replace(p.env.Route), len(gone) > 0
 	case len(all) == 1:
 		return cmp.Or(first, stopped)
+	case errors.Is(stopped, utho.ErrUnauthorized):
+		text := "the credential of " + s.From() + " was rejected, and the rest was not attempted"
+		if s.Item.TokenID == "" {
+			text += "; it may have been one of the tokens whose deletion was just sent: " + strings.Join(sent, ", ")
+		}
+		err, mixed = problem.Reworded(stopped, text), len(gone) > 0
+		hint = "use another token, then try the rest again: " + s.Replace(p.env.Route)
 	case first == nil: // a signal stopped them
 		return problem.WithLines(fmt.Errorf("%w; %s not attempted", stopped, plural(len(ids), "deletion")), lines)
 	default:
 		err = problem.Reworded(first, fmt.Sprintf("%d of %s not deleted", len(ids), plural(len(all), "token")))
-		hint = "run the same command again to try the rest"
-		if len(r.args) > 0 { // the same command would miss those that are gone
-			hint = "try the rest again: " + p.env.Route.About(ids, "token", "delete")
-		}
+		hint = "try the rest again: " + p.env.Route.About(ids, "token", "delete")
 	}
 	if mixed {
 		err = problem.New(problem.Partial, "%v", err)

@@ -120,11 +120,7 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) (err error) 
 		return p.showRotation(plan, to, r)
 	}
 	if asks {
-		p.console.Plain("  " + describe(plan.Old))
-		if to.s.Item.TokenID == "" && to.s.Box == nil {
-			p.console.Note("utho does not know which token %s holds: if it is this one, the new secret has to go there too", to.s.From())
-		}
-		if err := p.console.Ask(ctx, "Rotate it, and delete the old token of "+p.whose(ctx, to.s)+"?"); err != nil {
+		if err := p.confirm(ctx, to.s, []utho.Token{plan.Old}, "Rotate it, and delete the old token"); err != nil {
 			return err
 		}
 	}

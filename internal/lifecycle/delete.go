@@ -17,8 +17,7 @@ const deletesAtOnce = 8
 type Deletion struct {
 	Token   utho.Token
 	Deleted bool
-	Tried   bool  // the request was sent
-	Err     error // why it is not deleted, or not known to be
+	Err     error // why it is not deleted, or not known to be; nil if it was not attempted
 }
 
 // Delete deletes tokens, several at once, and calls step after each. own is the id of the token that the credential
@@ -31,7 +30,7 @@ func (s *Session) Delete(ctx, grace context.Context, tokens []utho.Token, own st
 		if stop.Err() != nil {
 			return
 		}
-		d.Tried, d.Err = true, s.remove(ctx, grace, s.Client, d.Token.ID, s.Timeout)
+		d.Err = s.remove(ctx, grace, s.Client, d.Token.ID, s.Timeout)
 		d.Deleted = d.Err == nil
 		switch {
 		case errors.Is(d.Err, utho.ErrUnauthorized):
