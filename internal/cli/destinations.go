@@ -102,7 +102,7 @@ func (d *destinations) Rotates(ctx context.Context, ids ...string) error {
 	return d.Add(ctx, deliver.Target{Spec: spec, Destination: own})
 }
 
-func (d *destinations) Deliver(ctx context.Context, i lifecycle.Issued) error {
+func (d *destinations) Deliver(ctx context.Context, i lifecycle.Issued) (own string, err error) {
 	d.p.console.Hide(i.Secret)
 	if d.env || d.out.secret {
 		d.p.mask(i.Secret)
@@ -110,11 +110,11 @@ func (d *destinations) Deliver(ctx context.Context, i lifecycle.Issued) error {
 	d.out.issued = i
 	t := deliver.Token{ID: i.Token.ID, PreviousID: i.Deletes, Name: i.Token.Name, Secret: i.Secret}
 	_, t.Expires, _ = expiry.Split(i.Token.Name)
-	err := d.Set.Deliver(ctx, t)
-	if failed, ok := errors.AsType[*deliver.Failure](err); ok {
-		return &lifecycle.DeliveryError{Place: failed.Destination, Own: failed.Kind == deliver.KindOwn, Err: err}
+	err = d.Set.Deliver(ctx, t)
+	if failed, ok := errors.AsType[*deliver.Failure](err); ok && failed.Kind == deliver.KindOwn {
+		own = failed.Destination
 	}
-	return err
+	return own, err
 }
 
 // mask tells the runner of GitHub Actions to hide a secret in its log, before the secret can get there.

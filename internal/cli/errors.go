@@ -171,7 +171,9 @@ func (p *program) hint(err error) string {
 	case errors.As(err, &taken):
 		return p.notFoundHint(taken)
 	case errors.As(err, &several):
-		return "name one by its id: " + p.env.Route.About([]string{listing.Newest(several.Tokens).ID}, "token", "get")
+		return p.ambiguousHint(several)
+	case errors.As(err, new(*lifecycle.NoExpiryError)):
+		return "say how long the new one is to live: --expires-in 90d"
 	case rejected(err):
 		return p.rejectedHint()
 	case errors.Is(err, utho.ErrForbidden):
@@ -203,6 +205,20 @@ func (p *program) outcomeHint(e *lifecycle.OutcomeError) string {
 		return "run the same command again"
 	}
 	return "look for it, and delete it if it is there: " + p.env.Route.Command("token", "list", "-o", "wide")
+}
+
+func (p *program) ambiguousHint(e *lifecycle.AmbiguousError) string {
+	if e.Held == "" {
+		return "name one by its id: " + p.env.Route.About([]string{listing.Newest(e.Tokens).ID}, "token", "get")
+	}
+	var others []string
+	for _, t := range e.Tokens {
+		if t.ID != e.Held {
+			others = append(others, t.ID)
+		}
+	}
+	return "the destination holds the secret of " + e.Held + "; if the rest is what a killed rotation left, delete it and run the " +
+		"same command again: " + p.env.Route.About(others, "token", "delete")
 }
 
 func (p *program) notFoundHint(e *lifecycle.NotFoundError) string {

@@ -100,7 +100,7 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) (err error) 
 	}
 	plan, err := to.s.PlanRotation(ctx, r.RotateRequest, records, to)
 	if err != nil {
-		return p.rotateError(err)
+		return err
 	}
 	defer plan.Close()
 	if !plan.Due {
@@ -136,7 +136,7 @@ func (p *program) runRotation(ctx context.Context, plan *lifecycle.Rotation, to 
 	issued, err := plan.Run(ctx, p.signals.Grace, to)
 	switch {
 	case err != nil:
-		return p.rotateError(err)
+		return err
 	case plan.Resumes == nil:
 		p.created(issued, to)
 	default:
@@ -177,26 +177,6 @@ func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, r rot
 			describe(plan.Old), output.Name(plan.Name), old, to.names())
 	}
 	return to.out.show(lifecycle.Issued{Token: utho.Token{Name: plan.Name, Scope: plan.Old.Scope}, Replaces: &plan.Old, Now: time.Now()})
-}
-
-// rotateError adds the next step to what only a rotation says.
-func (p *program) rotateError(err error) error {
-	var ambiguous *lifecycle.AmbiguousError
-	switch {
-	case errors.As(err, &ambiguous) && ambiguous.Held != "":
-		var others []string
-		for _, t := range ambiguous.Tokens {
-			if t.ID != ambiguous.Held {
-				others = append(others, t.ID)
-			}
-		}
-		return problem.Hintf(err, "the destination holds the secret of %s; "+
-			"if the rest is what a killed rotation left, delete it and run the same command again: %s",
-			ambiguous.Held, p.env.Route.About(others, "token", "delete"))
-	case errors.As(err, new(*lifecycle.NoExpiryError)):
-		return problem.Hintf(err, "say how long the new one is to live: --expires-in 90d")
-	}
-	return err
 }
 
 // warnOwn says so if the credential in use was the token that was rotated, which utho could not know.

@@ -56,7 +56,7 @@ func (s *Session) Create(ctx, grace context.Context, r CreateRequest, to Destina
 	if err != nil {
 		return Issued{}, i.rollback(ctx, grace, nil, err)
 	}
-	if err := i.deliver(ctx, grace, to); err != nil {
+	if _, err := i.deliver(ctx, grace, to); err != nil {
 		return Issued{}, i.rollback(ctx, grace, to, err)
 	}
 	return i.issued, nil

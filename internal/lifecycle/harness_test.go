@@ -133,7 +133,7 @@ func (s *shelf) Rotates(_ context.Context, ids ...string) error {
 
 func (s *shelf) Places() []string { return s.names }
 
-func (s *shelf) Deliver(ctx context.Context, i lifecycle.Issued) error {
+func (s *shelf) Deliver(ctx context.Context, i lifecycle.Issued) (own string, err error) {
 	if s.signal {
 		s.w.signal()
 	}
@@ -151,13 +151,16 @@ func (s *shelf) Deliver(ctx context.Context, i lifecycle.Issued) error {
 			}
 		}
 		if fails {
-			return &lifecycle.DeliveryError{Place: name, Own: strings.HasPrefix(name, "own:"), Err: errors.New("no space")}
+			if strings.HasPrefix(name, "own:") {
+				own = name
+			}
+			return own, errors.New("no space")
 		}
 	}
 	if s.killAfter {
 		runtime.Goexit()
 	}
-	return ctx.Err()
+	return "", ctx.Err()
 }
 
 func (s *shelf) Undo(context.Context) (u lifecycle.Undone) {

@@ -195,14 +195,14 @@ func (i *issuance) checkStamp(list *utho.TokenList) {
 }
 
 // deliver takes the secret to every place. A signal leaves some seconds, and is named if it cut the delivery short.
-func (i *issuance) deliver(ctx, grace context.Context, to Destinations) error {
+func (i *issuance) deliver(ctx, grace context.Context, to Destinations) (own string, err error) {
 	limited, done := bounded(ctx, grace, deliverWithin, answerWithin)
 	defer done()
-	err := to.Deliver(limited, i.issued)
+	own, err = to.Deliver(limited, i.issued)
 	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
-		return fmt.Errorf("%w: %w", cause, err)
+		err = fmt.Errorf("%w: %w", cause, err)
 	}
-	return err
+	return own, err
 }
 
 // verifySecret lists with the new secret. Without an answer nothing is verified.

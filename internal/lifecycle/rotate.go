@@ -84,30 +84,28 @@ func (p *Rotation) create(ctx, grace context.Context, i *issuance, to Destinatio
 	if err != nil {
 		return i.rollback(ctx, grace, nil, err)
 	}
-	var delivery *DeliveryError
-	err = i.deliver(ctx, grace, to)
+	own, err := i.deliver(ctx, grace, to)
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &delivery) && delivery.Own:
-		return i.ownFailed(ctx, delivery, to)
+	case own != "":
+		return i.ownFailed(ctx, own, err, to)
 	}
 	return i.rollback(ctx, grace, to, err)
 }
 
 // ownFailed is the last delivery, to the profile's own secret, that failed: every other place has the new secret,
 // and the profile the old one, unless its store says otherwise. Both tokens stay.
-func (i *issuance) ownFailed(ctx context.Context, failed *DeliveryError, to Destinations) error {
-	own := []string{failed.Place}
-	others := slices.DeleteFunc(slices.Clone(to.Places()), func(place string) bool { return place == failed.Place })
+func (i *issuance) ownFailed(ctx context.Context, own string, failed error, to Destinations) error {
+	others := slices.DeleteFunc(slices.Clone(to.Places()), func(place string) bool { return place == own })
 	_, holders, err := to.Holds(context.WithoutCancel(ctx), sha256.Sum256([]byte(i.issued.Secret)))
 	switch {
-	case slices.Contains(holders, failed.Place):
-		return i.bothStay(Undone{Kept: append(others, own...)}, failed.Err)
+	case slices.Contains(holders, own):
+		return i.bothStay(Undone{Kept: append(others, own)}, failed)
 	case err == nil:
-		return i.bothStay(Undone{Kept: others, Restored: own}, failed.Err)
+		return i.bothStay(Undone{Kept: others, Restored: []string{own}}, failed)
 	}
-	return i.bothStay(Undone{Kept: others, Unknown: own}, failed.Err)
+	return i.bothStay(Undone{Kept: others, Unknown: []string{own}}, failed)
 }
 
 // complete verifies what uses the secret and deletes the old token.

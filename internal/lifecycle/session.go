@@ -49,8 +49,9 @@ type Issued struct {
 type Destinations interface {
 	// Prepare checks all that can be checked before anything is created.
 	Prepare(ctx context.Context) error
-	// Deliver takes the secret to every place, in their order, and stops at the first that fails: a *DeliveryError.
-	Deliver(ctx context.Context, issued Issued) error
+	// Deliver takes the secret to every place, in their order, and stops at the first that fails. own is that place if
+	// it is the profile that the command runs with, the last one.
+	Deliver(ctx context.Context, issued Issued) (own string, err error)
 	// Undo restores the places that Deliver changed, in reverse order.
 	Undo(ctx context.Context) Undone
 	// Rotates says which tokens a rotation is about, after Prepare: the old one, and the new one of an unfinished
@@ -64,16 +65,6 @@ type Destinations interface {
 	// Recorded returns what a place itself remembers of the last rotation into it.
 	Recorded(ctx context.Context) (r Recorded, ok bool, err error)
 }
-
-// DeliveryError is a delivery that failed.
-type DeliveryError struct {
-	Place string
-	Own   bool // the place is the profile that the command runs with, the last one
-	Err   error
-}
-
-func (e *DeliveryError) Error() string { return e.Err.Error() }
-func (e *DeliveryError) Unwrap() error { return e.Err }
 
 // Undone is what became of each place after a delivery that failed.
 type Undone struct {
