@@ -23,7 +23,8 @@ import (
 
 type listRequest struct {
 	listing.Selectors
-	sort, columns        string
+	order                func(x, y utho.Token) int // nil for the service's
+	columns              string
 	noHeaders, failIfAny bool
 }
 
@@ -41,7 +42,11 @@ the command that deletes it. Selectors combine with AND.`,
 	}
 	p.bindSelectors(cmd, &r.Selectors)
 	f := cmd.Flags()
-	bind(cmd, "sort", nonEmptyFlag(&r.sort, "KEY", "no key is named"),
+	byKey := func(key string) (err error) {
+		r.order, err = listing.Order(key)
+		return err
+	}
+	bind(cmd, "sort", flagValue{what: "KEY", set: byKey},
 		"order by "+strings.Join(listing.SortKeys(), ", ")+"; -KEY reverses", fixed(listing.SortKeys()...))
 	bind(cmd, "columns", nonEmptyFlag(&r.columns, "KEYS", "no column is named"),
 		"columns to show: "+strings.Join(listing.ColumnKeys(), ","), completeColumns)
@@ -78,10 +83,6 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 		r.columns = st.Columns
 	}
 	r.columns = cmp.Or(r.columns, format.keys())
-	compare, err := listing.Order(r.sort)
-	if err != nil {
-		return problem.Usagef("--sort: %w", err).Hintf("order by %s; -KEY reverses", strings.Join(listing.SortKeys(), ", "))
-	}
 	if _, err := p.view(format, time.Time{}, nil).Columns(r.columns); err != nil {
 		return problem.Usagef("--columns: %w", err)
 	}
@@ -93,8 +94,8 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 	if err != nil {
 		return err
 	}
-	if r.sort != "" {
-		slices.SortStableFunc(tokens, compare)
+	if r.order != nil {
+		slices.SortStableFunc(tokens, r.order)
 	}
 	v := p.view(format, lifecycle.Now(list), s.Zone)
 	columns, _ := v.Columns(r.columns) // it was tried

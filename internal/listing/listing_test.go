@@ -82,7 +82,7 @@ func TestGlob(t *testing.T) {
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string]string{
-		"": "1 2 3 4 5", "id": "1 2 3 4 5", "-id": "5 4 3 2 1", "name": "5 1 2 3 4", "scope": "2 3 1 4 5", "Created_At": "1 5 2 3 4",
+		"id": "1 2 3 4 5", "-id": "5 4 3 2 1", "name": "5 1 2 3 4", "scope": "2 3 1 4 5", "Created_At": "1 5 2 3 4",
 		"-created": "3 2 5 1 4", "age": "3 2 5 1 4", "-age": "1 5 2 3 4", "expires": "2 3 4 1 5", "-expires_at": "4 3 2 1 5",
 	} {
 		compare, err := Order(key)

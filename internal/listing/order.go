@@ -16,13 +16,11 @@ import (
 // SortKeys returns the words that Order knows.
 func SortKeys() []string { return []string{"name", "scope", "created", "id", "age", "expires"} }
 
-// Order is the comparison for a sort key; empty keeps the order. A minus before the key reverses it.
+// Order is the comparison for a sort key. A minus before the key reverses it.
 func Order(word string) (func(x, y utho.Token) int, error) {
 	var compare func(x, y utho.Token) int
 	word, reverse := strings.CutPrefix(strings.TrimSpace(word), "-")
 	switch plainKey(word) {
-	case "":
-		compare = func(_, _ utho.Token) int { return 0 }
 	case "name":
 		compare = func(x, y utho.Token) int { return strings.Compare(x.Name, y.Name) }
 	case "scope":
@@ -36,7 +34,7 @@ func Order(word string) (func(x, y utho.Token) int, error) {
 	case "expires":
 		return byTime(ends, reverse), nil
 	default:
-		return nil, fmt.Errorf("there is no order by %q", word)
+		return nil, fmt.Errorf("there is no order by %q (there are %s)", word, strings.Join(SortKeys(), ", "))
 	}
 	if reverse {
 		return func(x, y utho.Token) int { return compare(y, x) }, nil

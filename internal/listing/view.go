@@ -162,25 +162,18 @@ func Health(tokens []utho.Token, now time.Time) (line, selectors string) {
 			old++
 		}
 	}
-	var parts []string
-	count := func(n int, one, several, look string) {
-		if n == 1 {
-			several = one
+	line = fmt.Sprintf("%d in all", len(tokens))
+	for _, found := range []struct {
+		n               int
+		what, selectors string
+	}{
+		{forever, "without an expiry", "--without-expiry"},
+		{expired, "expired", "--expired"},
+		{old, "with write access and older than 90 days", "--scope write --older-than 90d"},
+	} {
+		if found.n > 0 {
+			line, selectors = fmt.Sprintf("%s, %d %s", line, found.n, found.what), found.selectors
 		}
-		if n > 0 {
-			parts, selectors = append(parts, fmt.Sprintf("%d %s", n, several)), look
-		}
-	}
-	count(forever, "never expires", "never expire", "--without-expiry")
-	count(expired, "has expired", "have expired", "--expired")
-	count(old, "with write access is older than 90 days", "with write access are older than 90 days",
-		"--scope write --older-than 90d")
-	line = fmt.Sprintf("%d tokens", len(tokens))
-	if len(tokens) == 1 {
-		line = "1 token"
-	}
-	if len(parts) > 0 {
-		line += ": " + strings.Join(parts, ", ")
 	}
 	return line, selectors
 }
