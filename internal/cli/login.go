@@ -86,7 +86,7 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	case !r.own && (r.name != "" || r.lifetime > 0):
 		return problem.Usagef("--name and --expires-in go with --own-token")
 	case r.name != "":
-		if err := checkName(r.name); err != nil {
+		if err := checkName(r.name, r.lifetime); err != nil {
 			return err
 		}
 	}

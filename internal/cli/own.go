@@ -104,7 +104,7 @@ func (p *program) ownProfile(s *session.Session) (*profileSecret, error) {
 
 // loginOwn creates a token for this machine with the one that was pasted: create's protocol into the profile.
 func (p *program) loginOwn(ctx context.Context, s *session.Session, r loginRequest, tokens []utho.Token) error {
-	name, err := p.ownName(tokens, r.name)
+	name, err := p.ownName(tokens, r)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,10 @@ func (p *program) loginOwn(ctx context.Context, s *session.Session, r loginReque
 			Name: name, Scope: utho.ScopeWrite, Lifetime: r.lifetime, Verify: true,
 		}, to)
 		if err != nil {
-			return p.withLogin(err)
+			if left, ok := errors.AsType[*lifecycle.OutcomeError](err); ok { // the profile may hold nothing
+				err = problem.Hintf(err, "log in, then %s", p.outcomeHint(left))
+			}
+			return err
 		}
 		p.console.Note("created %s (write, id %s) for this machine", output.Name(s.Item.TokenName), cmp.Or(s.Item.TokenID, "not known"))
 		said()
@@ -132,22 +135,10 @@ func (p *program) loginOwn(ctx context.Context, s *session.Session, r loginReque
 	})
 }
 
-// withLogin adds that deleting the token that is left takes a login first: the profile may hold nothing.
-func (p *program) withLogin(err error) error {
-	var left *lifecycle.OutcomeError
-	if !errors.As(err, &left) {
-		return err
-	}
-	if left.Next == lifecycle.NextDeleteAgain {
-		left.Next = lifecycle.NextDelete
-	}
-	return problem.Hintf(err, "log in, then %s", p.outcomeHint(left))
-}
-
 // ownName is the name of a token for this machine: one that is free.
-func (p *program) ownName(tokens []utho.Token, asked string) (string, error) {
-	if asked != "" {
-		return asked, checkName(asked)
+func (p *program) ownName(tokens []utho.Token, r loginRequest) (string, error) {
+	if r.name != "" {
+		return r.name, nil // login has checked it
 	}
 	who, host := "unknown", "unknown"
 	if u, err := user.Current(); err == nil {
@@ -165,5 +156,5 @@ func (p *program) ownName(tokens []utho.Token, asked string) (string, error) {
 		p.console.Note("a token named %s is there already; if a login that was cut short left it, delete it: %s",
 			output.Name(base), p.env.Route.Command("token", "delete", base))
 	}
-	return name, checkName(name)
+	return name, checkName(name, r.lifetime)
 }

@@ -11,9 +11,6 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// clockSkew is how far the local clock may be off before somebody is told.
-const clockSkew = 5 * time.Minute
-
 // bindSelectors gives a command the flags that choose tokens.
 func (p *program) bindSelectors(cmd *cobra.Command, s *listing.Selectors) {
 	f, ages := cmd.Flags(), fixed("36h", "7d", "30d", "12w")
@@ -38,7 +35,7 @@ func (p *program) warnClock(l *utho.TokenList) {
 	if l.ServerTime.IsZero() {
 		return
 	}
-	if off := time.Since(l.ServerTime); off.Abs() > clockSkew {
+	if off := time.Since(l.ServerTime); off.Abs() > 5*time.Minute {
 		p.console.Warn("this machine's clock is off by %s; ages and expiries go by the service's clock", expiry.Human(off.Abs()))
 	}
 }

@@ -59,9 +59,6 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 	if r.Lifetime > 0 && r.noExpiry {
 		return problem.Usagef("token create takes --expires-in or --no-expiry, not both")
 	}
-	if err := checkName(r.Name); err != nil {
-		return err
-	}
 	if r.Lifetime == 0 && !r.noExpiry {
 		st, err := p.env.Settings()
 		if err != nil {
@@ -69,10 +66,8 @@ func (p *program) createToken(ctx context.Context, r createRequest) error {
 		}
 		r.Lifetime = st.ExpiresIn
 	}
-	if r.Lifetime > 0 { // the longest name is checked before anything is sent
-		if _, err := expiry.Append(r.Name, time.Now().Add(r.Lifetime)); err != nil {
-			return problem.Of(problem.Usage, err)
-		}
+	if err := checkName(r.Name, r.Lifetime); err != nil {
+		return err
 	}
 	to, err := p.connectFor(ctx, r.to, false, false)
 	if err != nil {
@@ -119,9 +114,12 @@ func (p *program) created(i lifecycle.Issued, to *destinations) {
 	}
 }
 
-// checkName refuses a name that a new token cannot have.
-func checkName(name string) error {
+// checkName refuses a name that a new token cannot have, or not with its expiry, before anything is sent.
+func checkName(name string, lifetime time.Duration) error {
 	err := expiry.CheckName(name)
+	if err == nil && lifetime > 0 {
+		_, err = expiry.Append(name, time.Now().Add(lifetime))
+	}
 	switch {
 	case err == nil:
 		return nil

@@ -208,19 +208,16 @@ func (p *program) verifier(commands []string, limit time.Duration) (func(context
 		return nil, nil
 	}
 	return func(ctx context.Context, i lifecycle.Issued) error {
-		limited, cancel := context.WithTimeout(ctx, limit)
+		limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it did not end within %v", limit))
 		defer cancel()
 		env := child.WithoutCredentials(os.Environ(), "UTHO_TOKEN_ID="+i.Token.ID, "UTHO_TOKEN_NAME="+i.Token.Name)
 		for n, argv := range all {
 			p.console.Note("running --verify %s", output.Name(commands[n]))
 			err := child.Command{Argv: argv, Env: env, Stdout: p.console.Err, Stderr: p.console.Err}.Run(limited)
-			switch { // only a signal's kind shows: the service has not failed to answer
-			case err == nil:
-			case ctx.Err() != nil:
-				return fmt.Errorf("--verify %s: %w", output.Name(commands[n]), context.Cause(ctx))
-			case limited.Err() != nil:
-				return fmt.Errorf("--verify %s did not end within %v", output.Name(commands[n]), limit)
-			default:
+			if err != nil && limited.Err() != nil { // a signal's kind shows; the service has not failed to answer
+				err = context.Cause(limited)
+			}
+			if err != nil {
 				return fmt.Errorf("--verify %s failed: %w", output.Name(commands[n]), err)
 			}
 		}

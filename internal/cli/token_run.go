@@ -8,14 +8,13 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"strings"
+	"regexp"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/utho/utho-cli/internal/child"
-	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
@@ -99,9 +98,8 @@ func checkEnv(names []string) ([]string, error) {
 	if len(names) == 0 {
 		return session.Variables[:], nil
 	}
-	const digits = "0123456789"
 	for _, name := range names {
-		if strings.IndexAny(name, digits) == 0 || strings.Trim(name, digits+"_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" {
+		if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
 			return nil, problem.Usagef("--env %s: not the name of a variable", output.Name(name)).Hintf("letters, digits and _, not a digit first")
 		}
 		if name == "UTHO_API_URL" {
@@ -112,11 +110,8 @@ func checkEnv(names []string) ([]string, error) {
 }
 
 func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, argv []string, with lend) error {
-	if err := checkName(r.Prefix); err != nil {
+	if err := checkName(r.Prefix+"-0123456789", r.Lifetime); err != nil {
 		return err
-	}
-	if _, err := expiry.Append(r.Prefix+"-0123456789", time.Now().Add(r.Lifetime)); err != nil {
-		return problem.Usagef("--name: %w", err)
 	}
 	s, err := p.env.Connect(ctx)
 	if err != nil {
