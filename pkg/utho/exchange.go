@@ -28,13 +28,11 @@ func (c *Client) do(ctx context.Context, k *call) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		k.time = time.Until(deadline)
 	}
-	sent := false
 	for attempt := 1; ; attempt++ {
 		e, again := c.exchange(ctx, k, attempt)
 		if e == nil {
 			return nil
 		}
-		sent = sent || e.Sent
 		if again && attempt < c.retry.MaxAttempts {
 			err := c.retry.pause(ctx, attempt, e.RetryAfter)
 			switch {
@@ -46,7 +44,7 @@ func (c *Client) do(ctx context.Context, k *call) error {
 				e.Err = err
 			}
 		}
-		e.Op, e.Sent, e.Attempts = k.op, sent, attempt
+		e.Op, e.Attempts = k.op, attempt
 		return e
 	}
 }
@@ -127,7 +125,7 @@ func (c *Client) lost(ctx context.Context, k *call, status int, sent bool, err e
 		e = &Error{Kind: ErrUnavailable}
 		e.Err, again = c.cause(err, sent)
 	}
-	e.StatusCode, e.Sent = status, sent
+	e.StatusCode = status
 	if k.created != nil && sent {
 		e.Kind, again = ErrOutcomeUnknown, false
 	}
