@@ -29,7 +29,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	maps.Copy(w.Header(), a.header)
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.sent()) //nolint:gosec // it is what the test asked for; a client that has gone away hears of nothing
+	_, _ = w.Write(a.body) //nolint:gosec // it is what the test asked for; a client that has gone away hears of nothing
 	if a.cut {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
@@ -58,13 +58,11 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err = cmp.Or(r.Context().Err(), err); err != nil {
 		return nil, err
 	}
-	var body io.Reader = bytes.NewReader(a.sent())
+	var body io.Reader = bytes.NewReader(a.body)
 	if a.cut {
 		body = io.MultiReader(body, iotest.ErrReader(io.ErrUnexpectedEOF))
 	}
-	return &http.Response{
-		StatusCode: a.status, Header: a.header, Body: io.NopCloser(body), ContentLength: int64(len(a.body)), Request: r,
-	}, nil
+	return &http.Response{StatusCode: a.status, Header: a.header, Body: io.NopCloser(body), ContentLength: -1, Request: r}, nil
 }
 
 // answer is what goes on the wire.
@@ -72,28 +70,16 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	cut    bool // the connection breaks in the middle of the body
-}
-
-// sent is as much of the body as comes.
-func (a *answer) sent() []byte {
-	if a.cut {
-		return a.body[:len(a.body)/2]
-	}
-	return a.body
+	cut    bool // the connection breaks after the body, which is only a part then
 }
 
 const unauthorized = `{"status":"error","message":"Unauthorized access. Please provide a valid API key."}`
 
 // exchange answers a request as the faults say. The error says how the connection breaks without an answer.
 func (s *Server) exchange(r *http.Request) (*answer, error) {
-	var body []byte
-	if r.Body != nil {
-		defer r.Body.Close() //nolint:errcheck // read only
-		var err error
-		if body, err = io.ReadAll(r.Body); err != nil {
-			return nil, err
-		}
+	body, err := readAll(r.Body)
+	if err != nil {
+		return nil, err
 	}
 	got, f := s.arrive(r)
 	if f.Unreachable {
@@ -104,7 +90,6 @@ func (s *Server) exchange(r *http.Request) (*answer, error) {
 	}
 	a := &answer{status: http.StatusOK, header: http.Header{}}
 	if !f.replaces() || f.Effect || f.KeepBody || f.DropAfter {
-		var err error
 		if a, err = s.handle(r, body, &f, got); err != nil {
 			return nil, err
 		}
@@ -114,6 +99,15 @@ func (s *Server) exchange(r *http.Request) (*answer, error) {
 	}
 	s.spoil(a, &f)
 	return a, nil
+}
+
+// readAll reads a body, if there is one, and closes it.
+func readAll(body io.ReadCloser) ([]byte, error) {
+	if body == nil {
+		return nil, nil
+	}
+	defer body.Close() //nolint:errcheck // read only
+	return io.ReadAll(body)
 }
 
 // step is what happens before or after a request takes effect.
@@ -176,8 +170,10 @@ func (s *Server) spoil(a *answer, f *Fault) {
 			a.body = []byte(f.Body)
 		}
 	}
-	a.cut = f.Truncate
 	a.header.Set("Content-Length", strconv.Itoa(len(a.body)))
+	if a.cut = f.Truncate; a.cut {
+		a.body = a.body[:len(a.body)/2]
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.header.Set("Date", cmp.Or(f.Date, time.Now().Add(s.ahead)).UTC().Format(http.TimeFormat))
