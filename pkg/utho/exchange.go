@@ -119,7 +119,7 @@ func (c *Client) lost(ctx context.Context, k *call, status int, sent bool, err e
 	switch {
 	case ctx.Err() != nil:
 		e = k.ended(ctx)
-	case errors.Is(err, errTooLarge) || errors.Is(err, errNotHTTP):
+	case errors.Is(err, errTooLarge):
 		e = &Error{Err: err}
 	default:
 		e = &Error{Kind: ErrUnavailable}
