@@ -11,9 +11,10 @@ func TestAnswers(t *testing.T) {
 		"account": {
 			Account{"32154", "A B", "a@b.example", "C"}: {
 				`{"status":"success","user":{"id":"32154","fullname":"A B","email":"a@b.example","company":"C","z":{"id":1}}}`},
-			Account{ID: "32154", Company: "7"}:         {notice + `{"user":{"id":32154,"fullname":null,"company":7},"status":""}`},
-			"user.email is not text":                   {`{"status":"success","user":{"id":"1","email":{"x":1}}}`},
-			"user is not an account":                   {`{"status":"success","user":[]}`, `{"status":"success","user":null}`, `{"status":"success"}`},
+			Account{ID: "32154", Company: "7"}: {notice + `{"user":{"id":32154,"fullname":null,"company":7},"status":""}`},
+			"user.email is not text":           {`{"status":"success","user":{"id":"1","email":{"x":1}}}`},
+			"user is not an account": {
+				`{"status":"success","user":[]}`, `{"status":"success","user":null}`, `{"status":"success"}`},
 			`read account: the answer holds no "user"`: {`{}`, `[]`},
 			"ends in the middle":                       {`{"status":"success","user":{"id":"1"`},
 			ErrWrongAddress:                            {``, page, reply(401, `{"status":"error","message":"Not Found GET"}`)},

@@ -229,6 +229,7 @@ func (s *Server) forward(r *http.Request, body []byte) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := readAll(resp.Body)
+	defer resp.Body.Close() //nolint:errcheck // read only
+	data, err := io.ReadAll(resp.Body)
 	return &answer{status: resp.StatusCode, header: resp.Header, body: data}, err
 }
