@@ -1,14 +1,10 @@
 package cli
 
 import (
-	"time"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/listing"
-	"github.com/utho/utho-cli/pkg/utho"
 )
 
 // bindSelectors gives a command the flags that choose tokens.
@@ -28,14 +24,4 @@ func (p *program) bindSelectors(cmd *cobra.Command, s *listing.Selectors) {
 func bind(cmd *cobra.Command, name string, v pflag.Value, usage string, complete cobra.CompletionFunc) {
 	cmd.Flags().Var(v, name, usage)
 	_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails only for a flag that is not there
-}
-
-// warnClock says so if the local clock is far from the service's, which counts.
-func (p *program) warnClock(l *utho.TokenList) {
-	if l.ServerTime.IsZero() {
-		return
-	}
-	if off := time.Since(l.ServerTime); off.Abs() > 5*time.Minute {
-		p.console.Warn("this machine's clock is off by %s; ages and expiries go by the service's clock", expiry.Human(off.Abs()))
-	}
 }

@@ -75,12 +75,9 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 	if err := r.check(p); err != nil {
 		return err
 	}
-	s, list, err := p.list(ctx)
+	s, list, err := p.list(ctx, r.UsesClock())
 	if err != nil {
 		return err
-	}
-	if r.UsesClock() {
-		p.warnClock(list)
 	}
 	choose := p.findAll
 	if r.Any() {
@@ -124,12 +121,12 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 	unwritten := p.writeDeletions(format, all, false)
 	err = p.deletionError(s, all, gone, stopped)
 	switch {
-	case err != nil && unwritten != nil:
-		return problem.WithLines(err, append(linesOf(err), unwritten.Error()))
-	case unwritten != nil && len(gone) > 0:
+	case unwritten == nil:
+		return err
+	case err == nil:
 		return fmt.Errorf("deleted %s: %w", strings.Join(gone, ", "), unwritten)
 	}
-	return cmp.Or(err, unwritten)
+	return problem.WithLines(err, append(linesOf(err), unwritten.Error()))
 }
 
 // confirm shows tokens and asks, at the point of no return.

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/utho/utho-cli/internal/expiry"
 	"github.com/utho/utho-cli/internal/lifecycle"
 	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
@@ -56,14 +57,21 @@ the command that deletes it. Selectors combine with AND.`,
 	return cmd
 }
 
-// list connects and lists the tokens.
-func (p *program) list(ctx context.Context) (*session.Session, *utho.TokenList, error) {
+// list connects and lists the tokens. If the answer depends on what time it is, which is the service's clock, it says so
+// if the local one is far from that.
+func (p *program) list(ctx context.Context, byClock bool) (*session.Session, *utho.TokenList, error) {
 	s, err := p.env.Connect(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	list, err := s.List(ctx)
-	return s, list, err
+	if err != nil {
+		return nil, nil, err
+	}
+	if off := time.Since(lifecycle.Now(list)).Abs(); byClock && off > 5*time.Minute {
+		p.console.Warn("this machine's clock is off by %s; ages and expiries go by the service's clock", expiry.Human(off))
+	}
+	return s, list, nil
 }
 
 func (p *program) listTokens(ctx context.Context, r listRequest) error {
@@ -83,10 +91,11 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 		r.columns = st.Columns
 	}
 	r.columns = cmp.Or(r.columns, format.keys())
-	if _, err := p.view(format, time.Time{}, nil).Columns(r.columns); err != nil {
+	columns, err := p.view(format, time.Time{}, nil).Columns(r.columns)
+	if err != nil {
 		return problem.Usagef("--columns: %w", err)
 	}
-	s, list, err := p.list(ctx)
+	s, list, err := p.list(ctx, r.UsesClock() || format.hasColumns() && listing.UsesClock(columns))
 	if err != nil {
 		return err
 	}
@@ -98,10 +107,7 @@ func (p *program) listTokens(ctx context.Context, r listRequest) error {
 		slices.SortStableFunc(tokens, r.order)
 	}
 	v := p.view(format, lifecycle.Now(list), s.Zone)
-	columns, _ := v.Columns(r.columns) // it was tried
-	if r.UsesClock() || format.hasColumns() && listing.UsesClock(columns) {
-		p.warnClock(list)
-	}
+	columns, _ = v.Columns(r.columns) // it was tried
 	err = p.writeTokens(format, columns, tokens, v, r.noHeaders)
 	if err == nil && len(tokens) == 0 && len(list.Tokens) > 0 && p.console.Terminal() {
 		p.console.Note("no token matches")
@@ -161,16 +167,13 @@ func (p *program) getToken(ctx context.Context, arg string) error {
 	if arg == "" {
 		return emptyArgument()
 	}
-	s, list, err := p.list(ctx)
+	s, list, err := p.list(ctx, format.hasColumns())
 	if err != nil {
 		return err
 	}
 	t, err := lifecycle.Find(list.Tokens, arg)
 	if err != nil {
 		return err
-	}
-	if format.hasColumns() {
-		p.warnClock(list)
 	}
 	v := p.view(format, lifecycle.Now(list), s.Zone)
 	if format == formatTable {

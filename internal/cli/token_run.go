@@ -117,14 +117,12 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, arg
 	if err != nil {
 		return err
 	}
-	apiURL := s.BaseURL
 	if s.Box != nil {
-		url, stop, err := serveSandbox(s.Box)
-		if err != nil {
+		var stop func()
+		if s.BaseURL, stop, err = serveSandbox(s.Box); err != nil {
 			return err
 		}
 		defer stop()
-		apiURL = url
 	}
 	end, err := p.signals.Protect()
 	if err != nil {
@@ -136,7 +134,7 @@ func (p *program) runWithToken(ctx context.Context, r lifecycle.LendRequest, arg
 	used, err := s.Lend(ctx, p.signals.Grace, r, func(i lifecycle.Issued) {
 		p.console.Hide(i.Secret)
 		p.mask(i.Secret)
-		status, failed = p.signals.Run(with(i.Secret, apiURL))
+		status, failed = p.signals.Run(with(i.Secret, s.BaseURL))
 	})
 	if used && err != nil && (status != 0 || failed != nil) { // the command's own end counts
 		p.report(problem.Of(problem.RunFailed, err))
