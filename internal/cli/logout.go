@@ -22,8 +22,9 @@ func newLogout(p *program) *cobra.Command {
 	var r logoutRequest
 	cmd := &cobra.Command{
 		Use: "logout", Short: "Remove the stored token from this machine",
-		Long: `Remove the stored token of a profile from this machine. The token itself still works
-until it is deleted; --revoke deletes it too, if utho created it for this machine.`,
+		Long: `Remove the stored token of a profile from this machine. The token itself still
+works until it is deleted; --revoke deletes it too, if utho created it for this
+machine.`,
 		Example: `  utho logout
   utho logout --revoke
   utho logout --all`,

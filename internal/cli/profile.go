@@ -50,7 +50,8 @@ func newProfile(p *program) *cobra.Command {
 	return newGroup("profile", "List, choose, rename and remove profiles", "",
 		&cobra.Command{
 			Use: "list", Aliases: []string{"ls"}, Short: "List the profiles",
-			Long:    "List the profiles, where each keeps its token, and whether one is there. Nothing is unlocked or asked for that.",
+			Long: `List the profiles, where each keeps its token, and whether one is there. Nothing
+is unlocked or asked for that.`,
 			Example: "  utho profile list\n  utho profile list -o json",
 			Args:    noArgs, RunE: p.documentE(p.listProfiles),
 		},

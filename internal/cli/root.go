@@ -17,8 +17,8 @@ import (
 
 // The groups of the root's help that something else names.
 const (
-	groupTokens = "Tokens:"
-	groupTools  = "More, tools:"
+	groupTokens = "Tokens"
+	groupTools  = "More, tools"
 )
 
 func newRoot(p *program) *cobra.Command {
@@ -49,10 +49,10 @@ func newRoot(p *program) *cobra.Command {
 		title    string
 		commands []*cobra.Command
 	}{
-		{"Log in:", []*cobra.Command{newLogin(p), newStatus(p)}},
+		{"Log in", []*cobra.Command{newLogin(p), newStatus(p)}},
 		{groupTokens, []*cobra.Command{newToken(p)}},
-		{"More, account:", []*cobra.Command{newLogout(p), newProfile(p)}},
-		{"More, trying it:", []*cobra.Command{newSandbox(p)}},
+		{"More, account", []*cobra.Command{newLogout(p), newProfile(p)}},
+		{"More, trying it", []*cobra.Command{newSandbox(p)}},
 		{groupTools, []*cobra.Command{newExec(p), newCompletion(p), newVersion(p)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})

@@ -29,9 +29,9 @@ func newDelete(p *program) *cobra.Command {
 	var r deleteRequest
 	cmd := &cobra.Command{
 		Use: "delete {ID|NAME... | SELECTORS}", Aliases: []string{"rm", "revoke"}, Short: "Delete tokens, for good",
-		Long: `Delete tokens, by id or name or by selectors, which combine with AND. A deleted token
-stops working at once and cannot be restored. --expired deletes every token whose
-expiry has passed, in use or not.`,
+		Long: `Delete tokens, by id or name or by selectors, which combine with AND. A deleted
+token stops working at once and cannot be restored. --expired deletes every
+token whose expiry has passed, in use or not.`,
 		Example: `  utho token delete 10000
   utho token delete --expired --yes
   utho token delete --name 'ci-*' --older-than 90d --except 10007`,

@@ -136,8 +136,8 @@ func (p *program) writeTokens(f format, columns []listing.Column, tokens []utho.
 func newTokenGet(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "get ID|NAME", Short: "Show one token",
-		Long: `Show one token: its id, name, scope, age and expiry, and the command that deletes
-it. The service never shows a secret again.`,
+		Long: `Show one token: its id, name, scope, age and expiry, and the command that
+deletes it. The service never shows a secret again.`,
 		Example: "  utho token get 10000\n  utho token get ci -o json", Args: exactArg("one ID or NAME"),
 		ValidArgsFunction: p.completeTokens(1),
 	}
