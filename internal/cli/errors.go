@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -124,7 +126,8 @@ func cutShort(err error) bool {
 // report writes the one account of an error to stderr, for a person or, with -o json, as one object on one line.
 func (p *program) report(err error) {
 	c, text, lines, hint := p.console, err.Error(), linesOf(err), p.hint(err)
-	if st := p.env.Known(); p.json || st != nil && st.Output == string(formatJSON) {
+	format := cmp.Or(p.output, p.env.Output, strings.TrimSpace(os.Getenv("UTHO_OUTPUT")))
+	if strings.EqualFold(format, string(formatJSON)) {
 		type account struct {
 			Code    string `json:"code"`
 			Message string `json:"message"`

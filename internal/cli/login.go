@@ -255,7 +255,7 @@ func (p *program) readToken(ctx context.Context, s *session.Session, r loginRequ
 	}
 	read := p.readLine
 	// Stdin alone decides: what is typed there must not be shown, wherever stderr goes.
-	if terminal.IsTerminal(p.in) {
+	if terminal.IsTerminal(p.console.In) {
 		read = func(ctx context.Context) ([]byte, error) { return p.console.ReadHidden(ctx, "Paste the token: ") }
 		if !r.withToken {
 			if p.console.NoInput {
@@ -286,7 +286,7 @@ func (p *program) readToken(ctx context.Context, s *session.Session, r loginRequ
 
 // readLine is the first line of stdin that is not blank, which may stay open behind it.
 func (p *program) readLine(ctx context.Context) ([]byte, error) {
-	in := bufio.NewReader(io.LimitReader(p.in, terminal.MaxInput+1))
+	in := bufio.NewReader(io.LimitReader(p.console.In, terminal.MaxInput+1))
 	return terminal.Await(ctx, func() (line []byte, err error) {
 		for err == nil && len(bytes.TrimSpace(line)) == 0 {
 			line, err = in.ReadBytes('\n')

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -81,24 +80,14 @@ func (p *program) bindGlobals(root *cobra.Command) {
 	f := root.PersistentFlags()
 	p.env.Flags.Set = f // its flags are those of the command that runs
 	p.env.Flags.Timeout = 30 * time.Second
-	p.json = strings.EqualFold(strings.TrimSpace(os.Getenv("UTHO_OUTPUT")), string(formatJSON))
 	colors := []string{"auto", "always", "never"}
-	format := enumFlag(&p.output, "FORMAT", words(allFormats))
-	choose := format.set
-	format.set = func(text string) error { // errors are JSON from here on
-		if err := choose(text); err != nil {
-			return err
-		}
-		p.json = p.output == string(formatJSON)
-		return nil
-	}
 	bind := func(name, short string, v flagValue, usage string, complete cobra.CompletionFunc) {
 		f.VarP(v, name, short, usage)
 		_ = root.RegisterFlagCompletionFunc(name, complete) // fails only for a flag that is not there
 	}
 	bind("profile", "p", nonEmptyFlag(&p.env.Flags.Profile, "NAME", "the name is empty"), "profile to use; sandbox needs no account",
 		p.completeProfilesAndSandbox)
-	bind("output", "o", format, "format of the answer; see utho help formats", completeFormats)
+	bind("output", "o", enumFlag(&p.output, "FORMAT", words(allFormats)), "format of the answer; see utho help formats", completeFormats)
 	bind("api-url", "", nonEmptyFlag(&p.env.Flags.APIURL, "URL", "the address is empty"),
 		"base URL of the service (default "+utho.DefaultBaseURL+")", fixed(utho.DefaultBaseURL))
 	bind("timeout", "", timeoutFlag(&p.env.Flags.Timeout), "limit for one exchange with the service, its retries included",

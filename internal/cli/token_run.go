@@ -202,7 +202,7 @@ func (p *program) command(path string, argv, names []string, secret, apiURL stri
 	}
 	return &exec.Cmd{
 		Path: path, Args: argv, Env: child.WithoutCredentials(os.Environ(), set...),
-		Stdin: p.in, Stdout: p.out.f, Stderr: p.console.Err,
+		Stdin: p.console.In, Stdout: p.out.f, Stderr: p.console.Err,
 	}
 }
 

@@ -37,6 +37,7 @@ type Env struct {
 	Version func() string // for the user agent
 	Route   Route         // what leads a pasted command to the same place
 	Session *Session      // once a credential was chosen, for hints
+	Output  string        // of the settings, once they were read, for errors
 
 	file     *config.File
 	settings *config.Settings
@@ -121,13 +122,10 @@ func (e *Env) Settings() (*config.Settings, error) {
 	}
 	st, err := config.Resolve(file, e.Flags.Set)
 	if err == nil {
-		e.settings, e.Console.Color = &st, st.Color
+		e.settings, e.Output, e.Console.Color = &st, st.Output, st.Color
 	}
 	return &st, err
 }
-
-// Known are the Settings if this run needed them, else nil.
-func (e *Env) Known() *config.Settings { return e.settings }
 
 // Store is the store of a kind, keyring or file.
 func (e *Env) Store(kind string) (auth.Store, error) {
