@@ -221,20 +221,14 @@ func (p *program) notFoundHint(e *lifecycle.NotFoundError) string {
 }
 
 func (p *program) rejectedHint() string {
-	switch c := p.env.Session.Credential; c.Kind {
-	case session.KindEnvironment:
-		if c.Source == session.KeyFileVariable {
-			return "put a token that works in the file that " + c.Source + " names; you create one at " + consoleURL
-		}
-		return "set " + c.Source + " to a token that works; you create one at " + consoleURL
-	case session.KindCommand:
-		return "the token comes from the credential_command of profile " + c.Profile.Name + "; have it print one that works"
+	switch s := p.env.Session; s.Kind {
 	case session.SandboxName:
 		return "start the sandbox afresh: utho sandbox reset"
 	case "":
-		return "create one that works at " + consoleURL
+		return "create a token that works at " + consoleURL
+	default:
+		return "create a token that works at " + consoleURL + ", then: " + s.Replace(p.env.Route)
 	}
-	return "log in with a token that works: " + p.env.Route.Command("login")
 }
 
 // addressHint says where the address came from, unless it is the default one. The error names that.

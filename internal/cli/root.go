@@ -78,8 +78,8 @@ func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Comman
 
 func (p *program) bindGlobals(root *cobra.Command) {
 	f := root.PersistentFlags()
-	p.env.Flags.Set = f // its flags are those of the command that runs
-	p.env.Flags.Timeout = 30 * time.Second
+	p.env.Flags.Set = f         // its flags are those of the command that runs
+	timeout := 30 * time.Second // read as a setting
 	colors := []string{"auto", "always", "never"}
 	bind := func(name, short string, v flagValue, usage string, complete cobra.CompletionFunc) {
 		f.VarP(v, name, short, usage)
@@ -90,7 +90,7 @@ func (p *program) bindGlobals(root *cobra.Command) {
 	bind("output", "o", enumFlag(&p.output, "FORMAT", words(allFormats)), "format of the answer; see utho help formats", completeFormats)
 	bind("api-url", "", nonEmptyFlag(&p.env.Flags.APIURL, "URL", "the address is empty"),
 		"base URL of the service (default "+utho.DefaultBaseURL+")", fixed(utho.DefaultBaseURL))
-	bind("timeout", "", timeoutFlag(&p.env.Flags.Timeout), "limit for one exchange with the service, its retries included",
+	bind("timeout", "", timeoutFlag(&timeout), "limit for one exchange with the service, its retries included",
 		fixed("10s", "30s", "1m"))
 	bind("color", "", enumFlag(&p.console.Color, "WHEN", colors),
 		"auto, always or never; auto is a terminal without NO_COLOR", fixed(colors...))

@@ -128,7 +128,7 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 		}
 	}
 	if s.Item.TokenID != "" && slices.Contains(gone, s.Item.TokenID) {
-		p.console.Note("profile %s used token %s; log in again: %s", s.Profile.Name, s.Item.TokenID, p.env.Route.LoginTo(s.Profile.Name))
+		p.console.Note("profile %s used token %s; log in again: %s", s.Profile.Name, s.Item.TokenID, p.env.Route.Command("login"))
 	}
 	unwritten := p.writeDeletions(format, all, false)
 	err = p.deletionError(s, r, all, gone, stopped)

@@ -207,8 +207,3 @@ func (r Route) About(ids []string, words ...string) string {
 	}
 	return r.Command(append(words, ids...)...)
 }
-
-// LoginTo is the login to a profile, at the address of the route.
-func (r Route) LoginTo(profile string) string {
-	return Route{Profile: profile, APIURL: r.APIURL}.Command("login")
-}
