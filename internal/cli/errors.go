@@ -144,7 +144,7 @@ func (p *program) report(err error) {
 	}
 	c.Error(text)
 	for _, l := range lines {
-		c.Plain("  " + l)
+		c.Note("  %s", l)
 	}
 	if hint != "" {
 		c.Hint(hint)

@@ -163,8 +163,10 @@ func repeatable(args ...string) bool {
 }
 
 func argumentHint(cmd *cobra.Command, arg string) string {
-	switch {
-	case strings.HasPrefix(arg, "live_"), strings.HasPrefix(arg, "Bearer "):
+	switch login := cmd.Name() == "login"; {
+	case login && cmd.Flags().Changed("import"):
+		return "the file to import from goes behind an equals sign: utho login --import=PATH"
+	case strings.HasPrefix(arg, "live_"), strings.HasPrefix(arg, "Bearer "), login && len(arg) > 16:
 		return "if that was a secret, it is in the history of your shell now: delete it there; a token is pasted at the prompt of: utho login"
 	case slices.Contains([]string{"login", "logout", "status"}, cmd.Name()) && looksLikeCommand(arg):
 		return "name a profile with -p: utho -p " + arg + " " + cmd.Name()

@@ -98,7 +98,6 @@ func newProgram(build Build, in, out, errFile *os.File) *program {
 
 // exit reports err and returns the status for it.
 func (p *program) exit(err error) int {
-	p.console.EndWaiting()
 	if err == nil || p.pipe && errors.Is(err, syscall.EPIPE) && p.out.err != nil {
 		return 0
 	}

@@ -89,7 +89,7 @@ func (p *program) serveSandbox(ctx context.Context, box *sandbox.Sandbox, limit 
 	debug := p.env.Debugging()
 	return box.Serve(ctx, ln, func(r sandbox.Request) {
 		if debug {
-			p.console.Plain("debug: " + r.String())
+			p.console.Note("debug: %s", r)
 		}
 		if log {
 			line, _ := json.Marshal(r) // text and numbers: it cannot fail

@@ -105,7 +105,7 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 	}
 	if !r.yes {
 		for _, line := range describeAll(chosen) {
-			p.console.Plain("  " + line)
+			p.console.Note("  %s", line)
 		}
 		if s.Item.TokenID == "" && s.Box == nil {
 			p.console.Note("utho does not know which token %s holds: it may be among these", s.From())
@@ -120,7 +120,7 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 	}
 	defer end()
 	all, stopped := s.Delete(ctx, p.signals.Grace, chosen, s.Item.TokenID, p.console.Count(len(chosen), "deleting"))
-	p.console.EndWaiting()
+	p.console.EndCount()
 	var gone []string
 	for _, d := range all {
 		if d.Deleted {

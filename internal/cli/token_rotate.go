@@ -127,7 +127,7 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 	case r.dryRun:
 		return p.showRotation(plan, to, r)
 	case asks:
-		p.console.Plain("  " + describe(plan.Old))
+		p.console.Note("  %s", describe(plan.Old))
 		if s.Item.TokenID == "" && s.Box == nil {
 			p.console.Note("utho does not know which token %s holds: if it is this one, the new secret has to go there too", s.From())
 		}

@@ -278,6 +278,6 @@ func (e *Env) trace(x utho.Exchange) {
 		text += "\ndebug: " + output.Safe(x.Body)
 	}
 	for line := range strings.SplitSeq(text, "\n") {
-		e.Console.Plain(line)
+		e.Console.Note("%s", line)
 	}
 }
