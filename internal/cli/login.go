@@ -157,38 +157,32 @@ func (a *accountDoc) who() string {
 
 // loginTarget is the profile to log in to, and the place its token is for. The secret is empty.
 func (p *program) loginTarget(r loginRequest) (*session.Session, error) {
-	file, name, typed, err := p.env.ChosenProfile()
-	if err != nil {
+	c, err := p.env.ChosenProfile()
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if strings.EqualFold(name, session.SandboxName) {
-		if p.env.Flags.Profile == "" {
-			return nil, problem.Usagef("UTHO_PROFILE=sandbox is set, and the sandbox needs no login").
-				Hintf("to log in elsewhere: unset UTHO_PROFILE; utho login")
-		}
+	case c.Kind == session.SandboxName && p.env.Flags.Profile == "":
+		return nil, problem.Usagef("UTHO_PROFILE=sandbox is set, and the sandbox needs no login").
+			Hintf("to log in elsewhere: unset UTHO_PROFILE; utho login")
+	case c.Kind == session.SandboxName:
 		return nil, problem.Usagef("the sandbox needs no login").Hintf("try it: utho -p sandbox token list")
 	}
-	if err := config.ValidName(name); err != nil {
-		return nil, problem.Of(problem.Usage, err)
-	}
-	profile, ok := file.Profile(name)
-	if !ok {
-		profile = config.Profile{Name: name}
-	}
-	s, err := p.env.New(session.Credential{Profile: profile, Exists: ok, Typed: typed})
-	if err != nil {
-		return nil, err
-	}
+	s, err := p.env.New(c)
 	switch {
-	case r.store != "":
-		s.Profile.Store, s.Profile.CredentialCommand = r.store, nil
-	case len(profile.CredentialCommand) > 0:
-		return nil, problem.Usagef("profile %s takes its token from its credential_command, so there is nothing to log in", profile.Name).
+	case err != nil:
+		return nil, err
+	case s.Kind == session.KindCommand && r.store == "":
+		return nil, problem.Usagef("profile %s takes its token from its credential_command, so there is nothing to log in", s.Profile.Name).
 			Hintf("to keep a token instead: %s", p.env.Route.Command("login", "--store", "keyring"))
 	}
-	s.Profile.Store, s.Profile.APIURL = session.StoreOf(s.Profile), s.BaseURL
-	s.Kind, s.Source = s.Profile.Store, s.Profile.Store
+	s.Profile.APIURL, s.Profile.CredentialCommand = s.BaseURL, nil
+	keepIn(s, cmp.Or(r.store, s.Kind))
 	return s, nil
+}
+
+// keepIn has a session keep its token in a store.
+func keepIn(s *session.Session, store string) {
+	s.Profile.Store, s.Kind, s.Source = store, store, store
 }
 
 // checkPlace tries the store and the configuration, and asks whether a file may replace a keyring that fails.
@@ -205,7 +199,7 @@ func (p *program) checkPlace(ctx context.Context, s *session.Session, r loginReq
 	if err := p.console.Ask(ctx, "Keep the token in a file that only you can read instead?"); err != nil {
 		return err
 	}
-	s.Profile.Store, s.Kind, s.Source = config.StoreFile, config.StoreFile, config.StoreFile
+	keepIn(s, config.StoreFile)
 	return b.Check(ctx, s.Profile, s.Ref())
 }
 

@@ -151,20 +151,8 @@ func (p *program) useProfile(ctx context.Context, profile config.Profile, _ []st
 }
 
 func (p *program) removeProfile(ctx context.Context, profile config.Profile, _ []string) error {
-	id := p.env.PeekID(ctx, profile)
-	had := false
-	err := p.change(func(b *profiles.Book) (err error) {
-		had, err = b.Forget(ctx, profile.Name, auth.Item{}, true)
+	if err := p.forget(ctx, profile, true); err != nil {
 		return err
-	})
-	switch {
-	case err != nil:
-		return ofRemoval(ctx, err)
-	case had:
-		p.console.Note("removed profile %s and its stored token from this machine", profile.Name)
-		p.saidStillWorks(id)
-	default:
-		p.console.Note("removed profile %s; it held no token on this machine", profile.Name)
 	}
 	// As they were before.
 	if file, _ := p.env.Profiles(); strings.EqualFold(file.Current(), profile.Name) {

@@ -158,12 +158,6 @@ func (e *Env) Peek(ctx context.Context, profile config.Profile) (auth.Item, erro
 	return e.Store(kind).Peek(ctx, auth.Ref{Profile: profile.Name, Origin: origin})
 }
 
-// PeekID is the id of the token that a profile holds, "" if that is not known.
-func (e *Env) PeekID(ctx context.Context, profile config.Profile) string {
-	item, _ := e.Peek(ctx, profile) // empty after an error
-	return item.TokenID
-}
-
 // Holds returns the secret that a store holds if its SHA-256 is sum, else "".
 func (e *Env) Holds(ctx context.Context, kind string, ref auth.Ref, sum [32]byte) (string, error) {
 	item, err := e.Store(kind).Get(ctx, ref)

@@ -86,7 +86,7 @@ func routeTo(s *Session) (r Route) {
 	if s.Typed != "" {
 		r.Profile = s.Profile.Name
 	}
-	if s.Box == nil && s.BaseURL != AddressOf(s.Profile) {
+	if s.BaseURL != AddressOf(s.Profile) {
 		r.APIURL = s.BaseURL
 	}
 	return r
