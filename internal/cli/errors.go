@@ -157,7 +157,6 @@ func (p *program) hint(err error) string {
 	var unusable *auth.KeyringError
 	var taken *lifecycle.NotFoundError
 	var several *lifecycle.AmbiguousError
-	var verify *lifecycle.VerifyError
 	var rolledBack *lifecycle.RolledBackError
 	var undelivered *deliver.Failure
 	switch {
@@ -167,7 +166,7 @@ func (p *program) hint(err error) string {
 		return p.outcomeHint(left)
 	case errors.As(err, &undelivered) && undelivered.Kind == deliver.KindStdout:
 		return "send the secret elsewhere, for example with --to file:PATH"
-	case errors.As(err, &verify):
+	case errors.As(err, new(*lifecycle.VerifyError)):
 		return "fix what failed, then run the same command again: it goes on from here"
 	case errors.As(err, &rolledBack) && len(rolledBack.Doubtful) > 0:
 		return "fix what failed, then run the same command again: it delivers a secret that works"

@@ -94,7 +94,7 @@ func (p *program) listProfiles(ctx context.Context, f format, _ []string) error 
 			return []string{d.Name, d.APIURL, d.Store, d.Secret, d.id, d.expires, map[bool]string{true: "yes"}[d.Current]}[i]
 		}})
 	}
-	return output.Table(p.console.Bold(p.out.f, p.out), columns, docs, output.TableOptions{})
+	return output.Table(p.out, columns, docs, output.TableOptions{Bold: p.console.Colored(p.out.f)})
 }
 
 func (p *program) profileDoc(ctx context.Context, profile config.Profile, current string) profileDoc {

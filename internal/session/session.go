@@ -76,20 +76,15 @@ func (e *Env) New(c Credential) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.Route = routeTo(s)
-	s.Origin, err = OriginOf(s.BaseURL)
-	return s, err
-}
-
-// routeTo repeats the way to a session: the profile if one was named, the address if it is not the profile's.
-func routeTo(s *Session) (r Route) {
+	e.Route = Route{} // repeats the profile if one was named, and the address if it is not the profile's
 	if s.Typed != "" {
-		r.Profile = s.Profile.Name
+		e.Route.Profile = s.Profile.Name
 	}
 	if s.BaseURL != AddressOf(s.Profile) {
-		r.APIURL = s.BaseURL
+		e.Route.APIURL = s.BaseURL
 	}
-	return r
+	s.Origin, err = OriginOf(s.BaseURL)
+	return s, err
 }
 
 // otherOrigin is the refusal to send a secret elsewhere than to the place it was stored for.

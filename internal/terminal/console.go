@@ -93,7 +93,7 @@ func (c *Console) Hint(text string) { c.line("hint:", cyan, text) }
 
 // line is a line behind a coloured word.
 func (c *Console) line(word, color, text string) {
-	if c.colored(c.Err) {
+	if c.Colored(c.Err) {
 		word = color + word + plain
 	}
 	c.Write(word + " " + output.Safe(c.Redact(text)) + "\n")
@@ -264,23 +264,8 @@ func Await[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	}
 }
 
-// Bold is f for a table, which is written at once and whose first line is bold on a terminal.
-func (c *Console) Bold(f *os.File, w io.Writer) io.Writer {
-	if c.colored(f) {
-		return boldWriter{w}
-	}
-	return w
-}
-
-type boldWriter struct{ w io.Writer }
-
-func (b boldWriter) Write(text []byte) (int, error) {
-	first, rest, _ := bytes.Cut(text, []byte("\n"))
-	_, err := fmt.Fprintf(b.w, "\x1b[1m%s%s\n%s", first, plain, rest)
-	return len(text), err
-}
-
-func (c *Console) colored(f *os.File) bool {
+// Colored reports whether what is written to f has colours.
+func (c *Console) Colored(f *os.File) bool {
 	color := c.Color
 	if color == "" {
 		color = os.Getenv("UTHO_COLOR") // before the settings were read
