@@ -83,7 +83,9 @@ func exitOf(err error) outcome {
 		{errors.As(err, new(*lifecycle.OutcomeError)) || errors.As(err, new(*auth.NotKnownError)), outcome{own(exitUnknown), "unknown_outcome"}},
 		{has(problem.Partial), outcome{exitPartial, "partial"}},
 		{errors.As(err, &in), outcome{in.Status(), "interrupted"}},
-		{has(problem.Usage) || isUsage(err), outcome{exitUsage, "usage"}},
+		{has(problem.Usage), outcome{exitUsage, "usage"}},
+		{errors.As(err, new(*utho.URLError)) || errors.As(err, new(*utho.VariableError)), outcome{exitUsage, "usage"}},
+		{errors.As(err, new(*lifecycle.NoExpiryError)), outcome{exitUsage, "usage"}},
 		{ok && start.NotFound, outcome{127, "not_found"}},
 		{ok, outcome{126, "error"}},
 		{has(problem.Matched), outcome{own(exitMatched), "matched"}},
@@ -101,12 +103,6 @@ func exitOf(err error) outcome {
 		}
 	}
 	return outcome{own(exitError), "error"}
-}
-
-// isUsage reports whether a typed error of another room says that something was asked for that cannot be.
-func isUsage(err error) bool {
-	return errors.As(err, new(*utho.URLError)) || errors.As(err, new(*utho.VariableError)) ||
-		errors.As(err, new(*lifecycle.NoExpiryError))
 }
 
 // rejected reports whether the service rejects the credential. Any token may read: a 403 to a list says this too.

@@ -34,7 +34,7 @@ func newRoot(p *program) *cobra.Command {
 	version := root.Flags().Bool("version", false, "print the version")
 	root.RunE = func(cmd *cobra.Command, args []string) error {
 		if *version {
-			return p.readE(func(context.Context, []string) error { return p.printVersion() })(cmd, args)
+			return p.readE(p.printVersion)(cmd, args)
 		}
 		return cmd.Help()
 	}
@@ -141,12 +141,12 @@ func newVersion(p *program) *cobra.Command {
 		Use: "version", Short: "Print the version",
 		Long:    "Print the version of utho, its commit and date, Go's version and the platform.",
 		Example: "  utho version\n  utho version -o json", Args: noArgs,
-		RunE: p.readE(func(context.Context, []string) error { return p.printVersion() }),
+		RunE: p.readE(p.printVersion),
 	}
 }
 
 // printVersion must always answer: settings that cannot be read are passed over.
-func (p *program) printVersion() error {
+func (p *program) printVersion(context.Context, []string) error {
 	f, err := p.format(documentFormats)
 	if err != nil && p.output != "" {
 		return err

@@ -261,18 +261,15 @@ func (e *Env) Debugging() bool {
 
 // trace shows one exchange on stderr. The client has taken the secrets out.
 func (e *Env) trace(x utho.Exchange) {
-	status := "no answer"
+	status, failed := "no answer", ""
 	if x.StatusCode != 0 {
 		status = strconv.Itoa(x.StatusCode)
 	}
-	text := fmt.Sprintf("debug: %s %s: %s in %v", x.Method, x.URL, status, x.Duration.Round(time.Microsecond))
 	if x.Err != nil {
-		text += ": " + x.Err.Error()
+		failed = ": " + x.Err.Error()
 	}
+	e.Console.Note("debug: %s %s: %s in %v%s", x.Method, x.URL, status, x.Duration.Round(time.Microsecond), failed)
 	if x.Body != "" {
-		text += "\ndebug: " + output.Safe(x.Body)
-	}
-	for line := range strings.SplitSeq(text, "\n") {
-		e.Console.Note("%s", line)
+		e.Console.Note("debug: %s", x.Body)
 	}
 }
