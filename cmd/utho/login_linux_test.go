@@ -90,6 +90,9 @@ func TestLoginHidden(t *testing.T) {
 	if shown := p.exits(0); !strings.Contains(shown, `"authenticated": true`) || strings.Contains(shown, "live_") {
 		t.Errorf("the terminal shows:\n%s", shown)
 	}
+	if said, err := os.ReadFile(log.Name()); err != nil || !strings.Contains(string(said), "Paste the token: ") {
+		t.Errorf("nothing asks for the token: %q, %v", said, err)
+	}
 	if n, err := unix.IoctlGetInt(int(p.tty.Fd()), unix.TIOCINQ); err != nil || n > 0 {
 		t.Errorf("%d bytes are left to be read, %v", n, err)
 	}

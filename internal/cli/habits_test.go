@@ -87,6 +87,7 @@ func TestHabits(t *testing.T) {
 		{"token rename a b", "utho token create OTHER", 6},
 		{"token renew grafana", "utho token rotate grafana", 2},
 		{"token lsit", "utho token list", -1},
+		{"token lst", "utho token list?", -1}, // and not get, which differs more
 		{"tokn", "utho token?", -1},
 		{"profile add work", "utho -p work login", -1},
 		{"profile create work", "utho -p work login", -1},
