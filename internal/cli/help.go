@@ -161,7 +161,9 @@ func topics(root *cobra.Command) []topic {
 	var commands strings.Builder
 	section(&commands, "Commands", commandFormats(root))
 	return []topic{
-		{"environment", "the variables and the configuration file", `utho reads these variables. An empty one counts as not set; a flag wins over its
+		{
+			"environment", "the variables and the configuration file",
+			`utho reads these variables. An empty one counts as not set; a flag wins over its
 variable, and the variable over the configuration.
 
   UTHO_API_KEY       the token; it wins over the stored ones
@@ -185,8 +187,10 @@ variable, and the variable over the configuration.
 
 config.yaml holds profiles and defaults (output, color, timeout, columns,
 expires_in), and no secrets.
-`},
-		{"exit-codes", "what each exit status means", `What each exit status means, and the code that an error has with -o json.
+`,
+		}, {
+			"exit-codes", "what each exit status means",
+			`What each exit status means, and the code that an error has with -o json.
 
   0              done
   1              error: the service says no, a destination or the keyring cannot
@@ -209,8 +213,10 @@ expires_in), and no secrets.
 token run and exec end with the status of their command: 128+n if signal n ended
 it, 126 if it cannot be executed, 127 if it is not found, and 125 if utho itself
 failed.
-`},
-		{"formats", "the formats of -o, and the columns", `-o chooses the format; UTHO_OUTPUT and defaults.output of the configuration set
+`,
+		}, {
+			"formats", "the formats of -o, and the columns",
+			`-o chooses the format; UTHO_OUTPUT and defaults.output of the configuration set
 it for all commands but token create and token rotate, which print the bare
 secret.
 
@@ -225,8 +231,10 @@ secret.
 ` + commands.String() + `
 Columns (--columns): name, scope, created, action, id, age, expires. If the
 terminal is too narrow for a table, ACTION is shortened to delete ID.
-`},
-		{"expiry", "how tokens end, and how durations are written", `--expires-in 30d creates ci.expires-20261223T0930Z: the moment in UTC, to the
+`,
+		}, {
+			"expiry", "how tokens end, and how durations are written",
+			`--expires-in 30d creates ci.expires-20261223T0930Z: the moment in UTC, to the
 minute. Other commands take the name without it.
 
 ` + notEnforced + `
@@ -241,8 +249,10 @@ What reads it:
 
 Durations are one whole number and one unit: 90m, 36h, 30d, 12w. A day is 24
 hours. Ages and expiries use the service's clock.
-`},
-		{"destinations", "where --to sends a secret", `--to sends a new secret elsewhere than to stdout. It may be repeated. Everything
+`,
+		}, {
+			"destinations", "where --to sends a secret",
+			`--to sends a new secret elsewhere than to stdout. It may be repeated. Everything
 is checked before anything is created; if one fails, the others are restored and
 the token is deleted.
 
@@ -260,8 +270,8 @@ the token is deleted.
 
 They are served in this order. ~/ is expanded; the last # separates NAME. For a
 pipe or a variable in a command, write exec:sh -c '…'.
-`},
-		{
+`,
+		}, {
 			"options", "the flags that every command has",
 			"Every command has these flags.\n\n" + root.PersistentFlags().FlagUsagesWrapped(helpWidth),
 		},
