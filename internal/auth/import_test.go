@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/utho/utho-cli/internal/problem"
 )
 
 func home(t *testing.T, official, community string) string {
@@ -26,7 +28,7 @@ func home(t *testing.T, official, community string) string {
 
 func TestFindImport(t *testing.T) {
 	const yamlToken, jsonToken = "token: " + secret + "\n", `{"apikey": "` + secret + `"}`
-	const official, community, none, both = "uthoctl", "the community's utho", "no token found in", "both "
+	const official, community, none, both = "uthoctl", "the community's utho", "import: no token found in", "both "
 	for name, tc := range map[string]struct{ official, community, want string }{
 		"official":             {yamlToken, "", official},
 		"community":            {"", jsonToken, community},
@@ -43,13 +45,12 @@ func TestFindImport(t *testing.T) {
 		dir := home(t, tc.official, tc.community)
 		in, err := FindImport()
 		noSecret(t, err)
-		var not *ImportError
 		switch {
 		case tc.want == official || tc.want == community:
 			if err != nil || in.Secret != secret || in.Tool != tc.want || in.Open || !strings.HasPrefix(in.Path, dir) {
 				t.Errorf("%s: %+v, %v", name, in, err)
 			}
-		case !errors.As(err, &not) || not.Both != (tc.want == both) || !strings.HasPrefix(err.Error(), tc.want) ||
+		case err == nil || problem.Is(err, problem.Usage) != (tc.want == both) || !strings.HasPrefix(err.Error(), tc.want) ||
 			!strings.Contains(err.Error(), dir+"/.config/uthoctl.yaml") || !strings.Contains(err.Error(), dir+"/.utho/config.json"):
 			t.Errorf("%s: %+v, %v", name, in, err)
 		}

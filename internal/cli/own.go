@@ -109,10 +109,9 @@ func (p *program) loginOwn(ctx context.Context, s *session.Session, r loginReque
 		return err
 	}
 	return p.change(func(b *profiles.Book) error {
-		var said func()
 		own := &profileSecret{p: p, store: s.Kind, ref: s.Ref(), check: nothing, undo: nothing} // login has checked
 		own.put = func(ctx context.Context, item auth.Item) (err error) {
-			said, err = p.save(ctx, b, s, item)
+			err = p.save(ctx, b, s, item)
 			s.Item = item
 			return err
 		}
@@ -128,7 +127,6 @@ func (p *program) loginOwn(ctx context.Context, s *session.Session, r loginReque
 			return err
 		}
 		p.console.Note("created %s (write, id %s) for this machine", output.Name(s.Item.TokenName), cmp.Or(s.Item.TokenID, "not known"))
-		said()
 		p.console.Note("the token that was pasted still works and is not kept; find it with: %s, and delete it with: %s",
 			p.env.Route.Command("token", "list", "-o", "wide"), p.env.Route.Command("token", "delete", "ID"))
 		return p.env.Use(s)

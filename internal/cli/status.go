@@ -86,9 +86,10 @@ func newStatus(p *program) *cobra.Command {
 	var withToken bool
 	cmd := &cobra.Command{
 		Use: "status", Aliases: []string{"whoami"}, Short: "Show who is logged in and whether the token still works",
-		Long: `Show which credential is used, where it comes from, and whether the service accepts
-it. The exit status is 0 if it does, 4 if not, and 9 if the service cannot be reached.
---with-token answers for a token from stdin instead, and stores nothing.`,
+		Long: `Show which credential is used, where it comes from, and whether the service
+accepts it. The exit status is 0 if it does, 4 if not, and 9 if the service
+cannot be reached. --with-token answers for a token from stdin instead, and
+stores nothing.`,
 		Example: `  utho status
   utho status -o json
   utho status --with-token < token.txt`,
