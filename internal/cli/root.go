@@ -156,12 +156,8 @@ func (p *program) printVersion(context.Context, []string) error {
 		return document(p.out, f, d)
 	}
 	about := ""
-	if d.Commit != nil {
-		about = " (" + (*d.Commit)[:min(12, len(*d.Commit))]
-		if d.Date != nil {
-			about += ", " + (*d.Date)[:min(10, len(*d.Date))]
-		}
-		about += ")"
+	if d.Commit != nil && d.Date != nil {
+		about = fmt.Sprintf(" (%.12s, %.10s)", *d.Commit, *d.Date)
 	}
 	_, err = fmt.Fprintf(p.out, "utho %s%s %s %s/%s\n", d.Version, about, d.Go, d.OS, d.Arch)
 	return err
