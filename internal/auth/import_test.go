@@ -52,7 +52,8 @@ func TestFindImport(t *testing.T) {
 			if err != nil || in.Secret != secret || in.Tool != tc.want || in.Open || !strings.HasPrefix(in.Path, dir) {
 				t.Errorf("%s: %+v, %v", name, in, err)
 			}
-		case err == nil || errors.As(err, &not) == (tc.want == bad), !strings.HasPrefix(err.Error(), tc.want), !strings.Contains(err.Error(), paths[0]),
+		case err == nil || errors.As(err, &not) == (tc.want == bad),
+			!strings.HasPrefix(err.Error(), tc.want), !strings.Contains(err.Error(), paths[0]),
 			tc.want != bad && (*not != ImportError{tc.want == both, paths} || !strings.Contains(err.Error(), paths[1])):
 			t.Errorf("%s: %+v, %v", name, in, err)
 		}

@@ -22,7 +22,7 @@ func TestItemValue(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	for origin, want := range map[string]string{
-		"https://api.utho.com": "utho:api.utho.com", "https://x.example:8443": "utho:x.example:8443", "http://127.0.0.1:80": "utho:http://127.0.0.1:80",
+		"https://api.utho.com": "utho:api.utho.com", "https://x.example:8443": "utho:x.example:8443", "http://[::1]:80": "utho:http://[::1]:80",
 	} {
 		if got := service(Ref{"work", origin}); got != want {
 			t.Errorf("%s is called %s, want %s", origin, got, want)

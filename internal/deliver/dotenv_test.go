@@ -13,9 +13,8 @@ import (
 // Byte for byte what an edit of KEY to live_new makes of a file, and that everybody reads it.
 func TestSetVariable(t *testing.T) {
 	t.Parallel()
-	rows := map[string]struct{ before, after string }{
+	for name, c := range map[string]struct{ before, after string }{
 		"empty":                    {"", "KEY=live_new\n"},
-		"append":                   {"A=1\n", "A=1\nKEY=live_new\n"},
 		"append, no final newline": {"A=1", "A=1\nKEY=live_new\n"},
 		"append, CRLF, no newline": {"A=1\r\nB=2", "A=1\r\nB=2\r\nKEY=live_new\r\n"},
 		"append, mixed, last LF":   {"A=1\r\nB=2\n", "A=1\r\nB=2\nKEY=live_new\n"},
@@ -23,16 +22,15 @@ func TestSetVariable(t *testing.T) {
 		"append, Latin-1":          {"# caf\xe9\n", "# caf\xe9\nKEY=live_new\n"},
 		"append, odd lines":        {"=x\n'q'=1\nexport A\n", "=x\n'q'=1\nexport A\nKEY=live_new\n"},
 		"append, apostrophe":       {"NAME=it's\n", "NAME=it's\nKEY=live_new\n"},
-		// (b) A shell runs what follows a blank.
-		"replace, blank after":    {"KEY= old\n", "KEY=live_new\n"},
+		// A shell runs what follows a blank.
 		"replace, export, blanks": {"  export \t KEY= old  \n", "export KEY=live_new\n"},
 		"replace, spaces":         {"KEY = old\n", "KEY=live_new\n"},
-		// (c) Only what is exported reaches a program behind direnv.
+		// Only what is exported reaches a program behind direnv.
 		"append, exports at end":   {"A=1\nexport C=3\n", "A=1\nexport C=3\nexport KEY=live_new\n"},
 		"append, exports before":   {"export B=2\nA=1\n", "export B=2\nA=1\nKEY=live_new\n"},
 		"replace, among exports":   {"export A=1\nKEY=old\n", "export A=1\nKEY=live_new\n"},
 		"replace, export, comment": {"export KEY=old  # why\n", "export KEY=live_new  # why\n"},
-		// (e) To docker and systemd a comment on the line is value.
+		// To docker and systemd a comment on the line is value.
 		"replace, comment":         {"A=1\n  KEY=old # why\nB=2\n", "A=1\n# why\nKEY=live_new\nB=2\n"},
 		"replace, comment, CRLF":   {"KEY=old\t#why\r\n", "#why\r\nKEY=live_new\r\n"},
 		"replace, quotes, comment": {`KEY="old" # c`, "# c\nKEY=live_new"},
@@ -55,10 +53,7 @@ func TestSetVariable(t *testing.T) {
 		"after path":    {"D=\"C:\\dir\\\"\nKEY=old\n", "D=\"C:\\dir\\\"\nKEY=live_new\n"},
 		"after single":  {`A='a\'` + "\nKEY=old\nB='b'\n", `A='a\'` + "\nKEY=live_new\nB='b'\n"},
 		"; of another":  {"A=1; B=2\nKEY=old\n", "A=1; B=2\nKEY=live_new\n"},
-	}
-	var names, befores, afters []string
-	for _, name := range slices.Sorted(maps.Keys(rows)) {
-		c := rows[name]
+	} {
 		e, err := setVariable(c.before, "KEY", "live_new", false)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -67,7 +62,6 @@ func TestSetVariable(t *testing.T) {
 		if after := e.apply(c.before); after != c.after {
 			t.Errorf("%s:\n%q became\n%q; want\n%q", name, c.before, after, c.after)
 		}
-		names, befores, afters = append(names, name), append(befores, c.before), append(afters, c.after)
 		if !regexp.MustCompile("CRLF|apostrophe|after path").MatchString(name) { // no shell reads such a file
 			exports := strings.Contains(c.after, "export KEY")
 			sameBut(t, name+", sh", shRead(t, c.before, !exports), shRead(t, c.after, !exports))
@@ -79,12 +73,6 @@ func TestSetVariable(t *testing.T) {
 			}
 		}
 	}
-	was, is := nodeRead(t, befores), nodeRead(t, afters)
-	for i := range is {
-		if !regexp.MustCompile("after (path|single)|odd lines").MatchString(names[i]) {
-			sameBut(t, names[i]+", node", was[i], is[i])
-		}
-	}
 	// A new .envrc is for direnv.
 	if e, err := setVariable("", "KEY", "x", true); err != nil || e.new != "export KEY=x\n" {
 		t.Errorf("%+v, %v", e, err)
@@ -92,7 +80,7 @@ func TestSetVariable(t *testing.T) {
 }
 
 // sameBut checks that a reader sees KEY as it was written, and all others as before.
-func sameBut(t *testing.T, what string, was, is vars) {
+func sameBut(t rapid.TB, what string, was, is vars) {
 	t.Helper()
 	if is["KEY"] != "live_new" {
 		t.Errorf("%s reads %q", what, is["KEY"])
@@ -214,12 +202,8 @@ func TestEditProperty(t *testing.T) {
 		if got := dockerRead(after); !lines && got != nil && got["KEY"] != "live_new" {
 			rt.Fatalf("docker reads %q in %q", got["KEY"], after)
 		}
-		was, is := gotenvRead(content), gotenvRead(after)
-		got := is["KEY"]
-		delete(was, "KEY")
-		delete(is, "KEY")
-		if was != nil && (got != "live_new" || !maps.Equal(was, is)) {
-			rt.Fatalf("gotenv read %q, now %q and KEY=%q, in %q", was, is, got, after)
+		if was := gotenvRead(content); was != nil {
+			sameBut(rt, "gotenv", was, gotenvRead(after))
 		}
 	})
 }
