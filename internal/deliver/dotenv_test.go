@@ -3,11 +3,8 @@ package deliver
 import (
 	"maps"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
-
-	"pgregory.net/rapid"
 )
 
 // Byte for byte what an edit of KEY to live_new makes of a file, and that everybody reads it.
@@ -54,12 +51,7 @@ func TestSetVariable(t *testing.T) {
 		"after single":  {`A='a\'` + "\nKEY=old\nB='b'\n", `A='a\'` + "\nKEY=live_new\nB='b'\n"},
 		"; of another":  {"A=1; B=2\nKEY=old\n", "A=1; B=2\nKEY=live_new\n"},
 	} {
-		e, err := setVariable(c.before, "KEY", "live_new", false)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if after := e.apply(c.before); after != c.after {
+		if after, ok := checkEdit(t, c.before); !ok || after != c.after {
 			t.Errorf("%s:\n%q became\n%q; want\n%q", name, c.before, after, c.after)
 		}
 		if !regexp.MustCompile("CRLF|apostrophe|after path").MatchString(name) { // no shell reads such a file
@@ -80,7 +72,7 @@ func TestSetVariable(t *testing.T) {
 }
 
 // sameBut checks that a reader sees KEY as it was written, and all others as before.
-func sameBut(t rapid.TB, what string, was, is vars) {
+func sameBut(t *testing.T, what string, was, is vars) {
 	t.Helper()
 	if is["KEY"] != "live_new" {
 		t.Errorf("%s reads %q", what, is["KEY"])
@@ -105,7 +97,7 @@ func TestSetVariableRefuses(t *testing.T) {
 		"text after multiline":  {"A=\"x\ny\"z\nKEY=1\n", "line 1: it opens a quote"},
 		"own quote inside":      {"KEY=it's\n", "line 1: to a shell"},
 		"concatenated":          {"KEY='0ld'\"b\"c\n", "line 1: it opens a quote"},
-		"a command":             {"export KEY=$(pass 0ld)\n", "line 1: to a shell"},
+		"a command":             {"KEY=$(0ld)\n", "line 1: to a shell"},
 		"own backslash":         {"KEY=0ld\\\nmore\n", "line 1: a backslash"},
 		"own comment backslash": {"KEY=0ld # c\\\nA=1\n", "line 1: a backslash"},
 		"after backslash":       {"A=0ld\\\nKEY=1\n", "line 1: a backslash"},
@@ -114,7 +106,7 @@ func TestSetVariableRefuses(t *testing.T) {
 		"a shell's end":         {"A=1\nKEY=0ld; B=2\n", "line 2: to a shell more follows"},
 		"quoted, a shell's end": {"KEY=\"0ld\"; export B=2\n", "line 1: more follows"},
 		"quoted, hash":          {"KEY=\"0ld\"#1\n", "line 1: more follows"},
-		"and":                   {"KEY=0ld && B=2\n", "line 1: to a shell"},
+		"and":                   {"KEY=0ld && B\n", "line 1: to a shell"},
 		"background":            {"KEY=0ld & B\n", "line 1: to a shell"},
 		"pipe":                  {"KEY=0ld|B=2\n", "line 1: to a shell"},
 		"exports another":       {"export KEY=0ld B\n", "line 1: to a shell"},
@@ -122,7 +114,7 @@ func TestSetVariableRefuses(t *testing.T) {
 	} {
 		_, err := setVariable(c.content, "KEY", "live_new", false)
 		fails(t, err, c.says)
-		if err != nil && (strings.Contains(err.Error(), "0ld") || strings.Contains(err.Error(), "tis")) {
+		if err != nil && strings.Contains(err.Error(), "0ld") {
 			t.Errorf("%s: the error quotes the file: %v", name, err)
 		}
 	}
@@ -131,8 +123,9 @@ func TestSetVariableRefuses(t *testing.T) {
 		fails(t, err, "do not agree on")
 	}
 	for secret, line := range map[string]string{"a-b.c/d:e@f%+=,": "KEY=a-b.c/d:e@f%+=,", "a b#$x`\"": "KEY='a b#$x`\"'"} {
-		if e, err := setVariable("", "KEY", secret, false); err != nil || strings.TrimSpace(e.new) != line {
-			t.Errorf("%q: %+v, %v", secret, e, err)
+		e, err := setVariable("", "KEY", secret, false)
+		if found, _, _ := findVariable(e.new, "KEY"); err != nil || strings.TrimSpace(e.new) != line || found.value != secret {
+			t.Errorf("%q: %+v, %v, read back %+v", secret, e, err, found)
 		}
 	}
 }
@@ -162,54 +155,10 @@ func TestUndoEdit(t *testing.T) {
 	}
 }
 
-// dotenvs gives files in which all readers see the same, and lines that only some understand.
-func dotenvs() *rapid.Generator[string] {
-	line := rapid.OneOf(
-		rapid.StringMatching(`[A-J]=[a-z0-9/:.]{0,8}`),
-		rapid.StringMatching(`export [A-J]=[a-z]{1,5}( # [a-zA-Z'" =]{0,12})?`),
-		rapid.StringMatching(`[A-J]="([a-z =#']|\nKEY=[a-z]|\n#){0,8}"( #[a-z ]{0,5})?`),
-		rapid.StringMatching(`[A-J]='([a-z =#"]|\nexport KEY=[a-z]|\n#){0,8}'[ \t]{0,2}`),
-		rapid.StringMatching(`[ \t]{0,3}#[ !é]?(KEY=)?[a-zA-Z'" =]{0,12}`),
-		rapid.StringMatching(`[ \t]{0,3}`),
-	)
-	key := rapid.StringMatching(`[ \t]{0,2}(export )?KEY ?= ?` +
-		`([a-z0-9]{0,6}|"[a-z\n# =']{0,8}"|'[a-z\n# ="]{0,8}')([ \t]{1,2}(#[ a-z'"]{0,8})?)?`)
-	return rapid.Custom(func(t *rapid.T) string {
-		lines := rapid.SliceOfN(line, 0, 6).Draw(t, "before")
-		if rapid.IntRange(0, 3).Draw(t, "has") > 0 {
-			lines = append(lines, key.Draw(t, "key"))
-		}
-		lines = append(lines, rapid.SliceOfN(line, 0, 6).Draw(t, "after")...)
-		s := strings.Join(lines, "\n") + rapid.SampledFrom([]string{"", "\n"}).Draw(t, "end")
-		if rapid.Bool().Draw(t, "crlf") {
-			s = strings.ReplaceAll(s, "\n", "\r\n")
-		}
-		return s
-	})
-}
-
-// An edit is of one line, reads back, can be undone, and changes nothing for those who read.
-func TestEditProperty(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
-		content := dotenvs().Draw(rt, "file")
-		after, ok := checkEdit(rt, content)
-		if !ok {
-			rt.Fatalf("refused %q", content)
-		}
-		all, _ := scanDotenv(after)
-		lines := slices.ContainsFunc(all, func(a assignment) bool { return strings.Contains(a.quoted, "\n") })
-		if got := dockerRead(after); !lines && got != nil && got["KEY"] != "live_new" {
-			rt.Fatalf("docker reads %q in %q", got["KEY"], after)
-		}
-		if was := gotenvRead(content); was != nil {
-			sameBut(rt, "gotenv", was, gotenvRead(after))
-		}
-	})
-}
-
-// checkEdit edits, if that is not refused, and holds the result against what all edits promise.
-func checkEdit(t interface{ Fatalf(string, ...any) }, content string) (after string, ok bool) {
+// checkEdit edits, if that is not refused, and holds the result against what all edits promise: it reads back, a second
+// one changes nothing, and it can be undone.
+func checkEdit(t *testing.T, content string) (after string, ok bool) {
+	t.Helper()
 	e, err := setVariable(content, "KEY", "live_new", false)
 	if err != nil {
 		return "", false
