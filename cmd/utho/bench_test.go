@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,50 +19,35 @@ import (
 // too, only that ratio means something.
 func BenchmarkProcess(b *testing.B) {
 	dir := b.TempDir()
-	utho := buildProgram(b, dir, "utho", ".", "-tags", "nethttpomithttp2")
+	utho := buildProgram(b, dir, "utho", ".")
 	floor := buildProgram(b, dir, "floor", "./testdata/floor")
-	bodies := map[string][]byte{"/10/api": manyTokens(10), "/1000/api": manyTokens(1000), "/100000/api": manyTokens(100_000)}
+	bodies := map[string][]byte{"/10/api": manyTokens(10), "/1000/api": manyTokens(1000)}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(bodies[r.URL.Path]) // a client that went away shows in its own status
 	}))
 	defer server.Close()
-	env := []string{
-		"HOME=" + dir, "UTHO_CONFIG_DIR=" + filepath.Join(dir, "config"), "UTHO_STATE_DIR=" + filepath.Join(dir, "state"),
-		"UTHO_API_KEY=live_test_bench", "NO_PROXY=*",
-	}
-	for _, bm := range []struct {
-		tokens int
-		args   string
-	}{
-		{10, "version"},
-		{10, "--help"},
-		{10, "__complete token delete 1"},
-		{10, "token list"},
-		{10, "token list -o json"},
-		{1000, "token list"},
-		{1000, "token list -o json"},
-		{100_000, "token list"},
-		{100_000, "token list -o json"},
+	m := newMachine(b)
+	for _, row := range []string{
+		"10/version", "10/--help", "10/__complete token delete 1", "10/token list", "10/token list -o json", "1000/token list", "1000/token list -o json",
 	} {
-		b.Run(fmt.Sprintf("%d/%s", bm.tokens, bm.args), func(b *testing.B) {
-			base := server.URL + "/" + strconv.Itoa(bm.tokens)
-			env := append(slices.Clip(env), "UTHO_API_URL="+base)
-			run := func(name string, args ...string) time.Duration {
-				cmd := exec.Command(name, args...)
-				cmd.Env = env
+		b.Run(row, func(b *testing.B) {
+			tokens, args, _ := strings.Cut(row, "/")
+			base := server.URL + "/" + tokens
+			m := m.with("UTHO_API_URL", base, "UTHO_API_KEY", "live_test_bench", "NO_PROXY", "*")
+			run := func(args ...string) float64 {
+				cmd := m.command(args...)
 				start := time.Now()
 				if err := cmd.Run(); err != nil {
 					b.Fatal(err)
 				}
-				return time.Since(start)
+				return float64(time.Since(start))
 			}
 			var times, ratios []float64
 			for b.Loop() {
 				unit := run(floor, base+"/api")
-				took := run(utho, strings.Fields(bm.args)...)
-				times = append(times, float64(took))
-				ratios = append(ratios, float64(took)/float64(unit))
+				took := run(append([]string{utho}, strings.Fields(args)...)...)
+				times, ratios = append(times, took), append(ratios, took/unit)
 			}
 			slices.Sort(times)
 			slices.Sort(ratios)
@@ -76,11 +60,10 @@ func BenchmarkProcess(b *testing.B) {
 // buildProgram builds as a release does. What comes back is a copy, as people
 // have it too: the file that the linker wrote starts up to 0.8 ms later, since
 // the system caches it in smaller pieces.
-func buildProgram(b *testing.B, dir, name, pkg string, flags ...string) string {
+func buildProgram(b *testing.B, dir, name, pkg string) string {
 	b.Helper()
 	linked, copied := filepath.Join(dir, name+".linked"), filepath.Join(dir, name+".exe")
-	args := append(flags, "-trimpath", "-ldflags", "-s -w -buildid= -X main.version=0.1.0", "-o", linked, pkg)
-	build := exec.Command("go", append([]string{"build"}, args...)...)
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -buildid= -X main.version=0.1.0", "-o", linked, pkg)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, out)
@@ -97,13 +80,10 @@ func buildProgram(b *testing.B, dir, name, pkg string, flags ...string) string {
 
 // manyTokens is the service's list of n tokens.
 func manyTokens(n int) []byte {
-	body := []byte(`{"status":"success","api":[`)
+	var all []string
 	for i := range n {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = fmt.Appendf(body, `{"id":"%d","name":"ci-deploy-%d","write":"%d","created_at":"2025-%02d-%02d 13:04:20"}`,
-			176300+i, i, i%2, i%12+1, i%28+1)
+		all = append(all, fmt.Sprintf(`{"id":"%d","name":"ci-deploy-%d","write":"%d","created_at":"2025-%02d-%02d 13:04:20"}`,
+			176300+i, i, i%2, i%12+1, i%28+1))
 	}
-	return append(body, "]}"...)
+	return []byte(`{"status":"success","api":[` + strings.Join(all, ",") + `]}`)
 }

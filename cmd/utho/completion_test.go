@@ -5,23 +5,12 @@ package main
 import (
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
-
-// The committed scripts are what the program prints; -update rewrites them.
-func TestCompletionScripts(t *testing.T) {
-	t.Parallel()
-	m := newMachine(t)
-	for shell, name := range map[string]string{"bash": "utho.bash", "zsh": "_utho", "fish": "utho.fish", "powershell": "utho.ps1"} {
-		golden(t, filepath.Join("..", "..", "completions", name), m.utho("completion", shell).want(t, 0).stdout)
-	}
-}
 
 // complete gives what the program offers for the last of these words, without descriptions.
 func (m *machine) complete(words ...string) (offers []string) {
@@ -41,25 +30,19 @@ func (m *machine) complete(words ...string) (offers []string) {
 	return offers
 }
 
-// A token is offered once: by its name if every shell takes that as it is, else by its id.
+// What each place of a command line offers; which word of a token is offered is in package cli.
 func TestCompletionOffers(t *testing.T) {
 	t.Parallel()
 	m := newServed(t)
-	m.Fault(sandboxtest.Fault{On: sandboxtest.List, Body: `{"status":"success","api":[
-		{"id":"55501","name":"terraform","write":"1","created_at":"2024-04-22 01:12:36"},
-		{"id":"55502","name":"$(id)","write":"0","created_at":""},
-		{"id":"55503","name":"-rf","write":"0","created_at":""},
-		{"id":"55504","name":"twin","write":"0","created_at":""},
-		{"id":"55505","name":"twin","write":"0","created_at":""},
-		{"id":"55506","name":"777","write":"0","created_at":""},
-		{"id":"55507","name":"red\u001b[31m\u000aline\u0009tab","write":"0","created_at":""},
-		{"id":"a b","name":"spaced.id","write":"0","created_at":""}]}`})
-	all := "terraform 55502 55503 55504 55505 55506 55507 spaced.id"
+	m.write("", "bin", "utho-docs") // cannot be run
+	m.write("#!/bin/sh\n", "bin", "utho-deploy")
+	m = m.with("PATH", m.path("bin")+":"+m.env["PATH"])
+	const all = "ci-deploy grafana backup.expires-20250101T0000Z terraform"
 	for line, want := range map[string]string{
 		"token get ":                       all,
 		"token delete --expired --except ": all,
-		"token delete 5550":                "55501 55502 55503 55504 55505 55506 55507",
-		"token delete terraform 55507 ":    "55502 55503 55504 55505 55506 spaced.id",
+		"token delete 1000":                "10000 10001 10002 10003",
+		"token delete terraform 10001 ":    "ci-deploy backup.expires-20250101T0000Z",
 		"token get 7":                      "",
 		"token list --no-h":                "--no-headers",
 		"token list --scope ":              "read-only write",
@@ -67,23 +50,11 @@ func TestCompletionOffers(t *testing.T) {
 		"token r":                          "rotate run",
 		"-p s":                             "sandbox",
 		"login ":                           "",
+		"exec -- utho-d":                   "utho-deploy",
 	} {
 		if got := strings.Join(m.complete(strings.Split(line, " ")...), " "); got != want {
 			t.Errorf("complete %q: %s, want %s", line, got, want)
 		}
-	}
-	// Scope and age stand beside them, and nothing that a terminal acts on.
-	out := m.utho("__complete", "token", "get", "").stdout
-	for _, line := range []string{"terraform\t55501 (Write, ", "55507\tred\\x1b[31m\\nline\\ttab (Read-Only)\n"} {
-		if !strings.Contains(out, line) {
-			t.Errorf("it offers %q, without %q", out, line)
-		}
-	}
-	// Of programs those that can be run.
-	m.write("", "bin", "utho-docs")
-	m.executable("", "bin", "utho-deploy")
-	if got := m.with("PATH", m.path("bin")+":"+m.env["PATH"]).complete("exec", "--", "utho-d"); !slices.Equal(got, []string{"utho-deploy"}) {
-		t.Errorf("programs: %q", got)
 	}
 }
 
@@ -94,56 +65,50 @@ func TestCompletionSilent(t *testing.T) {
 	m := newServed(t)
 	m.login(m.key, "-p", "filed", "login", "--store", "file").want(t, 0)
 	none := m.with("UTHO_API_KEY", "", "UTHO_API_URL", "")
-	for _, words := range [][]string{{"token", "get", "t"}, {"-p", "filed", "token", "get", "t"}, {"-p", "sandbox", "token", "get", "t"}} {
-		if got := none.complete(words...); !slices.Equal(got, []string{"terraform"}) {
-			t.Errorf("complete %q: %q", words, got)
+	for line, want := range map[string]string{"token get t": "terraform", "-p filed token get t": "terraform", "-p sandbox token get t": "terraform", "-p f": "filed"} {
+		if got := strings.Join(none.complete(strings.Fields(line)...), " "); got != want {
+			t.Errorf("complete %q: %s, want %s", line, got, want)
 		}
 	}
-	silent := func(m *machine, words ...string) {
+	silent := func(requests int, m *machine, words ...string) {
 		t.Helper()
-		if got := m.complete(append(words, "token", "get", "")...); got != nil {
-			t.Errorf("it offers %q", got)
+		before := m.Count(sandboxtest.Any)
+		if got := m.complete(append(words, "token", "get", "")...); got != nil || m.Count(sandboxtest.Any)-before != requests {
+			t.Errorf("it offers %q, with %d requests", got, m.Count(sandboxtest.Any)-before)
 		}
 	}
-	silent(m.with("UTHO_API_URL", "http://127.0.0.1:1/v2"))
-	silent(m.with("UTHO_API_URL", "http://example.com/v2"))
-	silent(m.with("UTHO_API_KEY", "live_test_wrong", "UTHO_DEBUG", "1"))
-	silent(m.with("UTHO_TOKEN", "other", "UTHO_API_URL", "http://127.0.0.1:1/v2"))
-	silent(m, "-p", "nosuch")
-	silent(newMachine(t).with("HOME", "", "UTHO_CONFIG_DIR", "", "UTHO_STATE_DIR", ""))
+	silent(0, m.with("UTHO_API_URL", "http://127.0.0.1:1/v2"))
+	silent(0, m.with("UTHO_API_URL", "http://example.com/v2"))
+	silent(1, m.with("UTHO_API_KEY", "live_test_wrong", "UTHO_DEBUG", "1"))
+	silent(0, m.with("UTHO_TOKEN", "other", "UTHO_API_URL", "http://127.0.0.1:1/v2"))
+	silent(0, m, "-p", "nosuch")
+	silent(0, none.with("HOME", "", "UTHO_CONFIG_DIR", "", "UTHO_STATE_DIR", ""))
 	m.Fault(sandboxtest.Fault{Status: http.StatusServiceUnavailable})
-	before := m.Count(sandboxtest.Any)
-	silent(m)
-	if n := m.Count(sandboxtest.Any) - before; n != 1 {
-		t.Errorf("an overloaded service was asked %d times while a person waits", n)
-	}
+	silent(1, m)
 	m.Clear()
 	m.stopAt("for good", sandboxtest.Any, beforeEffect, 0)
-	silent(m)
-	for _, profile := range []string{"api_url: " + m.url, "credential_command: [touch, " + m.path("ran") + "]"} { // there is no keyring
-		m.write("current_profile: work\nprofiles:\n  work:\n    "+profile+"\n", "config", "config.yaml")
-		silent(none)
+	silent(1, m)
+	for _, config := range []string{"{api_url: " + m.url + "}", "{credential_command: [touch, " + m.path("ran") + "]}", "["} { // there is no keyring
+		m.write("current_profile: work\nprofiles:\n  work: "+config+"\n", "config", "config.yaml")
+		silent(0, none)
 	}
 	if _, err := os.Stat(m.path("ran")); err == nil {
 		t.Error("completion ran the credential command")
 	}
-	m.write("profiles: [\n", "config", "config.yaml")
-	silent(none)
 }
 
 // The lines that `utho completion --help` gives for a shell work in a fresh home.
 func TestCompletionInstalled(t *testing.T) {
-	for shell, setup := range map[string]string{"bash": ".bashrc", "zsh": "", "fish": ""} {
+	for _, shell := range []string{"bash", "zsh", "fish"} {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			requires(t, shell)
-			if _, err := os.Stat("/usr/share/bash-completion/bash_completion"); shell == "bash" && err != nil && os.Getenv("UTHO_TEST_TOOLS") == "" {
+			m := newServed(t).with("TERM", "dumb", "PS1", "ready> ", "INPUTRC", "/dev/null")
+			const library = "/usr/share/bash-completion/bash_completion"
+			if _, err := os.Stat(library); shell == "bash" && err != nil && os.Getenv("UTHO_TEST_TOOLS") == "" {
 				t.Skip("bash-completion is not installed")
 			}
-			m := newServed(t).with("TERM", "dumb", "PS1", "ready> ", "INPUTRC", "/dev/null")
-			if setup != "" { // as /etc/skel has it
-				m.write("PS1='ready> '\n. /usr/share/bash-completion/bash_completion\n", setup)
-			}
+			m.write("PS1='ready> '\n. "+library+"\n", ".bashrc") // as /etc/skel has it
 			_, lines, _ := strings.Cut(m.utho("completion", "--help").stdout, "\n"+shell)
 			_, lines, _ = strings.Cut(lines, "\n")
 			lines, _, _ = strings.Cut(lines, "\n\n")

@@ -20,11 +20,7 @@ import (
 	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
-var update = flag.Bool("update", false, "rewrite the goldens of scripts and the generated files")
-
-// goRace spares every process of a -race build the second that it waits at its
-// end by default. The processes of tests have it in GORACE.
-const goRace = "atexit_sleep_ms=0"
+var update = flag.Bool("update", false, "rewrite the goldens of scripts")
 
 // patience bounds what a test waits for that must come.
 const patience = time.Minute
@@ -35,17 +31,17 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
-	testscript.Main(plainUmask{m}, map[string]func(){"utho": main})
+	testscript.Main(plainUmask(m.Run), map[string]func(){"utho": main})
 }
 
 // plainUmask runs the tests, and not the programs that testscript starts, with a
 // umask of which they know what it leaves: under 002 a configuration that a script
 // writes would be one that others can write.
-type plainUmask struct{ *testing.M }
+type plainUmask func() int
 
-func (m plainUmask) Run() int {
+func (run plainUmask) Run() int {
 	umask(0o022)
-	return m.M.Run()
+	return run()
 }
 
 // A machine is what one person has: a home folder, an environment in which utho
@@ -57,22 +53,25 @@ type machine struct {
 	*service
 }
 
+// variables have utho find nothing but what is in a folder; a process of a -race
+// build does not wait for a second at its end.
+func variables(dir, home string) map[string]string {
+	return map[string]string{
+		"HOME":                     home,
+		"UTHO_CONFIG_DIR":          filepath.Join(dir, "config"),
+		"UTHO_STATE_DIR":           filepath.Join(dir, "state"),
+		"DBUS_SESSION_BUS_ADDRESS": "unix:path=" + filepath.Join(dir, "no-bus"),
+		"GORACE":                   "atexit_sleep_ms=0",
+	}
+}
+
 // newMachine gives a machine without a service.
 func newMachine(t testing.TB) *machine {
 	t.Helper()
 	home := t.TempDir()
-	m := &machine{t: t, home: home, env: map[string]string{
-		"HOME":                     home,
-		"PATH":                     os.Getenv("PATH"),
-		"GORACE":                   goRace,
-		"UTHO_CONFIG_DIR":          filepath.Join(home, "config"),
-		"UTHO_STATE_DIR":           filepath.Join(home, "state"),
-		"DBUS_SESSION_BUS_ADDRESS": "unix:path=" + filepath.Join(home, "no-bus"),
-	}}
-	for _, name := range []string{"SystemRoot", "GOCOVERDIR"} {
-		if v := os.Getenv(name); v != "" {
-			m.env[name] = v
-		}
+	m := &machine{t: t, home: home, env: variables(home, home)}
+	for _, name := range []string{"PATH", "SystemRoot", "GOCOVERDIR"} {
+		m.env[name] = os.Getenv(name)
 	}
 	return m
 }
@@ -86,23 +85,14 @@ func newServed(t testing.TB) *machine {
 	return m
 }
 
-// with is the same machine with other variables; an empty value unsets one.
+// with is the same machine with other variables, of which an empty one is not set.
 func (m *machine) with(pairs ...string) *machine {
 	c := *m
 	c.env = maps.Clone(m.env)
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if c.env[pairs[i]] = pairs[i+1]; pairs[i+1] == "" {
-			delete(c.env, pairs[i])
-		}
+	for pair := range slices.Chunk(pairs, 2) {
+		c.env[pair[0]] = pair[1]
 	}
 	return &c
-}
-
-func (m *machine) environ() (env []string) {
-	for _, name := range slices.Sorted(maps.Keys(m.env)) {
-		env = append(env, name+"="+m.env[name])
-	}
-	return env
 }
 
 // path is a file below the home folder.
@@ -110,10 +100,13 @@ func (m *machine) path(names ...string) string {
 	return filepath.Join(append([]string{m.home}, names...)...)
 }
 
-// write creates a file below the home folder, and its folders.
+// write creates a file below the home folder, and its folders. What begins with #! can be run.
 func (m *machine) write(text string, names ...string) string {
 	m.t.Helper()
-	path := m.path(names...)
+	path, mode := m.path(names...), os.FileMode(0o600)
+	if strings.HasPrefix(text, "#!") {
+		mode = 0o700
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		m.t.Fatal(err)
 	}
@@ -121,17 +114,7 @@ func (m *machine) write(text string, names ...string) string {
 	// until it executes: until then the file itself could not be executed.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		m.t.Fatal(err)
-	}
-	return path
-}
-
-// executable is write for a program.
-func (m *machine) executable(text string, names ...string) string {
-	m.t.Helper()
-	path := m.write(text, names...)
-	if err := os.Chmod(path, 0o700); err != nil {
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
 		m.t.Fatal(err)
 	}
 	return path
@@ -150,12 +133,9 @@ func (m *machine) read(names ...string) string {
 // secret is the value of UTHO_API_KEY in a dotenv file.
 func (m *machine) secret(name string) string {
 	m.t.Helper()
-	for line := range strings.SplitSeq(m.read(name), "\n") {
-		if value, ok := strings.CutPrefix(line, "UTHO_API_KEY="); ok {
-			return value
-		}
-	}
-	return ""
+	_, value, _ := strings.Cut(m.read(name), "UTHO_API_KEY=")
+	value, _, _ = strings.Cut(value, "\n")
+	return value
 }
 
 // command is a program on this machine, not yet started.
@@ -166,7 +146,12 @@ func (m *machine) command(args ...string) *exec.Cmd {
 		m.t.Fatal(err)
 	}
 	cmd := exec.Command(path, args[1:]...)
-	cmd.Env, cmd.Dir = m.environ(), m.home
+	cmd.Dir = m.home
+	for name, value := range m.env {
+		if value != "" {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
 	return cmd
 }
 
@@ -230,14 +215,6 @@ func (m *machine) remain(want int) {
 	}
 }
 
-// awaitHeld waits until another request is held under a name.
-func (m *machine) awaitHeld(name string) {
-	m.t.Helper()
-	if err := m.await(name); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
 // noLeaks fails the test if a secret is where none must be.
 func (m *machine) noLeaks() {
 	m.t.Helper()
@@ -270,21 +247,12 @@ func leaks(folders ...string) (found []string, err error) {
 	return found, err
 }
 
-// A search that finds nothing proves nothing unless it can find something.
-func TestLeaksFinds(t *testing.T) {
-	m := newMachine(t)
-	m.write("a live_test_0123 b", "state", "x")
-	if found, err := leaks(m.home, m.path("none")); err != nil || len(found) != 1 {
-		t.Errorf("found %q, %v", found, err)
-	}
-}
-
 // installed reports whether a tool is there, which it must be where
 // UTHO_TEST_TOOLS is set.
 func installed(tool string) (bool, error) {
 	_, err := exec.LookPath(tool)
-	if err != nil && os.Getenv("UTHO_TEST_TOOLS") != "" {
-		return false, errors.New(tool + " is not installed")
+	if os.Getenv("UTHO_TEST_TOOLS") != "" {
+		return err == nil, err
 	}
 	return err == nil, nil
 }
@@ -292,11 +260,9 @@ func installed(tool string) (bool, error) {
 // requires skips a test whose tool is missing, or fails it.
 func requires(t testing.TB, tool string) {
 	t.Helper()
-	there, err := installed(tool)
-	if err != nil {
+	if there, err := installed(tool); err != nil {
 		t.Fatal(err)
-	}
-	if !there {
+	} else if !there {
 		t.Skip(tool + " is not installed")
 	}
 }

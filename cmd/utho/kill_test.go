@@ -6,6 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -17,7 +20,10 @@ import (
 	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
 
-var crash = flag.Duration("crash", 0, "TestCrash: how long to kill")
+var (
+	crash     = flag.Duration("crash", 0, "TestCrash: how long to kill")
+	rotations = flag.Int("many", 12, "TestMany: how many tokens to rotate, ten a profile")
+)
 
 // A victim is a command that is killed by SIGKILL. There are no hooks in the program:
 // the service holds a request, strace kills at a system call, or a timer at no chosen
@@ -26,7 +32,6 @@ type victim struct {
 	name  string
 	setup func(w *machine)
 	args  string
-	stdin func(w *machine) string
 	// check fails the test if a secret was lost: the place that a consumer reads holds one
 	// that works, and the next command goes on or names what is left.
 	check func(w *machine)
@@ -92,7 +97,8 @@ var victims = []victim{
 	{
 		name: "rotate --self", args: "-p own token rotate --self --yes --to env:.env",
 		setup: func(w *machine) {
-			w.logIn()
+			w.login(w.key, "login", "--store", "file").want(w.t, 0)
+			delete(w.env, "UTHO_API_KEY")
 			w.utho("token", "create", "killed", "--scope", "write", "--to", "profile:own").want(w.t, 0)
 		},
 		check: func(w *machine) {
@@ -103,7 +109,6 @@ var victims = []victim{
 	},
 	{
 		name: "login --own-token", args: "login --own-token --name killed --store file",
-		stdin: func(w *machine) string { return w.key },
 		check: func(w *machine) {
 			env := w.with("UTHO_API_KEY", "")
 			if env.utho("token", "list").code != 0 {
@@ -128,22 +133,17 @@ var victims = []victim{
 // counted in each thread of its own.
 func (m *machine) killAtCall(nth int, stdin string, args ...string) (killed bool) {
 	const calls = "?fsync,?fdatasync,?rename,?renameat,?renameat2,?link,?linkat,?unlink,?unlinkat,?mkdirat,?fchmod,?fchmodat,?ftruncate"
-	strace := append([]string{"strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + calls,
-		"-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", calls, nth), "utho"}, args...)
-	return m.run(stdin, strace...).code == -1
+	strace := []string{"strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + calls, "-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", calls, nth)}
+	return m.run(stdin, append(strace, args...)...).code == -1
 }
 
 // killWhen kills a command when this returns.
 func (m *machine) killWhen(wait func(), stdin string, args ...string) (killed bool) {
-	cmd := m.command(append([]string{"utho"}, args...)...)
-	cmd.Stdin = strings.NewReader(stdin)
-	if err := cmd.Start(); err != nil {
-		m.t.Fatal(err)
-	}
+	p := m.start(func(c *exec.Cmd) { c.Stdin = strings.NewReader(stdin) }, args...)
 	wait()
-	_ = cmd.Process.Kill() // it may have ended
-	_ = cmd.Wait()
-	return cmd.ProcessState.ExitCode() == -1
+	_ = p.cmd.Process.Kill() // it may have ended
+	<-p.done
+	return p.cmd.ProcessState.ExitCode() == -1
 }
 
 // killed runs one victim on a machine of its own.
@@ -152,11 +152,7 @@ func (v victim) killed(t *testing.T, kill func(w *machine, stdin string, args ..
 	if v.setup != nil {
 		v.setup(w)
 	}
-	stdin := ""
-	if v.stdin != nil {
-		stdin = v.stdin(w)
-	}
-	killed = kill(w, stdin, strings.Fields(v.args)...)
+	killed = kill(w, w.key, append([]string{"utho"}, strings.Fields(v.args)...)...)
 	w.Clear()
 	w.settled()
 	w.noLeaks()
@@ -172,7 +168,7 @@ func TestKill(t *testing.T) {
 			t.Parallel()
 			v.killed(t, func(w *machine, stdin string, args ...string) bool {
 				w.stopAt("create", sandboxtest.Create, afterEffect, 1)
-				return w.killWhen(func() { w.awaitHeld("create") }, stdin, args...)
+				return w.killWhen(func() { w.await(t, "create") }, stdin, args...)
 			})
 		})
 		t.Run(v.name+", a file system call", func(t *testing.T) {
@@ -188,10 +184,7 @@ func TestCrash(t *testing.T) {
 	if *crash == 0 {
 		t.Skip("it runs with -crash=1m")
 	}
-	strace, err := installed("strace")
-	if err != nil {
-		t.Fatal(err)
-	}
+	requires(t, "strace")
 	var kills, lost atomic.Int32
 	var workers sync.WaitGroup
 	until := time.Now().Add(*crash)
@@ -200,13 +193,12 @@ func TestCrash(t *testing.T) {
 			for n := worker; time.Now().Before(until); n++ {
 				v := victims[n%len(victims)]
 				ok := t.Run(v.name, func(t *testing.T) {
-					killed := v.killed(t, func(w *machine, stdin string, args ...string) bool {
-						if strace && rand.N(2) == 0 {
+					if v.killed(t, func(w *machine, stdin string, args ...string) bool {
+						if rand.N(2) == 0 {
 							return w.killAtCall(1+rand.N(10), stdin, args...)
 						}
 						return w.killWhen(func() { time.Sleep(rand.N(70 * time.Millisecond)) }, stdin, args...)
-					})
-					if killed {
+					}) {
 						kills.Add(1)
 					}
 				})
@@ -220,10 +212,52 @@ func TestCrash(t *testing.T) {
 	fmt.Printf("%d kills, %d secrets lost\n", kills.Load(), lost.Load())
 }
 
-// logIn makes the operator's secret that of the profile default, and takes it out
-// of the environment.
-func (m *machine) logIn() {
-	m.t.Helper()
-	delete(m.env, "UTHO_API_KEY")
-	m.login(m.key, "login", "--with-token", "--store", "file", "--api-url", m.url).want(m.t, 0)
+// Many tokens in many profiles, each rotated by a line of its own in the same minute, with a service
+// that answers 429 now and then: nothing is lost, and nothing is created twice.
+func TestMany(t *testing.T) {
+	t.Parallel()
+	requires(t, "xargs")
+	box := sandboxtest.New(t)
+	var requests, refused atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1)%15 > 0 {
+			box.ServeHTTP(w, r)
+			return
+		}
+		refused.Add(1)
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	t.Cleanup(server.Close)
+	m := newMachine(t).with("UTHO_API_URL", server.URL+"/v2")
+	profiles := max(*rotations/10, 2)
+	for n := range profiles {
+		m.login(box.Add(fmt.Sprint("own-", n), true).Secret, "-p", fmt.Sprint("p", n), "login", "--store", "file").want(t, 0)
+	}
+	var lines strings.Builder
+	soon := time.Now().Add(48 * time.Hour).UTC().Format(".expires-20060102T1504Z")
+	for n := range *rotations {
+		m.write("UTHO_API_KEY="+box.Add(fmt.Sprint("t", n, soon), false).Secret+"\n", fmt.Sprint(n, ".env"))
+		fmt.Fprintf(&lines, "utho -p p%d token rotate t%d --if-expires-within 7d --yes --to env:%d.env\n", n%profiles, n, n)
+	}
+	begun := time.Now()
+	m.run(lines.String(), "xargs", "-P", "8", "-I{}", "sh", "-c", "{}").want(t, 0)
+	took := time.Since(begun).Round(100 * time.Millisecond)
+	created, lost := 0, 0
+	for _, r := range box.Requests() {
+		if r.Op == sandboxtest.Create && r.Effect {
+			created++
+		}
+	}
+	for n := range *rotations {
+		if !box.Works(m.secret(fmt.Sprint(n, ".env"))) {
+			lost++
+		}
+	}
+	left := len(box.Tokens()) - 4 - profiles // without those of the seed and the profiles' own
+	if created != *rotations || lost != 0 || left != *rotations {
+		t.Errorf("%d tokens: %d created, %d lost, %d there in the end", *rotations, created, lost, left)
+	}
+	t.Logf("tokens %d, profiles %d, requests %d, of them 429 %d, created %d, lost %d, rotated in %v",
+		*rotations, profiles, requests.Load(), refused.Load(), created, lost, took)
 }

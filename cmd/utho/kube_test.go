@@ -3,14 +3,15 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -57,10 +58,9 @@ func newPod(t testing.TB) *pod {
 		t.Fatal(err)
 	}
 	p := &pod{machine: newServed(t), name: "utho-api-key-" + strconv.FormatInt(time.Now().UnixNano(), 36)}
-	for name, script := range map[string]string{"kubectl": fmt.Sprintf(kubectlScript, real), "consumer": consumerScript} {
-		p.executable(script, "bin", name)
-	}
-	p.machine = p.with("UTHO_API_KEY", "", "UTHO_API_KEY_FILE", p.path("mount", "api-key"), "KUBECONFIG", config,
+	p.write(fmt.Sprintf(kubectlScript, real), "bin", "kubectl")
+	p.write(consumerScript, "bin", "consumer")
+	p.machine = p.with("UTHO_API_KEY", "", "UTHO_API_KEY_FILE", p.path("mount"), "KUBECONFIG", config,
 		"PATH", p.path("bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 	const day = 24 * time.Hour
 	p.old = p.Add("uks.expires-"+time.Now().Add(30*day).UTC().Format("20060102T1504Z"), true)
@@ -68,52 +68,43 @@ func newPod(t testing.TB) *pod {
 	p.run(fmt.Sprintf(`{"apiVersion":"v1","kind":"Secret","metadata":{"name":%q,"namespace":"kube-system",
 		"annotations":{"utho.com/token-id":%q,"utho.com/token-sha256":"%x"}},"stringData":{"api-key":%q,"other":"other"}}`,
 		p.name, p.old.ID, sha256.Sum256([]byte(p.old.Secret)), p.old.Secret), "kubectl", "create", "-f", "-").want(t, 0)
-	t.Cleanup(func() { p.kubectl("delete", "secret", p.name, "--wait=false") })
+	t.Cleanup(func() { p.kubectl("delete", "--wait=false") })
 	return p
 }
 
-func (p *pod) kubectl(args ...string) string {
+// kubectl does something with the Secret.
+func (p *pod) kubectl(verb string, args ...string) string {
 	p.t.Helper()
-	return p.run("", append([]string{"kubectl", "-n", "kube-system"}, args...)...).want(p.t, 0).stdout
+	return p.run("", append([]string{"kubectl", "-n", "kube-system", verb, "secret", p.name}, args...)...).want(p.t, 0).stdout
 }
 
 // value is what the Secret holds.
 func (p *pod) value() string {
 	p.t.Helper()
-	return p.kubectl("get", "secret", p.name, "-o", `go-template={{index .data "api-key" | base64decode}}`)
+	return p.kubectl("get", "-o", `go-template={{index .data "api-key" | base64decode}}`)
 }
 
-// command is the rotation.
-func (p *pod) command(more ...string) []string {
-	return append([]string{"token", "rotate", "uks", "--to", "k8s:kube-system/" + p.name + "#api-key",
-		"--verify", "kubectl -n kube-system get secret " + p.name + " -o name", "--verify", "consumer " + p.name,
-		"--if-expires-within", "7d", "--yes"}, more...)
-}
-
-// mount writes the Secret's value to the credential's file.
-func (p *pod) mount() { p.write(p.value(), "mount", "api-key") }
-
-// rotate is a new pod that runs the rotation.
-func (p *pod) rotate(more ...string) result {
+// rotation is the command of a new pod.
+func (p *pod) rotation() []string {
 	p.t.Helper()
-	p.mount()
-	const script = `echo $$ >"$HOME/pid"; KILL_AT=$(cat "$HOME/kill" 2>/dev/null); export KILL_AT; exec utho "$@"`
-	return p.run("", append([]string{"sh", "-c", script, "utho"}, p.command(more...)...)...)
+	p.write(p.value(), "mount")
+	const script = `echo $$ >"$HOME/pid"; KILL_AT=$(cat "$HOME/kill" 2>/dev/null); export KILL_AT; exec utho token rotate uks "$@"`
+	return []string{"sh", "-c", script, "utho", "--to", "k8s:kube-system/" + p.name + "#api-key",
+		"--verify", "kubectl -n kube-system get secret " + p.name + " -o name", "--verify", "consumer " + p.name, "--if-expires-within", "7d", "--yes"}
 }
 
-func (p *pod) remove(name string) {
-	p.t.Helper()
-	if err := os.RemoveAll(p.path(name)); err != nil {
-		p.t.Fatal(err)
-	}
-}
+func (p *pod) rotate() result { return p.run("", p.rotation()...) }
 
 // quiet waits until no process has to do with the Secret any more.
 func (p *pod) quiet() {
 	p.t.Helper()
 	for busy := true; busy; time.Sleep(5 * time.Millisecond) {
 		busy = false
-		eachProcess(func(cmdline, _ string) { busy = busy || strings.Contains(cmdline, p.name) })
+		files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+		for _, file := range files {
+			cmdline, _ := os.ReadFile(file) // it may have ended
+			busy = busy || bytes.Contains(cmdline, []byte(p.name))
+		}
 	}
 	p.settled()
 }
@@ -134,7 +125,7 @@ func (p *pod) works() (value string) {
 func (p *pod) finished() {
 	p.t.Helper()
 	value, last := p.works(), p.newest()
-	rest := p.kubectl("get", "secret", p.name, "-o", `jsonpath={.metadata.annotations.utho\.com/token-id} {.data.other}`)
+	rest := p.kubectl("get", "-o", `jsonpath={.metadata.annotations.utho\.com/token-id} {.data.other}`)
 	if p.count("uks") != 1 || value != last.Secret || last.ID == p.old.ID || rest != last.ID+" b3RoZXI=" {
 		p.t.Errorf("not finished: %+v; the Secret: %s", p.Tokens(), rest)
 	}
@@ -165,68 +156,54 @@ func (p *pod) recover() (how string) {
 	}
 }
 
-// The rotation that the manifest runs; run again, it is not due.
-func TestKubernetesRotate(t *testing.T) {
-	p := newPod(t)
-	r := p.rotate().want(t, 0)
-	p.finished()
-	notes := r.stdout + r.stderr + p.kubectl("get", "secret", p.name, "-o", "jsonpath={.metadata}")
-	if value := p.value(); strings.Contains(notes, value) || strings.Contains(notes, base64.StdEncoding.EncodeToString([]byte(value))) {
+// The rotation that the manifest runs; run again, it is not due. Killed at any request to the service or run of
+// kubectl, and on whichever node it runs again: what the Secret holds works, there is no third token, and the same
+// command finishes, or says what to delete first.
+func TestKubernetes(t *testing.T) {
+	whole := newPod(t)
+	whole.write("none", "kill")
+	r := whole.rotate().want(t, 0)
+	whole.finished()
+	ops, runs, value := whole.Ops(), strings.Count(whole.read("runs"), "\n"), whole.value()
+	notes := r.stdout + r.stderr + whole.kubectl("get", "-o", "jsonpath={.metadata}")
+	if strings.Contains(notes, value) || strings.Contains(notes, base64.StdEncoding.EncodeToString([]byte(value))) {
 		t.Errorf("the secret is seen in %q", notes)
 	}
-	if p.rotate().want(t, 0); p.Count(sandboxtest.Create) != 1 {
+	if whole.rotate().want(t, 0); whole.Count(sandboxtest.Create) != 1 {
 		t.Error("it was not due, and a token was created")
 	}
-}
-
-// kubeKills are SIGKILLs at every request to the service and at every run of kubectl.
-func kubeKills(t *testing.T) map[string]func(p *pod) {
-	whole, kills := newPod(t), map[string]func(p *pod){}
-	whole.write("none", "kill")
-	whole.rotate().want(t, 0)
-	for n, op := range whole.Ops() {
-		for at, holds := range map[string]func(*held, *sandboxtest.Fault){"before": (*held).before, "after": (*held).after} {
-			name := fmt.Sprintf("request %02d %s, %s", n+1, op, at)
-			kills[name] = func(p *pod) {
-				f := sandboxtest.Fault{Nth: n + 1, Times: 1}
-				holds(p.hold(name), &f)
-				p.Fault(f)
-				run := p.start(p.command()...)
-				p.awaitHeld(name)
-				run.signal(syscall.SIGKILL)
-				<-run.done
-				p.release(name)
-			}
-		}
-	}
-	for n := range strings.Count(whole.read("runs"), "\n") {
-		for _, when := range []string{"before", "during", "after"} {
-			kills[fmt.Sprintf("kubectl %02d, %s", n+1, when)] = func(p *pod) {
-				p.write(fmt.Sprint(n+1, " ", when), "kill")
-				p.rotate().want(p.t, -1)
-				p.remove("kill")
-			}
-		}
-	}
-	return kills
-}
-
-// Whenever it is killed, and on whichever node it runs again: what the Secret holds works, there
-// is no third token, and the same command finishes, or says what to delete first.
-func TestKubernetesKill(t *testing.T) {
-	for name, kill := range kubeKills(t) {
+	killed := func(name string, kill func(p *pod)) {
 		for _, drained := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, drained %v", name, drained), func(t *testing.T) {
 				t.Parallel()
 				p := newPod(t)
-				p.mount()
 				kill(p)
 				p.quiet()
 				p.works()
-				if drained {
-					p.remove("state")
+				if drained && os.RemoveAll(p.path("state")) != nil {
+					t.Fatal("the state stays")
 				}
 				t.Log(p.recover())
+			})
+		}
+	}
+	for n, op := range ops {
+		for when, at := range map[string]moment{"before": beforeEffect, "after": afterEffect} {
+			killed(fmt.Sprintf("request %02d %s, %s", n+1, op, when), func(p *pod) {
+				f := sandboxtest.Fault{Nth: n + 1, Times: 1}
+				at(p.hold("here"), &f)
+				p.Fault(f)
+				p.killWhen(func() { p.await(p.t, "here") }, "", p.rotation()...)
+				p.release("here")
+			})
+		}
+	}
+	for n := range runs {
+		for _, when := range []string{"before", "during", "after"} {
+			killed(fmt.Sprintf("kubectl %02d, %s", n+1, when), func(p *pod) {
+				p.write(fmt.Sprint(n+1, " ", when), "kill")
+				p.rotate().want(p.t, -1)
+				p.write("", "kill")
 			})
 		}
 	}

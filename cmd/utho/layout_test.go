@@ -2,9 +2,6 @@ package main
 
 import (
 	"bytes"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -50,20 +47,14 @@ var notInProgram = []string{
 	"gopkg.in/yaml.v3", "go.yaml.in/yaml/v4",  // viper links go.yaml.in/yaml/v3, and one YAML library is enough
 }
 
-func repoRoot(t *testing.T) string {
-	t.Helper()
-	root, err := filepath.Abs(filepath.Join("..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return root
-}
+// root is the repository.
+var root = filepath.Join("..", "..")
 
 // goList gives a line for each package, as on a system; an empty one is this.
 func goList(t *testing.T, goos string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("go", append([]string{"list"}, args...)...)
-	cmd.Dir, cmd.Env = repoRoot(t), append(os.Environ(), "GOWORK=off")
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "GOWORK=off")
 	if goos != "" {
 		cmd.Env = append(cmd.Env, "GOOS="+goos, "GOARCH=amd64", "CGO_ENABLED=0")
 	}
@@ -71,7 +62,7 @@ func goList(t *testing.T, goos string, args ...string) string {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go list for %s: %v\n%s", goos, err, stderr.Bytes())
+		t.Fatalf("go list for %s: %v\n%s", goos, err, &stderr)
 	}
 	return string(out)
 }
@@ -120,73 +111,44 @@ func TestNotInProgram(t *testing.T) {
 	}
 }
 
-// Only main exits: everything else returns, so that deferred work is done and tests can call it. Nothing runs
-// before main: each init is paid for by every command. A file holds one thing: none has more than 400 lines.
-// And nothing hangs on the machine it was written on: such paths come in through pasted output and goldens.
+// A file holds one thing: none has more than 400 lines. And nothing hangs on the machine it was written on: such
+// paths come in through pasted output and goldens. (That only main exits, and that nothing runs before it, is
+// golangci-lint's.)
 func TestSources(t *testing.T) {
 	t.Parallel()
 	// An absolute path into somebody's home or checkout, or one that leaves the repository for a folder beside it.
-	machine := regexp.MustCompile(`(?:^|[\s"'=:(\x60])/(?:root|work|workspace|Users/\w+)/\.?\w|\.\./shar` + `ed\b`)
-	exits := regexp.MustCompile(`^(os\.Exit|syscall\.Exit|log\.Fatal.*)$`)
-	for _, file := range sourceFiles(t) {
-		content, err := os.ReadFile(filepath.Join(repoRoot(t), file))
-		if err != nil {
-			t.Error(err)
-			continue
+	machine := regexp.MustCompile(`(?m)(?:^|[\s"'=:(\x60])/(?:root|work|workspace|Users/\w+)/\.?\w|\.\./shar` + `ed\b`)
+	for file, text := range texts(t, func(string) bool { return true }) {
+		if at := machine.FindStringIndex(text); at != nil {
+			t.Errorf("%s:%d: a path of one machine: %q", file, 1+strings.Count(text[:at[1]], "\n"), text[at[0]:at[1]])
 		}
-		for i, line := range bytes.Split(content, []byte("\n")) {
-			if found := machine.Find(line); found != nil {
-				t.Errorf("%s:%d: a path of one machine: %q", file, i+1, found)
-			}
-		}
-		if filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		if n := bytes.Count(content, []byte("\n")); n > 400 {
+		if n := strings.Count(text, "\n"); n > 400 && filepath.Ext(file) == ".go" && !strings.HasSuffix(file, "_test.go") {
 			t.Errorf("%s has %d lines", file, n)
 		}
-		fset := token.NewFileSet()
-		f, err := parser.ParseFile(fset, file, content, parser.SkipObjectResolution)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		ast.Inspect(f, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.FuncDecl:
-				if n.Recv == nil && n.Name.Name == "init" {
-					t.Errorf("%s: func init", fset.Position(n.Pos()))
-				}
-			case *ast.SelectorExpr:
-				x, ok := n.X.(*ast.Ident)
-				if ok && exits.MatchString(x.Name+"."+n.Sel.Name) && f.Name.Name != "main" {
-					t.Errorf("%s: %s.%s outside main", fset.Position(n.Pos()), x.Name, n.Sel.Name)
-				}
-			}
-			return true
-		})
 	}
 }
 
-// sourceFiles lists the files of the repository, with slashes, but for what is built.
-func sourceFiles(t *testing.T) (files []string) {
+// texts are files of the repository by their paths with slashes, but for what is built.
+func texts(t *testing.T, want func(file string) bool) map[string]string {
 	t.Helper()
 	built := regexp.MustCompile(`^(\.git|dist|\.ci/out|utho|utho\.exe)$|\.(test|out)$`)
-	root := repoRoot(t)
+	all := map[string]string{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		rel := filepath.ToSlash(strings.TrimPrefix(path, root+string(filepath.Separator)))
+		file := filepath.ToSlash(strings.TrimPrefix(path, root+string(filepath.Separator)))
 		switch {
 		case err != nil:
 			return err
-		case built.MatchString(rel) && d.IsDir():
+		case built.MatchString(file) && d.IsDir():
 			return filepath.SkipDir
-		case d.Type().IsRegular() && !built.MatchString(rel):
-			files = append(files, rel)
+		case d.Type().IsRegular() && !built.MatchString(file) && want(file):
+			text, err := os.ReadFile(path)
+			all[file] = string(text)
+			return err
 		}
 		return nil
 	})
-	if err != nil || !slices.Contains(files, "cmd/utho/layout_test.go") {
-		t.Fatalf("%d files: %v", len(files), err)
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%d files: %v", len(all), err)
 	}
-	return files
+	return all
 }

@@ -27,7 +27,7 @@ type process struct {
 	t      testing.TB
 	cmd    *exec.Cmd
 	stdout bytes.Buffer  // not of one on a terminal
-	done   chan struct{} // closed at its end
+	done   chan struct{} // closed at its end, when all that it showed has come
 
 	mu      sync.Mutex
 	seen    bytes.Buffer  // stderr, or all that is on the terminal
@@ -41,33 +41,30 @@ type process struct {
 // can be lost if the terminal is closed too soon.
 const theEnd = "<the end>"
 
-// Write takes what the program shows.
+// Write takes what the program shows, and fails behind the end.
 func (p *process) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	close(p.changed)
 	p.changed = make(chan struct{})
-	return p.seen.Write(b)
+	p.seen.Write(b)
+	if bytes.HasSuffix(p.seen.Bytes(), []byte(theEnd)) {
+		return len(b), io.EOF
+	}
+	return len(b), nil
 }
 
-// start starts utho without a terminal.
-func (m *machine) start(args ...string) *process {
+// start starts a program without a terminal; change may give it other streams.
+func (m *machine) start(change func(*exec.Cmd), args ...string) *process {
 	m.t.Helper()
-	return m.watch(append([]string{"utho"}, args...)...)
-}
-
-// watch starts a program without a terminal.
-func (m *machine) watch(args ...string) *process {
-	m.t.Helper()
-	cmd := m.command(args...)
-	p := &process{t: m.t, cmd: cmd, changed: make(chan struct{}), done: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = &p.stdout, p
-	p.launch()
+	p := &process{t: m.t, cmd: m.command(args...), changed: make(chan struct{}), done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, p
+	p.launch(change)
 	return p
 }
 
-// onTerminal starts a program as the leader of a session on a new terminal.
-// change may put files in the place of some of its three streams.
+// onTerminal starts a program as the leader of a session on a new terminal;
+// change may give it other streams.
 func (m *machine) onTerminal(change func(*exec.Cmd), args ...string) *process {
 	m.t.Helper()
 	p := &process{t: m.t, cmd: m.command(args...), changed: make(chan struct{}), done: make(chan struct{})}
@@ -87,29 +84,33 @@ func (m *machine) onTerminal(change func(*exec.Cmd), args ...string) *process {
 	}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = tty, tty, tty
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if change != nil {
-		change(p.cmd)
-	}
-	go func() { _, _ = io.Copy(p, p.ptm) }() // until the terminal is closed
 	m.t.Cleanup(func() {
 		_ = tty.Close()
 		_ = p.ptm.Close()
 	})
-	p.launch()
+	p.launch(change)
 	return p
 }
 
-func (p *process) launch() {
+func (p *process) launch(change func(*exec.Cmd)) {
 	p.t.Helper()
+	if change != nil {
+		change(p.cmd)
+	}
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
+	}
+	var shown sync.WaitGroup
+	if p.tty != nil {
+		shown.Go(func() { _, _ = io.Copy(p, p.ptm) }) // until the end, or the terminal is closed
 	}
 	go func() {
 		_ = p.cmd.Wait() // its status is looked at
 		if p.tty != nil {
-			p.after, _ = term.GetState(int(p.tty.Fd())) // nil shows as a change
-			_, _ = p.tty.WriteString(theEnd)            // fails if the terminal has gone
+			p.after, _ = term.GetState(int(p.tty.Fd())) // nil if the terminal has gone
+			_, _ = p.tty.WriteString(theEnd)            // fails then
 		}
+		shown.Wait()
 		close(p.done)
 	}()
 	p.t.Cleanup(func() {
@@ -128,31 +129,21 @@ func (p *process) said() string {
 // until waits until what it shows matches.
 func (p *process) until(pattern string) {
 	p.t.Helper()
-	re := regexp.MustCompile(pattern)
-	late := time.After(patience)
-	for {
+	re, late := regexp.MustCompile(pattern), time.After(patience)
+	for ended := false; ; {
 		p.mu.Lock()
-		matched, changed := re.Match(p.seen.Bytes()), p.changed
-		ended := bytes.HasSuffix(p.seen.Bytes(), []byte(theEnd))
+		changed := p.changed
 		p.mu.Unlock()
-		done := p.done
-		if p.tty != nil {
-			done = nil // something may still be on its way through the terminal
-		}
-		select {
-		case <-done:
-			ended = true
-		default:
-		}
-		if matched {
+		if re.MatchString(p.said()) {
 			return
 		}
-		if ended && !re.MatchString(p.said()) {
+		if ended {
 			p.t.Fatalf("%v ended without saying %q:\n%s", p.cmd.Args, pattern, p.said())
 		}
 		select {
 		case <-changed:
-		case <-done:
+		case <-p.done:
+			ended = true
 		case <-late:
 			p.t.Fatalf("%v never said %q:\n%s", p.cmd.Args, pattern, p.said())
 		}
@@ -191,8 +182,8 @@ func (p *process) signal(sig syscall.Signal) {
 	}
 }
 
-// exits waits for the end, pins the status, -1 for a death by signal, and gives
-// what was shown.
+// exits waits for the end, pins the status, -1 for a death by signal, and that a
+// terminal is as it was, and gives what was shown.
 func (p *process) exits(code int) string {
 	p.t.Helper()
 	select {
@@ -200,23 +191,13 @@ func (p *process) exits(code int) string {
 	case <-time.After(patience):
 		p.t.Fatalf("%v does not end:\n%s", p.cmd.Args, p.said())
 	}
-	if p.tty != nil && p.after != nil {
-		p.until(theEnd + "$")
-	}
 	if got := p.cmd.ProcessState.ExitCode(); got != code {
 		p.t.Fatalf("%v: %v, want status %d\nstdout: %s\nit shows: %s", p.cmd.Args, p.cmd.ProcessState, code, p.stdout.Bytes(), p.said())
 	}
-	return p.said()
-}
-
-// ends is exits, and pins that the terminal is as it was.
-func (p *process) ends(code int) string {
-	p.t.Helper()
-	shown := p.exits(code)
-	if !reflect.DeepEqual(p.before, p.after) {
+	if p.after != nil && !reflect.DeepEqual(p.before, p.after) {
 		p.t.Errorf("%v left the terminal changed", p.cmd.Args)
 	}
-	return shown
+	return p.said()
 }
 
 // says pins what was shown in the end.
@@ -227,23 +208,17 @@ func (p *process) says(pattern string) {
 	}
 }
 
-// fifo creates a named pipe below the home folder.
-func (m *machine) fifo(name string) {
+// gate creates a named pipe that a program waits at; open lets it through with a text.
+func (m *machine) gate() (open func(text string)) {
 	m.t.Helper()
-	if err := syscall.Mkfifo(m.path(name), 0o600); err != nil {
+	path := m.path("gate")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		m.t.Fatal(err)
 	}
-}
-
-// feed writes to a named pipe that a program reads.
-func (m *machine) feed(name, text string) {
-	m.t.Helper()
-	f, err := os.OpenFile(m.path(name), os.O_WRONLY, 0)
-	if err == nil {
-		_, err = f.WriteString(text)
-		err = errors.Join(err, f.Close())
-	}
-	if err != nil {
-		m.t.Fatal(err)
+	return func(text string) {
+		m.t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0); err != nil {
+			m.t.Fatal(err)
+		}
 	}
 }

@@ -17,37 +17,34 @@ func TestRunPassesSignalsOn(t *testing.T) {
 		"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "USR1": syscall.SIGUSR1, "ABRT": syscall.SIGABRT,
 		"INT": ctrlC, "QUIT": ctrlB, // on a terminal
 		"HUP terminal": syscall.SIGHUP,
+		"HUP gone":     "", // the terminal goes away
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newServed(t)
-			w.fifo("gate")
+			open := w.gate()
 			signal, terminal, _ := strings.Cut(name, " ")
 			// The command takes the signal, and ends only when it is told to.
-			args := []string{"utho", "token", "run", "--", "sh", "-c", `trap 'echo GOT >&2; got=1' ` + signal + `; got=; echo READY >&2
-				while test -z "$got"; do sleep 0.05; done; cat gate >&2; utho token list >/dev/null && echo STILL WORKS >&2; exit 5`}
+			args := []string{"utho", "token", "run", "--", "sh", "-c", `trap 'echo GOT >>got; got=1' ` + signal + `; got=; echo READY >&2
+				while test -z "$got"; do sleep 0.05; done; cat gate >text; utho token list >/dev/null && echo STILL WORKS >>got; exit 5`}
 			keys, typed := send.(string)
-			var p *process
+			launch := w.start
 			if typed || terminal != "" {
-				p = w.onTerminal(nil, args...)
-			} else {
-				p = w.watch(args...)
+				launch = w.onTerminal
 			}
+			p := launch(nil, args...)
 			p.until("READY")
 			if sig, ok := send.(syscall.Signal); ok {
 				p.signal(sig)
-			} else {
+			} else if keys != "" {
 				p.types(keys)
+			} else if err := p.ptm.Close(); err != nil {
+				t.Fatal(err)
 			}
-			p.until("GOT")
-			if w.Count(sandboxtest.Delete) != 0 {
-				t.Error("the token was deleted before the command had ended")
-			}
-			w.feed("gate", "end\n")
+			open("end\n") // when the signal has come
 			p.exits(5)
-			p.says("STILL WORKS")
-			if n := strings.Count(p.said(), "GOT"); n != 1 {
-				t.Errorf("it came %d times:\n%s", n, p.said())
+			if got := w.read("got"); got != "GOT\nSTILL WORKS\n" {
+				t.Errorf("the command has\n%s%s", got, p.said())
 			}
 			w.remain(4)
 		})
@@ -60,46 +57,33 @@ func TestRunJobControl(t *testing.T) {
 	t.Parallel()
 	requires(t, "bash")
 	w := newServed(t).with("PS1", "READY$ ")
-	w.fifo("gate")
+	open := w.gate()
 	w.write("trap 'echo \"G\"OT; exit 8' INT; echo \"U\"P1; while :; do sleep 0.05; done\n", "background")
-	term := w.onTerminal(nil, "bash", "--norc", "--noprofile", "-i")
-	term.until(`READY\$ `)
-	term.types("utho token run -- sh background & pid=$!\n")
-	term.until(`UP1\r?\n`)
-	term.types("kill -INT $pid; wait $pid; echo background=$?\n")
-	term.until(`GOT\r?\n(.|\n)*background=8`)
+	p := w.onTerminal(nil, "bash", "--norc", "--noprofile", "-i")
+	p.until(`READY\$ `)
+	p.types("utho token run -- sh background & pid=$!\n")
+	p.until(`UP1\r?\n`)
+	p.types("kill -INT $pid; wait $pid; echo background=$?\n")
+	p.until(`GOT\r?\n(.|\n)*background=8`)
 
 	for command, status := range map[string]string{"token run": "9", "exec": "10"} {
 		// The shell itself reads: one that is stopped between its fork and exec can never be seen to stop.
-		term.types("utho " + command + " -- sh -c 'echo \"U\"P" + status + "; read -r x <gate; echo $x; exit " + status + "'\n")
-		term.until("UP" + status + `\r?\n`)
+		p.types("utho " + command + " -- sh -c 'echo \"U\"P" + status + "; read -r x <gate; echo $x; exit " + status + "'\n")
+		p.until("UP" + status + `\r?\n`)
 		deletions := w.Count(sandboxtest.Delete)
-		term.types(ctrlZ)
-		term.until(`(?i)stopped(.|\n)*READY\$ $`)
+		p.types(ctrlZ)
+		p.until(`(?i)stopped(.|\n)*READY\$ $`)
 		if w.Count(sandboxtest.Delete) != deletions {
 			t.Error("the token was deleted while the command was stopped")
 		}
-		term.types("echo B\"AC\"K" + status + "; fg\n")
-		term.until("BACK" + status + `\r?\n`)
-		w.feed("gate", "THROUGH"+status+"\n")
-		term.until("THROUGH" + status)
-		term.types("echo status=$?\n")
-		term.until("status=" + status)
+		p.types("echo B\"AC\"K" + status + "; fg\n")
+		p.until("BACK" + status + `\r?\n`)
+		open("THROUGH" + status + "\n")
+		p.until("THROUGH" + status)
+		p.types("echo status=$?\n")
+		p.until("status=" + status)
 	}
 	w.remain(4)
-	term.types("exit\n")
-	term.exits(0)
-}
-
-// A terminal that goes away is a HUP for both; the token is deleted all the same.
-func TestRunHangup(t *testing.T) {
-	t.Parallel()
-	w := newServed(t)
-	term := w.onTerminal(nil, "utho", "token", "run", "--", "sh", "-c", `trap 'exit 4' HUP; echo UP; while :; do sleep 0.05; done`)
-	term.until("UP")
-	if err := term.ptm.Close(); err != nil {
-		t.Fatal(err)
-	}
-	term.exits(4)
-	w.remain(4)
+	p.types("exit\n")
+	p.exits(0)
 }

@@ -23,19 +23,19 @@ import (
 //
 //	SERVICE_URL, SERVICE_KEY   the service, and a secret with write scope for it
 //	OTHER_URL, OTHER_KEY       a second one that knows none of its secrets
+//	STANDIN_PROGRAM            stands for kubectl, if it is called so
 //
 // and these commands besides testscript's own:
 //
 //	exits CODE COMMAND...       run, and pin the exit status
-//	fault OP WHAT... | clear    make requests go wrong, or none any more; see cmdFault
+//	fault OP WHAT... | clear    make requests go wrong, or none any more; see fault
 //	await NAME                  wait until another request is held by hold=NAME
 //	release NAME                let them go on
-//	requests [-other] OP N      pin how many requests there were, which may be any
-//	sequence OP...              pin the requests since the last sequence; see cmdSequence
+//	sequence [-other] OP...     pin the requests since the last sequence; see sequence
 //	tokens NAME N               pin how many tokens of that name, or any, the service has
 //	mode PERM FILE              pin a file's permissions
 //	shell LINE                  run a line of POSIX shell
-//	leaks                       fail if the state or configuration folder holds a secret
+//	[!] leaks                   fail if the state or configuration folder holds a secret, as also at the end
 //
 // and these conditions:
 //
@@ -57,24 +57,31 @@ func TestScripts(t *testing.T) {
 			return os.Geteuid() == 0, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":    cmdExits,
-			"fault":    cmdFault,
-			"await":    cmdAwait,
-			"release":  cmdRelease,
-			"requests": cmdRequests,
-			"sequence": cmdSequence,
-			"tokens":   cmdTokens,
-			"mode":     cmdMode,
-			"shell":    cmdShell,
-			"leaks":    cmdLeaks,
+			"exits":    command(2, 99, exits),
+			"fault":    command(1, 99, fault),
+			"await":    command(1, 1, func(ts *testscript.TestScript, s *service, args []string) { s.await(ts, args[0]) }),
+			"release":  command(1, 1, func(_ *testscript.TestScript, s *service, args []string) { s.release(args[0]) }),
+			"sequence": command(0, 99, sequence),
+			"tokens":   command(2, 2, tokens),
+			"mode":     command(2, 2, mode),
+			"shell":    command(1, 1, func(ts *testscript.TestScript, _ *service, args []string) { ts.Check(ts.Exec("sh", "-c", args[0])) }),
+			"leaks": func(ts *testscript.TestScript, neg bool, _ []string) {
+				if found, err := leaks(ts.Getenv("UTHO_STATE_DIR"), ts.Getenv("UTHO_CONFIG_DIR")); err != nil || (len(found) > 0) != neg {
+					ts.Fatalf("these hold a secret: %q, %v", found, err)
+				}
+			},
 		},
 	})
 }
 
-// scripted is a service of a script.
-type scripted struct {
-	*service
-	compared int // how many requests sequence has looked at
+// command is one with so many arguments that is not negated.
+func command(least, most int, run func(*testscript.TestScript, *service, []string)) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) < least || len(args) > most {
+			ts.Fatalf("the usage is with TestScripts")
+		}
+		run(ts, serviceOf(ts, "SERVICE"), args)
+	}
 }
 
 func setupScript(env *testscript.Env) error {
@@ -82,19 +89,27 @@ func setupScript(env *testscript.Env) error {
 	if err := os.Mkdir(home, 0o700); err != nil {
 		return err
 	}
-	env.Setenv("HOME", home)
-	env.Setenv("UTHO_CONFIG_DIR", filepath.Join(env.WorkDir, "config"))
-	env.Setenv("UTHO_STATE_DIR", filepath.Join(env.WorkDir, "state"))
-	env.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(env.WorkDir, "no-bus"))
+	for name, value := range variables(env.WorkDir, home) {
+		env.Setenv(name, value)
+	}
+	program, err := filepath.Abs("testdata/standin/program")
+	if err != nil {
+		return err
+	}
+	env.Setenv("STANDIN_PROGRAM", program)
 	env.Setenv("NO_PROXY", "*")
-	env.Setenv("GORACE", goRace)
+	env.Defer(func() {
+		if found, err := leaks(env.Getenv("UTHO_STATE_DIR"), env.Getenv("UTHO_CONFIG_DIR")); err != nil || len(found) > 0 {
+			env.T().Fatal("these hold a secret: ", found, err)
+		}
+	})
 	for _, name := range []string{"SERVICE", "OTHER"} {
 		box, err := sandboxtest.Open(filepath.Join(env.WorkDir, "."+name, "sandbox.json"))
 		if err != nil {
 			return err
 		}
 		s := serve(box, env.Defer)
-		env.Values[name] = &scripted{service: s}
+		env.Values[name] = s
 		env.Setenv(name+"_URL", s.url)
 		env.Setenv(name+"_KEY", s.key)
 	}
@@ -102,25 +117,12 @@ func setupScript(env *testscript.Env) error {
 }
 
 // serviceOf gives one of the services.
-func serviceOf(ts *testscript.TestScript, name string) *scripted {
-	s, ok := ts.Value(name).(*scripted)
+func serviceOf(ts *testscript.TestScript, name string) *service {
+	s, ok := ts.Value(name).(*service)
 	if !ok {
 		ts.Fatalf("there is no service %s", name)
 	}
 	return s
-}
-
-// usage fails the script unless the command is used as this says.
-func usage(ts *testscript.TestScript, ok bool, text string) {
-	if !ok {
-		ts.Fatalf("usage: %s", text)
-	}
-}
-
-func number(ts *testscript.TestScript, text string) int {
-	n, err := strconv.Atoi(text)
-	ts.Check(err)
-	return n
 }
 
 // operation reads an OP: any, list (all of them), confirm, recheck, verify,
@@ -135,8 +137,7 @@ func operation(ts *testscript.TestScript, word string) sandboxtest.Op {
 	return sandboxtest.Op(word)
 }
 
-func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, !neg && len(args) > 1, "exits CODE COMMAND...")
+func exits(ts *testscript.TestScript, _ *service, args []string) {
 	got := 0
 	if err := ts.Exec(args[1], args[2:]...); err != nil {
 		var exit *exec.ExitError
@@ -145,16 +146,14 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		got = exit.ExitCode()
 	}
-	if want := number(ts, args[0]); got != want {
-		ts.Fatalf("%s exited with %d, want %d", strings.Join(args[1:], " "), got, want)
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("%s exited with %d, want %s", strings.Join(args[1:], " "), got, args[0])
 	}
 }
 
-// cmdFault sets a fault for an OP; delete=ID is the deletion of one token. Its
+// fault sets a fault for an OP; delete=ID is the deletion of one token. Its
 // other words are fields of [sandboxtest.Fault]; see setFault.
-func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
-	s := serviceOf(ts, "SERVICE")
-	usage(ts, !neg && len(args) > 0, "fault OP WHAT... | clear")
+func fault(ts *testscript.TestScript, s *service, args []string) {
 	if args[0] == "clear" {
 		s.Clear()
 		return
@@ -163,7 +162,7 @@ func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
 	f := sandboxtest.Fault{On: operation(ts, op), ID: id}
 	for _, arg := range args[1:] {
 		key, value, _ := strings.Cut(arg, "=")
-		if err := setFault(&f, s.service, key, value); err != nil {
+		if err := setFault(&f, s, key, value); err != nil {
 			ts.Fatalf("fault: %s: %v", arg, err)
 		}
 	}
@@ -172,9 +171,9 @@ func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
 
 func setFault(f *sandboxtest.Fault, s *service, key, value string) (err error) {
 	switch field := map[string]any{
-		"nth": &f.Nth, "times": &f.Times, "status": &f.Status, "body": &f.Body, "redirect": &f.RedirectTo, "retry-after": &f.RetryAfter,
+		"times": &f.Times, "status": &f.Status, "body": &f.Body, "redirect": &f.RedirectTo, "retry-after": &f.RetryAfter,
 		"drop-before": &f.DropBefore, "drop-after": &f.DropAfter, "force-write": &f.ForceWrite, "effect": &f.Effect,
-		"keep-body": &f.KeepBody, "truncate": &f.Truncate, "date": &f.Date,
+		"truncate": &f.Truncate, "date": &f.Date,
 	}[key].(type) {
 	case *bool:
 		*field = true
@@ -193,37 +192,15 @@ func setFault(f *sandboxtest.Fault, s *service, key, value string) (err error) {
 	return err
 }
 
-func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, !neg && len(args) == 1, "await NAME")
-	ts.Check(serviceOf(ts, "SERVICE").await(args[0]))
-}
-
-func cmdRelease(ts *testscript.TestScript, neg bool, args []string) {
-	s := serviceOf(ts, "SERVICE")
-	usage(ts, !neg && len(args) == 1 && s.holds[args[0]] != nil, "release NAME, by which something is held")
-	s.release(args[0])
-}
-
-func cmdRequests(ts *testscript.TestScript, neg bool, args []string) {
-	name := "SERVICE"
-	if len(args) > 0 && args[0] == "-other" {
-		name, args = "OTHER", args[1:]
-	}
-	s := serviceOf(ts, name)
-	usage(ts, !neg && len(args) == 2, "requests [-other] OP N")
-	if got := s.Count(operation(ts, args[0])); got != number(ts, args[1]) {
-		ts.Fatalf("%d requests: %s, want %s; all: %q", got, args[0], args[1], s.Ops())
-	}
-}
-
-// cmdSequence pins the operations that were asked for since the last sequence,
+// sequence pins the operations that were asked for since the last sequence,
 // in their order; confirm and the like begin anew with each sequence. Without
 // arguments it only forgets; none says that there were none. What a token asked
 // for that is new or old is OP-by-token, but for verify; what the service
 // refused, since it does not know the secret, OP-refused.
-func cmdSequence(ts *testscript.TestScript, neg bool, want []string) {
-	s := serviceOf(ts, "SERVICE")
-	usage(ts, !neg, "sequence [OP... | none]")
+func sequence(ts *testscript.TestScript, s *service, want []string) {
+	if len(want) > 0 && want[0] == "-other" {
+		s, want = serviceOf(ts, "OTHER"), want[1:]
+	}
 	requests := s.Requests()
 	var got []string
 	for _, r := range requests[s.compared:] {
@@ -243,41 +220,22 @@ func cmdSequence(ts *testscript.TestScript, neg bool, want []string) {
 	}
 }
 
-func cmdTokens(ts *testscript.TestScript, neg bool, args []string) {
-	s := serviceOf(ts, "SERVICE")
-	usage(ts, !neg && len(args) == 2, "tokens NAME|any N")
+func tokens(ts *testscript.TestScript, s *service, args []string) {
 	got, all := 0, s.Tokens()
 	for _, t := range all {
 		if t.Name == args[0] || args[0] == "any" {
 			got++
 		}
 	}
-	if got != number(ts, args[1]) {
+	if strconv.Itoa(got) != args[1] {
 		ts.Fatalf("the service has %d tokens named %s, want %s; all: %+v", got, args[0], args[1], all)
 	}
 }
 
-func cmdMode(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, !neg && len(args) == 2, "mode PERM FILE")
+func mode(ts *testscript.TestScript, _ *service, args []string) {
 	info, err := os.Stat(ts.MkAbs(args[1]))
 	ts.Check(err)
 	if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[0] {
 		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
-	}
-}
-
-func cmdShell(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, len(args) == 1, "shell 'LINE'")
-	if err := ts.Exec("sh", "-c", args[0]); (err != nil) != neg {
-		ts.Fatalf("sh -c %q: %v", args[0], err)
-	}
-}
-
-func cmdLeaks(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, !neg && len(args) == 0, "leaks")
-	found, err := leaks(ts.Getenv("UTHO_STATE_DIR"), ts.Getenv("UTHO_CONFIG_DIR"))
-	ts.Check(err)
-	if len(found) > 0 {
-		ts.Fatalf("these hold a secret: %q", found)
 	}
 }

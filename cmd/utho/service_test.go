@@ -1,16 +1,11 @@
 package main
 
 import (
-	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
@@ -23,6 +18,7 @@ type service struct {
 	conns    atomic.Int32 // that have been opened
 	open     atomic.Int32 // that are open
 	holds    map[string]*held
+	compared int // how many requests a script has looked at
 }
 
 // held keeps requests until they are let go, or their clients give up.
@@ -65,12 +61,11 @@ func (s *service) hold(name string) *held {
 }
 
 // await waits until another request is held under a name.
-func (s *service) await(name string) error {
+func (s *service) await(t interface{ Fatalf(string, ...any) }, name string) {
 	select {
 	case <-s.hold(name).came:
-		return nil
 	case <-time.After(patience):
-		return errors.New("no request is held as " + name)
+		t.Fatalf("no request is held as %s", name)
 	}
 }
 
@@ -89,22 +84,15 @@ func (h *held) after(f *sandboxtest.Fault) {
 	f.After, f.HoldAfter = func() { h.came <- struct{}{} }, h.let
 }
 
-// moment is where a request is held.
-type moment bool
+// A moment is where a request is held.
+type moment func(*held, *sandboxtest.Fault)
 
-const (
-	beforeEffect moment = false
-	afterEffect  moment = true
-)
+var beforeEffect, afterEffect moment = (*held).before, (*held).after
 
 // stopAt holds the first requests of a kind under a name; 0 times for all.
 func (s *service) stopAt(name string, op sandboxtest.Op, at moment, times int) {
 	f := sandboxtest.Fault{On: op, Times: times}
-	if at == beforeEffect {
-		s.hold(name).before(&f)
-	} else {
-		s.hold(name).after(&f)
-	}
+	at(s.hold(name), &f)
 	s.Fault(f)
 }
 
@@ -116,63 +104,12 @@ func (s *service) settled() {
 	}
 }
 
-// count is how many tokens have that name, whatever its expiry; any if it is empty.
+// count is how many tokens have that name, whatever its expiry.
 func (s *service) count(name string) (n int) {
 	for _, t := range s.Tokens() {
-		if base, _, _ := strings.Cut(t.Name, ".expires-"); base == name || name == "" {
+		if base, _, _ := strings.Cut(t.Name, ".expires-"); base == name {
 			n++
 		}
 	}
 	return n
-}
-
-// Secrets that a recorder knows, by where they are.
-const (
-	keySecret     = "live_test_good_of_UTHO_API_KEY"
-	tokenSecret   = "live_test_good_of_UTHO_TOKEN"
-	filedSecret   = "live_test_good_of_the_file_store"
-	commandSecret = "live_test_good_of_the_command"
-)
-
-// A recorder is a service that knows some tokens, has none in its list, and
-// writes down which credentials came.
-type recorder struct {
-	url  string
-	mu   sync.Mutex
-	came []string // the Authorization headers since the last call of take
-}
-
-func (s *recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	s.came = append(s.came, r.Header.Get("Authorization"))
-	s.mu.Unlock()
-	w.Header().Set("Content-Type", "application/json")
-	answer := `{"status":"success","api":[]}`
-	switch {
-	case !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer live_test_good_"):
-		w.WriteHeader(http.StatusUnauthorized)
-		answer = `{"status":"error","message":"Unauthorized access. Please provide a valid API key."}`
-	case strings.HasSuffix(r.URL.Path, "/account/info"):
-		answer = `{"status":"success","user":{"id":"32154","fullname":"Asha Rao","email":"asha.rao@example.com"}}`
-	}
-	_, _ = io.WriteString(w, answer)
-}
-
-// take gives the different credentials that came, each once, and forgets them.
-func (s *recorder) take() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	came := slices.Compact(slices.Sorted(slices.Values(s.came)))
-	s.came = nil
-	return came
-}
-
-// record starts a recorder on loopback.
-func record(t testing.TB) *recorder {
-	t.Helper()
-	s := &recorder{}
-	server := httptest.NewServer(s)
-	t.Cleanup(server.Close)
-	s.url = server.URL + "/v2"
-	return s
 }

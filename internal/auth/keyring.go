@@ -162,6 +162,7 @@ func (k *KeyringStore) bounded(ctx context.Context, limit time.Duration, op stri
 	if err := reachable(); err != nil {
 		return Item{}, &KeyringError{op, err}
 	}
+	started := time.Now() // before the bound: of a wait that took 3 s nobody is to read 2.996 s
 	bound, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	type result struct {
@@ -184,7 +185,7 @@ func (k *KeyringStore) bounded(ctx context.Context, limit time.Duration, op stri
 	if k.waiting != nil && limit > time.Second {
 		silence = time.After(time.Second)
 	}
-	for started := time.Now(); ; {
+	for {
 		select {
 		case r := <-done:
 			switch {

@@ -65,13 +65,11 @@ func TestHabits(t *testing.T) {
 		runs        int // the status of the command that the hint ends with; -1: it ends with none, or needs more
 	}{
 		{"list", "utho token list", 0},
-		{"ls", "utho token list", 0},
 		{"get ci-deploy", "utho token get ci-deploy", 0},
 		{"create ci", "utho token create ci", 0},
 		{"create ci2 --scope write", "utho token create ci2", 0},
 		{"new ci3", "utho token create ci3", 0},
 		{"delete 10000", "utho token delete 10000", 2}, // asks first
-		{"rm 10000", "utho token delete 10000", 2},
 		{"rotate ci-deploy", "utho token rotate ci-deploy", 2},
 		{"run ls", "utho token run -- COMMAND", 127},
 		{"config", "utho help environment", 0},
@@ -82,8 +80,6 @@ func TestHabits(t *testing.T) {
 		{"secret", "utho exec -- COMMAND", 127},
 		{"serve", "utho sandbox serve", -1},
 		{"token show grafana", "utho token get grafana", 0},
-		{"token view grafana", "utho token get grafana", 0},
-		{"token info grafana", "utho token get grafana", 0},
 		{"token new deploy", "utho token create deploy", 0},
 		{"token add deploy2", "utho token create deploy2", 0},
 		{"token remove 10000", "utho token delete 10000", 2},
@@ -91,6 +87,7 @@ func TestHabits(t *testing.T) {
 		{"token rename a b", "utho token create OTHER", 6},
 		{"token renew grafana", "utho token rotate grafana", 2},
 		{"token lsit", "utho token list", -1},
+		{"token lst", "utho token list?", -1}, // and not get, which differs more
 		{"tokn", "utho token?", -1},
 		{"profile add work", "utho -p work login", -1},
 		{"profile create work", "utho -p work login", -1},

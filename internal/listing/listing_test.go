@@ -3,6 +3,7 @@ package listing
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -109,16 +110,21 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// A token is offered once: by its name if that means it and a shell takes it, else by its id.
+// A token is offered once: by its name if that means it and every shell takes it, else by its id. Scope and age
+// stand beside it, and nothing that a terminal acts on.
 func TestOffers(t *testing.T) {
 	t.Parallel()
 	list := sample()
-	list.Tokens = append(list.Tokens, utho.Token{ID: "6", Name: "ci"}, utho.Token{ID: "7", Name: "-rf"}, utho.Token{ID: "8", Name: "9"})
+	for i, name := range []string{"ci", "-rf", "9", "$(id)", "red\x1b[31m\nline\ttab"} {
+		list.Tokens = append(list.Tokens, utho.Token{ID: strconv.Itoa(6 + i), Name: name, Scope: utho.ScopeReadOnly})
+	}
+	list.Tokens = append(list.Tokens, utho.Token{ID: "a b", Name: "spaced.id"})
+	const first, behind = "ci.expires-20261123T1200Z", "ci.expires-20261130T1200Z"
 	for _, row := range []struct{ args, typed, want string }{
-		{"", "", "1 ci.expires-20261123T1200Z ci.expires-20261130T1200Z db.expires-20261130T1201Z 5 6 7 8"},
+		{"", "", "1 " + first + " " + behind + " db.expires-20261130T1201Z 5 6 7 8 9 10 spaced.id"},
 		{"", "db", "db.expires-20261130T1201Z"},
 		{"", "4", "4"},
-		{"4 6", "", "1 ci.expires-20261123T1200Z ci.expires-20261130T1200Z 5 7 8"},
+		{"4 6", "", "1 " + first + " " + behind + " 5 7 8 9 10 spaced.id"},
 	} {
 		var got []string
 		for _, offer := range Offers(list, strings.Fields(row.args), row.typed) {
@@ -127,6 +133,12 @@ func TestOffers(t *testing.T) {
 		}
 		if strings.Join(got, " ") != row.want {
 			t.Errorf("%q behind %q offers %q, want %s", row.typed, row.args, got, row.want)
+		}
+	}
+	all := strings.Join(Offers(list, nil, ""), "\n")
+	for _, line := range []string{"1\tci-a/b (Write, 100d)", `10` + "\t" + `red\x1b[31m\nline\ttab (Read-Only)`} {
+		if !strings.Contains(all, line) {
+			t.Errorf("it offers\n%s\nwithout %q", all, line)
 		}
 	}
 }

@@ -54,11 +54,6 @@ func TestGolden(t *testing.T) {
 			`{"id":"10000","name":"ci","access_scope":"Write","created_at_raw":"2024-04-22 01:12:36","expires_at":null},` + "\n" +
 			`{"id":"a b","name":"日本e` + "\u0301👩" + `\u200d💻 \u001b[31m|=1+1","access_scope":"Read-Only","created_at_raw":"soon","expires_at":null},` +
 			"\n" + `{"id":"10004","name":"","access_scope":"Write","created_at_raw":"","expires_at":null}` + "\n]\n",
-		"yaml": "" +
-			"- id: \"10000\"\n  name: \"ci\"\n  access_scope: \"Write\"\n  created_at_raw: \"2024-04-22 01:12:36\"\n  expires_at: null\n" +
-			"- id: \"a b\"\n  name: \"日本e\u0301👩\\u200d💻 \\u001b[31m|=1+1\"\n" +
-			"  access_scope: \"Read-Only\"\n  created_at_raw: \"soon\"\n  expires_at: null\n" +
-			"- id: \"10004\"\n  name: \"\"\n  access_scope: \"Write\"\n  created_at_raw: \"\"\n  expires_at: null\n",
 		"pairs": "ROWS: 3\n10000: ci\na b: 日本e\u0301👩\u200d💻 \\x1b[31m|=1+1\n10004:\n",
 	} {
 		var b bytes.Buffer

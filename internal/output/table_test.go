@@ -2,8 +2,8 @@ package output
 
 import (
 	"bytes"
+	"encoding/csv"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -121,34 +121,43 @@ func TestTables(t *testing.T) {
 }
 
 // TestHostileNames holds every format for people to what a terminal may get: one line for each row, of text that
-// prints.
+// prints. CSV reads back as the cells that were meant, none of them a formula.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		rows := rapid.SliceOfN(rapid.SliceOfN(hostile(), 2, 2), 1, 5).Draw(t, "rows")
-		for _, text := range slices.Concat(rows...) {
-			if got := Safe(text); checkSafe(text, got) != "" {
-				t.Fatalf("Safe(%+q) = %+q: %s", text, got, checkSafe(text, got))
+		rows := make([]item, rapid.IntRange(1, 5).Draw(t, "rows"))
+		for i := range rows {
+			rows[i] = item{ID: hostile().Draw(t, "id"), Name: hostile().Draw(t, "name"), Scope: hostile().Draw(t, "scope")}
+			if got := Safe(rows[i].Name); checkSafe(rows[i].Name, got) != "" {
+				t.Fatalf("Safe(%+q) = %+q: %s", rows[i].Name, got, checkSafe(rows[i].Name, got))
 			}
 		}
-		type writer = func(io.Writer, []Column[[]string], [][]string, TableOptions) error
-		for i, write := range []writer{
-			Table[[]string], Markdown[[]string], CSV[[]string], func(w io.Writer, _ []Column[[]string], rows [][]string, _ TableOptions) error {
-				var pairs []Pair
-				for _, r := range rows {
-					pairs = append(pairs, Pair{r[0], r[1]})
-				}
-				return Pairs(w, pairs)
-			},
-		} {
-			var b bytes.Buffer
-			err := write(&b, textColumns(2), rows, TableOptions{NoHeaders: true})
-			if err != nil || strings.Count(b.String(), "\n") != len(rows) || !strings.HasSuffix(b.String(), "\n") {
-				t.Fatalf("format %d: %v, %d rows: %q", i, err, len(rows), b.String())
+		var b bytes.Buffer
+		for name, headers := range map[string]int{"table": 1, "wide": 1, "markdown": 2, "pairs": 1, "csv": 1} {
+			b.Reset()
+			err := formats()[name](&b, rows)
+			if err != nil || strings.Count(b.String(), "\n") != headers+len(rows) || !strings.HasSuffix(b.String(), "\n") {
+				t.Fatalf("%s: %v, %d rows: %q", name, err, len(rows), b.String())
 			}
 			for line := range strings.SplitSeq(b.String(), "\n") {
 				if problem := checkSafe(line, line); problem != "" {
-					t.Fatalf("format %d: %q: %s", i, line, problem)
+					t.Fatalf("%s: %q: %s", name, line, problem)
+				}
+			}
+			if name != "csv" {
+				continue
+			}
+			got, err := csv.NewReader(&b).ReadAll()
+			if err != nil || len(got) != 1+len(rows) {
+				t.Fatalf("%d records for %d rows, %v", len(got), len(rows), err)
+			}
+			for i, r := range rows {
+				for at, text := range map[int]string{0: r.Name, 1: r.Scope, 4: r.ID} {
+					cell := got[i+1][at]
+					if unmarked := strings.TrimPrefix(cell, "'"); cell != Safe(text) && unmarked != Safe(text) ||
+						cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+						t.Fatalf("%q became %q", text, cell)
+					}
 				}
 			}
 		}

@@ -12,36 +12,6 @@ import (
 	"testing"
 )
 
-// wire is one connection for raw requests.
-type wire struct {
-	t    *testing.T
-	conn net.Conn
-}
-
-func dial(t *testing.T, addr string) wire {
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return wire{t, conn}
-}
-
-// exchange returns an answer as it came, but for its date.
-func (w wire) exchange(raw string) string {
-	w.t.Helper()
-	_, err := io.WriteString(w.conn, raw)
-	var answer strings.Builder
-	resp, err2 := http.ReadResponse(bufio.NewReader(io.TeeReader(w.conn, &answer)), nil)
-	if err = errors.Join(err, err2); err == nil {
-		_, err = io.Copy(io.Discard, resp.Body)
-	}
-	if err != nil {
-		w.t.Fatalf("%v\n%s", err, answer.String())
-	}
-	return regexp.MustCompile(`Date: .* GMT`).ReplaceAllString(answer.String(), "Date: GMT")
-}
-
 // What the official Go SDK puts on the wire, byte for byte, is answered, and the answers are what it reads: strings
 // only, plain JSON.
 func TestOfficialSDK(t *testing.T) {
@@ -49,7 +19,24 @@ func TestOfficialSDK(t *testing.T) {
 	s := open(t)
 	addr, _ := serve(t, s)
 	secret := operator(t, s)
-	w := dial(t, addr) // one connection for all, as the SDK has it
+	conn, err := net.Dial("tcp", addr) // one connection for all, as the SDK has it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // all has been read
+	// exchange gives an answer as it came, but for its date.
+	exchange := func(raw string) string {
+		var answer strings.Builder
+		_, err := io.WriteString(conn, raw)
+		resp, err2 := http.ReadResponse(bufio.NewReader(io.TeeReader(conn, &answer)), nil)
+		if err = errors.Join(err, err2); err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+		}
+		if err != nil {
+			t.Fatalf("%v\n%s", err, answer.String())
+		}
+		return regexp.MustCompile(`Date: .* GMT`).ReplaceAllString(answer.String(), "Date: GMT")
+	}
 	request := func(line, body string) string {
 		length := ""
 		if body != "" {
@@ -59,34 +46,28 @@ func TestOfficialSDK(t *testing.T) {
 			"Accept-Encoding: application/json\r\nAuthorization: Bearer " + secret + "\r\nContent-Type: application/json\r\n\r\n" + body
 	}
 	answer := func(body string) string {
-		return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Type: application/json\r\nDate: GMT\r\n\r\n%s", len(body), body)
+		return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Type: application/json\r\nDate: GMT\r\n\r\n", len(body)) + body
 	}
 	// Compression is never used, whatever a client accepts.
 	for _, accept := range []string{"application/json", "gzip, deflate, br", "*"} {
 		asked := strings.Replace(request("GET /v2/api", ""), "Encoding: application/json", "Encoding: "+accept, 1)
-		if got := w.exchange(asked); got != answer(seedList) {
+		if got := exchange(asked); got != answer(seedList) {
 			t.Errorf("list, accepting %s:\n%s", accept, got)
 		}
 	}
 	created := regexp.MustCompile(`^{"status":"success","apikey":"live_sandbox_[0-9a-f]{40}","message":"New API has been created"}$`)
 	id := 10004
 	for write, scope := range map[string]string{"0": "0", "on": "1", "1": "1", "off": "0", "": "0"} {
-		got := w.exchange(request("POST /v2/api/generate", `{"name":"<ci&x>","write":"`+write+`"}`+"\n"))
+		got := exchange(request("POST /v2/api/generate", `{"name":"<ci&x>","write":"`+write+`"}`+"\n"))
 		if _, body, _ := strings.Cut(got, "\r\n\r\n"); !created.MatchString(body) || got != answer(body) {
 			t.Fatalf("create with write %q: %s", write, got)
 		}
 		last := regexp.MustCompile(fmt.Sprintf(`{"id":"%d","name":"<ci&x>","write":"%s","created_at":"[-0-9]{10} [:0-9]{8}"}\]}$`, id, scope))
-		list, gone := w.exchange(request("GET /v2/api", "")), w.exchange(request(fmt.Sprintf("DELETE /v2/api/%d/delete", id), ""))
+		list, gone := exchange(request("GET /v2/api", "")), exchange(request(fmt.Sprintf("DELETE /v2/api/%d/delete", id), ""))
 		if !last.MatchString(list) || gone != answer(`{"status":"success","message":"API has been deleted"}`) {
 			t.Errorf("created, listed and deleted:\n%s\n%s\nwant at its end: %s", list, gone, last)
 		}
 		id++
-	}
-	// The SDK does not escape ids. Nothing that this sandbox has is reached so.
-	for _, id := range []string{"../cloud/9", "..%2F..%2Fcloud", "10000/../10001", "./10000", "", "%31%30%30%30%30%2F", "10000?x="} {
-		if got := w.exchange(request("DELETE /v2/api/"+id+"/delete", "")); !strings.Contains(got, `{"status":"error","message":"`) {
-			t.Errorf("delete of %q: %s", id, got)
-		}
 	}
 }
 
@@ -104,11 +85,8 @@ func TestForeignHost(t *testing.T) {
 			t.Errorf("%q is served", host)
 		}
 	}
-	s := open(t)
-	request := "GET /v2/api HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer " + operator(t, s) + "\r\n\r\n"
-	addr, _ := serve(t, s)
-	got := dial(t, addr).exchange(request)
-	if !strings.HasPrefix(got, "HTTP/1.1 421 ") || !strings.HasSuffix(got, errorBody(msgHost)) {
-		t.Error(got)
+	got, _ := offered(t, open(t), "GET", "http://evil.example/v2/api", "")
+	if got.Code != 421 || got.Body.String() != errorBody(msgHost) {
+		t.Errorf("%d %s", got.Code, got.Body)
 	}
 }

@@ -37,9 +37,13 @@ func serve(t testing.TB, s *Sandbox) (addr string, stop func()) {
 	return ln.Addr().String(), stop
 }
 
-// get sends a request on a connection of its own.
-func get(ctx context.Context, url, secret string) (got, error) {
-	return roundTrip(ctx, &http.Transport{DisableKeepAlives: true}, "GET", url, secret, "")
+// offered is the answer to a request over HTTP, and what is reported of it.
+func offered(t *testing.T, s *Sandbox, method, url, secret string) (answer *httptest.ResponseRecorder, reported Request) {
+	r := httptest.NewRequestWithContext(t.Context(), method, url, nil)
+	r.Header.Set("Authorization", "Bearer "+secret)
+	answer = httptest.NewRecorder()
+	s.handler(func(one Request) { reported = one }).ServeHTTP(answer, r)
+	return answer, reported
 }
 
 func TestListen(t *testing.T) {
@@ -109,10 +113,7 @@ func TestRequestLog(t *testing.T) {
 			{"GET", "/v2/" + secret + "/x", "", "401", `error","message":"Not Found GET`, "GET /v2/[secret]: 401 in 0 ms, error: Not Found GET"},
 			{"HEAD", HealthPath, "", "200", "success", ""},
 		} {
-			r := httptest.NewRequestWithContext(t.Context(), tt.method, "http://localhost"+tt.path, nil)
-			r.Header.Set("Authorization", "Bearer "+tt.secret)
-			var got Request
-			s.handler(func(r Request) { got = r }).ServeHTTP(httptest.NewRecorder(), r)
+			_, got := offered(t, s, tt.method, "http://localhost"+tt.path, tt.secret)
 			line, err := json.Marshal(got)
 			path, _, _ := strings.Cut(strings.Replace(tt.path, secret+"/x", "[secret]", 1), "?")
 			want := fmt.Sprintf(`{"time":"2000-01-01T00:00:00.000Z","method":%q,"path":%q,"status":%s,"result":"%s","duration_ms":0}`,
@@ -135,15 +136,14 @@ func TestNoStore(t *testing.T) {
 	_, err := roundTrip(t.Context(), s.Transport(), "GET", BaseURL+"/api", "x", "")
 	checkStoreError(t, err, s.path)
 	checkStoreError(t, s.Reset(t.Context()), s.path)
-	addr, _ := serve(t, s)
-	base := "http://" + addr
-	g, err := get(t.Context(), base+"/v2/api", "x")
-	if err != nil || g.status != 500 || !strings.HasPrefix(g.body, `{"status":"error","message":"sandbox: `) || !strings.Contains(g.body, dir) {
-		t.Errorf("over HTTP: %v %+v", err, g)
+	got, _ := offered(t, s, "GET", BaseURL+"/api", "x")
+	body := got.Body.String()
+	if got.Code != 500 || !strings.HasPrefix(body, `{"status":"error","message":"sandbox: `) || !strings.Contains(body, dir) {
+		t.Errorf("over HTTP: %d %s", got.Code, body)
 	}
-	g, err = get(t.Context(), base+HealthPath+"/", "")
-	if err != nil || g.status != 200 || g.body != `{"status":"success","message":"The sandbox is here."}` {
-		t.Errorf("health: %v %+v", err, g)
+	got, _ = offered(t, s, "GET", "http://localhost"+HealthPath+"/", "")
+	if got.Code != 200 || got.Body.String() != `{"status":"success","message":"The sandbox is here."}` {
+		t.Errorf("health: %d %s", got.Code, got.Body)
 	}
 	if err := os.Remove(dir); err != nil || len(tokens(t, s)) != 4 { // the next request tries again
 		t.Error(err)

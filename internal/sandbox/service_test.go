@@ -51,6 +51,7 @@ func TestAnswers(t *testing.T) {
 			{"GET", "/API", op, "", 401, errorBody("Not Found GET")},
 			{"POST", "/api", op, createX, 401, errorBody("Not Found POST")},
 			{"DELETE", "/api//delete", op, "", 401, errorBody("Not Found DELETE")},
+			{"DELETE", "/api/10000?x=/delete", op, "", 401, errorBody("Not Found DELETE")},
 			{"DELETE", "/api/../api/10000/delete", op, "", 401, errorBody("Not Found DELETE")},
 			{"delete", "/api/10000/delete", op, "", 401, errorBody("Not Found delete")},
 		} {

@@ -47,8 +47,6 @@ func readAnswer(ctx context.Context, resp *http.Response) *answer {
 	n, err := b.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
 	if a.body, a.err = b.Bytes(), err; n > maxBody {
 		a.body, a.err = nil, errTooLarge
-	} else if err != nil && ctx.Err() != nil {
-		a.err = ctx.Err()
 	}
 	return a
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -19,16 +21,13 @@ func TestCreateToken(t *testing.T) {
 		`{"name":"ci","write":"off"}`:                                     {"ci", ScopeReadOnly},
 		`{"name":"\u003ca\u0026b\u003e \"q\" \\ é\u2028\n","write":"on"}`: {`<a&b> "q" \ é` + "\u2028\n", ScopeWrite},
 	} {
-		s, base := listen(t, answering(reply(200, created, "Content-Type: text/html")))
-		got, err := newClient(t, base+"/v2").CreateToken(t.Context(), r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got.Secret != newSecret || got.Message != "New API has been created" {
-			t.Errorf("got %q, %q", got.Secret, got.Message)
+		client, s := newClient(t, answering(reply(200, created, "Content-Type: text/html")))
+		got, err := client.CreateToken(t.Context(), r)
+		if err != nil || got.Secret != newSecret || got.Message != "New API has been created" {
+			t.Fatalf("%v, got %q, %q", err, got.Secret, got.Message)
 		}
 		all := s.requests()
-		if len(all) != 1 || all[0].method != "POST" || all[0].uri != "/v2/api/generate" || all[0].body != body {
+		if len(all) != 1 || all[0].body != body {
 			t.Errorf("requests %+v, want the body %s", all, body)
 		}
 		for name, want := range map[string]string{
@@ -50,19 +49,20 @@ func TestCreateToken(t *testing.T) {
 	}
 }
 
-func TestCreateIsCheckedFirst(t *testing.T) {
+// What cannot be right is refused before anything is sent.
+func TestCheckedFirst(t *testing.T) {
 	t.Parallel()
-	c, s := against(t, ok(created))
+	c := through(t, roundTripper(func(*http.Request) (*http.Response, error) { t.Error("it was sent"); return nil, io.EOF }))
 	for _, r := range []CreateTokenRequest{
 		{}, {Name: "ci"}, {Scope: ScopeWrite}, {Name: "a\xff", Scope: ScopeWrite}, {Name: "ci", Scope: 3},
 	} {
 		_, err := c.CreateToken(t.Context(), r)
-		if e := mustError(t, err, nil); e.Sent {
-			t.Errorf("%+v was sent", r)
-		}
+		mustError(t, err, nil)
 	}
-	if len(s.requests()) != 0 {
-		t.Errorf("requests %+v", s.requests())
+	for _, id := range []string{"", ".", ".."} {
+		if e := mustError(t, c.DeleteToken(t.Context(), id), nil); !strings.HasPrefix(e.Error(), "delete token "+id+": ") {
+			t.Errorf("%q is not named: %v", id, e)
+		}
 	}
 }
 
@@ -130,7 +130,7 @@ func TestCreateAnswers(t *testing.T) {
 			"HTTP/1.1 429 X\r\nConnection: close\r\nContent-Length: 99\r\n\r\nslow",
 		},
 		unknown("cannot be read as HTTP"): {
-			keep + "Transfer-Encoding: chunked\r\n\r\nzz\r\n" + created[:40], "garbage " + created + "\r\n\r\n",
+			"HTTP/1.1 20", keep + "Transfer-Encoding: chunked\r\n\r\nzz\r\n" + created[:40], "garbage " + created + "\r\n\r\n",
 			"HTTP/1.1 200 OK\r\nX " + newSecret + "\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: " + newSecret + "\r\n\r\n",
 		},
 		unknown("unknown: HTTP 401 Unauthorized"):        {reply(401, page)},
@@ -163,9 +163,8 @@ func TestCreate429(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, s := pipedClient(t, func(n int, r seen, conn net.Conn) bool {
-					raw := c.answers[min(n, len(c.answers))-1]
-					return answering(raw)(n, r, conn) && raw != ""
+				client, s := newClient(t, func(n int, r seen, conn net.Conn) bool {
+					return answering(c.answers[min(n, len(c.answers))-1])(n, r, conn)
 				})
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()

@@ -42,7 +42,6 @@ type Error struct {
 	Code       string        // the service's own code for the failure, if it gave one: "NONODEFOUND"
 	Message    string        // what the service said, if anything: its words without secrets, cut to 2 KiB
 	Kind       error         // one of the kinds of failure above, nil for any other
-	Sent       bool          // whether a request may have reached the service; if not, nothing has happened there
 	Attempts   int           // how often it was tried; 0 if it was refused before
 	RetryAfter time.Duration // how long the service asked to wait, 0 if it did not
 	Err        error         // the cause if it is not the service's word: a *ProxyError, a context's error; may be nil

@@ -50,12 +50,3 @@ func ExampleClient_CreateToken() {
 	}
 	// Output: look for it in the list: create token: outcome unknown: the service says: created: the answer's apikey is missing
 }
-
-func ExampleClient_DeleteToken() {
-	client := clientOf(`{"status":"error","message":"API not found"}`)
-	err := client.DeleteToken(context.Background(), "10000")
-	if errors.Is(err, utho.ErrNotFound) {
-		fmt.Println("it is gone already:", err)
-	}
-	// Output: it is gone already: delete token 10000: the service says: API not found
-}

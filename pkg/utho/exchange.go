@@ -28,13 +28,11 @@ func (c *Client) do(ctx context.Context, k *call) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		k.time = time.Until(deadline)
 	}
-	sent := false
 	for attempt := 1; ; attempt++ {
 		e, again := c.exchange(ctx, k, attempt)
 		if e == nil {
 			return nil
 		}
-		sent = sent || e.Sent
 		if again && attempt < c.retry.MaxAttempts {
 			err := c.retry.pause(ctx, attempt, e.RetryAfter)
 			switch {
@@ -46,7 +44,7 @@ func (c *Client) do(ctx context.Context, k *call) error {
 				e.Err = err
 			}
 		}
-		e.Op, e.Sent, e.Attempts = k.op, sent, attempt
+		e.Op, e.Attempts = k.op, attempt
 		return e
 	}
 }
@@ -121,13 +119,13 @@ func (c *Client) lost(ctx context.Context, k *call, status int, sent bool, err e
 	switch {
 	case ctx.Err() != nil:
 		e = k.ended(ctx)
-	case errors.Is(err, errTooLarge) || errors.Is(err, errNotHTTP):
+	case errors.Is(err, errTooLarge):
 		e = &Error{Err: err}
 	default:
 		e = &Error{Kind: ErrUnavailable}
 		e.Err, again = c.cause(err, sent)
 	}
-	e.StatusCode, e.Sent = status, sent
+	e.StatusCode = status
 	if k.created != nil && sent {
 		e.Kind, again = ErrOutcomeUnknown, false
 	}

@@ -44,7 +44,7 @@ func (c *Client) judge(ctx context.Context, k *call, a *answer) (e *Error, again
 // answered completes the error of an answer: its status, its kind, and for a wrong address what helps to find the
 // right one.
 func (c *Client) answered(k *call, a *answer, e *Error) *Error {
-	e.StatusCode, e.Sent = a.status, true
+	e.StatusCode = a.status
 	page, nothing := errors.Is(e.Err, errWebPage), errors.Is(e.Err, errEmpty) && !k.byID
 	if a.status/100 == 2 && (page || nothing) || a.status == http.StatusNotFound && page {
 		e.Kind = ErrWrongAddress
@@ -103,6 +103,6 @@ func (c *Client) judgeCreate(ctx context.Context, k *call, a *answer) (e *Error,
 	default:
 		e.Err = wrong
 	}
-	e.StatusCode, e.Sent, e.Kind = a.status, true, ErrOutcomeUnknown
+	e.StatusCode, e.Kind = a.status, ErrOutcomeUnknown
 	return e, false
 }

@@ -2,7 +2,6 @@ package utho
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"log"
@@ -24,19 +23,19 @@ func dial(dials *int, err error) *http.Transport {
 	return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { *dials++; return nil, err }}
 }
 
+// here names a socket, which words for people must not.
+var here = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 58852}
+
 // If a connection was never made, nothing was sent and nothing created, and it is tried again unless that is of no
-// use. The words are for people: they name no socket.
+// use.
 func TestNeverLeft(t *testing.T) {
 	t.Parallel()
-	here := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 58852}
 	op := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Source: here, Addr: here, Err: err} }
 	for text, c := range map[string]struct {
 		err   error
 		dials int
 	}{
 		"connection refused":              {op(os.NewSyscallError("connect", syscall.ECONNREFUSED)), 4},
-		"connection reset by peer":        {op(syscall.ECONNRESET), 4},
-		"network is unreachable":          {op(syscall.ENETUNREACH), 4},
 		"timed out":                       {op(syscall.ETIMEDOUT), 4},
 		"no such host":                    {op(&net.DNSError{Err: "no such host", Server: "127.0.0.1:58852", IsNotFound: true}), 1},
 		"looking up the name timed out":   {op(&net.DNSError{Err: "i/o timeout", IsTimeout: true}), 4},
@@ -49,80 +48,89 @@ func TestNeverLeft(t *testing.T) {
 			dials := 0
 			client := through(t, dial(&dials, c.err), WithBaseURL("https://live_test_0123456789abcdef.example"))
 			e := mustError(t, call(client), ErrUnavailable)
-			if e.Sent || !errors.Is(e, c.err) || dials != c.dials || e.Attempts != dials {
-				t.Errorf("%s: sent %v, %d dials, %d attempts, want %d: %#v", text, e.Sent, dials, e.Attempts, c.dials, e.Err)
-			}
-			if !strings.Contains(e.Error(), ": no connection to [redacted].example: "+text) || strings.Contains(e.Error(), "58852") {
-				t.Error(e)
+			if !errors.Is(e, c.err) || dials != c.dials || e.Attempts != dials ||
+				!strings.Contains(e.Error(), ": no connection to [redacted].example: "+text) || strings.Contains(e.Error(), "58852") {
+				t.Errorf("%d dials, %d attempts, want %d; %v, want %s", dials, e.Attempts, c.dials, e, text)
 			}
 		}
 	}
 	c := through(t, &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return nil, errors.New("no such proxy") }})
-	_, err := c.CreateToken(t.Context(), ci)
-	if e := mustError(t, err, ErrUnavailable); e.Sent || !strings.Contains(e.Error(), "no connection to api.utho.com: no such proxy") {
+	e := mustError(t, calls(t)["create"](c), ErrUnavailable)
+	if !strings.Contains(e.Error(), "no connection to localhost: no such proxy") {
 		t.Error(e)
 	}
 }
 
-// A context that has ended sends nothing.
-func TestContextEndsFirst(t *testing.T) {
-	t.Parallel()
-	c, s := against(t, ok(created))
-	why := errors.New("the user pressed Ctrl-C")
-	cancelled, cancel := context.WithCancelCause(t.Context())
-	cancel(why)
-	_, err := c.CreateToken(cancelled, ci)
-	if e := mustError(t, err, nil); e.Sent || !errors.Is(err, why) || !errors.Is(err, context.Canceled) {
-		t.Errorf("sent %v: %v", e.Sent, err)
+// brittle is a connection that takes so many requests and not a byte of the next, and whose end is a reset.
+type brittle struct {
+	net.Conn
+	takes atomic.Int32
+}
+
+func (c *brittle) Write(p []byte) (int, error) {
+	if c.takes.Add(-1) < 0 {
+		return 0, syscall.EPIPE
 	}
-	late, cancelLate := context.WithDeadline(t.Context(), time.Unix(1, 0))
-	defer cancelLate()
-	_, err = c.CreateToken(late, ci)
-	e := mustError(t, err, ErrUnavailable)
-	if e.Sent || !errors.Is(err, context.DeadlineExceeded) || e.Error() != "create token: there was no time left for it" || s.conns.Load() != 0 {
-		t.Errorf("sent %v: %v", e.Sent, err)
+	return c.Conn.Write(p)
+}
+
+func (c *brittle) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil {
+		err = &net.OpError{Op: "read", Net: "tcp", Source: here, Addr: here, Err: syscall.ECONNRESET}
 	}
+	return n, err
 }
 
 // A create that got as far as a connection is sent once, whatever happens then, even if net/http has used the
-// connection before, and its outcome is unknown; the words name no socket.
+// connection before and could send it again on another, and its outcome is unknown.
 func TestCreateLost(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
+		takes int32
 		part  string // comes before the connection ends
-		reset bool
+		posts int
 		text  string
 	}{
-		"closed": {"", false, "the connection broke"}, "closed in the status": {"HTTP/1.1 20", false, "cannot be read as HTTP"},
-		"closed in the body": {ok(created)[:60], false, "the connection broke"},
-		"reset":              {"", true, "the connection broke"}, "reset in the body": {ok(created)[:60], true, "the connection broke"},
+		"dead":              {1, "", 0, "the connection broke: "},
+		"reset":             {2, "", 1, "the connection broke: connection reset by peer"},
+		"reset in the body": {2, ok(created)[:60], 1, "the connection broke: connection reset by peer"},
 	} {
-		s, base := listen(t, func(_ int, r seen, conn net.Conn) bool {
+		s, transport := piped(func(n int, r seen, conn net.Conn) bool {
 			if r.method == "GET" {
-				return answering(ok(someTokens))(0, r, conn)
+				return answering(ok(someTokens))(n, r, conn)
 			}
 			_, _ = io.WriteString(conn, c.part)
-			return c.reset && conn.(*net.TCPConn).SetLinger(0) != nil
+			return false
 		})
-		client := newClient(t, base)
+		pipe := transport.DialContext
+		transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := pipe(ctx, network, addr)
+			b := &brittle{Conn: conn}
+			b.takes.Store(c.takes)
+			return b, err
+		}
+		client := through(t, transport)
 		if err := calls(t)["list"](client); err != nil {
 			t.Fatal(err)
 		}
 		e := mustError(t, calls(t)["create"](client), ErrOutcomeUnknown)
-		if !e.Sent || s.count("POST") != 1 || !strings.Contains(e.Error(), c.text) || strings.Contains(e.Error(), "->") {
-			t.Errorf("%s: %d creates, %v", name, s.count("POST"), e)
+		if s.count("POST") != c.posts || s.conns.Load() != 1 || !strings.Contains(e.Error(), c.text) || strings.Contains(e.Error(), "58852") {
+			t.Errorf("%s: %d creates on %d connections, %v", name, s.count("POST"), s.conns.Load(), e)
 		}
 	}
 }
 
-// Wherever a request is when the time runs out or the caller gives up, it ends then: while it connects nothing was
-// sent, later an answer is lost, or what came of it, and also one whose body does not end with its request.
-func TestContextEndsMeanwhile(t *testing.T) {
+// Wherever a request is when the time runs out or the caller gives up, it ends then, and says so in the caller's own
+// words: before it has a connection nothing was sent, later an answer is lost, or what came of it, and also one whose
+// body does not end with its request.
+func TestContextEnds(t *testing.T) {
 	t.Parallel()
+	const noTime, waiting = "ended before", "waiting to try again"
 	why := errors.New("the user pressed Ctrl-C")
-	answers := func(begin string) func(*testing.T) *Client {
+	service := func(begin string) func(*testing.T) *Client {
 		return func(t *testing.T) *Client {
-			client, _ := pipedClient(t, func(_ int, _ seen, c net.Conn) bool {
+			client, _ := newClient(t, func(_ int, _ seen, c net.Conn) bool {
 				_, _ = io.WriteString(c, begin)
 				_, err := c.Read(make([]byte, 1)) // until the client goes away
 				return err == nil
@@ -130,81 +138,67 @@ func TestContextEndsMeanwhile(t *testing.T) {
 			return client
 		}
 	}
-	for name, client := range map[string]func(*testing.T) *Client{
-		"connecting": func(t *testing.T) *Client {
+	for name, c := range map[string]struct {
+		client func(*testing.T) *Client
+		lost   bool // nobody knows what came of a create
+	}{
+		noTime: {client: func(t *testing.T) *Client {
+			return through(t, roundTripper(func(*http.Request) (*http.Response, error) { t.Error("it was sent"); return nil, io.EOF }))
+		}},
+		"connecting": {client: func(t *testing.T) *Client {
 			ended := make(chan struct{}) // net/http goes on connecting when the request has ended
 			t.Cleanup(func() { close(ended) })
 			return through(t, &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 				<-ended
 				return nil, syscall.ETIMEDOUT
 			}})
-		},
-		"no answer": answers(""), "a part of the headers": answers("HTTP/1.1 200 OK\r\n"),
-		"a part of the body": answers("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + someTokens[:60]),
-		"a long part":        answers("HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n" + manyTokens(5000)[:300_000]),
-		"endless body": func(t *testing.T) *Client {
+		}},
+		waiting:                 {client: service(reply(429, "", "Retry-After: 3600"))},
+		"no answer":             {service(""), true},
+		"a part of the headers": {service("HTTP/1.1 200 OK\r\n"), true},
+		"a part of the body":    {service("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + someTokens[:60]), true},
+		"a long part":           {service("HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n" + manyTokens(5000)[:300_000]), true},
+		"endless body": {func(t *testing.T) *Client {
 			return through(t, roundTripper(func(r *http.Request) (*http.Response, error) {
 				body, w := io.Pipe()
 				go func() { _, _ = io.WriteString(w, created[:60]) }()
 				return &http.Response{StatusCode: 200, ContentLength: -1, Body: body, Request: r}, nil
 			}))
-		},
+		}, true},
 	} {
 		for _, op := range []string{"list", "create"} {
 			for _, deadline := range []bool{true, false} {
+				if deadline && name == waiting {
+					continue // such a pause is not begun; see TestRetryAfter
+				}
 				synctest.Test(t, func(t *testing.T) {
-					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-					defer cancel()
+					after, text := time.Minute, ": no answer within 1m0s"
+					if name == noTime {
+						after, text = 0, ": there was no time left for it"
+					}
+					ctx, cancel := context.WithTimeout(t.Context(), after)
 					kind, want := ErrUnavailable, context.DeadlineExceeded
 					if !deadline {
-						kind, want = nil, why
 						var giveUp func(error)
 						ctx, giveUp = context.WithCancelCause(t.Context())
-						time.AfterFunc(time.Minute, func() { giveUp(why) })
+						time.AfterFunc(after, func() { giveUp(why) })
+						kind, want, text = nil, context.Canceled, ": "+why.Error()
 					}
-					sent := name != "connecting"
-					if sent && op == "create" {
+					defer cancel()
+					if c.lost && op == "create" {
 						kind = ErrOutcomeUnknown
 					}
-					start := time.Now()
-					_, err := result(ctx, client(t), op)
+					client, start := c.client(t), time.Now()
+					synctest.Wait()
+					_, err := result(ctx, client, op)
 					e := mustError(t, err, kind)
-					if !errors.Is(e, want) || e.Sent != sent || time.Since(start) != time.Minute || e.Attempts != 1 ||
-						deadline && !strings.HasSuffix(e.Error(), ": no answer within 1m0s") {
+					if !errors.Is(e, want) || errors.Is(e, why) == deadline || !strings.HasSuffix(e.Error(), text) ||
+						time.Since(start) != after || e.Attempts != 1 {
 						t.Errorf("%s: %s: %v after %s and %d attempts", name, op, e, time.Since(start), e.Attempts)
 					}
 				})
 			}
 		}
-	}
-}
-
-// deadConn takes the first request and not a byte of the next.
-type deadConn struct {
-	net.Conn
-	writes *atomic.Int32
-}
-
-func (c deadConn) Write(p []byte) (int, error) {
-	if c.writes.Add(1) > 1 {
-		return 0, syscall.EPIPE
-	}
-	return c.Conn.Write(p)
-}
-
-// Not even then is a create sent again on another connection, though net/http could.
-func TestCreateOnADeadConnection(t *testing.T) {
-	t.Parallel()
-	s, transport := piped(answering(ok(someTokens)))
-	var writes atomic.Int32
-	client := through(t, &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		conn, err := transport.DialContext(ctx, network, addr)
-		return deadConn{conn, &writes}, err
-	}}, WithBaseURL("http://localhost"))
-	err := calls(t)["list"](client)
-	mustError(t, calls(t)["create"](client), ErrOutcomeUnknown)
-	if err != nil || s.count("POST") != 0 || s.conns.Load() != 1 {
-		t.Errorf("%v, %d creates on %d connections", err, s.count("POST"), s.conns.Load())
 	}
 }
 
@@ -215,7 +209,7 @@ func TestForeignTransports(t *testing.T) {
 	sent := 0
 	mine := &net.AddrError{Err: "the store \"x\" is broken", Addr: "here"}
 	c := through(t, roundTripper(func(*http.Request) (*http.Response, error) { sent++; return nil, mine }))
-	if e := mustError(t, calls(t)["create"](c), ErrOutcomeUnknown); !e.Sent || sent != 1 {
+	if e := mustError(t, calls(t)["create"](c), ErrOutcomeUnknown); sent != 1 {
 		t.Errorf("%d calls, %v", sent, e)
 	}
 	e := mustError(t, calls(t)["list"](c), ErrUnavailable)
@@ -225,39 +219,30 @@ func TestForeignTransports(t *testing.T) {
 	dials := 0
 	dead := dial(&dials, syscall.ECONNREFUSED)
 	c = through(t, roundTripper(dead.RoundTrip))
-	if e := mustError(t, calls(t)["create"](c), ErrUnavailable); e.Sent || dials != 4 {
+	if e := mustError(t, calls(t)["create"](c), ErrUnavailable); dials != 4 {
 		t.Errorf("%d calls, %v", dials, e)
 	}
 }
 
-// Over HTTP/2 it is the same: one create, and a lost stream is an unknown outcome. The package's own transport does not
-// speak it, whatever the service offers.
+// Over HTTP/2 it is the same: one create, and a lost stream is an unknown outcome.
 func TestCreateHTTP2(t *testing.T) {
 	t.Parallel()
-	for _, major := range []int{1, 2} {
-		var posts atomic.Int32
-		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if posts.Add(1) > 1 || r.ProtoMajor != major {
-				panic(http.ErrAbortHandler)
-			}
-			_, _ = io.WriteString(w, created)
-		}))
-		server.EnableHTTP2 = true
-		server.Config.ErrorLog = log.New(io.Discard, "", 0)
-		server.StartTLS()
-		t.Cleanup(server.Close)
-		transport := server.Client().Transport.(*http.Transport) //nolint:errcheck,forcetypeassert // it is one
-		if major == 1 {
-			own := newTransport(ProxyError{})
-			own.TLSClientConfig = &tls.Config{RootCAs: transport.TLSClientConfig.RootCAs, MinVersion: tls.VersionTLS12}
-			transport = own
+	var posts atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if posts.Add(1) > 1 || r.ProtoMajor != 2 {
+			panic(http.ErrAbortHandler)
 		}
-		c := newClient(t, server.URL, WithTransport(transport))
-		if got, err := c.CreateToken(t.Context(), ci); err != nil || got.Secret != newSecret {
-			t.Fatalf("HTTP/%d: got %v, %v", major, got, err)
-		}
-		if e := mustError(t, calls(t)["create"](c), ErrOutcomeUnknown); !e.Sent || posts.Load() != 2 {
-			t.Errorf("HTTP/%d: %d creates, want 2: %v", major, posts.Load(), e)
-		}
+		_, _ = io.WriteString(w, created)
+	}))
+	server.EnableHTTP2 = true
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	c := through(t, server.Client().Transport, WithBaseURL(server.URL))
+	if got, err := c.CreateToken(t.Context(), ci); err != nil || got.Secret != newSecret {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	if e := mustError(t, calls(t)["create"](c), ErrOutcomeUnknown); posts.Load() != 2 {
+		t.Errorf("%d creates, want 2: %v", posts.Load(), e)
 	}
 }

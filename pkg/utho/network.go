@@ -70,7 +70,7 @@ func proxyFromEnvironment(base *url.URL) (proxy ProxyError, err error) {
 }
 
 // newTransport is http.DefaultTransport with limits that fit a service of small answers, and with its own way to
-// localhost and through the proxy. With that it speaks HTTP/1.1 only, and the build of a release leaves HTTP/2 out.
+// localhost and through the proxy.
 func newTransport(proxy ProxyError) *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -95,6 +95,7 @@ func newTransport(proxy ProxyError) *http.Transport {
 			}
 			return conn, err
 		},
+		ForceAttemptHTTP2:   true,
 		TLSHandshakeTimeout: 10 * time.Second,
 		MaxIdleConnsPerHost: 8, // as many deletes as a program may run at once keep theirs
 		IdleConnTimeout:     30 * time.Second,

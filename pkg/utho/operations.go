@@ -57,7 +57,7 @@ func (c *Client) DeleteToken(ctx context.Context, id string) error {
 //
 // It is sent again only if the connection was never made, or the service refused it unread (429): a lost answer may
 // have been a token. An error that is not ErrOutcomeUnknown says that nothing was created: the service refused, or
-// the request never left (Error.Sent). ErrOutcomeUnknown is everything else: no answer, a 5xx, a redirect, a page, an
+// the request never left. ErrOutcomeUnknown is everything else: no answer, a 5xx, a redirect, a page, an
 // answer without a usable secret. Whether there is a new token can then only be found out by listing.
 func (c *Client) CreateToken(ctx context.Context, r CreateTokenRequest) (*CreatedToken, error) {
 	write := map[Scope]string{ScopeReadOnly: "off", ScopeWrite: "on"}[r.Scope]

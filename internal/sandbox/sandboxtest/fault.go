@@ -122,10 +122,8 @@ func (s *Server) kind(op Op, secret string, since int) Op {
 	if op != List || since >= len(s.changes) {
 		return op
 	}
-	for _, c := range s.created {
-		if c.secret == secret && c.change > since {
-			return Verify
-		}
+	if s.find(secret).change > since {
+		return Verify
 	}
 	if s.changes[len(s.changes)-1] == Create {
 		return Confirm

@@ -45,9 +45,9 @@ type created struct {
 
 // A Token is one that the Server has.
 type Token struct {
-	ID, Name, Created string
-	Write             bool
-	Secret            string // empty for seeds
+	ID, Name string
+	Write    bool
+	Secret   string // empty for seeds
 }
 
 // A Request is one that a Server received.
@@ -128,7 +128,7 @@ func (s *Server) Tokens() (all []Token) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, w := range s.list() {
-		all = append(all, Token{ID: w.ID, Name: w.Name, Write: w.Write == "1", Created: w.Created, Secret: s.find(w.ID).secret})
+		all = append(all, Token{ID: w.ID, Name: w.Name, Write: w.Write == "1", Secret: s.find(w.ID).secret})
 	}
 	return all
 }
