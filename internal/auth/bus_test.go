@@ -140,4 +140,20 @@ func TestKeyringOutOfReach(t *testing.T) {
 		s.bus(t, services)
 		s.fails(t, why)
 	}
+	// The next session finds the keyring that one left, and nobody unlocks it.
+	t.Run("leave a keyring", func(t *testing.T) {
+		s.bus(t, false)
+		cmd := exec.Command("gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets")
+		cmd.Env, cmd.Stdin = s.env(), strings.NewReader("ci")
+		must(t, cmd.Start())
+		for end := time.Now().Add(time.Minute); !s.do(t, "peek").NotFound && time.Now().Before(end); { // it is not open yet
+		}
+		if o := s.do(t, "set"); o.Err != "" {
+			t.Error(o.Err)
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed
+	})
+	s.bus(t, true)
+	s.fails(t, ErrLocked)
 }

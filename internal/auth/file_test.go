@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zalando/go-keyring"
+
 	"github.com/utho/utho-cli/internal/privfile"
 )
 
@@ -32,6 +34,9 @@ func TestStores(t *testing.T) {
 			if got, err := s.Get(ctx, at); err != nil || got != i {
 				t.Errorf("%s: %v, %v", name, got, err)
 			}
+		}
+		if left, err := keyring.Get("utho-probe:api.utho.com", at.Profile); !errors.Is(err, keyring.ErrNotFound) {
+			t.Errorf("%s: the check left %q, %v", name, left, err)
 		}
 		for bad, want := range map[string]error{"": ErrEmpty, strings.Repeat("x", MaxSecret+1): ErrTooBig} {
 			if err := s.Set(ctx, at, Item{Secret: bad}); !errors.Is(err, want) || errors.As(err, new(*NotKnownError)) {
