@@ -29,7 +29,7 @@ var rooms = map[string]string{
 	"internal/deliver":   "internal/child internal/privfile internal/problem al.essio.dev/pkg/shellescape",
 	"internal/config":    "internal/expiry internal/privfile internal/problem github.com/spf13/viper github.com/spf13/pflag go.yaml.in/yaml/v3",
 	// godbus says whether a collection is locked, which go-keyring cannot ask; YAML is uthoctl's file.
-	"internal/auth": `internal/child internal/privfile
+	"internal/auth": `internal/child internal/privfile internal/problem
 		github.com/zalando/go-keyring github.com/godbus/dbus/v5 go.yaml.in/yaml/v3`,
 	"internal/child":               "internal/problem",
 	"internal/output":              "github.com/olekukonko/tablewriter github.com/mattn/go-runewidth",

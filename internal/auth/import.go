@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/utho/utho-cli/internal/privfile"
+	"github.com/utho/utho-cli/internal/problem"
 )
 
 // An Import is a token that another tool keeps.
@@ -20,33 +21,20 @@ type Import struct {
 	Secret string
 }
 
-// An ImportError says that not exactly one tool holds a token.
-type ImportError struct {
-	Both  bool // else none of them
-	Paths [2]string
-}
-
-func (e *ImportError) Error() string {
-	if e.Both {
-		return fmt.Sprintf("both %s and %s hold a token", e.Paths[0], e.Paths[1])
-	}
-	return fmt.Sprintf("no token found in %s, nor in %s", e.Paths[0], e.Paths[1])
-}
-
 var errNoToken = errors.New("holds no token")
 
 // FindImport looks for the token of uthoctl (~/.config/uthoctl.yaml, key token) and of the community's tool
-// (~/.utho/config.json, key apikey). *ImportError if both have one or neither has. A file that is there and cannot
-// be read is an error.
+// (~/.utho/config.json, key apikey). It is an error if both have one (problem.Usage) or neither has, and if a file
+// that is there cannot be read.
 func FindImport() (Import, error) {
 	home, err := os.UserHomeDir()
 	if err != nil || !filepath.IsAbs(home) {
 		return Import{}, errors.New("HOME is not set to a folder, so no other tool's files can be found; " +
 			"name the file: utho login --import=PATH")
 	}
-	paths := [2]string{filepath.Join(home, ".config", "uthoctl.yaml"), filepath.Join(home, ".utho", "config.json")}
+	official, community := filepath.Join(home, ".config", "uthoctl.yaml"), filepath.Join(home, ".utho", "config.json")
 	var found []Import
-	for _, path := range paths {
+	for _, path := range []string{official, community} {
 		switch in, err := ReadImport(path); {
 		case err == nil:
 			found = append(found, in)
@@ -54,10 +42,14 @@ func FindImport() (Import, error) {
 			return Import{}, err
 		}
 	}
-	if len(found) != 1 {
-		return Import{}, &ImportError{len(found) > 1, paths}
+	switch len(found) {
+	case 0:
+		err = fmt.Errorf("import: no token found in %s, nor in %s", official, community)
+		return Import{}, problem.Hintf(err, "name another file with --import=PATH, or leave --import out to paste the token")
+	case 1:
+		return found[0], nil
 	}
-	return found[0], nil
+	return Import{}, problem.Usagef("both %s and %s hold a token", official, community).Hintf("choose one with --import=PATH")
 }
 
 // ReadImport reads the token out of the file of either tool; the key it stands under says which.

@@ -1,16 +1,17 @@
 package auth
 
 import (
-	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/utho/utho-cli/internal/problem"
 )
 
 // Not exactly one token is an error, and so is a file that cannot be read as one: the other is not taken in silence.
 func TestFindImport(t *testing.T) {
 	const yamlToken, jsonToken = "token: " + secret + "\n", `{"apikey": "` + secret + `"}`
-	const official, community, none, both, bad = "uthoctl", "the community's utho", "no token found in", "both ", "import "
+	const official, community, none, both, bad = "uthoctl", "the community's utho", "import: no token found in", "both ", "import "
 	for name, tc := range map[string]struct{ official, community, want string }{
 		"official":             {yamlToken, "", official},
 		"official, as JSON":    {`{"token": "` + secret + `"}`, "", official},
@@ -46,15 +47,13 @@ func TestFindImport(t *testing.T) {
 		}
 		in, err := FindImport()
 		noSecret(t, err)
-		var not *ImportError
 		switch {
 		case tc.want == official || tc.want == community:
 			if err != nil || in.Secret != secret || in.Tool != tc.want || in.Open || !strings.HasPrefix(in.Path, dir) {
 				t.Errorf("%s: %+v, %v", name, in, err)
 			}
-		case err == nil || errors.As(err, &not) == (tc.want == bad),
-			!strings.HasPrefix(err.Error(), tc.want), !strings.Contains(err.Error(), paths[0]),
-			tc.want != bad && (*not != ImportError{tc.want == both, paths} || !strings.Contains(err.Error(), paths[1])):
+		case err == nil || problem.Is(err, problem.Usage) != (tc.want == both), !strings.HasPrefix(err.Error(), tc.want),
+			!strings.Contains(err.Error(), paths[0]), strings.Contains(err.Error(), paths[1]) == (tc.want == bad):
 			t.Errorf("%s: %+v, %v", name, in, err)
 		}
 	}

@@ -137,10 +137,13 @@ func (p *program) completeTokens(n int) cobra.CompletionFunc {
 		if n >= 0 && len(args) >= n {
 			return nil, noFile
 		}
-		p.console.Silent = true
+		p.console.Silent, p.env.Silent = true, true
 		ctx, cancel := context.WithTimeout(p.signals.Ctx, completeWithin)
 		defer cancel()
-		list, err := terminal.Await(ctx, func() (*utho.TokenList, error) { return p.env.ListSilently(ctx) })
+		list, err := terminal.Await(ctx, func() (*utho.TokenList, error) {
+			_, list, err := p.list(ctx)
+			return list, err
+		})
 		if err != nil {
 			return nil, noFile
 		}

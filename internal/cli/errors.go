@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -81,7 +83,9 @@ func exitOf(err error) outcome {
 		{errors.As(err, new(*lifecycle.OutcomeError)) || errors.As(err, new(*auth.NotKnownError)), outcome{own(exitUnknown), "unknown_outcome"}},
 		{has(problem.Partial), outcome{exitPartial, "partial"}},
 		{errors.As(err, &in), outcome{in.Status(), "interrupted"}},
-		{has(problem.Usage) || isUsage(err), outcome{exitUsage, "usage"}},
+		{has(problem.Usage), outcome{exitUsage, "usage"}},
+		{errors.As(err, new(*utho.URLError)) || errors.As(err, new(*utho.VariableError)), outcome{exitUsage, "usage"}},
+		{errors.As(err, new(*lifecycle.NoExpiryError)), outcome{exitUsage, "usage"}},
 		{ok && start.NotFound, outcome{127, "not_found"}},
 		{ok, outcome{126, "error"}},
 		{has(problem.Matched), outcome{own(exitMatched), "matched"}},
@@ -101,12 +105,6 @@ func exitOf(err error) outcome {
 	return outcome{own(exitError), "error"}
 }
 
-// isUsage reports whether a typed error of another room says that something was asked for that cannot be.
-func isUsage(err error) bool {
-	return errors.As(err, new(*utho.URLError)) || errors.As(err, new(*utho.VariableError)) ||
-		errors.As(err, new(*lifecycle.NoExpiryError))
-}
-
 // rejected reports whether the service rejects the credential. Any token may read: a 403 to a list says this too.
 func rejected(err error) bool {
 	var e *utho.Error
@@ -124,7 +122,8 @@ func cutShort(err error) bool {
 // report writes the one account of an error to stderr, for a person or, with -o json, as one object on one line.
 func (p *program) report(err error) {
 	c, text, lines, hint := p.console, err.Error(), linesOf(err), p.hint(err)
-	if st := p.env.Known(); p.json || st != nil && st.Output == string(formatJSON) {
+	format := cmp.Or(p.output, p.env.Output, strings.TrimSpace(os.Getenv("UTHO_OUTPUT")))
+	if strings.EqualFold(format, string(formatJSON)) {
 		type account struct {
 			Code    string `json:"code"`
 			Message string `json:"message"`
@@ -141,7 +140,7 @@ func (p *program) report(err error) {
 	}
 	c.Error(text)
 	for _, l := range lines {
-		c.Plain("  " + l)
+		c.Note("  %s", l)
 	}
 	if hint != "" {
 		c.Hint(hint)
@@ -154,7 +153,6 @@ func (p *program) hint(err error) string {
 	var unusable *auth.KeyringError
 	var taken *lifecycle.NotFoundError
 	var several *lifecycle.AmbiguousError
-	var verify *lifecycle.VerifyError
 	var rolledBack *lifecycle.RolledBackError
 	var undelivered *deliver.Failure
 	switch {
@@ -164,7 +162,7 @@ func (p *program) hint(err error) string {
 		return p.outcomeHint(left)
 	case errors.As(err, &undelivered) && undelivered.Kind == deliver.KindStdout:
 		return "send the secret elsewhere, for example with --to file:PATH"
-	case errors.As(err, &verify):
+	case errors.As(err, new(*lifecycle.VerifyError)):
 		return "fix what failed, then run the same command again: it goes on from here"
 	case errors.As(err, &rolledBack) && len(rolledBack.Doubtful) > 0:
 		return "fix what failed, then run the same command again: it delivers a secret that works"
@@ -218,20 +216,14 @@ func (p *program) notFoundHint(e *lifecycle.NotFoundError) string {
 }
 
 func (p *program) rejectedHint() string {
-	switch c := p.env.Session.Credential; c.Kind {
-	case session.KindEnvironment:
-		if c.Source == session.KeyFileVariable {
-			return "put a token that works in the file that " + c.Source + " names; you create one at " + consoleURL
-		}
-		return "set " + c.Source + " to a token that works; you create one at " + consoleURL
-	case session.KindCommand:
-		return "the token comes from the credential_command of profile " + c.Profile.Name + "; have it print one that works"
+	switch s := p.env.Session; s.Kind {
 	case session.SandboxName:
 		return "start the sandbox afresh: utho sandbox reset"
 	case "":
-		return "create one that works at " + consoleURL
+		return "create a token that works at " + consoleURL
+	default:
+		return "create a token that works at " + consoleURL + ", then: " + s.Replace(p.env.Route)
 	}
-	return "log in with a token that works: " + p.env.Route.Command("login")
 }
 
 // addressHint says where the address came from, unless it is the default one. The error names that.

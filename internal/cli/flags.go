@@ -77,10 +77,7 @@ func listFlag(to *[]string, what string) listValue {
 func timeoutFlag(to *time.Duration) flagValue {
 	return flagValue{"DUR", func() string { return strings.Replace(to.String(), "m0s", "m", 1) }, func(text string) error {
 		d, err := time.ParseDuration(text)
-		switch {
-		case text != "" && strings.Trim(text, "0123456789") == "":
-			return fmt.Errorf("%s: which unit? Write %ss for seconds", output.Name(text), text)
-		case err != nil || d <= 0:
+		if err != nil || d <= 0 {
 			return fmt.Errorf("%s must be a duration above 0 with its unit, such as 30s or 2m", output.Name(text))
 		}
 		*to = d
@@ -113,10 +110,7 @@ func scopeFlag(to *utho.Scope) flagValue {
 
 func globFlag(to *string) flagValue {
 	return flagValue{"GLOB", nil, func(text string) error {
-		if text == "" {
-			return errors.New("the pattern is empty")
-		}
-		if listing.CheckPattern(text) != nil {
+		if text == "" || listing.CheckPattern(text) != nil {
 			return fmt.Errorf("%s is not a pattern; use * ? and [a-z]", output.Name(text))
 		}
 		*to = text

@@ -13,7 +13,6 @@ import (
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/session"
-	"github.com/utho/utho-cli/pkg/utho"
 )
 
 // commandHabits are what people type who come from other tools, or who expect a command that is not there: under
@@ -104,17 +103,14 @@ func helped(cmd *cobra.Command, err error, hint string) error {
 		return problem.Hintf(err, "see %s --help", cmd.CommandPath())
 	}
 	typed := func(flag string) string { return cmd.Flag(flag).Value.String() }
-	chosen := ""
-	if profile := cmp.Or(typed("profile"), os.Getenv("UTHO_PROFILE")); profile != "" && repeatable(profile) {
-		chosen = " -p " + profile
-	}
-	if _, err := utho.ParseBaseURL(typed("api-url")); err == nil {
-		chosen += " --api-url " + output.Quote(typed("api-url"))
+	way := session.Route{Profile: cmp.Or(typed("profile"), os.Getenv("UTHO_PROFILE")), APIURL: typed("api-url")}
+	if !repeatable(way.Profile) {
+		way.Profile = ""
 	}
 	var repeat []string
 	for _, command := range []string{"token ", "status", "login", "logout", "exec "} {
-		if command[:3] != "log" || !strings.Contains(strings.ToLower(chosen), session.SandboxName) { // which has no login
-			repeat = append(repeat, "utho "+command, "utho"+chosen+" "+command)
+		if command[:3] != "log" || !strings.EqualFold(way.Profile, session.SandboxName) { // which has no login
+			repeat = append(repeat, "utho "+command, way.Command()+" "+command)
 		}
 	}
 	return problem.Hintf(err, "%s", strings.NewReplacer(repeat...).Replace(hint))
@@ -126,33 +122,24 @@ func looksLikeCommand(word string) bool {
 }
 
 func insteadOf(cmd *cobra.Command, args []string) string {
-	habit := func(under string) string {
-		for _, h := range commandHabits {
-			if h[0] == under && slices.Contains(strings.Fields(h[1]), args[0]) {
-				return withArgs(h[2], args[1:])
-			}
+	for _, h := range commandHabits {
+		under := h[0] == cmd.Name() || h[0] == "token" && !cmd.HasParent()
+		if !under || !slices.Contains(strings.Fields(h[1]), args[0]) {
+			continue
 		}
-		return ""
+		var quoted strings.Builder // what was typed in the place of NAME
+		for _, arg := range args[1:] {
+			quoted.WriteString(" " + output.Quote(arg))
+		}
+		if len(args) == 1 || !repeatable(args[1:]...) {
+			return h[2]
+		}
+		return strings.Replace(h[2], " NAME", quoted.String(), 1)
 	}
-	switch hint := habit(cmd.Name()); {
-	case hint != "" || cmd.HasParent():
-		return hint
-	case slices.ContainsFunc(topics(cmd.Root()), func(t topic) bool { return t.name == args[0] }):
+	if !cmd.HasParent() && slices.ContainsFunc(topics(cmd), func(t topic) bool { return t.name == args[0] }) {
 		return "read about it with: utho help " + args[0]
 	}
-	return habit("token")
-}
-
-// withArgs puts what was typed in the place of NAME.
-func withArgs(hint string, args []string) string {
-	if len(args) == 0 || !repeatable(args...) {
-		return hint
-	}
-	var quoted strings.Builder
-	for _, arg := range args {
-		quoted.WriteString(" " + output.Quote(arg))
-	}
-	return strings.Replace(hint, " NAME", quoted.String(), 1)
+	return ""
 }
 
 // repeatable reports whether arguments can be repeated in a hint: no secret of the service is so short.
@@ -163,8 +150,10 @@ func repeatable(args ...string) bool {
 }
 
 func argumentHint(cmd *cobra.Command, arg string) string {
-	switch {
-	case strings.HasPrefix(arg, "live_"), strings.HasPrefix(arg, "Bearer "):
+	switch login := cmd.Name() == "login"; {
+	case login && cmd.Flags().Changed("import"):
+		return "the file to import from goes behind an equals sign: utho login --import=PATH"
+	case strings.HasPrefix(arg, "live_"), strings.HasPrefix(arg, "Bearer "), login && len(arg) > 16:
 		return "if that was a secret, it is in the history of your shell now: delete it there; a token is pasted at the prompt of: utho login"
 	case slices.Contains([]string{"login", "logout", "status"}, cmd.Name()) && looksLikeCommand(arg):
 		return "name a profile with -p: utho -p " + arg + " " + cmd.Name()

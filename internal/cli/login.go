@@ -1,13 +1,10 @@
 package cli
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,16 +50,7 @@ utho then knows its id, and can rotate (token rotate --self) and revoke it
   utho login --with-token < token.txt
   utho -p staging login --store file
   utho login --import`,
-	}
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		switch {
-		case len(args) > 0 && r.from != "":
-			return problem.Usagef("login takes no arguments").Hintf("the file to import from goes behind an equals sign: utho login --import=PATH")
-		case len(args) > 0 && len(args[0]) > 16:
-			return problem.Usagef("login takes no arguments; if that was a token, it is in the history of your shell now").
-				Hintf("delete it there, then paste it at the prompt of: %s", p.env.Route.Command("login"))
-		}
-		return noArgs(cmd, args)
+		Args: noArgs,
 	}
 	f, stores := cmd.Flags(), []string{config.StoreKeyring, config.StoreFile}
 	f.BoolVar(&r.withToken, "with-token", false, "read the token from stdin, without a question")
@@ -119,11 +107,7 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	if r.own {
 		err = p.loginOwn(ctx, s, r, list.Tokens)
 	} else {
-		err = p.change(func(b *profiles.Book) error {
-			said, err := p.save(ctx, b, s, s.Item)
-			said()
-			return err
-		})
+		err = p.change(func(b *profiles.Book) error { return p.save(ctx, b, s, s.Item) })
 	}
 	if err != nil {
 		return err
@@ -141,27 +125,26 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	return p.document(f, newStatusDoc(s, true, account))
 }
 
-// save stores the secret of a login over what the profile had. said says what that was.
-func (p *program) save(ctx context.Context, b *profiles.Book, s *session.Session, item auth.Item) (said func(), err error) {
+// save stores the secret of a login over what the profile had, and says what that was.
+func (p *program) save(ctx context.Context, b *profiles.Book, s *session.Session, item auth.Item) error {
 	was, err := b.Save(ctx, s.Profile, s.Ref(), item)
 	if err != nil {
-		return func() {}, err
+		return err
 	}
 	p.env.Route = session.Route{Profile: s.Typed} // the profile knows its address now
-	return func() {
-		if was.Current != "" && !strings.EqualFold(was.Current, s.Profile.Name) {
-			p.console.Note("profile %s is now the current one; before it was %s", s.Profile.Name, was.Current)
-		}
-		where, _ := session.OriginOf(session.AddressOf(was.Profile))
-		switch id := was.TokenID; {
-		case id == "" || id == item.TokenID:
-		case where == s.Origin:
-			p.console.Note("it replaces token %s, which utho created and which still works; delete it with: %s",
-				id, p.env.Route.About([]string{id}, "token", "delete"))
-		default:
-			p.console.Note("it replaces token %s of %s, which utho created and which still works", id, where)
-		}
-	}, nil
+	if was.Current != "" && !strings.EqualFold(was.Current, s.Profile.Name) {
+		p.console.Note("profile %s is now the current one; before it was %s", s.Profile.Name, was.Current)
+	}
+	where, _ := session.OriginOf(session.AddressOf(was.Profile))
+	switch id := was.TokenID; {
+	case id == "" || id == item.TokenID:
+	case where == s.Origin:
+		p.console.Note("it replaces token %s, which utho created and which still works; delete it with: %s",
+			id, p.env.Route.About([]string{id}, "token", "delete"))
+	default:
+		p.console.Note("it replaces token %s of %s, which utho created and which still works", id, where)
+	}
+	return nil
 }
 
 // who is the account in a sentence; "" if it is not known.
@@ -174,38 +157,32 @@ func (a *accountDoc) who() string {
 
 // loginTarget is the profile to log in to, and the place its token is for. The secret is empty.
 func (p *program) loginTarget(r loginRequest) (*session.Session, error) {
-	file, name, typed, err := p.env.ChosenProfile()
-	if err != nil {
+	c, err := p.env.ChosenProfile()
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if strings.EqualFold(name, session.SandboxName) {
-		if p.env.Flags.Profile == "" {
-			return nil, problem.Usagef("UTHO_PROFILE=sandbox is set, and the sandbox needs no login").
-				Hintf("to log in elsewhere: unset UTHO_PROFILE; utho login")
-		}
+	case c.Kind == session.SandboxName && p.env.Flags.Profile == "":
+		return nil, problem.Usagef("UTHO_PROFILE=sandbox is set, and the sandbox needs no login").
+			Hintf("to log in elsewhere: unset UTHO_PROFILE; utho login")
+	case c.Kind == session.SandboxName:
 		return nil, problem.Usagef("the sandbox needs no login").Hintf("try it: utho -p sandbox token list")
 	}
-	if err := config.ValidName(name); err != nil {
-		return nil, problem.Of(problem.Usage, err)
-	}
-	profile, ok := file.Profile(name)
-	if !ok {
-		profile = config.Profile{Name: name}
-	}
-	s, err := p.env.New(session.Credential{Profile: profile, Exists: ok, Typed: typed})
-	if err != nil {
-		return nil, err
-	}
+	s, err := p.env.New(c)
 	switch {
-	case r.store != "":
-		s.Profile.Store, s.Profile.CredentialCommand = r.store, nil
-	case len(profile.CredentialCommand) > 0:
-		return nil, problem.Usagef("profile %s takes its token from its credential_command, so there is nothing to log in", profile.Name).
+	case err != nil:
+		return nil, err
+	case s.Kind == session.KindCommand && r.store == "":
+		return nil, problem.Usagef("profile %s takes its token from its credential_command, so there is nothing to log in", s.Profile.Name).
 			Hintf("to keep a token instead: %s", p.env.Route.Command("login", "--store", "keyring"))
 	}
-	s.Profile.Store, s.Profile.APIURL = session.StoreOf(s.Profile), s.BaseURL
-	s.Kind, s.Source = s.Profile.Store, s.Profile.Store
+	s.Profile.APIURL, s.Profile.CredentialCommand = s.BaseURL, nil
+	keepIn(s, cmp.Or(r.store, s.Kind))
 	return s, nil
+}
+
+// keepIn has a session keep its token in a store.
+func keepIn(s *session.Session, store string) {
+	s.Profile.Store, s.Kind, s.Source = store, store, store
 }
 
 // checkPlace tries the store and the configuration, and asks whether a file may replace a keyring that fails.
@@ -222,7 +199,7 @@ func (p *program) checkPlace(ctx context.Context, s *session.Session, r loginReq
 	if err := p.console.Ask(ctx, "Keep the token in a file that only you can read instead?"); err != nil {
 		return err
 	}
-	s.Profile.Store, s.Kind, s.Source = config.StoreFile, config.StoreFile, config.StoreFile
+	keepIn(s, config.StoreFile)
 	return b.Check(ctx, s.Profile, s.Ref())
 }
 
@@ -253,23 +230,19 @@ func (p *program) readToken(ctx context.Context, s *session.Session, r loginRequ
 		p.console.Hide(secret)
 		return secret, err
 	}
-	read := p.readLine
 	// Stdin alone decides: what is typed there must not be shown, wherever stderr goes.
-	if terminal.IsTerminal(p.in) {
-		read = func(ctx context.Context) ([]byte, error) { return p.console.ReadHidden(ctx, "Paste the token: ") }
-		if !r.withToken {
-			if p.console.NoInput {
-				return "", problem.Usagef("login asks for the token, and --no-input forbids it").
-					Hintf("pipe it: %s < FILE", p.env.Route.Command("login", "--with-token"))
-			}
-			p.console.Note("create a token at %s; creating and deleting tokens needs Write access", consoleURL)
-			// A variable that somebody else set must not lead a new token astray unseen.
-			if usual, _ := session.OriginOf(utho.DefaultBaseURL); s.Origin != usual {
-				p.console.Note("it will be sent to %s", s.Origin)
-			}
+	if terminal.IsTerminal(p.console.In) && !r.withToken {
+		if p.console.NoInput {
+			return "", problem.Usagef("login asks for the token, and --no-input forbids it").
+				Hintf("pipe it: %s < FILE", p.env.Route.Command("login", "--with-token"))
+		}
+		p.console.Note("create a token at %s; creating and deleting tokens needs Write access", consoleURL)
+		// A variable that somebody else set must not lead a new token astray unseen.
+		if usual, _ := session.OriginOf(utho.DefaultBaseURL); s.Origin != usual {
+			p.console.Note("it will be sent to %s", s.Origin)
 		}
 	}
-	raw, err := read(ctx)
+	raw, err := p.console.ReadSecret(ctx, "Paste the token: ")
 	if err != nil {
 		return "", err
 	}
@@ -284,23 +257,6 @@ func (p *program) readToken(ctx context.Context, s *session.Session, r loginRequ
 	return secret, nil
 }
 
-// readLine is the first line of stdin that is not blank, which may stay open behind it.
-func (p *program) readLine(ctx context.Context) ([]byte, error) {
-	in := bufio.NewReader(io.LimitReader(p.in, terminal.MaxInput+1))
-	return terminal.Await(ctx, func() (line []byte, err error) {
-		for err == nil && len(bytes.TrimSpace(line)) == 0 {
-			line, err = in.ReadBytes('\n')
-		}
-		switch {
-		case len(line) > terminal.MaxInput:
-			return nil, problem.Usagef("stdin is too long for a token; nothing was saved")
-		case err != nil && !errors.Is(err, io.EOF):
-			return nil, fmt.Errorf("read the token: %w", err)
-		}
-		return line, nil
-	})
-}
-
 func (p *program) importToken(from string) (string, error) {
 	find := auth.FindImport
 	if from != "auto" {
@@ -312,13 +268,7 @@ func (p *program) importToken(from string) (string, error) {
 		find = func() (auth.Import, error) { return auth.ReadImport(from) }
 	}
 	found, err := find()
-	var not *auth.ImportError
-	switch {
-	case errors.As(err, &not) && not.Both:
-		return "", problem.Of(problem.Usage, err).Hintf("choose one with --import=PATH")
-	case errors.As(err, &not):
-		return "", problem.Hintf(fmt.Errorf("import: %w", err), "name another file with --import=PATH, or leave --import out to paste the token")
-	case err != nil:
+	if err != nil {
 		return "", err
 	}
 	p.console.Note("found the token of %s in %s; that file still holds it", found.Tool, found.Path)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,9 @@ func newLogout(p *program) *cobra.Command {
 	var r logoutRequest
 	cmd := &cobra.Command{
 		Use: "logout", Short: "Remove the stored token from this machine",
-		Long: `Remove the stored token of a profile from this machine. The token itself still works
-until it is deleted; --revoke deletes it too, if utho created it for this machine.`,
+		Long: `Remove the stored token of a profile from this machine. The token itself still
+works until it is deleted; --revoke deletes it too, if utho created it for this
+machine.`,
 		Example: `  utho logout
   utho logout --revoke
   utho logout --all`,
@@ -38,7 +40,7 @@ until it is deleted; --revoke deletes it too, if utho created it for this machin
 }
 
 func (p *program) logout(ctx context.Context, f format, r logoutRequest) error {
-	file, name, typed, err := p.env.ChosenProfile()
+	c, err := p.env.ChosenProfile()
 	if err != nil {
 		return err
 	}
@@ -51,24 +53,20 @@ func (p *program) logout(ctx context.Context, f format, r logoutRequest) error {
 		return problem.Usagef("logout --revoke deletes the token and asks first, and %s", p.console.CannotAsk()).
 			Hintf("add --yes to do it without a question")
 	case r.all:
-		return p.logoutAll(ctx, f, file.Profiles())
-	case strings.EqualFold(name, session.SandboxName):
+		return p.logoutAll(ctx, f)
+	case c.Kind == session.SandboxName:
 		return problem.Usagef("the sandbox has no login, so there is nothing to log out of").Hintf("utho sandbox reset starts it afresh")
-	}
-	profile, ok := file.Profile(name)
-	switch {
-	case !ok && typed != "":
-		return noProfile(name)
-	case !ok:
-		p.console.Note("not logged in: there is no profile %s", name)
-		profile = config.Profile{Name: name}
+	case !c.Exists && c.Typed != "":
+		return noProfile(c.Typed)
+	case !c.Exists:
+		p.console.Note("not logged in: there is no profile %s", c.Profile.Name)
 	case r.revoke:
-		err = p.revoke(ctx, profile, r)
+		err = p.revoke(ctx, c.Profile, r)
 	default:
-		err = p.forget(ctx, profile)
+		err = p.forget(ctx, c.Profile, false)
 	}
 	if err == nil && f != formatTable {
-		return p.document(f, loggedOut(profile))
+		return p.document(f, loggedOut(c.Profile))
 	}
 	return err
 }
@@ -79,7 +77,12 @@ func loggedOut(profile config.Profile) statusDoc {
 }
 
 // logoutAll removes the secret of every profile. Those before a failure stay done.
-func (p *program) logoutAll(ctx context.Context, f format, all []config.Profile) error {
+func (p *program) logoutAll(ctx context.Context, f format) error {
+	file, err := p.env.Profiles()
+	if err != nil {
+		return err
+	}
+	all := file.Profiles()
 	if len(all) == 0 {
 		p.console.Note("not logged in: there is no profile yet")
 	}
@@ -87,7 +90,7 @@ func (p *program) logoutAll(ctx context.Context, f format, all []config.Profile)
 	var kept []string
 	var failed error
 	for _, profile := range all {
-		if err := p.forget(ctx, profile); err != nil {
+		if err := p.forget(ctx, profile, false); err != nil {
 			kept, failed = append(kept, profile.Name+": "+err.Error()), errors.Join(failed, err)
 			continue
 		}
@@ -101,7 +104,7 @@ func (p *program) logoutAll(ctx context.Context, f format, all []config.Profile)
 	if failed == nil {
 		return nil
 	}
-	err := error(problem.Reworded(failed, fmt.Sprintf("%d of %d profiles keep their token", len(kept), len(all))))
+	err = problem.Reworded(failed, fmt.Sprintf("%d of %d profiles keep their token", len(kept), len(all)))
 	if len(docs) > 0 && ctx.Err() == nil {
 		err = problem.Of(problem.Partial, err)
 	}
@@ -149,38 +152,43 @@ func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRe
 	})
 }
 
-// forget removes the secret of one profile. The profile itself stays.
-func (p *program) forget(ctx context.Context, profile config.Profile) error {
-	if session.StoreOf(profile) == session.KindCommand {
+// forget removes the secret of one profile, and the profile itself if that is asked for.
+func (p *program) forget(ctx context.Context, profile config.Profile, remove bool) error {
+	if !remove && session.StoreOf(profile) == session.KindCommand {
 		p.console.Note("profile %s keeps no token: its credential_command supplies it", profile.Name)
 		return nil
 	}
-	id := p.env.PeekID(ctx, profile)
+	item, _ := p.env.Peek(ctx, profile) // empty after an error
 	return p.change(func(b *profiles.Book) error {
-		had, err := b.Forget(ctx, profile.Name, auth.Item{}, false)
+		had, err := b.Forget(ctx, profile.Name, auth.Item{}, remove)
+		// It is never an unknown outcome: the next removal does the rest.
+		late, unknown := errors.AsType[*auth.NotKnownError](err)
 		switch {
-		case err != nil:
-			return fmt.Errorf("log out of profile %s: %w", profile.Name, ofRemoval(ctx, err))
-		case !had:
-			p.console.Note("profile %s held no token", profile.Name)
-			return nil
+		case err != nil && ctx.Err() != nil:
+			err = problem.Reworded(context.Cause(ctx), err.Error())
+		case unknown:
+			err = problem.Reworded(late.Err, err.Error())
 		}
-		p.saidLoggedOut(profile)
-		p.saidStillWorks(id)
+		switch {
+		case err != nil && remove:
+			return err
+		case err != nil:
+			return fmt.Errorf("log out of profile %s: %w", profile.Name, err)
+		case remove && had:
+			p.console.Note("removed profile %s and its stored token from this machine", profile.Name)
+		case remove:
+			p.console.Note("removed profile %s; it held no token on this machine", profile.Name)
+		case had:
+			p.saidLoggedOut(profile)
+		default:
+			p.console.Note("profile %s held no token", profile.Name)
+		}
+		if had {
+			p.console.Note("%s itself still works until it is deleted: at %s, or with another token by utho token delete %s",
+				strings.TrimSpace("the token "+item.TokenID), consoleURL, output.Quote(cmp.Or(item.TokenID, "ID")))
+		}
 		return nil
 	})
-}
-
-// ofRemoval is an error of a removal, never an unknown outcome: the next removal does the rest.
-func ofRemoval(ctx context.Context, err error) error {
-	var late *auth.NotKnownError
-	switch {
-	case ctx.Err() != nil:
-		return problem.Reworded(context.Cause(ctx), err.Error())
-	case errors.As(err, &late):
-		return problem.Reworded(late.Err, err.Error())
-	}
-	return err
 }
 
 func (p *program) saidLoggedOut(profile config.Profile) {
@@ -188,16 +196,4 @@ func (p *program) saidLoggedOut(profile config.Profile) {
 	if set := session.FromEnvironment(); len(set) > 0 {
 		p.console.Note("%s is still set in the environment and supplies a credential", set[0])
 	}
-}
-
-// saidStillWorks says how to delete a token that is no longer stored.
-func (p *program) saidStillWorks(id string) {
-	which := "the token"
-	if id != "" {
-		which += " " + id
-	} else {
-		id = "ID"
-	}
-	p.console.Note("%s itself still works until it is deleted: at %s, or with another token by utho token delete %s",
-		which, consoleURL, output.Quote(id))
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/profiles"
 	"github.com/utho/utho-cli/internal/session"
 	"github.com/utho/utho-cli/internal/terminal"
@@ -30,14 +29,11 @@ type Build struct{ Version, Commit, Date string }
 type program struct {
 	build   Build
 	args    []string
-	in      *os.File
 	out     *answer
 	console *terminal.Console
 	signals *terminal.Signals
 	env     *session.Env
 	output  string // of -o; empty if it was not typed
-	json    bool   // errors are one object
-	started bool   // a command's body ran: what fails before is a usage error
 	pipe    bool   // a closed stdout is silent: list, get, help
 }
 
@@ -88,7 +84,7 @@ func Command(build Build) *cobra.Command {
 }
 
 func newProgram(build Build, in, out, errFile *os.File) *program {
-	p := &program{build: build, in: in, out: &answer{f: out}}
+	p := &program{build: build, out: &answer{f: out}}
 	p.console = &terminal.Console{Err: errFile, In: in}
 	for _, name := range session.Variables {
 		p.console.Hide(session.FromVariable(name))
@@ -102,7 +98,6 @@ func newProgram(build Build, in, out, errFile *os.File) *program {
 
 // exit reports err and returns the status for it.
 func (p *program) exit(err error) int {
-	p.console.EndWaiting()
 	if err == nil || p.pipe && errors.Is(err, syscall.EPIPE) && p.out.err != nil {
 		return 0
 	}
@@ -114,9 +109,6 @@ func (p *program) exit(err error) int {
 	if cause := context.Cause(p.signals.Ctx); cause != nil && cutShort(err) {
 		err = cause
 	}
-	if !p.started && exitOf(err).status == exitError && !errors.As(err, new(*stdoutError)) {
-		err = problem.Of(problem.Usage, err)
-	}
 	p.report(err)
 	return exitOf(err).status
 }
@@ -124,7 +116,6 @@ func (p *program) exit(err error) int {
 // runE adapts a command's function: its flags and arguments were read.
 func (p *program) runE(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		p.started = true
 		p.signals.Take()
 		return f(cmd.Context(), args)
 	}
@@ -133,7 +124,6 @@ func (p *program) runE(f func(ctx context.Context, args []string) error) func(*c
 // readE is runE for a command that changes nothing.
 func (p *program) readE(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		p.started = true
 		p.reads()
 		return f(cmd.Context(), args)
 	}

@@ -136,7 +136,6 @@ func (p *program) loginOwn(ctx context.Context, s *session.Session, r loginReque
 		}
 		s.Item = itemOf(issued)
 		p.console.Note("created %s (write, id %s) for this machine", output.Name(s.Item.TokenName), cmp.Or(s.Item.TokenID, "not known"))
-		to.said()
 		p.console.Note("the token that was pasted still works and is not kept; find it with: %s, and delete it with: %s",
 			p.env.Route.Command("token", "list", "-o", "wide"), p.env.Route.Command("token", "delete", "ID"))
 		return p.env.Use(s)
@@ -185,15 +184,14 @@ type loginSecret struct {
 	p      *program
 	s      *session.Session
 	book   *profiles.Book
-	said   func() // what was there before
-	failed error  // how a delivery failed
+	failed error // how a delivery failed
 }
 
 func (l *loginSecret) Prepare(context.Context) error { return nil } // login did
 
 func (l *loginSecret) Deliver(ctx context.Context, i lifecycle.Issued) error {
 	l.p.console.Hide(i.Secret)
-	if l.said, l.failed = l.p.save(ctx, l.book, l.s, itemOf(i)); l.failed != nil {
+	if l.failed = l.p.save(ctx, l.book, l.s, itemOf(i)); l.failed != nil {
 		return &lifecycle.DeliveryError{Place: "profile:" + l.s.Profile.Name, Err: l.failed}
 	}
 	return nil

@@ -50,7 +50,8 @@ func newProfile(p *program) *cobra.Command {
 	return newGroup("profile", "List, choose, rename and remove profiles", "",
 		&cobra.Command{
 			Use: "list", Aliases: []string{"ls"}, Short: "List the profiles",
-			Long:    "List the profiles, where each keeps its token, and whether one is there. Nothing is unlocked or asked for that.",
+			Long: `List the profiles, where each keeps its token, and whether one is there. Nothing
+is unlocked or asked for that.`,
 			Example: "  utho profile list\n  utho profile list -o json",
 			Args:    noArgs, RunE: p.documentE(p.listProfiles),
 		},
@@ -93,7 +94,7 @@ func (p *program) listProfiles(ctx context.Context, f format, _ []string) error 
 			return []string{d.Name, d.APIURL, d.Store, d.Secret, d.id, d.expires, map[bool]string{true: "yes"}[d.Current]}[i]
 		}})
 	}
-	return output.Table(p.console.Bold(p.out.f, p.out), columns, docs, output.TableOptions{})
+	return output.Table(p.out, columns, docs, output.TableOptions{Bold: p.console.Colored(p.out.f)})
 }
 
 func (p *program) profileDoc(ctx context.Context, profile config.Profile, current string) profileDoc {
@@ -150,20 +151,8 @@ func (p *program) useProfile(ctx context.Context, profile config.Profile, _ []st
 }
 
 func (p *program) removeProfile(ctx context.Context, profile config.Profile, _ []string) error {
-	id := p.env.PeekID(ctx, profile)
-	had := false
-	err := p.change(func(b *profiles.Book) (err error) {
-		had, err = b.Forget(ctx, profile.Name, auth.Item{}, true)
+	if err := p.forget(ctx, profile, true); err != nil {
 		return err
-	})
-	switch {
-	case err != nil:
-		return ofRemoval(ctx, err)
-	case had:
-		p.console.Note("removed profile %s and its stored token from this machine", profile.Name)
-		p.saidStillWorks(id)
-	default:
-		p.console.Note("removed profile %s; it held no token on this machine", profile.Name)
 	}
 	// As they were before.
 	if file, _ := p.env.Profiles(); strings.EqualFold(file.Current(), profile.Name) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -17,8 +16,8 @@ import (
 
 // The groups of the root's help that something else names.
 const (
-	groupTokens = "Tokens:"
-	groupTools  = "More, tools:"
+	groupTokens = "Tokens"
+	groupTools  = "More, tools"
 )
 
 func newRoot(p *program) *cobra.Command {
@@ -35,7 +34,7 @@ func newRoot(p *program) *cobra.Command {
 	version := root.Flags().Bool("version", false, "print the version")
 	root.RunE = func(cmd *cobra.Command, args []string) error {
 		if *version {
-			return p.readE(func(context.Context, []string) error { return p.printVersion() })(cmd, args)
+			return p.readE(p.printVersion)(cmd, args)
 		}
 		return cmd.Help()
 	}
@@ -49,10 +48,10 @@ func newRoot(p *program) *cobra.Command {
 		title    string
 		commands []*cobra.Command
 	}{
-		{"Log in:", []*cobra.Command{newLogin(p), newStatus(p)}},
+		{"Log in", []*cobra.Command{newLogin(p), newStatus(p)}},
 		{groupTokens, []*cobra.Command{newToken(p)}},
-		{"More, account:", []*cobra.Command{newLogout(p), newProfile(p)}},
-		{"More, trying it:", []*cobra.Command{newSandbox(p)}},
+		{"More, account", []*cobra.Command{newLogout(p), newProfile(p)}},
+		{"More, trying it", []*cobra.Command{newSandbox(p)}},
 		{groupTools, []*cobra.Command{newExec(p), newCompletion(p), newVersion(p)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
@@ -79,29 +78,19 @@ func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Comman
 
 func (p *program) bindGlobals(root *cobra.Command) {
 	f := root.PersistentFlags()
-	p.env.Flags.Set = f // its flags are those of the command that runs
-	p.env.Flags.Timeout = 30 * time.Second
-	p.json = strings.EqualFold(strings.TrimSpace(os.Getenv("UTHO_OUTPUT")), string(formatJSON))
+	p.env.Flags.Set = f         // its flags are those of the command that runs
+	timeout := 30 * time.Second // read as a setting
 	colors := []string{"auto", "always", "never"}
-	format := enumFlag(&p.output, "FORMAT", words(allFormats))
-	choose := format.set
-	format.set = func(text string) error { // errors are JSON from here on
-		if err := choose(text); err != nil {
-			return err
-		}
-		p.json = p.output == string(formatJSON)
-		return nil
-	}
 	bind := func(name, short string, v flagValue, usage string, complete cobra.CompletionFunc) {
 		f.VarP(v, name, short, usage)
 		_ = root.RegisterFlagCompletionFunc(name, complete) // fails only for a flag that is not there
 	}
 	bind("profile", "p", nonEmptyFlag(&p.env.Flags.Profile, "NAME", "the name is empty"), "profile to use; sandbox needs no account",
 		p.completeProfilesAndSandbox)
-	bind("output", "o", format, "format of the answer; see utho help formats", completeFormats)
+	bind("output", "o", enumFlag(&p.output, "FORMAT", words(allFormats)), "format of the answer; see utho help formats", completeFormats)
 	bind("api-url", "", nonEmptyFlag(&p.env.Flags.APIURL, "URL", "the address is empty"),
 		"base URL of the service (default "+utho.DefaultBaseURL+")", fixed(utho.DefaultBaseURL))
-	bind("timeout", "", timeoutFlag(&p.env.Flags.Timeout), "limit for one exchange with the service, its retries included",
+	bind("timeout", "", timeoutFlag(&timeout), "limit for one exchange with the service, its retries included",
 		fixed("10s", "30s", "1m"))
 	bind("color", "", enumFlag(&p.console.Color, "WHEN", colors),
 		"auto, always or never; auto is a terminal without NO_COLOR", fixed(colors...))
@@ -152,12 +141,12 @@ func newVersion(p *program) *cobra.Command {
 		Use: "version", Short: "Print the version",
 		Long:    "Print the version of utho, its commit and date, Go's version and the platform.",
 		Example: "  utho version\n  utho version -o json", Args: noArgs,
-		RunE: p.readE(func(context.Context, []string) error { return p.printVersion() }),
+		RunE: p.readE(p.printVersion),
 	}
 }
 
 // printVersion must always answer: settings that cannot be read are passed over.
-func (p *program) printVersion() error {
+func (p *program) printVersion(context.Context, []string) error {
 	f, err := p.format(documentFormats)
 	if err != nil && p.output != "" {
 		return err
@@ -167,12 +156,8 @@ func (p *program) printVersion() error {
 		return p.document(f, d)
 	}
 	about := ""
-	if d.Commit != nil {
-		about = " (" + (*d.Commit)[:min(12, len(*d.Commit))]
-		if d.Date != nil {
-			about += ", " + (*d.Date)[:min(10, len(*d.Date))]
-		}
-		about += ")"
+	if d.Commit != nil && d.Date != nil {
+		about = fmt.Sprintf(" (%.12s, %.10s)", *d.Commit, *d.Date)
 	}
 	_, err = fmt.Fprintf(p.out, "utho %s%s %s %s/%s\n", d.Version, about, d.Go, d.OS, d.Arch)
 	return err

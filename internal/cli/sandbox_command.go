@@ -18,9 +18,10 @@ func newSandbox(p *program) *cobra.Command {
 	addr, log := "127.0.0.1:0", false
 	serve := &cobra.Command{
 		Use: "serve", Short: "Offer the sandbox over HTTP on this machine",
-		Long: `Offer the sandbox over HTTP on a loopback address, for pipelines and other clients,
-until Ctrl-C or TERM. It prints the two variables that lead utho and others to it.
---log and --debug show each request on stderr, for programs and for people.`,
+		Long: `Offer the sandbox over HTTP on a loopback address, for pipelines and other
+clients, until Ctrl-C or TERM. It prints the two variables that lead utho and
+others to it. --log and --debug show each request on stderr, for programs and
+for people.`,
 		Example: "  utho sandbox serve\n  utho sandbox serve --addr 127.0.0.1:8080 --log 2>requests.jsonl",
 		Args:    noArgs,
 		RunE: p.sandboxE(func(ctx context.Context, box *sandbox.Sandbox, limit time.Duration) error {
@@ -88,7 +89,7 @@ func (p *program) serveSandbox(ctx context.Context, box *sandbox.Sandbox, limit 
 	debug := p.env.Debugging()
 	return box.Serve(ctx, ln, func(r sandbox.Request) {
 		if debug {
-			p.console.Plain("debug: " + r.String())
+			p.console.Note("debug: %s", r)
 		}
 		if log {
 			line, _ := json.Marshal(r) // text and numbers: it cannot fail

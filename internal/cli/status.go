@@ -86,9 +86,10 @@ func newStatus(p *program) *cobra.Command {
 	var withToken bool
 	cmd := &cobra.Command{
 		Use: "status", Aliases: []string{"whoami"}, Short: "Show who is logged in and whether the token still works",
-		Long: `Show which credential is used, where it comes from, and whether the service accepts
-it. The exit status is 0 if it does, 4 if not, and 9 if the service cannot be reached.
---with-token answers for a token from stdin instead, and stores nothing.`,
+		Long: `Show which credential is used, where it comes from, and whether the service
+accepts it. The exit status is 0 if it does, 4 if not, and 9 if the service
+cannot be reached. --with-token answers for a token from stdin instead, and
+stores nothing.`,
 		Example: `  utho status
   utho status -o json
   utho status --with-token < token.txt`,
@@ -102,17 +103,13 @@ it. The exit status is 0 if it does, 4 if not, and 9 if the service cannot be re
 func (p *program) status(ctx context.Context, f format, withToken bool) error {
 	find := p.env.Locate
 	if withToken {
-		find = p.locatePiped
+		find = func() (*session.Session, error) { return p.piped(ctx) }
 	}
 	s, err := find()
 	if err != nil {
 		return err
 	}
-	if withToken {
-		if s.Item.Secret, err = p.readToken(ctx, s, loginRequest{withToken: true}); err != nil {
-			return err
-		}
-	} else {
+	if !withToken {
 		err = p.env.ReadSecret(ctx, s)
 	}
 	if errors.Is(err, auth.ErrNotFound) {
@@ -140,8 +137,8 @@ func (p *program) status(ctx context.Context, f format, withToken bool) error {
 	return err
 }
 
-// locatePiped is a session for a secret from stdin, at the address of the environment or of --profile.
-func (p *program) locatePiped() (*session.Session, error) {
+// piped is a session for the secret on stdin, at the address of the environment or of --profile.
+func (p *program) piped(ctx context.Context) (*session.Session, error) {
 	var c session.Credential
 	var err error
 	if flag, variable := p.env.Named(); flag != "" || strings.EqualFold(variable, session.SandboxName) {
@@ -152,6 +149,7 @@ func (p *program) locatePiped() (*session.Session, error) {
 	s, err := p.env.New(c)
 	if err == nil {
 		s.Credential = session.Credential{Source: "stdin"}
+		s.Item.Secret, err = p.readToken(ctx, s, loginRequest{withToken: true})
 	}
 	return s, err
 }

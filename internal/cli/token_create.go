@@ -33,8 +33,8 @@ func newCreate(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create NAME", Short: "Create a token and print its secret, which is shown this once",
 		Long: `Create a token and print its secret on stdout, or send it to where --to says.
-Everything is checked before the token is created, and it is deleted again if its
-secret cannot be delivered.
+Everything is checked before the token is created, and it is deleted again if
+its secret cannot be delivered.
 
 ` + notEnforced,
 		Example: `  TOKEN=$(utho token create ci)

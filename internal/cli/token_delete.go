@@ -29,9 +29,9 @@ func newDelete(p *program) *cobra.Command {
 	var r deleteRequest
 	cmd := &cobra.Command{
 		Use: "delete {ID|NAME... | SELECTORS}", Aliases: []string{"rm", "revoke"}, Short: "Delete tokens, for good",
-		Long: `Delete tokens, by id or name or by selectors, which combine with AND. A deleted token
-stops working at once and cannot be restored. --expired deletes every token whose
-expiry has passed, in use or not.`,
+		Long: `Delete tokens, by id or name or by selectors, which combine with AND. A deleted
+token stops working at once and cannot be restored. --expired deletes every
+token whose expiry has passed, in use or not.`,
 		Example: `  utho token delete 10000
   utho token delete --expired --yes
   utho token delete --name 'ci-*' --older-than 90d --except 10007`,
@@ -105,7 +105,7 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 	}
 	if !r.yes {
 		for _, line := range describeAll(chosen) {
-			p.console.Plain("  " + line)
+			p.console.Note("  %s", line)
 		}
 		if s.Item.TokenID == "" && s.Box == nil {
 			p.console.Note("utho does not know which token %s holds: it may be among these", s.From())
@@ -120,7 +120,7 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 	}
 	defer end()
 	all, stopped := s.Delete(ctx, p.signals.Grace, chosen, s.Item.TokenID, p.console.Count(len(chosen), "deleting"))
-	p.console.EndWaiting()
+	p.console.EndCount()
 	var gone []string
 	for _, d := range all {
 		if d.Deleted {
@@ -128,7 +128,7 @@ func (p *program) deleteTokens(ctx context.Context, format format, r deleteReque
 		}
 	}
 	if s.Item.TokenID != "" && slices.Contains(gone, s.Item.TokenID) {
-		p.console.Note("profile %s used token %s; log in again: %s", s.Profile.Name, s.Item.TokenID, p.env.Route.LoginTo(s.Profile.Name))
+		p.console.Note("profile %s used token %s; log in again: %s", s.Profile.Name, s.Item.TokenID, p.env.Route.Command("login"))
 	}
 	unwritten := p.writeDeletions(format, all, false)
 	err = p.deletionError(s, r, all, gone, stopped)

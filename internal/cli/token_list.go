@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 	"syscall"
@@ -125,19 +124,16 @@ func (p *program) writeTokens(f format, columns []listing.Column, tokens []utho.
 		}
 		return p.writeText(ids.String())
 	}
-	w := io.Writer(p.out)
-	if !noHeaders {
-		w = p.console.Bold(p.out.f, p.out)
-	}
+	options.Bold = p.console.Colored(p.out.f)
 	options.Width, _, _ = term.GetSize(int(p.out.f.Fd())) // 0 if it is no terminal
-	return output.Table(w, columns, tokens, options)
+	return output.Table(p.out, columns, tokens, options)
 }
 
 func newTokenGet(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "get ID|NAME", Short: "Show one token",
-		Long: `Show one token: its id, name, scope, age and expiry, and the command that deletes
-it. The service never shows a secret again.`,
+		Long: `Show one token: its id, name, scope, age and expiry, and the command that
+deletes it. The service never shows a secret again.`,
 		Example: "  utho token get 10000\n  utho token get ci -o json", Args: exactArg("one ID or NAME"),
 		ValidArgsFunction: p.completeTokens(1),
 	}

@@ -31,14 +31,15 @@ func newRotate(p *program) *cobra.Command {
 	var r rotateRequest
 	cmd := &cobra.Command{
 		Use: "rotate {ID|NAME | --self}", Short: "Give a token a new secret: same name and scope",
-		Long: `Create a token of the same name and scope, verify its secret by using it, deliver
-it, and only then delete the old token. Whatever fails, the old secret still works,
-or the new one works and was delivered. An expiry is renewed for the same length; the
-service does not enforce one, utho token delete --expired does.
+		Long: `Create a token of the same name and scope, verify its secret by using it,
+deliver it, and only then delete the old token. Whatever fails, the old secret
+still works, or the new one works and was delivered. An expiry is renewed for
+the same length; the service does not enforce one, utho token delete --expired
+does.
 
-If utho is killed on the way, run the same command again: it goes on, or names what
-is left. --verify restarts and checks what uses the secret before the old token is
-deleted.`,
+If utho is killed on the way, run the same command again: it goes on, or names
+what is left. --verify restarts and checks what uses the secret before the old
+token is deleted.`,
 		Example: `  utho token rotate ci --to env:.env --yes
   utho token rotate ci --if-expires-within 7d --to file:/run/ci.token --yes
   utho token rotate --self
@@ -126,7 +127,7 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) error {
 	case r.dryRun:
 		return p.showRotation(plan, to, r)
 	case asks:
-		p.console.Plain("  " + describe(plan.Old))
+		p.console.Note("  %s", describe(plan.Old))
 		if s.Item.TokenID == "" && s.Box == nil {
 			p.console.Note("utho does not know which token %s holds: if it is this one, the new secret has to go there too", s.From())
 		}

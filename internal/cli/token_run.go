@@ -29,12 +29,13 @@ func newRun(p *program) *cobra.Command {
 	var env []string
 	cmd := &cobra.Command{
 		Use: "run [flags] -- COMMAND [ARG...]", Short: "Run a command with a token that lives as long as it does",
-		Long: `Create a token, run the command with its secret in UTHO_API_KEY and UTHO_TOKEN (or
-the variables that --env names) and the service's address in UTHO_API_URL, and
-delete the token when the command has ended.
+		Long: `Create a token, run the command with its secret in UTHO_API_KEY and UTHO_TOKEN
+(or the variables that --env names) and the service's address in UTHO_API_URL,
+and delete the token when the command has ended.
 
-The exit status is the command's, or 125 if utho failed; see utho help exit-codes.
-If utho is killed, the token stays until utho token delete --expired finds it.`,
+The exit status is the command's, or 125 if utho failed; see utho help
+exit-codes. If utho is killed, the token stays until utho token delete --expired
+finds it.`,
 		Example: `  utho token run --env TF_VAR_utho_api_key -- terraform plan
   utho token run --scope write -- ./deploy.sh production
   utho -p sandbox token run --scope write -- go test ./...`,
@@ -157,8 +158,9 @@ func newExec(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "exec [flags] -- COMMAND [ARG...]", Short: "Run a command with the credential in use",
 		Long: `Run a command with the credential in use in UTHO_API_KEY and UTHO_TOKEN (or the
-variables that --env names) and the service's address in UTHO_API_URL. Nothing is
-created, and the secret is not printed. On Unix the command takes utho's place.`,
+variables that --env names) and the service's address in UTHO_API_URL. Nothing
+is created, and the secret is not printed. On Unix the command takes utho's
+place.`,
 		Example: `  utho exec --env TF_VAR_utho_api_key -- terraform plan
   utho -p work exec -- ./deploy.sh`,
 		Args: commandArgs, ValidArgsFunction: completeCommand,
@@ -200,7 +202,7 @@ func (p *program) command(path string, argv, names []string, secret, apiURL stri
 	}
 	return &exec.Cmd{
 		Path: path, Args: argv, Env: child.WithoutCredentials(os.Environ(), set...),
-		Stdin: p.in, Stdout: p.out.f, Stderr: p.console.Err,
+		Stdin: p.console.In, Stdout: p.out.f, Stderr: p.console.Err,
 	}
 }
 

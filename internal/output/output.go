@@ -29,6 +29,7 @@ type Column[T any] struct {
 // TableOptions changes how rows are written by [Table], [Markdown] and [CSV].
 type TableOptions struct {
 	NoHeaders bool // no header, so that an empty list prints nothing
+	Bold      bool // the header of a [Table]
 	Width     int  // of the terminal in cells, for [Table]; 0 is no limit
 }
 

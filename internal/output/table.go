@@ -37,6 +37,10 @@ func Table[T any](w io.Writer, cols []Column[T], rows []T, o TableOptions) error
 	} else if err := t.render(o); err != nil {
 		return fmt.Errorf("write table: %w", err)
 	}
+	if o.Bold && !o.NoHeaders {
+		header, rest, _ := bytes.Cut(t.text, []byte("\n"))
+		t.text = fmt.Appendf(nil, "\x1b[1m%s\x1b[0m\n%s", header, rest)
+	}
 	return write(w, "table", t.text)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
+	"github.com/utho/utho-cli/internal/sandbox"
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
@@ -70,15 +71,14 @@ func (e *Env) Named() (flag, variable string) {
 	return strings.TrimSpace(e.Flags.Profile), strings.TrimSpace(os.Getenv("UTHO_PROFILE"))
 }
 
-// ChosenProfile names the profile that login and logout are about, whatever the environment supplies; typed is the name
-// if a flag or UTHO_PROFILE gave it.
-func (e *Env) ChosenProfile() (file *config.File, name, typed string, err error) {
-	flag, variable := e.Named()
-	if file, err = e.Profiles(); err != nil {
-		return nil, "", "", err
+// ChosenProfile is the profile that login and logout are about, whatever the environment supplies. It need not exist.
+func (e *Env) ChosenProfile() (Credential, error) {
+	file, err := e.Profiles()
+	if err != nil {
+		return Credential{}, err
 	}
-	typed = cmp.Or(flag, variable)
-	return file, cmp.Or(typed, file.Current(), config.DefaultProfile), typed, nil
+	typed := cmp.Or(e.Named())
+	return e.profileCredential(cmp.Or(typed, file.Current(), config.DefaultProfile), typed)
 }
 
 // ChooseCredential finds which credential is used, and what it shadows.
@@ -114,7 +114,12 @@ func (e *Env) ChooseCredential() (Credential, error) {
 	}
 	name, isProfile := strings.CutPrefix(order[0], "profile ")
 	if isProfile {
-		return e.profileCredential(name, cmp.Or(flag, fromEnv), shadows)
+		c, err := e.profileCredential(name, cmp.Or(flag, fromEnv))
+		if err == nil && !c.Exists && c.Typed != "" {
+			err = Missing(name).Hintf("log in to create it: %s", Route{Profile: name, APIURL: e.Flags.APIURL}.Command("login"))
+		}
+		c.Shadows = shadows
+		return c, err
 	}
 	if len(set) > 1 && set[1] == "UTHO_TOKEN" {
 		e.Console.Warn("UTHO_API_KEY and UTHO_TOKEN hold different values; UTHO_API_KEY is used")
@@ -125,11 +130,11 @@ func (e *Env) ChooseCredential() (Credential, error) {
 	return Credential{Kind: KindEnvironment, Source: set[0], Shadows: shadows}, nil
 }
 
-// profileCredential is the credential of a profile. One that was named must be there.
-func (e *Env) profileCredential(name, typed string, shadows []string) (Credential, error) {
+// profileCredential is the credential of a profile.
+func (e *Env) profileCredential(name, typed string) (Credential, error) {
 	if strings.EqualFold(name, SandboxName) {
-		box := config.Profile{Name: SandboxName}
-		return Credential{Kind: SandboxName, Source: SandboxName, Profile: box, Typed: SandboxName, Shadows: shadows}, nil
+		box := config.Profile{Name: SandboxName, APIURL: sandbox.BaseURL}
+		return Credential{Kind: SandboxName, Source: SandboxName, Profile: box, Exists: true, Typed: SandboxName}, nil
 	}
 	file, err := e.Profiles()
 	if err != nil {
@@ -140,12 +145,8 @@ func (e *Env) profileCredential(name, typed string, shadows []string) (Credentia
 		return Credential{}, problem.Of(problem.Usage, err)
 	}
 	profile.Name = cmp.Or(profile.Name, name)
-	if !ok && typed != "" {
-		return Credential{}, Missing(name).
-			Hintf("log in to create it: %s", Route{Profile: name, APIURL: e.Flags.APIURL}.Command("login"))
-	}
 	kind := StoreOf(profile)
-	return Credential{Kind: kind, Source: kind, Profile: profile, Exists: ok, Typed: typed, Shadows: shadows}, nil
+	return Credential{Kind: kind, Source: kind, Profile: profile, Exists: ok, Typed: typed}, nil
 }
 
 // StoreOf is the kind of credential that a profile has.
@@ -206,9 +207,4 @@ func (r Route) About(ids []string, words ...string) string {
 		words = append(words, "--")
 	}
 	return r.Command(append(words, ids...)...)
-}
-
-// LoginTo is the login to a profile, at the address of the route.
-func (r Route) LoginTo(profile string) string {
-	return Route{Profile: profile, APIURL: r.APIURL}.Command("login")
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -24,7 +23,6 @@ import (
 // Flags are the flags that decide about a session.
 type Flags struct {
 	Profile, APIURL string
-	Timeout         time.Duration
 	Debug           bool
 	Set             *pflag.FlagSet // of the command that runs
 }
@@ -37,6 +35,8 @@ type Env struct {
 	Version func() string // for the user agent
 	Route   Route         // what leads a pasted command to the same place
 	Session *Session      // once a credential was chosen, for hints
+	Output  string        // of the settings, once they were read, for errors
+	Silent  bool          // completion: nothing is said, asked, unlocked, started or waited for
 
 	file     *config.File
 	settings *config.Settings
@@ -45,12 +45,12 @@ type Env struct {
 // Paths are the files and folders of utho. config.ErrNoHome.
 func (e *Env) Paths() (config.Paths, error) { return config.Locate(os.Getenv, runtime.GOOS) }
 
-// State is the folder of what utho can do without: the sandbox, records of rotations.
-func (e *Env) State() (string, error) {
+// state is the path of what utho can do without.
+func (e *Env) state(name string) (string, error) {
 	paths, err := e.Paths()
 	switch {
 	case paths.State != "":
-		return paths.State, nil
+		return filepath.Join(paths.State, name), nil
 	case errors.Is(err, config.ErrNoHome):
 		return "", errors.New("no folder for the state of utho: HOME is not set; set it, or UTHO_STATE_DIR")
 	}
@@ -64,10 +64,7 @@ const (
 )
 
 // Records is the folder of unfinished rotations.
-func (e *Env) Records() (string, error) {
-	dir, err := e.State()
-	return filepath.Join(dir, recordsDir), err
-}
+func (e *Env) Records() (string, error) { return e.state(recordsDir) }
 
 // OwnFiles are the files and folders that only utho itself may write.
 func (e *Env) OwnFiles() []string {
@@ -121,69 +118,49 @@ func (e *Env) Settings() (*config.Settings, error) {
 	}
 	st, err := config.Resolve(file, e.Flags.Set)
 	if err == nil {
-		e.settings, e.Console.Color = &st, st.Color
+		e.settings, e.Output, e.Console.Color = &st, st.Output, st.Color
 	}
 	return &st, err
 }
 
-// Known are the Settings if this run needed them, else nil.
-func (e *Env) Known() *config.Settings { return e.settings }
-
-// Store is the store of a kind, keyring or file.
-func (e *Env) Store(kind string) (auth.Store, error) {
+// Store is the store of a kind, keyring or file. It is for a profile: without a folder there is none.
+func (e *Env) Store(kind string) auth.Store {
 	if kind != config.StoreFile {
 		var waiting func(text string)
 		if e.Console.CanAsk() {
 			waiting = func(text string) { e.Console.Note("%s", text) }
 		}
-		return auth.NewKeyring(waiting), nil
+		return auth.NewKeyring(waiting)
 	}
-	paths, err := e.Paths()
-	return auth.NewFile(paths.Credentials()), err
+	paths, _ := e.Paths()
+	return auth.NewFile(paths.Credentials())
 }
 
 // Book changes profiles together with their secrets.
 func (e *Env) Book() (*profiles.Book, error) {
 	paths, err := e.Paths()
 	return &profiles.Book{
-		Paths: paths, DefaultURL: utho.DefaultBaseURL, Warn: func(text string) { e.Console.Warn("%s", text) },
-		Store: func(kind string) auth.Store {
-			s, _ := e.Store(kind) // fails only without paths
-			return s
-		},
+		Paths: paths, Store: e.Store, DefaultURL: utho.DefaultBaseURL,
+		Warn: func(text string) { e.Console.Warn("%s", text) },
 	}, err
 }
 
 // Peek is what a profile's store holds, if it can be known without asking anybody. auth.ErrNotFound, auth.ErrLocked.
 func (e *Env) Peek(ctx context.Context, profile config.Profile) (auth.Item, error) {
 	kind := StoreOf(profile)
-	if kind == KindCommand || profile.Name == "" {
+	if kind == KindCommand {
 		return auth.Item{}, auth.ErrNotFound
 	}
 	origin, err := OriginOf(AddressOf(profile))
 	if err != nil {
 		return auth.Item{}, err
 	}
-	store, err := e.Store(kind)
-	if err != nil {
-		return auth.Item{}, err
-	}
-	return store.Peek(ctx, auth.Ref{Profile: profile.Name, Origin: origin})
-}
-
-// PeekID is the id of the token that a profile holds, "" if that is not known.
-func (e *Env) PeekID(ctx context.Context, profile config.Profile) string {
-	item, _ := e.Peek(ctx, profile) // empty after an error
-	return item.TokenID
+	return e.Store(kind).Peek(ctx, auth.Ref{Profile: profile.Name, Origin: origin})
 }
 
 // Holds returns the secret that a store holds if its SHA-256 is sum, else "".
 func (e *Env) Holds(ctx context.Context, kind string, ref auth.Ref, sum [32]byte) (string, error) {
-	store, err := e.Store(kind)
-	if err != nil {
-		return "", err
-	}
-	item, err := store.Get(ctx, ref)
+	item, err := e.Store(kind).Get(ctx, ref)
 	if errors.Is(err, auth.ErrNotFound) || err == nil && sha256.Sum256([]byte(item.Secret)) != sum {
 		return "", nil
 	}
@@ -192,9 +169,6 @@ func (e *Env) Holds(ctx context.Context, kind string, ref auth.Ref, sum [32]byte
 
 // Sandbox is the built-in look-alike of the service.
 func (e *Env) Sandbox() (*sandbox.Sandbox, error) {
-	dir, err := e.State()
-	if err != nil {
-		return nil, err
-	}
-	return sandbox.Open(filepath.Join(dir, sandboxFile)), nil
+	path, err := e.state(sandboxFile)
+	return sandbox.Open(path), err
 }

@@ -76,44 +76,15 @@ func (e *Env) New(c Credential) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.Route = routeTo(s)
+	e.Route = Route{} // repeats the profile if one was named, and the address if it is not the profile's
+	if s.Typed != "" {
+		e.Route.Profile = s.Profile.Name
+	}
+	if s.BaseURL != AddressOf(s.Profile) {
+		e.Route.APIURL = s.BaseURL
+	}
 	s.Origin, err = OriginOf(s.BaseURL)
 	return s, err
-}
-
-// ListSilently lists the tokens with a credential that can be read without a command and without a dialog.
-func (e *Env) ListSilently(ctx context.Context) (*utho.TokenList, error) {
-	s, err := e.Locate()
-	switch {
-	case err != nil:
-	case s.Kind == KindCommand:
-		return &utho.TokenList{}, nil
-	case s.Kind == config.StoreKeyring || s.Kind == config.StoreFile:
-		var store auth.Store
-		if store, err = e.Store(s.Kind); err == nil {
-			s.Item, err = store.Peek(ctx, s.Ref())
-		}
-	default:
-		err = e.ReadSecret(ctx, s)
-	}
-	if err == nil {
-		err = e.Use(s)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return s.Client.ListTokens(ctx)
-}
-
-// routeTo repeats the way to a session: the profile if one was named, the address if it is not the profile's.
-func routeTo(s *Session) (r Route) {
-	if s.Typed != "" {
-		r.Profile = s.Profile.Name
-	}
-	if s.Box == nil && s.BaseURL != AddressOf(s.Profile) {
-		r.APIURL = s.BaseURL
-	}
-	return r
 }
 
 // otherOrigin is the refusal to send a secret elsewhere than to the place it was stored for.
@@ -149,15 +120,18 @@ func (e *Env) ReadSecret(ctx context.Context, s *Session) (err error) {
 		limited, cancel := context.WithTimeout(ctx, s.Timeout)
 		defer cancel()
 		s.Item.Secret, err = s.Box.OperatorSecret(limited)
+	case s.Kind == KindCommand && e.Silent:
+		err = auth.ErrLocked
 	case s.Kind == KindCommand:
 		s.Item.Secret, err = e.runCredentialCommand(ctx, s)
 	case !s.Exists:
 		err = e.notLoggedIn(s)
 	default:
-		var store auth.Store
-		if store, err = e.Store(s.Kind); err == nil {
-			s.Item, err = store.Get(ctx, s.Ref())
+		read := e.Store(s.Kind).Get
+		if e.Silent {
+			read = e.Store(s.Kind).Peek
 		}
+		s.Item, err = read(ctx, s.Ref())
 		var origin *auth.OriginError
 		switch {
 		case errors.Is(err, auth.ErrNotFound):
@@ -232,7 +206,7 @@ func (e *Env) Use(s *Session) (err error) {
 	if s.Box != nil {
 		options = append(options, utho.WithTransport(s.Box.Transport()))
 	}
-	if s.Box != nil || e.Console.Silent { // what the sandbox fails with is no passing state of a network, and Tab does not wait for one
+	if s.Box != nil || e.Silent { // what the sandbox fails with is no passing state of a network, and Tab does not wait for one
 		options = append(options, utho.WithRetry(utho.RetryPolicy{MaxAttempts: 1}))
 	}
 	if s.Zone != nil {
@@ -241,14 +215,12 @@ func (e *Env) Use(s *Session) (err error) {
 	if e.Debugging() {
 		options = append(options, utho.WithRequestHook(e.trace))
 	}
-	if s.Client, err = utho.New(s.Item.Secret, options...); err != nil {
-		if errors.Is(err, utho.ErrInvalidSecret) {
-			err = problem.New(problem.Auth, "the token from %s cannot be used: %w", s.From(), err).
-				Hintf("a token is one word; for one that works: %s", s.Replace(e.Route))
-		}
-		return err
+	s.Client, err = utho.New(s.Item.Secret, options...)
+	if errors.Is(err, utho.ErrInvalidSecret) {
+		return problem.New(problem.Auth, "the token from %s cannot be used: %w", s.From(), err).
+			Hintf("a token is one word; for one that works: %s", s.Replace(e.Route))
 	}
-	return nil
+	return err
 }
 
 // From names the source of the credential in a sentence.
@@ -261,13 +233,15 @@ func (s *Session) From() string {
 
 // Replace is how another token takes the credential's place.
 func (s *Session) Replace(r Route) string {
-	switch s.Kind {
-	case KindEnvironment:
+	switch {
+	case s.Source == KeyFileVariable:
+		return "write it into the file that " + s.Source + " names"
+	case s.Kind == KindEnvironment:
 		return "set " + s.Source + " to it"
-	case KindCommand:
+	case s.Kind == KindCommand:
 		return "have the credential_command of profile " + s.Profile.Name + " print it"
 	}
-	return r.LoginTo(s.Profile.Name)
+	return r.Command("login")
 }
 
 // isLoopback reports whether an origin is this machine's literally: http may go there.
@@ -279,7 +253,7 @@ func isLoopback(origin string) bool {
 
 // Debugging reports whether requests and answers are shown.
 func (e *Env) Debugging() bool {
-	if e.Flags.Debug || e.Flags.Set != nil && e.Flags.Set.Changed("debug") {
+	if e.Flags.Set.Changed("debug") {
 		return e.Flags.Debug
 	}
 	return !slices.Contains([]string{"", "0", "false"}, os.Getenv("UTHO_DEBUG"))
@@ -287,18 +261,15 @@ func (e *Env) Debugging() bool {
 
 // trace shows one exchange on stderr. The client has taken the secrets out.
 func (e *Env) trace(x utho.Exchange) {
-	status := "no answer"
+	status, failed := "no answer", ""
 	if x.StatusCode != 0 {
 		status = strconv.Itoa(x.StatusCode)
 	}
-	text := fmt.Sprintf("debug: %s %s: %s in %v", x.Method, x.URL, status, x.Duration.Round(time.Microsecond))
 	if x.Err != nil {
-		text += ": " + x.Err.Error()
+		failed = ": " + x.Err.Error()
 	}
+	e.Console.Note("debug: %s %s: %s in %v%s", x.Method, x.URL, status, x.Duration.Round(time.Microsecond), failed)
 	if x.Body != "" {
-		text += "\ndebug: " + output.Safe(x.Body)
-	}
-	for line := range strings.SplitSeq(text, "\n") {
-		e.Console.Plain(line)
+		e.Console.Note("debug: %s", x.Body)
 	}
 }

@@ -41,10 +41,7 @@ func machine(t *testing.T, set ...string) *Env {
 	flags := pflag.NewFlagSet("utho", pflag.ContinueOnError)
 	flags.Duration("timeout", time.Second, "")
 	e := &Env{Console: &terminal.Console{Err: null, In: null}, Flags: Flags{Set: flags}, Version: func() string { return "test" }}
-	store, err := e.Store("file")
-	if err == nil {
-		err = store.Set(t.Context(), auth.Ref{Profile: "work", Origin: "https://api.utho.com"}, auth.Item{Secret: "live_of_work"})
-	}
+	err = e.Store("file").Set(t.Context(), auth.Ref{Profile: "work", Origin: "https://api.utho.com"}, auth.Item{Secret: "live_of_work"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,8 +20,8 @@ import (
 	"github.com/utho/utho-cli/pkg/utho"
 )
 
-// MaxInput bounds what is read from stdin, in bytes.
-const MaxInput = 64 << 10
+// maxInput bounds what is read from stdin, in bytes.
+const maxInput = 64 << 10
 
 // writeWithin bounds a write to stderr: one that nobody reads gets nothing more, and stops no protocol.
 const writeWithin = 2 * time.Second
@@ -48,8 +48,6 @@ type Console struct {
 	secrets []string
 	stuck   bool // nobody reads stderr
 	warned  []string
-	waits   int
-	waiting *time.Timer
 	shown   bool // a line that passes is on the terminal
 }
 
@@ -71,7 +69,9 @@ func (c *Console) Redact(text string) string {
 }
 
 // Note says something on a line of its own.
-func (c *Console) Note(format string, args ...any) { c.Plain(fmt.Sprintf(format, args...)) }
+func (c *Console) Note(format string, args ...any) {
+	c.Write(output.Safe(c.Redact(fmt.Sprintf(format, args...))) + "\n")
+}
 
 // Warn says something that may be wrong, once.
 func (c *Console) Warn(format string, args ...any) {
@@ -93,14 +93,11 @@ func (c *Console) Hint(text string) { c.line("hint:", cyan, text) }
 
 // line is a line behind a coloured word.
 func (c *Console) line(word, color, text string) {
-	if c.colored(c.Err) {
+	if c.Colored(c.Err) {
 		word = color + word + plain
 	}
 	c.Write(word + " " + output.Safe(c.Redact(text)) + "\n")
 }
-
-// Plain says text on a line of its own.
-func (c *Console) Plain(text string) { c.Write(output.Safe(c.Redact(text)) + "\n") }
 
 // Write writes to stderr, as it is, behind what passes. A broken stderr never stops a command.
 func (c *Console) Write(text string) {
@@ -135,34 +132,25 @@ func (c *Console) Wait(what string) (done func()) {
 	if c.Silent || !IsTerminal(c.Err) {
 		return func() {}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.waits++; c.waits == 1 {
-		c.waiting = time.AfterFunc(waitingAfter, func() {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			if c.waits > 0 && !c.shown {
-				c.pass(what + " …")
-			}
-		})
-	}
-	return func() {
+	ended := false
+	timer := time.AfterFunc(waitingAfter, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if c.waits--; c.waits == 0 {
-			c.waiting.Stop()
-			c.pass("")
+		if !ended && !c.shown {
+			c.pass(what + " …")
 		}
+	})
+	return func() {
+		timer.Stop()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		ended = true
+		c.pass("")
 	}
 }
 
-// EndWaiting ends every Wait and Count.
-func (c *Console) EndWaiting() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.waits = 0
-	c.pass("")
-}
+// EndCount takes away what Count shows.
+func (c *Console) EndCount() { c.Write("") }
 
 // Count shows on a terminal how many of total are done, at each step.
 func (c *Console) Count(total int, what string) (step func()) {
@@ -198,18 +186,33 @@ func (c *Console) CannotAsk() string {
 // Ask asks, and returns nil for yes: CancelledError, or why no answer came.
 func (c *Console) Ask(ctx context.Context, question string) error {
 	c.Write(output.Safe(c.Redact(question)) + " [y/N]: ")
-	line, err := Await(ctx, func() (string, error) { return bufio.NewReader(c.In).ReadString('\n') })
-	if err != nil {
+	line, err := c.readLine(ctx)
+	if len(line) == 0 {
 		c.Write("\n")
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
+	if err != nil {
 		return fmt.Errorf("%w; nothing was changed", err)
 	}
-	switch strings.ToLower(strings.TrimSpace(line)) {
+	switch strings.ToLower(string(bytes.TrimSpace(line))) {
 	case "y", "yes":
 		return nil
 	}
 	return CancelledError("declined; nothing was changed")
+}
+
+// readLine reads a line of stdin, which may stay open behind it; nothing is its end. Blank lines count on a terminal.
+func (c *Console) readLine(ctx context.Context) ([]byte, error) {
+	in, typed := bufio.NewReader(io.LimitReader(c.In, maxInput)), IsTerminal(c.In)
+	line, err := Await(ctx, func() (line []byte, err error) {
+		for err == nil && (line == nil || !typed && len(bytes.TrimSpace(line)) == 0) {
+			line, err = in.ReadBytes('\n')
+		}
+		return line, err
+	})
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return line, err
 }
 
 // A CancelledError is a person who said no, or nothing.
@@ -217,25 +220,26 @@ type CancelledError string
 
 func (e CancelledError) Error() string { return string(e) }
 
-// ReadHidden reads a line that is not shown. Whatever ends it, the terminal is as it was, and what was pasted
-// behind the line is dropped: it may be the rest of a secret, which a shell would run, show and remember. The echo
-// goes before the prompt comes: a script that answers the prompt is faster than a person.
-func (c *Console) ReadHidden(ctx context.Context, prompt string) ([]byte, error) {
+// ReadSecret reads a line of stdin. A terminal does not show it. Whatever ends it, the terminal is as it was, and what
+// was pasted behind the line is dropped: it may be the rest of a secret, which a shell would run, show and remember.
+// The echo goes before the prompt comes: a script that answers the prompt is faster than a person.
+func (c *Console) ReadSecret(ctx context.Context, prompt string) ([]byte, error) {
+	if !IsTerminal(c.In) {
+		return c.readLine(ctx)
+	}
 	restore, err := hide(int(c.In.Fd()))
 	if err != nil {
 		return nil, fmt.Errorf("hide what is typed: %w", err)
 	}
 	c.Write(prompt)
-	line, err := Await(ctx, func() ([]byte, error) {
-		return bufio.NewReader(io.LimitReader(c.In, MaxInput+1)).ReadBytes('\n')
-	})
+	line, err := c.readLine(ctx)
 	restore()
 	c.Write("\n") // the Enter was not shown
-	switch eof := errors.Is(err, io.EOF); {
-	case eof && len(line) == 0:
-		return nil, CancelledError("nothing was entered; nothing was changed")
-	case err != nil && !eof:
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("%w; nothing was changed", err)
+	case len(line) == 0:
+		return nil, CancelledError("nothing was entered; nothing was changed")
 	}
 	return line, nil
 }
@@ -260,23 +264,8 @@ func Await[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	}
 }
 
-// Bold is f for a table, which is written at once and whose first line is bold on a terminal.
-func (c *Console) Bold(f *os.File, w io.Writer) io.Writer {
-	if c.colored(f) {
-		return boldWriter{w}
-	}
-	return w
-}
-
-type boldWriter struct{ w io.Writer }
-
-func (b boldWriter) Write(text []byte) (int, error) {
-	first, rest, _ := bytes.Cut(text, []byte("\n"))
-	_, err := fmt.Fprintf(b.w, "\x1b[1m%s%s\n%s", first, plain, rest)
-	return len(text), err
-}
-
-func (c *Console) colored(f *os.File) bool {
+// Colored reports whether what is written to f has colours.
+func (c *Console) Colored(f *os.File) bool {
 	color := c.Color
 	if color == "" {
 		color = os.Getenv("UTHO_COLOR") // before the settings were read

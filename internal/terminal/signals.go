@@ -36,7 +36,7 @@ func (e Interrupted) Status() int {
 // grace with the second, or with GraceTime after the first if a protocol runs, else at once. Those that would crash
 // it count as two.
 type Signals struct {
-	once             sync.Once
+	Take             func() // begins to take signals
 	Ctx, Grace       context.Context
 	endCtx, endGrace context.CancelCauseFunc
 	cleaning         func() // called once if a protocol goes on after the first signal
@@ -50,14 +50,13 @@ type Signals struct {
 // NewSignals takes none yet. Cleaning is called if a protocol goes on after the first signal.
 func NewSignals(cleaning func()) *Signals {
 	s := &Signals{cleaning: cleaning}
+	s.Take = sync.OnceFunc(s.notify)
 	s.Ctx, s.endCtx = context.WithCancelCause(context.Background())
 	s.Grace, s.endGrace = context.WithCancelCause(context.Background())
 	return s
 }
 
-// Take begins to take signals. Those that the parent ignored stay ignored (nohup, background jobs).
-func (s *Signals) Take() { s.once.Do(s.notify) }
-
+// notify takes all but those that the parent ignored (nohup, background jobs).
 func (s *Signals) notify() {
 	ignorePipe()
 	take := slices.Concat([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}, fatalSignals, passedSignals)
