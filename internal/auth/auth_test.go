@@ -22,25 +22,23 @@ var item = Item{secret, "10000", "ci.expires-20301223T0930Z"}
 // goroutines behind is tried in a process of its own.
 func TestMain(m *testing.M) {
 	if job := os.Getenv("UTHO_AUTH_HELPER"); job != "" {
-		os.Exit(helper(job))
+		if err := json.NewEncoder(os.Stdout).Encode(helper(job)); err != nil {
+			panic(err)
+		}
+		return
 	}
 	os.Exit(m.Run())
 }
 
 // outcome is what a helper tells of what it did.
 type outcome struct {
-	Item     Item
-	Err      string
-	NotFound bool
-	Keyring  bool
-	NotKnown bool
-	Locked   bool
-	Hint     string
-	Waited   []string
+	Item                                Item
+	Err, Hint                           string
+	NotFound, Keyring, NotKnown, Locked bool
+	Waited                              []string
 }
 
-func helper(job string) int {
-	var o outcome
+func helper(job string) (o outcome) {
 	k := NewKeyring(nil)
 	if limit, err := time.ParseDuration(os.Getenv("UTHO_AUTH_LIMIT")); err == nil {
 		k.limit, k.quick = limit, limit
@@ -48,8 +46,7 @@ func helper(job string) int {
 	if os.Getenv("UTHO_AUTH_TERMINAL") != "" {
 		k.waiting = func(text string) { o.Waited = append(o.Waited, text) }
 	}
-	ref := Ref{os.Getenv("UTHO_AUTH_PROFILE"), os.Getenv("UTHO_AUTH_ORIGIN")}
-	ctx := context.Background()
+	ctx, ref := context.Background(), api("work")
 	var err error
 	switch job {
 	case "get":
@@ -62,21 +59,16 @@ func helper(job string) int {
 		err = k.CheckSet(ctx, ref)
 	case "peek":
 		o.Item, err = k.Peek(ctx, ref)
-	default:
-		return 3
+	}
+	var ke *KeyringError
+	if errors.As(err, &ke) {
+		o.Keyring, o.Hint = true, ke.Hint()
 	}
 	if err != nil {
-		o.Err, o.NotFound = err.Error(), errors.Is(err, ErrNotFound)
-		var ke *KeyringError
-		if errors.As(err, &ke) {
-			o.Keyring, o.Hint = true, ke.Hint()
-		}
-		o.NotKnown, o.Locked = errors.As(err, new(*NotKnownError)), errors.Is(err, ErrLocked)
+		o.Err = err.Error()
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(o); err != nil {
-		return 3
-	}
-	return 0
+	o.NotFound, o.NotKnown, o.Locked = errors.Is(err, ErrNotFound), errors.As(err, new(*NotKnownError)), errors.Is(err, ErrLocked)
+	return o
 }
 
 // noSecret fails where an error holds the secret.

@@ -14,6 +14,7 @@ import (
 type fakeService struct {
 	garbage bool // properties of no sense
 	locked  bool // and asks by a prompt that nobody answers
+	refuses bool // with locked: it does not even ask
 	forgets bool // keeps nothing
 	unlocks atomic.Int32
 }
@@ -59,7 +60,9 @@ func (s *session) serve(t *testing.T, f *fakeService) {
 			"ReadAlias":   func(string) (path, failure) { return secretLogin, nil },
 			"Unlock": func(paths []path) ([]path, path, failure) {
 				f.unlocks.Add(1)
-				if f.locked {
+				if f.refuses {
+					return nil, "/", nil
+				} else if f.locked {
 					return nil, prompt, nil
 				}
 				return paths, "/", nil
@@ -90,14 +93,16 @@ func (s *session) serve(t *testing.T, f *fakeService) {
 	}
 }
 
-// A prompt that nobody answers: bounded, and with a terminal there is a word.
-func TestKeyringPromptUnanswered(t *testing.T) {
+// A keyring that stays locked; a prompt that nobody answers is bounded, and with a terminal there is a word.
+func TestKeyringLocked(t *testing.T) {
 	t.Parallel()
 	s := newSession(t)
-	f := &fakeService{locked: true}
-	s.serve(t, f)
+	s.serve(t, &fakeService{locked: true, refuses: true})
+	s.fails(t, ErrLocked)
+	s = newSession(t)
+	s.serve(t, &fakeService{locked: true})
 	s.fails(t, errTimeout, short)
-	o := s.do(t, "get", api("work"), "UTHO_AUTH_LIMIT=4s", "UTHO_AUTH_TERMINAL=1")
+	o := s.do(t, "get", "UTHO_AUTH_LIMIT=4s", "UTHO_AUTH_TERMINAL=1")
 	if len(o.Waited) != 1 || !strings.Contains(o.Waited[0], "Ctrl-C") {
 		t.Errorf("%+v", o)
 	}
@@ -110,11 +115,11 @@ func TestPeekNeverAsks(t *testing.T) {
 		s := newSession(t)
 		f := &fakeService{locked: locked}
 		s.serve(t, f)
-		if o := s.do(t, "peek", api("work")); o.Locked != locked || !locked && o.Item.Secret != "something else" || locked && f.unlocks.Load() > 0 {
+		if o := s.do(t, "peek"); o.Locked != locked || !locked && o.Item.Secret != "something else" || locked && f.unlocks.Load() > 0 {
 			t.Errorf("locked %v: %+v, %d unlocks", locked, o, f.unlocks.Load())
 		}
 		// The looking glass works: Get does unlock.
-		if s.do(t, "get", api("work"), short); f.unlocks.Load() == 0 {
+		if s.do(t, "get", short); f.unlocks.Load() == 0 {
 			t.Error("Get did not unlock, so the check above shows nothing")
 		}
 	}
@@ -136,8 +141,9 @@ func TestKeyringStrangeService(t *testing.T) {
 			t.Parallel()
 			s := newSession(t)
 			s.serve(t, tc.service)
-			o := s.do(t, tc.job, api("work"))
-			if !o.Keyring || o.NotKnown != (tc.job != "get" && tc.job != "check") || !strings.Contains(o.Err, tc.says) || strings.Contains(o.Err, secret) {
+			o := s.do(t, tc.job)
+			changes := tc.job == "set" || tc.job == "delete"
+			if !o.Keyring || o.NotKnown != changes || !strings.Contains(o.Err, tc.says) || strings.Contains(o.Err, secret) {
 				t.Errorf("%+v, want %q", o, tc.says)
 			}
 		})

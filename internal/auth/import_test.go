@@ -1,37 +1,22 @@
 package auth
 
 import (
-	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/utho/utho-cli/internal/problem"
 )
 
-func home(t *testing.T, official, community string) string {
-	t.Helper()
-	dir := t.TempDir()
-	t.Setenv("HOME", dir)
-	t.Setenv("USERPROFILE", dir)
-	if official != "" {
-		writeFile(t, filepath.Join(dir, ".config", "uthoctl.yaml"), official, 0o600)
-	}
-	if community != "" {
-		writeFile(t, filepath.Join(dir, ".utho", "config.json"), community, 0o600)
-	}
-	return dir
-}
-
+// Not exactly one token is an error, and so is a file that cannot be read as one: the other is not taken in silence.
 func TestFindImport(t *testing.T) {
 	const yamlToken, jsonToken = "token: " + secret + "\n", `{"apikey": "` + secret + `"}`
-	const official, community, none, both = "uthoctl", "the community's utho", "import: no token found in", "both "
+	const official, community, none, both, bad = "uthoctl", "the community's utho", "import: no token found in", "both ", "import "
 	for name, tc := range map[string]struct{ official, community, want string }{
 		"official":             {yamlToken, "", official},
+		"official, as JSON":    {`{"token": "` + secret + `"}`, "", official},
 		"community":            {"", jsonToken, community},
+		"community, as YAML":   {"", "apikey: " + secret + "\n", community},
 		"both":                 {yamlToken, jsonToken, both},
 		"neither":              {"", "", none},
 		"one holds none":       {"token: \"\"\nregion: x\n", jsonToken, community},
@@ -41,8 +26,25 @@ func TestFindImport(t *testing.T) {
 		"JSON with a BOM":      {"", "\ufeff" + jsonToken, community},
 		"JSON with tabs":       {"", "{\n\t\"apikey\":\t\"" + secret + "\"\n}\n", community},
 		"nested is not looked": {"a:\n  token: " + secret + "\n", "", none},
+		"both keys":            {yamlToken + "apikey: live_test_b\n", "", official},
+		"list":                 {"token: [" + secret + "]\n", jsonToken, bad},
+		"no mapping":           {secret, jsonToken, bad},
+		"broken YAML":          {"token: " + secret + ": x\n", jsonToken, bad},
+		"broken JSON":          {`{"token": "` + secret, jsonToken, bad},
+		"alias":                {"token: *" + secret + "\n", jsonToken, bad},
+		"no text":              {"\x00\x01" + secret, jsonToken, bad},
+		"inner space":          {"token: " + secret + " " + secret + "\n", jsonToken, bad},
+		"two lines":            {"token: |\n  " + secret + "\n  " + secret + "\n", jsonToken, bad},
 	} {
-		dir := home(t, tc.official, tc.community)
+		dir := t.TempDir()
+		t.Setenv("HOME", dir)
+		t.Setenv("USERPROFILE", dir)
+		paths := [2]string{filepath.Join(dir, ".config", "uthoctl.yaml"), filepath.Join(dir, ".utho", "config.json")}
+		for i, text := range []string{tc.official, tc.community} {
+			if text != "" {
+				writeFile(t, paths[i], text, 0o600)
+			}
+		}
 		in, err := FindImport()
 		noSecret(t, err)
 		switch {
@@ -50,8 +52,8 @@ func TestFindImport(t *testing.T) {
 			if err != nil || in.Secret != secret || in.Tool != tc.want || in.Open || !strings.HasPrefix(in.Path, dir) {
 				t.Errorf("%s: %+v, %v", name, in, err)
 			}
-		case err == nil || problem.Is(err, problem.Usage) != (tc.want == both) || !strings.HasPrefix(err.Error(), tc.want) ||
-			!strings.Contains(err.Error(), dir+"/.config/uthoctl.yaml") || !strings.Contains(err.Error(), dir+"/.utho/config.json"):
+		case err == nil || problem.Is(err, problem.Usage) != (tc.want == both), !strings.HasPrefix(err.Error(), tc.want),
+			!strings.Contains(err.Error(), paths[0]), strings.Contains(err.Error(), paths[1]) == (tc.want == bad):
 			t.Errorf("%s: %+v, %v", name, in, err)
 		}
 	}
@@ -59,48 +61,5 @@ func TestFindImport(t *testing.T) {
 	t.Setenv("USERPROFILE", "")
 	if _, err := FindImport(); err == nil || !strings.Contains(err.Error(), "HOME") {
 		t.Errorf("without a home: %v", err)
-	}
-}
-
-func TestReadImport(t *testing.T) {
-	dir := home(t, "", `{"apikey":"`+secret+`"}`)
-	for name, tc := range map[string]struct{ text, want, tool string }{
-		"list":          {text: "token: [" + secret + "]\n"},
-		"b.yaml":        {"token: live_test_a\napikey: live_test_b\n", "live_test_a", "uthoctl"},
-		"c":             {"apikey: live_test_b\n", "live_test_b", "the community's utho"},
-		"d.json":        {`{"token":"live_test_a"}`, "live_test_a", "uthoctl"},
-		"no mapping":    {text: secret},
-		"broken YAML":   {text: "token: " + secret + ": x\n"},
-		"broken JSON":   {text: `{"token": "` + secret},
-		"alias":         {text: "token: *" + secret + "\n"},
-		"no text":       {text: "\x00\x01" + secret},
-		"inner space":   {text: "token: " + secret + " " + secret + "\n"},
-		"two lines":     {text: "token: |\n  " + secret + "\n  " + secret + "\n"},
-		"token too big": {text: "token: " + strings.Repeat("x", MaxSecret+1) + "\n"},
-	} {
-		path := filepath.Join(dir, name)
-		writeFile(t, path, tc.text, 0o600)
-		in, err := ReadImport(path)
-		noSecret(t, err)
-		if tc.want != "" {
-			if err != nil || in != (Import{tc.tool, path, false, tc.want}) {
-				t.Errorf("%s: %+v, %v", name, in, err)
-			}
-			continue
-		}
-		// The other is not taken in silence.
-		official := filepath.Join(dir, ".config", "uthoctl.yaml")
-		writeFile(t, official, tc.text, 0o600)
-		_, findErr := FindImport()
-		if err == nil || findErr == nil || !strings.Contains(err.Error(), path) || !strings.Contains(findErr.Error(), official) {
-			t.Errorf("%s: %+v, %v, %v", name, in, err, findErr)
-		}
-	}
-	if _, err := ReadImport(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("missing: %v", err)
-	}
-	must(t, os.Chmod(filepath.Join(dir, "b.yaml"), 0o640))
-	if in, err := ReadImport(filepath.Join(dir, "b.yaml")); runtime.GOOS != "windows" && (err != nil || !in.Open) {
-		t.Errorf("others can read it: %+v, %v", in, err)
 	}
 }

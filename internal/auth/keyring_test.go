@@ -10,7 +10,7 @@ import (
 	"github.com/zalando/go-keyring"
 )
 
-// What a keyring keeps is the secret on its first line, whatever the name of the token is.
+// What a keyring keeps is the secret on its first line, whatever the name of the token is, under the name of its place.
 func TestItemValue(t *testing.T) {
 	t.Parallel()
 	for _, i := range []Item{{Secret: secret}, item, {secret, "1", ""}, {secret, "", "a b: c"}} {
@@ -20,6 +20,13 @@ func TestItemValue(t *testing.T) {
 	}
 	if got := itemOf(secret + "\nfuture: x\n"); got != (Item{Secret: secret}) {
 		t.Errorf("%+v", got)
+	}
+	for origin, want := range map[string]string{
+		"https://api.utho.com": "utho:api.utho.com", "https://x.example:8443": "utho:x.example:8443", "http://[::1]:80": "utho:http://[::1]:80",
+	} {
+		if got := service(Ref{"work", origin}); got != want {
+			t.Errorf("%s is called %s, want %s", origin, got, want)
+		}
 	}
 }
 

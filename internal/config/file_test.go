@@ -70,21 +70,18 @@ func TestLoad(t *testing.T) {
 	if got := f.Profiles(); !reflect.DeepEqual(got, want) {
 		t.Errorf("profiles\n got %+v\nwant %+v", got, want)
 	}
-	if f.Current() != "work" {
-		t.Errorf("current %q", f.Current())
-	}
 	var warned []string
-	for _, key := range []string{`5: the key "pager" in defaults`, `15: the key "api-url" in profile Prod.EU`, `19: the key "plugins"`, `20: the key "Profiles"`} {
+	for _, key := range []string{
+		`5: the key "pager" in defaults`, `15: the key "api-url" in profile Prod.EU`, `19: the key "plugins"`, `20: the key "Profiles"`,
+	} {
 		warned = append(warned, path+":"+key+" means nothing to utho and is ignored")
 	}
 	if !slices.Equal(f.Warnings(), warned) {
 		t.Errorf("%q", f.Warnings())
 	}
-	if p, ok := f.Profile("PROD.eu"); !ok || p.Name != "Prod.EU" {
-		t.Errorf("ignoring case: %+v, %v", p, ok)
-	}
-	if _, ok := f.Profile("prod"); ok {
-		t.Error("part of a name found a profile")
+	p, _ := f.Profile("PROD.eu")
+	if _, ok := f.Profile("prod"); p.Name != "Prod.EU" || ok || f.Current() != "work" {
+		t.Errorf("ignoring case: %+v; part of a name: %v; current: %s", p, ok, f.Current())
 	}
 }
 
@@ -97,21 +94,17 @@ func TestLoadEmpty(t *testing.T) {
 			t.Errorf("%q: %+v, %v", text, f, err)
 		}
 	}
-	f, err := Load(filepath.Join(t.TempDir(), "no", "config.yaml"))
-	if err != nil || len(f.Profiles()) > 0 {
+	if f, err := Load(filepath.Join(t.TempDir(), "no", "config.yaml")); err != nil || len(f.Profiles()) > 0 || f.Reachable() != nil {
 		t.Errorf("missing: %+v, %v", f, err)
 	}
 }
 
 func TestAliases(t *testing.T) {
 	t.Parallel()
-	f, err := Load(write(t, "base: &b\n  api_url: &u https://x.example/v2\n  store: file\nprofiles:\n  a: *b\n  b: {api_url: *u}\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := "base: &b\n  api_url: &u https://x.example/v2\n  store: file\nprofiles:\n  a: *b\n  b: {api_url: *u}\n"
 	want := []Profile{{Name: "a", APIURL: "https://x.example/v2", Store: "file"}, {Name: "b", APIURL: "https://x.example/v2"}}
-	if got := f.Profiles(); !reflect.DeepEqual(got, want) {
-		t.Errorf("%+v", got)
+	if f, err := Load(write(t, text)); err != nil || !reflect.DeepEqual(f.Profiles(), want) {
+		t.Errorf("%+v, %v", f, err)
 	}
 	if _, err := Load(write(t, "profiles: &p\n  a: *p\n")); err != nil {
 		t.Errorf("a mapping inside itself: %v", err)
@@ -137,7 +130,6 @@ func TestSyntaxErrors(t *testing.T) {
 		{"profiles:\n  ? [a]\n  : b\n", "2", "letters, digits"},
 		{"profiles:\n  a: b\n", "2", "must be a mapping"},
 		{"defaults:\n  output: live_secret\n", "2", "table, wide, json"},
-		{"defaults: {output: 1}\n", "1", "table, wide, json"},
 		{"defaults:\n  columns: name,token\n", "2", "name, scope, created"},
 		{"defaults:\n  expires_in: 90\n", "2", "30d"},
 		{"defaults:\n  timeout: 30\n", "2", "30s"},
@@ -146,8 +138,6 @@ func TestSyntaxErrors(t *testing.T) {
 		{"current_profile: Sandbox\n", "1", "reserved"},
 		{"profiles:\n  a:\n    store: live_secret\n", "3", "keyring or file"},
 		{"profiles:\n  a:\n    api_url: [live_secret]\n", "3", "a URL"},
-		{"profiles:\n  a:\n    time_zone: +5:30\n", "3", "+05:30"},
-		{"profiles:\n  a:\n    time_zone: Local\n", "3", "+05:30"},
 		{"profiles:\n  a:\n    time_zone: live_secret\n", "3", "+05:30"},
 		{"profiles:\n  a:\n    credential_command: live_secret\n", "3", "list"},
 		{"profiles:\n  a:\n    credential_command: []\n", "3", "list"},
@@ -168,22 +158,13 @@ func TestSyntaxErrors(t *testing.T) {
 	}
 }
 
-// What others can write is refused. In a folder that cannot be entered there is no configuration, which only
-// those mind who need it.
+// What others can write is refused. In a folder that cannot be entered there is no configuration, which only those mind
+// who need it.
 func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
 	path := write(t, example)
-	for _, tc := range []struct {
-		path        string
-		unreachable bool
-	}{
-		{path, false},
-		{filepath.Join(path, "utho", "config.yaml"), true}, // as with HOME=/dev/null
-		{filepath.Join(filepath.Dir(path), "nosuch", "config.yaml"), false},
-	} {
-		if f, err := Load(tc.path); err != nil || (f.Reachable() != nil) != tc.unreachable {
-			t.Errorf("%s: %v, %v", tc.path, f.Reachable(), err)
-		}
+	if f, err := Load(filepath.Join(path, "utho", "config.yaml")); err != nil || f.Reachable() == nil { // as with HOME=/dev/null
+		t.Errorf("in a file: %v", err)
 	}
 	chmod(t, path, 0o666)
 	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "chmod go-w") {
@@ -197,10 +178,10 @@ func TestLoadRefuses(t *testing.T) {
 		t.Errorf("a file without rights: %v", err)
 	}
 	chmod(t, filepath.Dir(path), 0)
+	defer chmod(t, filepath.Dir(path), 0o700)
 	if f, err := Load(path); err != nil || f.Reachable() == nil {
 		t.Errorf("a folder without rights: %+v, %v", f, err)
 	}
-	chmod(t, filepath.Dir(path), 0o700)
 }
 
 // An offset is one that RFC 3339 can write; package time reads 24 hours and 60 minutes too.
@@ -210,15 +191,16 @@ func TestLocation(t *testing.T) {
 	for zone, offset := range map[string]int{"+05:30": 19800, "-03:00": -10800, "Z": 0, "UTC": 0, "Asia/Kolkata": 19800, "+23:59": 86340} {
 		loc, err := Profile{TimeZone: zone}.Location()
 		if err != nil {
-			t.Errorf("%s: %v", zone, err)
-		} else if _, got := at.In(loc).Zone(); got != offset {
+			t.Fatalf("%s: %v", zone, err)
+		}
+		if _, got := at.In(loc).Zone(); got != offset {
 			t.Errorf("%s: offset %d, want %d", zone, got, offset)
 		}
 	}
 	if loc, err := (Profile{}).Location(); loc != nil || err != nil {
 		t.Errorf("no zone: %v, %v", loc, err)
 	}
-	for _, zone := range []string{"+24:00", "-24:00", "+05:60", "+5:30", "+0530", "05:30", "x", "Asia/Nowhere"} {
+	for _, zone := range []string{"+24:00", "-24:00", "+05:60", "+5:30", "+0530", "05:30", "x", "Local", "Asia/Nowhere"} {
 		_, err := Profile{TimeZone: zone}.Location()
 		if err == nil || strings.Contains(strings.ReplaceAll(err.Error(), zone, ""), "/") || !strings.Contains(err.Error(), "+05:30") {
 			t.Errorf("%s: %v: taken, or recommends what may be refused", zone, err)

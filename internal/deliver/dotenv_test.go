@@ -3,19 +3,15 @@ package deliver
 import (
 	"maps"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
-
-	"pgregory.net/rapid"
 )
 
 // Byte for byte what an edit of KEY to live_new makes of a file, and that everybody reads it.
 func TestSetVariable(t *testing.T) {
 	t.Parallel()
-	rows := map[string]struct{ before, after string }{
+	for name, c := range map[string]struct{ before, after string }{
 		"empty":                    {"", "KEY=live_new\n"},
-		"append":                   {"A=1\n", "A=1\nKEY=live_new\n"},
 		"append, no final newline": {"A=1", "A=1\nKEY=live_new\n"},
 		"append, CRLF, no newline": {"A=1\r\nB=2", "A=1\r\nB=2\r\nKEY=live_new\r\n"},
 		"append, mixed, last LF":   {"A=1\r\nB=2\n", "A=1\r\nB=2\nKEY=live_new\n"},
@@ -23,16 +19,15 @@ func TestSetVariable(t *testing.T) {
 		"append, Latin-1":          {"# caf\xe9\n", "# caf\xe9\nKEY=live_new\n"},
 		"append, odd lines":        {"=x\n'q'=1\nexport A\n", "=x\n'q'=1\nexport A\nKEY=live_new\n"},
 		"append, apostrophe":       {"NAME=it's\n", "NAME=it's\nKEY=live_new\n"},
-		// (b) A shell runs what follows a blank.
-		"replace, blank after":    {"KEY= old\n", "KEY=live_new\n"},
+		// A shell runs what follows a blank.
 		"replace, export, blanks": {"  export \t KEY= old  \n", "export KEY=live_new\n"},
 		"replace, spaces":         {"KEY = old\n", "KEY=live_new\n"},
-		// (c) Only what is exported reaches a program behind direnv.
+		// Only what is exported reaches a program behind direnv.
 		"append, exports at end":   {"A=1\nexport C=3\n", "A=1\nexport C=3\nexport KEY=live_new\n"},
 		"append, exports before":   {"export B=2\nA=1\n", "export B=2\nA=1\nKEY=live_new\n"},
 		"replace, among exports":   {"export A=1\nKEY=old\n", "export A=1\nKEY=live_new\n"},
 		"replace, export, comment": {"export KEY=old  # why\n", "export KEY=live_new  # why\n"},
-		// (e) To docker and systemd a comment on the line is value.
+		// To docker and systemd a comment on the line is value.
 		"replace, comment":         {"A=1\n  KEY=old # why\nB=2\n", "A=1\n# why\nKEY=live_new\nB=2\n"},
 		"replace, comment, CRLF":   {"KEY=old\t#why\r\n", "#why\r\nKEY=live_new\r\n"},
 		"replace, quotes, comment": {`KEY="old" # c`, "# c\nKEY=live_new"},
@@ -55,19 +50,10 @@ func TestSetVariable(t *testing.T) {
 		"after path":    {"D=\"C:\\dir\\\"\nKEY=old\n", "D=\"C:\\dir\\\"\nKEY=live_new\n"},
 		"after single":  {`A='a\'` + "\nKEY=old\nB='b'\n", `A='a\'` + "\nKEY=live_new\nB='b'\n"},
 		"; of another":  {"A=1; B=2\nKEY=old\n", "A=1; B=2\nKEY=live_new\n"},
-	}
-	var names, befores, afters []string
-	for _, name := range slices.Sorted(maps.Keys(rows)) {
-		c := rows[name]
-		e, err := setVariable(c.before, "KEY", "live_new", false)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if after := e.apply(c.before); after != c.after {
+	} {
+		if after, ok := checkEdit(t, c.before); !ok || after != c.after {
 			t.Errorf("%s:\n%q became\n%q; want\n%q", name, c.before, after, c.after)
 		}
-		names, befores, afters = append(names, name), append(befores, c.before), append(afters, c.after)
 		if !regexp.MustCompile("CRLF|apostrophe|after path").MatchString(name) { // no shell reads such a file
 			exports := strings.Contains(c.after, "export KEY")
 			sameBut(t, name+", sh", shRead(t, c.before, !exports), shRead(t, c.after, !exports))
@@ -77,12 +63,6 @@ func TestSetVariable(t *testing.T) {
 			if is := dockerRead(c.after); is != nil { // it refuses a file with an export
 				sameBut(t, name+", docker", dockerRead(c.before), is)
 			}
-		}
-	}
-	was, is := nodeRead(t, befores), nodeRead(t, afters)
-	for i := range is {
-		if !regexp.MustCompile("after (path|single)|odd lines").MatchString(names[i]) {
-			sameBut(t, names[i]+", node", was[i], is[i])
 		}
 	}
 	// A new .envrc is for direnv.
@@ -117,7 +97,7 @@ func TestSetVariableRefuses(t *testing.T) {
 		"text after multiline":  {"A=\"x\ny\"z\nKEY=1\n", "line 1: it opens a quote"},
 		"own quote inside":      {"KEY=it's\n", "line 1: to a shell"},
 		"concatenated":          {"KEY='0ld'\"b\"c\n", "line 1: it opens a quote"},
-		"a command":             {"export KEY=$(pass 0ld)\n", "line 1: to a shell"},
+		"a command":             {"KEY=$(0ld)\n", "line 1: to a shell"},
 		"own backslash":         {"KEY=0ld\\\nmore\n", "line 1: a backslash"},
 		"own comment backslash": {"KEY=0ld # c\\\nA=1\n", "line 1: a backslash"},
 		"after backslash":       {"A=0ld\\\nKEY=1\n", "line 1: a backslash"},
@@ -126,7 +106,7 @@ func TestSetVariableRefuses(t *testing.T) {
 		"a shell's end":         {"A=1\nKEY=0ld; B=2\n", "line 2: to a shell more follows"},
 		"quoted, a shell's end": {"KEY=\"0ld\"; export B=2\n", "line 1: more follows"},
 		"quoted, hash":          {"KEY=\"0ld\"#1\n", "line 1: more follows"},
-		"and":                   {"KEY=0ld && B=2\n", "line 1: to a shell"},
+		"and":                   {"KEY=0ld && B\n", "line 1: to a shell"},
 		"background":            {"KEY=0ld & B\n", "line 1: to a shell"},
 		"pipe":                  {"KEY=0ld|B=2\n", "line 1: to a shell"},
 		"exports another":       {"export KEY=0ld B\n", "line 1: to a shell"},
@@ -134,7 +114,7 @@ func TestSetVariableRefuses(t *testing.T) {
 	} {
 		_, err := setVariable(c.content, "KEY", "live_new", false)
 		fails(t, err, c.says)
-		if err != nil && (strings.Contains(err.Error(), "0ld") || strings.Contains(err.Error(), "tis")) {
+		if err != nil && strings.Contains(err.Error(), "0ld") {
 			t.Errorf("%s: the error quotes the file: %v", name, err)
 		}
 	}
@@ -143,8 +123,9 @@ func TestSetVariableRefuses(t *testing.T) {
 		fails(t, err, "do not agree on")
 	}
 	for secret, line := range map[string]string{"a-b.c/d:e@f%+=,": "KEY=a-b.c/d:e@f%+=,", "a b#$x`\"": "KEY='a b#$x`\"'"} {
-		if e, err := setVariable("", "KEY", secret, false); err != nil || strings.TrimSpace(e.new) != line {
-			t.Errorf("%q: %+v, %v", secret, e, err)
+		e, err := setVariable("", "KEY", secret, false)
+		if found, _, _ := findVariable(e.new, "KEY"); err != nil || strings.TrimSpace(e.new) != line || found.value != secret {
+			t.Errorf("%q: %+v, %v, read back %+v", secret, e, err, found)
 		}
 	}
 }
@@ -174,58 +155,10 @@ func TestUndoEdit(t *testing.T) {
 	}
 }
 
-// dotenvs gives files in which all readers see the same, and lines that only some understand.
-func dotenvs() *rapid.Generator[string] {
-	line := rapid.OneOf(
-		rapid.StringMatching(`[A-J]=[a-z0-9/:.]{0,8}`),
-		rapid.StringMatching(`export [A-J]=[a-z]{1,5}( # [a-zA-Z'" =]{0,12})?`),
-		rapid.StringMatching(`[A-J]="([a-z =#']|\nKEY=[a-z]|\n#){0,8}"( #[a-z ]{0,5})?`),
-		rapid.StringMatching(`[A-J]='([a-z =#"]|\nexport KEY=[a-z]|\n#){0,8}'[ \t]{0,2}`),
-		rapid.StringMatching(`[ \t]{0,3}#[ !é]?(KEY=)?[a-zA-Z'" =]{0,12}`),
-		rapid.StringMatching(`[ \t]{0,3}`),
-	)
-	key := rapid.StringMatching(`[ \t]{0,2}(export )?KEY ?= ?` +
-		`([a-z0-9]{0,6}|"[a-z\n# =']{0,8}"|'[a-z\n# ="]{0,8}')([ \t]{1,2}(#[ a-z'"]{0,8})?)?`)
-	return rapid.Custom(func(t *rapid.T) string {
-		lines := rapid.SliceOfN(line, 0, 6).Draw(t, "before")
-		if rapid.IntRange(0, 3).Draw(t, "has") > 0 {
-			lines = append(lines, key.Draw(t, "key"))
-		}
-		lines = append(lines, rapid.SliceOfN(line, 0, 6).Draw(t, "after")...)
-		s := strings.Join(lines, "\n") + rapid.SampledFrom([]string{"", "\n"}).Draw(t, "end")
-		if rapid.Bool().Draw(t, "crlf") {
-			s = strings.ReplaceAll(s, "\n", "\r\n")
-		}
-		return s
-	})
-}
-
-// An edit is of one line, reads back, can be undone, and changes nothing for those who read.
-func TestEditProperty(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
-		content := dotenvs().Draw(rt, "file")
-		after, ok := checkEdit(rt, content)
-		if !ok {
-			rt.Fatalf("refused %q", content)
-		}
-		all, _ := scanDotenv(after)
-		lines := slices.ContainsFunc(all, func(a assignment) bool { return strings.Contains(a.quoted, "\n") })
-		if got := dockerRead(after); !lines && got != nil && got["KEY"] != "live_new" {
-			rt.Fatalf("docker reads %q in %q", got["KEY"], after)
-		}
-		was, is := gotenvRead(content), gotenvRead(after)
-		got := is["KEY"]
-		delete(was, "KEY")
-		delete(is, "KEY")
-		if was != nil && (got != "live_new" || !maps.Equal(was, is)) {
-			rt.Fatalf("gotenv read %q, now %q and KEY=%q, in %q", was, is, got, after)
-		}
-	})
-}
-
-// checkEdit edits, if that is not refused, and holds the result against what all edits promise.
-func checkEdit(t interface{ Fatalf(string, ...any) }, content string) (after string, ok bool) {
+// checkEdit edits, if that is not refused, and holds the result against what all edits promise: it reads back, a second
+// one changes nothing, and it can be undone.
+func checkEdit(t *testing.T, content string) (after string, ok bool) {
+	t.Helper()
 	e, err := setVariable(content, "KEY", "live_new", false)
 	if err != nil {
 		return "", false

@@ -28,9 +28,6 @@ func TestExec(t *testing.T) {
 		script := filepath.Join(t.TempDir(), "script")
 		write(t, script, "#!/bin/sh\n"+text+"\n", 0o700)
 		d := prepared(t, env, "exec:"+script).(*command)
-		if d.limit != time.Minute {
-			t.Error("the limit is not a minute")
-		}
 		switch text {
 		case "gone":
 			_ = os.Remove(script)

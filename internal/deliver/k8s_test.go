@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,71 +44,16 @@ func TestKubernetesNames(t *testing.T) {
 	}
 }
 
-// One patch brings the key and the annotations; nothing else changes, and only the stdin of
-// kubectl sees the secret.
-func TestKubernetesDelivers(t *testing.T) {
-	for name, data := range map[string]string{"replaced": bothKeys, "added": onlyOther, "created": ""} {
-		t.Run(name, func(t *testing.T) {
-			eachBench(t, func(t *testing.T, b *bench) {
-				if data != "" {
-					b.put(t, data)
-				}
-				before := b.state(t)
-				d := b.open(t)
-				kubeSays(t, "prepare", d.Prepare(t.Context()), "")
-				if b.state(t) != before {
-					t.Error("Prepare changed the Secret")
-				}
-				kubeSays(t, "deliver", d.Deliver(t.Context(), kubeToken), "")
-				after := b.state(t)
-				sum := sha256.Sum256([]byte(kubeTestSecret))
-				want := []string{
-					`"k":"` + kubeEncoded + `"`, `"utho.com/token-id":"10001"`, `"utho.com/token-name":"ci"`,
-					`"utho.com/token-expires":"2026-12-23T04:00:00Z"`, `"utho.com/previous-token-id":"10000"`,
-					`"utho.com/token-sha256":"` + hex.EncodeToString(sum[:]) + `"`,
-				}
-				if data != "" { // what was there before
-					want = append(want, otherKey, `"a":"b"`)
-				}
-				for _, w := range want {
-					if !strings.Contains(after, w) {
-						t.Errorf("the Secret has no %s: %s", w, after)
-					}
-				}
-				for secret, held := range map[string]string{kubeTestSecret: kubeTestSecret, "x": ""} {
-					if got, err := d.Holds(t.Context(), sha256.Sum256([]byte(secret))); got != held || err != nil {
-						t.Errorf("it holds %q, %v", got, err)
-					}
-				}
-				again := b.open(t)
-				kubeSays(t, "prepare again", again.Prepare(t.Context()), "")
-				r, ok, err := again.Recorded(t.Context())
-				if !ok || err != nil || r != (Recorded{TokenID: "10001", PreviousID: "10000", Sum: sum}) {
-					t.Error("recorded:", r, ok, err)
-				}
-				if again.Place() != d.Place() || strings.Contains(d.Place(), "/#") || !strings.HasPrefix(d.Place(), "k8s:https://") {
-					t.Error("places:", d.Place(), again.Place())
-				}
-				carried := 0
-				for _, c := range b.calls(t) {
-					if regexp.MustCompile("apply|"+kubeTestSecret+"|"+kubeEncoded).MatchString(c[0]) || c[2] != "" ||
-						!strings.HasPrefix(c[0], "config ") && !strings.Contains(c[0], "--context=test") {
-						t.Errorf("kubectl %s, with UTHO_API_KEY=%s", c[0], c[2])
-					}
-					carried += strings.Count(c[1], kubeEncoded)
-				}
-				if err := d.Undo(t.Context()); err != nil || b.state(t) != before || carried != 1 {
-					t.Errorf("sent %d times; undone (%v) from %s to %s", carried, err, before, b.state(t))
-				}
-			})
-		})
-	}
-}
-
-// What happens between Prepare, Deliver and Undo: which error, and that Undo is only ever nil
-// if the Secret is as it was.
-func TestKubernetesFaults(t *testing.T) {
+// One patch brings the key and the annotations; nothing else changes, and only the stdin of kubectl sees the secret.
+// Whatever happens between Prepare, Deliver and Undo: Undo is only ever nil if the Secret is as it was.
+func TestKubernetes(t *testing.T) {
 	annotation, key := `{"metadata":{"annotations":{"c":"d"}}}`, `{"data":{"k":"eA=="}}`
+	sum := sha256.Sum256([]byte(kubeTestSecret))
+	delivered := []string{
+		`"k":"` + kubeEncoded + `"`, `"utho.com/token-id":"10001"`, `"utho.com/token-name":"ci"`,
+		`"utho.com/token-expires":"2026-12-23T04:00:00Z"`, `"utho.com/previous-token-id":"10000"`,
+		`"utho.com/token-sha256":"` + hex.EncodeToString(sum[:]) + `"`,
+	}
 	for name, c := range map[string]struct {
 		data          string // of the Secret; none if empty
 		meanwhile     string // merged by somebody else after Prepare
@@ -118,6 +64,8 @@ func TestKubernetesFaults(t *testing.T) {
 		undo          string // what its error says
 		keepsAddition bool   // Undo leaves what somebody else wrote
 	}{
+		"replaced":                        {data: bothKeys},
+		"added":                           {data: onlyOther},
 		"another key changed before":      {data: bothKeys, meanwhile: `{"data":{"p":"cA=="}}`, keepsAddition: true},
 		"the key changed before":          {data: bothKeys, meanwhile: key, deliver: "somebody else changed the key", keepsAddition: true},
 		"another write at the same time":  {data: bothKeys, verb: "patch", fault: annotation, deliver: "at the same time", keepsAddition: true},
@@ -127,6 +75,7 @@ func TestKubernetesFaults(t *testing.T) {
 		"request late":                    {data: onlyOther, verb: "patch", fault: "drop", deliver: "EOF", late: true},
 		"another key changed after":       {data: bothKeys, after: `{"data":{"p":"cA=="}}`, keepsAddition: true},
 		"the key changed after":           {data: bothKeys, after: key, undo: "changed meanwhile", keepsAddition: true},
+		"creation":                        {},
 		"creation refused":                {verb: "create", fault: "refuse", deliver: "cannot create"},
 		"creation: answer lost":           {verb: "create", fault: "lose"},
 		"creation: request lost":          {verb: "create", fault: "drop", deliver: "EOF", undo: "may still arrive"},
@@ -140,20 +89,49 @@ func TestKubernetesFaults(t *testing.T) {
 				before := b.state(t)
 				d := b.open(t)
 				kubeSays(t, "prepare", d.Prepare(t.Context()), "")
+				if b.state(t) != before {
+					t.Error("Prepare changed the Secret")
+				}
 				_, _ = b.merge(c.meanwhile)
 				if c.verb != "" {
 					b.fault(t, c.verb, c.fault)
 				}
 				kubeSays(t, "deliver", d.Deliver(t.Context(), kubeToken), c.deliver)
-				if held, err := d.Holds(t.Context(), sha256.Sum256([]byte(kubeTestSecret))); (held != "") != (c.deliver == "") || err != nil {
+				brought, want := c.deliver == "", delivered
+				if c.data != "" { // what was there before
+					want = append(slices.Clone(delivered), otherKey, `"a":"b"`)
+				}
+				state := b.state(t)
+				for _, w := range want {
+					if brought && !strings.Contains(state, w) {
+						t.Errorf("the Secret has no %s: %s", w, state)
+					}
+				}
+				if held, err := d.Holds(t.Context(), sum); (held == kubeTestSecret) != brought || err != nil {
 					t.Error("holds:", held, err)
 				}
 				_, _ = b.merge(c.after)
-				if _, ok, err := d.Recorded(t.Context()); ok != (c.deliver == "" && c.after != key) || err != nil {
-					t.Error("recorded:", ok, err)
+				r, ok, err := d.Recorded(t.Context())
+				if ok != (brought && c.after != key) || ok && r != (Recorded{"10001", "10000", sum}) || err != nil {
+					t.Error("recorded:", r, ok, err)
 				}
 				sent := b.calls(t)
 				patch := sent[len(sent)-4][1] // then come the reads of Deliver, Holds and Recorded
+				carried := 0
+				for _, call := range sent {
+					if regexp.MustCompile("apply|"+kubeTestSecret+"|"+kubeEncoded).MatchString(call[0]) || call[2] != "" ||
+						!strings.HasPrefix(call[0], "config ") && !strings.Contains(call[0], "--context=test") {
+						t.Errorf("kubectl %s, with UTHO_API_KEY=%s", call[0], call[2])
+					}
+					carried += strings.Count(call[1], kubeEncoded)
+				}
+				again := b.open(t)
+				if err := again.Prepare(t.Context()); brought && (again.Place() != d.Place() || carried != 1 || err != nil) {
+					t.Errorf("sent %d times to %s, then %s, %v", carried, d.Place(), again.Place(), err)
+				}
+				if strings.Contains(d.Place(), "/#") != (c.data == "" && !brought) || !strings.HasPrefix(d.Place(), "k8s:https://") {
+					t.Error("place:", d.Place())
+				}
 				if c.late {
 					b.fault(t, "patch", patch)
 				}

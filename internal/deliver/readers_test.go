@@ -1,8 +1,6 @@
 package deliver
 
 import (
-	"bytes"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +13,7 @@ import (
 	"github.com/subosito/gotenv"
 )
 
-// What reads dotenv files: a model of docker's rules, a library, and the real sh and node. Each gives the variables, or
+// What reads dotenv files: a model of docker's rules, a library, and the real sh. Each gives the variables, or
 // nil if it refuses the whole file.
 type vars map[string]string
 
@@ -45,29 +43,6 @@ func dockerRead(content string) vars {
 		if ok {
 			got[name] = value
 		}
-	}
-	return got
-}
-
-// nodeRead has node read many files at once, with the parser of --env-file.
-func nodeRead(t *testing.T, contents []string) []vars {
-	t.Helper()
-	node, err := exec.LookPath("node")
-	if err != nil {
-		missing(t, "node")
-		return nil
-	}
-	in, err := json.Marshal(contents)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(node, "-e",
-		`console.log(JSON.stringify(JSON.parse(require("fs").readFileSync(0)).map(require("util").parseEnv)))`)
-	cmd.Stdin = bytes.NewReader(in)
-	out, err := cmd.Output()
-	var got []vars
-	if err != nil || json.Unmarshal(out, &got) != nil {
-		t.Skipf("this node has no parser of dotenv files: %v", err)
 	}
 	return got
 }

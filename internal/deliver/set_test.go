@@ -48,12 +48,12 @@ func fakes(log *[]string, texts ...string) []Target {
 func TestSetOrder(t *testing.T) {
 	t.Parallel()
 	var log []string
-	s := NewSet(fakes(&log, "own:", "stdout", "exec:b", "k8s:k", "profile:p", "exec:a", "file:f", "exec:b", "env:e"))
+	s := NewSet(fakes(&log, "own:", "stdout", "exec:b", "k8s:k", "profile:p", "exec:a", "file:f", "exec:b", "env:e", "file:F"))
 	if err := errors.Join(s.Prepare(t.Context()), s.Deliver(t.Context(), Token{Secret: testSecret})); err != nil {
 		t.Fatal(err)
 	}
 	u := s.Undo(t.Context())
-	order := []string{"file:f", "env:e", "profile:p", "k8s:k", "exec:b", "exec:a", "exec:b", "stdout", "profile:"}
+	order := []string{"file:f", "file:F", "env:e", "profile:p", "k8s:k", "exec:b", "exec:a", "exec:b", "stdout", "profile:"}
 	var want []string
 	for _, what := range []string{"prepare", "deliver", "undo"} {
 		for i := range order {
@@ -71,6 +71,12 @@ func TestSetOrder(t *testing.T) {
 	}
 	if u := s.Undo(t.Context()); len(u.Restored) > 0 {
 		t.Errorf("a second undo: %+v", u)
+	}
+	for _, pair := range [][]string{{"stdout", "stdout"}, {"profile:ci", "profile:CI"}, {"file:a", "file:a"}} {
+		err := NewSet(fakes(&log, "exec:a", pair[0], "file:A", pair[1])).Prepare(t.Context())
+		if !problem.Is(err, problem.Usage) || !strings.HasPrefix(err.Error(), fmt.Sprintf("--to %q: it is the same place as %q", pair[1], pair[0])) {
+			t.Errorf("%q: %v", pair, err)
+		}
 	}
 }
 
@@ -109,39 +115,5 @@ func TestSetFails(t *testing.T) {
 	if !slices.Equal(u.Restored, []string{"profile:a", "file:f"}) || !slices.Equal(u.Kept, []string{"exec:d"}) ||
 		!slices.Equal(u.Doubtful, []string{"exec:c"}) || len(u.Unknown) != 1 || u.Unknown[0] != "profile:b ("+why.Error()+")" {
 		t.Errorf("%+v", u)
-	}
-}
-
-func TestSamePlace(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	env, _ := testEnv(t)
-	targets := func(texts ...string) (all []Target) {
-		for _, text := range texts {
-			spec, err := ParseSpec(strings.ReplaceAll(text, "DIR", dir))
-			if err != nil {
-				t.Fatal(err)
-			}
-			d, err := New(spec, env)
-			if err != nil {
-				d = &fake{Spec: spec, log: new([]string)}
-			}
-			all = append(all, Target{spec, d})
-		}
-		return all
-	}
-	for _, pair := range [][2]string{
-		{"stdout", "stdout"}, {"profile:ci", "profile:CI"}, {"file:DIR/a", "file:DIR/b/../a"},
-		{"env:DIR/a", "env:DIR/./a#UTHO_API_KEY"}, {"file:x", "file:./x"},
-	} {
-		err := NewSet(targets("exec:true", pair[0], "file:DIR/other", pair[1])).Prepare(t.Context())
-		says := fmt.Sprintf("--to %q: it is the same place", strings.ReplaceAll(pair[1], "DIR", dir))
-		if !problem.Is(err, problem.Usage) || !strings.HasPrefix(err.Error(), says) {
-			t.Errorf("%q: %v", pair, err)
-		}
-	}
-	if err := NewSet(targets("stdout", "exec:true", "exec:true", "profile:a", "profile:b", "file:DIR/a", "file:DIR/A.",
-		"env:DIR/b", "env:DIR/b#UTHO_TOKEN", "env:DIR/c")).Prepare(t.Context()); err != nil {
-		t.Errorf("different places: %v", err)
 	}
 }

@@ -22,9 +22,7 @@ import (
 
 func put(t *testing.T, path, data string, perm fs.FileMode) string {
 	t.Helper()
-	if err := errors.Join(os.WriteFile(path, []byte(data), 0o600), os.Chmod(path, perm)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(path, []byte(data), 0o600), os.Chmod(path, perm))
 	return path
 }
 
@@ -32,10 +30,15 @@ func put(t *testing.T, path, data string, perm fs.FileMode) string {
 func private(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o700); err != nil {
+	must(t, os.Chmod(dir, 0o700))
+	return dir
+}
+
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
-	return dir
 }
 
 func content(t *testing.T, path, want string, mode fs.FileMode) {
@@ -44,13 +47,6 @@ func content(t *testing.T, path, want string, mode fs.FileMode) {
 	info, statErr := os.Lstat(path)
 	if err != nil || statErr != nil || string(data) != want || info.Mode() != mode {
 		t.Errorf("%s holds %q, mode %v, %v; want %q, %v", path, data, info.Mode(), err, want, mode)
-	}
-}
-
-func noTemp(t *testing.T, dir string) {
-	t.Helper()
-	if left, err := filepath.Glob(filepath.Join(dir, ".utho-*")); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 
@@ -63,29 +59,6 @@ func fixed(t *testing.T, path string, err error, again func() error) {
 	}
 	if err := again(); err != nil {
 		t.Errorf("after %s: %v", command, err)
-	}
-}
-
-// The umask belongs to the process, so this does not run in parallel.
-func TestModes(t *testing.T) {
-	for _, umask := range []int{0, 0o077} {
-		base := private(t)
-		dir := base + "/a/b"
-		kept := put(t, base+"/kept", "x", 0o640)
-		old := syscall.Umask(umask)
-		err := errors.Join(MkdirAll(dir), CheckPrivateDir(dir), CheckPrivateDir(base+"/a"), Create(dir+"/new", []byte("x")),
-			Replace(dir+"/file", []byte("x")), Replace(dir+"/file", []byte("y")), Replace(kept, []byte("y"), Keep))
-		unlock, lockErr := Lock(t.Context(), dir+"/lock")
-		unlock()
-		syscall.Umask(old)
-		if err = errors.Join(err, lockErr); err != nil {
-			t.Fatal(err)
-		}
-		content(t, dir+"/new", "x", 0o600)
-		content(t, dir+"/file", "y", 0o600)
-		content(t, dir+"/lock", "", 0o600)
-		content(t, kept, "y", 0o640)
-		noTemp(t, dir)
 	}
 }
 
@@ -123,9 +96,7 @@ func TestLinksAndOtherThings(t *testing.T) {
 	t.Parallel()
 	dir := private(t)
 	target, link, pipe := put(t, dir+"/target", "old", 0o600), dir+"/link", dir+"/pipe"
-	if err := errors.Join(os.Symlink("target", link), os.Symlink("nowhere", dir+"/dangling"), syscall.Mkfifo(pipe, 0o600)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Symlink("target", link), os.Symlink("nowhere", dir+"/dangling"), syscall.Mkfifo(pipe, 0o600))
 	for name, step := range map[string]func(string) error{
 		"ReadSecret":   func(p string) error { _, err := ReadSecret(p); return err },
 		"Replace":      func(p string) error { return Replace(p, []byte("new")) },
@@ -144,15 +115,11 @@ func TestLinksAndOtherThings(t *testing.T) {
 		}
 	}
 	content(t, target, "old", 0o600)
-	if err := errors.Join(CheckReplace(link, FollowLink), Replace(link, []byte("new"), FollowLink)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, CheckReplace(link, FollowLink), Replace(link, []byte("new"), FollowLink))
 	content(t, target, "new", 0o600)
 	_ = os.Chmod(dir, 0o777) // as the store of Nix is
 	other := private(t) + "/link"
-	if err := os.Symlink(target, other); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Symlink(target, other))
 	data, _, err := ReadForeign(other)
 	config, configErr := ReadConfig(other)
 	if err != nil || configErr != nil || string(data) != "new" || string(config) != "new" {
@@ -169,7 +136,6 @@ func TestLinksAndOtherThings(t *testing.T) {
 	if err := Create(target, nil); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("Create over a file: %v", err)
 	}
-	noTemp(t, dir)
 }
 
 // Readers see one whole content or the other, never a part.
@@ -177,9 +143,7 @@ func TestReplaceIsWhole(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(private(t), "f")
 	contents := [][]byte{bytes.Repeat([]byte("a"), 100_000), bytes.Repeat([]byte("b"), 50_000)}
-	if err := Replace(path, contents[0]); err != nil {
-		t.Fatal(err)
-	}
+	must(t, Replace(path, contents[0]))
 	var writers sync.WaitGroup
 	for _, c := range contents {
 		writers.Go(func() {
@@ -205,9 +169,7 @@ func TestReplaceIsWhole(t *testing.T) {
 func TestLock(t *testing.T) {
 	path := filepath.Join(private(t), "lock")
 	unlock, err := Lock(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if _, ok, err := TryLock(path); ok || err != nil {
 		t.Errorf("a second lock without waiting: %v, %v", ok, err)
 	}
@@ -223,9 +185,7 @@ func TestLock(t *testing.T) {
 		f.Close()
 		got <- fmt.Sprintf("%s %v", data, err)
 	}()
-	if err := Replace(path, []byte("new")); err != nil {
-		t.Fatal(err)
-	}
+	must(t, Replace(path, []byte("new")))
 	unlock()
 	if now := <-got; now != "new <nil>" {
 		t.Errorf("the locked file after a replacement is %q", now)

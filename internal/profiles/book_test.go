@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/zalando/go-keyring"
@@ -23,21 +25,18 @@ var (
 	newItem = auth.Item{Secret: "live_test_new", TokenID: "2", TokenName: "new"}
 )
 
-// errKilled is what a step that is killed panics with.
-var errKilled = errors.New("killed")
-
-// A fault happens at the nth use of a store.
+// A fault happens at the nth use of any store of a Book.
 type fault struct {
 	mode string // see faulty.do; "" for none
 	at   int
+	used int  // how often they were used
+	dead bool // and fail from then on
 }
 
-// faulty is a real store that fails at one of its uses. The count is shared by all of a Book.
+// faulty is a real store that fails at one of its uses.
 type faulty struct {
 	auth.Store
 	*fault
-	used *int
-	dead *bool
 }
 
 var (
@@ -45,28 +44,29 @@ var (
 	errUnsure   = &auth.KeyringError{Op: "use the keyring", Err: errors.New("it failed: it died")}
 )
 
-// do is one use. changes says that it is a Set or a Delete, which may have been done without an answer.
+// do is one use. changes says that it is a Set or a Delete, which may have been done without an answer. A kill ends the
+// goroutine.
 func (s *faulty) do(changes bool, use func() error) error {
 	unsure := error(errUnsure)
 	if changes {
 		unsure = &auth.NotKnownError{Done: "saved", Err: errUnsure}
 	}
-	*s.used++
-	switch hit := *s.used == s.at+1; {
-	case *s.dead:
+	s.used++
+	switch hit := s.used == s.at+1; {
+	case s.dead:
 		return unsure
 	case !hit || s.mode == "":
 		return use()
 	case s.mode == "fails":
 		return errDefinite
 	case s.mode == "killed before":
-		panic(errKilled)
+		runtime.Goexit()
 	}
 	_ = use()
 	if s.mode == "killed after" {
-		panic(errKilled)
+		runtime.Goexit()
 	}
-	*s.dead = s.mode == "dies after"
+	s.dead = s.mode == "dies after"
 	return unsure
 }
 
@@ -89,24 +89,46 @@ func (s *faulty) Delete(ctx context.Context, ref auth.Ref) error {
 // A world is a machine with a configuration, a folder of secrets and a keyring in memory.
 type world struct{ paths config.Paths }
 
-func newWorld(t *testing.T) *world {
+// newWorld is a world with a profile, if it has a name, that holds the old secret.
+func newWorld(t *testing.T, start config.Profile) *world {
 	t.Helper()
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere")
 	keyring.MockInit()
-	return &world{config.Paths{Config: filepath.Join(t.TempDir(), "utho")}}
+	w := &world{config.Paths{Config: filepath.Join(t.TempDir(), "utho")}}
+	b := w.book(&fault{})
+	err := b.locked(t.Context(), func(h *config.Held, _ *config.File) error {
+		_, err := h.Update(func(e *config.Edit) error {
+			if start.Name == "" {
+				return nil
+			}
+			return e.SetProfile(start)
+		})
+		return err
+	})
+	var places []place
+	if at, ok := b.placeOf(start); ok {
+		places = append(places, at)
+	}
+	for _, other := range start.OtherSecrets {
+		places = append(places, placeNamed(other))
+	}
+	for _, at := range places {
+		err = errors.Join(err, b.Store(at.kind).Set(t.Context(), at.ref, oldItem))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
-// book is a new Book, as another process has it, with a fault; used counts its uses of stores.
-func (w *world) book(f fault) (b *Book, used *int) {
-	used = new(int)
-	dead := false
+// book is a new Book, as another process has it, with a fault.
+func (w *world) book(f *fault) *Book {
 	return &Book{Paths: w.paths, DefaultURL: oldURL, Warn: func(string) {}, Store: func(kind string) auth.Store {
-		var s auth.Store = auth.NewKeyring(nil)
 		if kind == config.StoreFile {
-			s = auth.NewFile(w.paths.Credentials())
+			return &faulty{auth.NewFile(w.paths.Credentials()), f}
 		}
-		return &faulty{s, &f, used, &dead}
-	}}, used
+		return &faulty{auth.NewKeyring(nil), f}
+	}}
 }
 
 func (w *world) load(t *testing.T) *config.File {
@@ -129,15 +151,9 @@ func (w *world) secrets(t *testing.T) map[string]string {
 			}
 		}
 	}
-	files, err := filepath.Glob(filepath.Join(w.paths.Credentials(), "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	files, _ := filepath.Glob(filepath.Join(w.paths.Credentials(), "*"))
 	for _, path := range files {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		data, _ := os.ReadFile(path)
 		found["file "+filepath.Base(path)] = newItem.Secret
 		if strings.Contains(string(data), oldItem.Secret) {
 			found["file "+filepath.Base(path)] = oldItem.Secret
@@ -149,23 +165,20 @@ func (w *world) secrets(t *testing.T) map[string]string {
 // holds is what a profile's own place holds, as any command would read it; "" for nothing.
 func (w *world) holds(t *testing.T, name string) string {
 	t.Helper()
-	b, _ := w.book(fault{})
-	p, ok := w.load(t).Profile(name)
+	b := w.book(&fault{})
+	p, _ := w.load(t).Profile(name)
 	at, has := b.placeOf(p)
-	if !ok || !has {
+	if !has {
 		return ""
 	}
-	item, err := b.Store(at.kind).Get(t.Context(), at.ref)
-	if err != nil {
-		return ""
-	}
+	item, _ := b.Store(at.kind).Get(t.Context(), at.ref)
 	return item.Secret
 }
 
 // logoutAll is `logout --all` of another process. No secret may remain.
 func (w *world) logoutAll(t *testing.T) {
 	t.Helper()
-	b, _ := w.book(fault{})
+	b := w.book(&fault{})
 	for _, p := range w.load(t).Profiles() {
 		if _, err := b.Forget(t.Context(), p.Name, auth.Item{}, false); err != nil {
 			t.Errorf("logout of %s: %v", p.Name, err)
@@ -186,26 +199,6 @@ func starts() map[string]config.Profile {
 		"defaults": {Name: "work"},
 		"command":  {Name: "work", CredentialCommand: []string{"pass"}},
 		"killed":   {Name: "work", APIURL: oldURL, Store: "keyring", OtherSecrets: []string{"file work https://old.example"}},
-	}
-}
-
-// prepare brings the world there.
-func (w *world) prepare(t *testing.T, p config.Profile) {
-	t.Helper()
-	if p.Name == "" {
-		return
-	}
-	b, _ := w.book(fault{})
-	if err := b.locked(t.Context(), func(h *config.Held, _ *config.File) error {
-		_, err := h.Update(func(e *config.Edit) error { return e.SetProfile(p) })
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if at, ok := b.placeOf(p); ok {
-		if err := b.Store(at.kind).Set(t.Context(), at.ref, oldItem); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 
@@ -287,28 +280,21 @@ func TestFaults(t *testing.T) {
 			for _, mode := range modes {
 				for at, more := 0, true; more; at++ {
 					t.Run(fmt.Sprintf("%s/%s/%s at %d", startName, opName, mode, at), func(t *testing.T) {
-						w := newWorld(t)
-						w.prepare(t, start)
-						b, used := w.book(fault{mode: mode, at: at})
-						killed, err := run(func() error { return op.run(t.Context(), b) })
-						more = mode != "" && *used > at
+						w := newWorld(t, start)
+						f, killed, err := &fault{mode: mode, at: at}, true, error(nil)
+						var wait sync.WaitGroup
+						wait.Go(func() {
+							err = op.run(t.Context(), w.book(f))
+							killed = false
+						})
+						wait.Wait()
+						more = mode != "" && f.used > at
 						w.judge(t, start, op, killed, err)
 					})
 				}
 			}
 		}
 	}
-}
-
-func run(use func() error) (killed bool, err error) {
-	defer func() {
-		if r := recover(); r == errKilled {
-			killed = true
-		} else if r != nil {
-			panic(r)
-		}
-	}()
-	return false, use()
 }
 
 // judge says what is wrong in the world after an operation.
@@ -319,13 +305,10 @@ func (w *world) judge(t *testing.T, start config.Profile, op operation, killed b
 		had = oldItem.Secret
 	}
 	name := start.Name
-	if _, ok := w.load(t).Profile(op.name); ok && op.name != "" {
+	if _, ok := w.load(t).Profile(op.name); ok {
 		name = op.name
 	}
-	now := ""
-	if name != "" {
-		now = w.holds(t, name)
-	}
+	now := w.holds(t, name)
 	var state *StateError
 	switch {
 	case killed:
@@ -361,19 +344,17 @@ func (w *world) judge(t *testing.T, start config.Profile, op operation, killed b
 func TestAdd(t *testing.T) {
 	p := config.Profile{Name: "work", APIURL: newURL, Store: "file"}
 	for name, start := range starts() {
-		w := newWorld(t)
-		w.prepare(t, start)
-		b, _ := w.book(fault{})
+		w := newWorld(t, start)
+		b := w.book(&fault{})
 		if err := b.CheckAdd(t.Context(), p, ref(p)); errors.As(err, new(*TakenError)) != (name != "nothing") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	empty := config.Profile{Name: "work", APIURL: oldURL, Store: "keyring"}
 	for name, start := range map[string]config.Profile{"new": {}, "without a secret": empty} {
-		w := newWorld(t)
-		w.prepare(t, start)
+		w := newWorld(t, start)
 		keyring.MockInit() // the secret goes
-		b, _ := w.book(fault{})
+		b := w.book(&fault{})
 		if err := b.CheckAdd(t.Context(), p, ref(p)); err != nil || len(w.secrets(t)) > 0 {
 			t.Fatalf("%s: %v, %v", name, w.secrets(t), err)
 		}
@@ -405,13 +386,12 @@ func TestRefusedBefore(t *testing.T) {
 			return errors.Join(os.Rename(secret, secret+".real"), os.Symlink(secret+".real", secret))
 		},
 	} {
-		w := newWorld(t)
-		w.prepare(t, starts()["file"])
+		w := newWorld(t, starts()["file"])
 		if err := spoil(w.paths.File(), filepath.Join(w.paths.Credentials(), "work.json")); err != nil {
 			t.Fatal(err)
 		}
 		before := w.secrets(t)
-		b, _ := w.book(fault{})
+		b := w.book(&fault{})
 		err := b.Check(t.Context(), moved, ref(moved))
 		_, saveErr := b.Save(t.Context(), moved, ref(moved), newItem)
 		_, forgetErr := b.Forget(t.Context(), "work", auth.Item{}, true)
@@ -422,8 +402,7 @@ func TestRefusedBefore(t *testing.T) {
 			t.Errorf("%s: %v became %v", name, before, after)
 		}
 	}
-	w := newWorld(t)
-	w.prepare(t, starts()["file"])
+	w := newWorld(t, starts()["file"])
 	if err := os.WriteFile(filepath.Join(w.paths.Credentials(), ".utho-1.tmp"), []byte(oldItem.Secret), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -431,8 +410,8 @@ func TestRefusedBefore(t *testing.T) {
 }
 
 func TestSaveSaysWhatWasCurrent(t *testing.T) {
-	w := newWorld(t)
-	b, _ := w.book(fault{})
+	w := newWorld(t, config.Profile{})
+	b := w.book(&fault{})
 	for _, step := range [][2]string{{"a", ""}, {"b", "a"}, {"b", "b"}} {
 		p := config.Profile{Name: step[0], APIURL: newURL, Store: "file"}
 		was, err := b.Save(t.Context(), p, ref(p), newItem)

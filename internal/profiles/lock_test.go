@@ -13,9 +13,8 @@ import (
 func TestHeldMeanwhile(t *testing.T) {
 	start, uses := starts()["file"], 0
 	for name, op := range operations(start) {
-		w := newWorld(t)
-		w.prepare(t, start)
-		b, _ := w.book(fault{})
+		w := newWorld(t, start)
+		b := w.book(&fault{})
 		store := b.Store
 		b.Store = func(kind string) auth.Store {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
