@@ -23,7 +23,7 @@ func TestKeyring(t *testing.T) {
 	t.Parallel()
 	s := newSession(t)
 	m, key := s.machine, s.key
-	m.login(key, "login", "--own-token", "--name", "laptop", "--expires-in", "90d").want(t, 0).says(t, "kept in the keyring for profile default")
+	m.login(key, "login", "--own-token", "--name", "laptop", "--expires-in", "90d").want(t, 0).says(t, "profile default keeps the token in the keyring")
 	first, rest, _ := strings.Cut(s.looks(), "\n")
 	if first == key || !strings.HasPrefix(rest, "token_id: 10004\ntoken_name: laptop.expires-") {
 		t.Errorf("the keyring holds %q", rest)

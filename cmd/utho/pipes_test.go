@@ -3,14 +3,46 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"regexp"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/utho/utho-cli/internal/sandbox/sandboxtest"
 )
+
+// stuffedPipe is one that nobody reads, and no more fits in.
+func stuffedPipe(t *testing.T) (*os.File, error) {
+	r, w, err := os.Pipe()
+	if err == nil {
+		t.Cleanup(func() { _ = r.Close() })
+		err = w.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	}
+	for more := err; more == nil; {
+		_, more = w.Write(make([]byte, 1<<20))
+	}
+	return w, err
+}
+
+// A stdout that nobody reads keeps no command from ending by a signal.
+func TestUnreadStdout(t *testing.T) {
+	t.Parallel()
+	for args, sig := range map[string]syscall.Signal{"token list": syscall.SIGTERM, "token delete grafana --yes": syscall.SIGQUIT} {
+		m := newServed(t)
+		out, err := stuffedPipe(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := m.start(func(cmd *exec.Cmd) { cmd.Stdout = out }, append([]string{"utho", "--debug"}, strings.Fields(args)...)...)
+		p.until(map[bool]string{true: "debug: GET .*: 200", false: "debug: DELETE .*: 200"}[args == "token list"])
+		p.signal(sig)
+		p.exits(128 + int(sig))
+		_ = out.Close()
+	}
+}
 
 // A stdout that is closed is how `| head` ends: silent where people look at lists and pages, an error
 // everywhere else. One that can take nothing fails the command, whatever it was. A stderr that is closed, or full,
@@ -27,17 +59,7 @@ func TestBrokenStreams(t *testing.T) {
 		}
 		return w, err
 	}
-	stuffed := func() (*os.File, error) { // nobody reads, and no more fits in
-		r, w, err := os.Pipe()
-		if err == nil {
-			t.Cleanup(func() { _ = r.Close() })
-			err = w.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-		}
-		for more := err; more == nil; {
-			_, more = w.Write(make([]byte, 1<<20))
-		}
-		return w, err
-	}
+	stuffed := func() (*os.File, error) { return stuffedPipe(t) }
 	full := func() (*os.File, error) { return os.OpenFile("/dev/full", os.O_WRONLY, 0) }
 	run := func(args string, stderr bool, open func() (*os.File, error), want int) (said string) {
 		t.Helper()

@@ -13,7 +13,7 @@ const (
 	opGet    = "read from the keyring"
 	opSet    = "save to the keyring"
 	opDelete = "remove from the keyring"
-	opCheck  = "try the keyring"
+	opCheck  = "use the keyring"
 )
 
 // What can be wrong with a keyring; see also ErrLocked.

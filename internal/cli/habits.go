@@ -28,6 +28,7 @@ var commandHabits = [...][3]string{
 	{"utho", "config configuration settings", "see profiles with utho profile list, and settings with: utho help environment"},
 	{"utho", "configure init setup signin connect", "log in with: utho login"},
 	{"utho", "signout logoff", "log out with: utho logout"},
+	{"utho", "context contexts", "a profile is what other tools call a context: utho profile list"},
 	{"utho", "switch use", "choose a profile with: utho profile use NAME"},
 	{"utho", "secret secrets", "utho prints no stored secret; run a program with it: utho exec -- COMMAND"},
 	{"utho", "env environ", "see what utho reads with: utho help environment"},
@@ -39,6 +40,7 @@ var commandHabits = [...][3]string{
 	{"token", "edit rename update modify set", "a token cannot be changed; create another with: utho token create OTHER"},
 	{"token", "renew refresh regenerate roll", "give a token a new secret with: utho token rotate NAME"},
 	{"token", "exec", "run a command with a token of its own: utho token run -- COMMAND"},
+	{"token", "prune purge cleanup", "delete expired tokens with: utho token delete --expired"},
 	{"token", "search find filter", "choose by name with: utho token list --name NAME"},
 	{"profile", "add create new", "a login creates the profile: utho -p NAME login"},
 	{"profile", "current", "see the one in use with utho status; the list marks it: utho profile list"},
@@ -75,6 +77,7 @@ var flagHabits = [...][3]string{
 	{"sort-by order order-by", "sort", "use --sort"},
 	{"reverse r desc", "sort", "use --sort -KEY"},
 	{"verbose trace", "", "use --debug"},
+	{"no-color no-colour", "", "use --color never"},
 	{"v V", "", "use --version, or --debug"},
 	{"url endpoint base-url host", "", "use --api-url URL"},
 	{"account user context", "", "choose the account by its profile: -p NAME"},
@@ -122,6 +125,11 @@ func looksLikeCommand(word string) bool {
 }
 
 func insteadOf(cmd *cobra.Command, args []string) string {
+	if root := !cmd.HasParent(); root && len(args) > 1 && (args[1] == "token" || args[1] == "tokens") { // as kubectl has it
+		if args = slices.Delete(slices.Clone(args), 1, 2); len(args) == 1 && args[0] == "get" {
+			args[0] = "list"
+		}
+	}
 	for _, h := range commandHabits {
 		under := h[0] == cmd.Name() || h[0] == "token" && !cmd.HasParent()
 		if !under || !slices.Contains(strings.Fields(h[1]), args[0]) {

@@ -87,6 +87,10 @@ func TestHabits(t *testing.T) {
 		{"token rename a b", "utho token create OTHER", 6},
 		{"token renew grafana", "utho token rotate grafana", 2},
 		{"token lsit", "utho token list", -1},
+		{"delete token 10000", "utho token delete 10000", 2},
+		{"get tokens", "utho token list", 0},
+		{"token prune", "utho token delete --expired", 2},
+		{"token delete --except ci --yes", "--name '*' --except NAME", -1},
 		{"token lst", "utho token list?", -1}, // and not get, which differs more
 		{"tokn", "utho token?", -1},
 		{"profile add work", "utho -p work login", -1},

@@ -37,12 +37,12 @@ func (p *program) newHelp(root *cobra.Command) *cobra.Command {
 		return names, noFile
 	}
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		for _, t := range topics(root) {
-			if len(args) == 1 && strings.EqualFold(args[0], t.name) {
+		found, rest, err := root.Find(args)
+		for _, t := range topics(root) { // a name, or the beginning of one
+			if found == root && len(args) == 1 && len(args[0]) > 2 && strings.HasPrefix(t.name, strings.ToLower(args[0])) {
 				return p.writeText(t.text)
 			}
 		}
-		found, rest, err := root.Find(args)
 		switch {
 		case err != nil:
 			return problem.Of(problem.Usage, err)

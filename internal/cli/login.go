@@ -117,7 +117,7 @@ func (p *program) login(ctx context.Context, f format, r loginRequest) error {
 	if who := account.who(); who != "" {
 		where += " as " + who
 	}
-	p.console.Note("logged in to %s; the token is kept in %s for profile %s", where, place, s.Profile.Name)
+	p.console.Note("logged in to %s; profile %s keeps the token in %s", where, s.Profile.Name, place)
 	p.env.WarnShadowed(s.Profile.Name)
 	if f == formatTable {
 		return nil

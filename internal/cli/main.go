@@ -28,6 +28,7 @@ type Build struct{ Version, Commit, Date string }
 // program is one run of utho: its streams and what every command may need.
 type program struct {
 	build   Build
+	args    []string
 	out     *answer
 	console *terminal.Console
 	signals *terminal.Signals
@@ -39,6 +40,7 @@ type program struct {
 // answer is stdout. It remembers the first failed write, which fails the command: cobra and others drop the error.
 type answer struct {
 	f   *os.File
+	ctx context.Context // ends a write that nobody reads
 	err error
 }
 
@@ -46,7 +48,7 @@ func (w *answer) Write(p []byte) (int, error) {
 	if w.err != nil {
 		return 0, w.err
 	}
-	n, err := w.f.Write(p)
+	n, err := terminal.Await(w.ctx, func() (int, error) { return w.f.Write(p) })
 	if path, ok := errors.AsType[*os.PathError](err); ok {
 		err = path.Err
 	}
@@ -65,6 +67,7 @@ func (e *stdoutError) Unwrap() error { return e.err }
 func Main(build Build, args []string, in, out, errFile *os.File) int {
 	log.SetOutput(io.Discard) // net/http logs what a hostile service sends unasked
 	p := newProgram(build, in, out, errFile)
+	p.args = args
 	root := newRoot(p)
 	root.SetArgs(args)
 	root.SetOut(p.out)
@@ -91,6 +94,7 @@ func newProgram(build Build, in, out, errFile *os.File) *program {
 	p.signals = terminal.NewSignals(func() {
 		p.console.Note("interrupted; cleaning up (up to %d s). Press Ctrl-C again to stop now", int(terminal.GraceTime.Seconds()))
 	})
+	p.out.ctx = p.signals.Grace
 	return p
 }
 

@@ -123,6 +123,8 @@ func (p *program) loginOwn(ctx context.Context, s *session.Session, r loginReque
 		if err != nil {
 			if left, ok := errors.AsType[*lifecycle.OutcomeError](err); ok { // the profile may hold nothing
 				err = problem.Hintf(err, "log in, then %s", p.outcomeHint(left))
+			} else if errors.As(err, new(*lifecycle.TakenError)) {
+				err = problem.Hintf(err, "choose another --name, or leave --name out for one that is free")
 			}
 			return err
 		}
@@ -151,8 +153,8 @@ func (p *program) ownName(tokens []utho.Token, r loginRequest) (string, error) {
 		name = fmt.Sprintf("%s-%d", base, n)
 	}
 	if name != base {
-		p.console.Note("a token named %s is there already; if a login that was cut short left it, delete it: %s",
-			output.Name(base), p.env.Route.Command("token", "delete", base))
+		p.console.Note("a token named %s is there already, of another profile or machine, or left by a login that was cut short; see which: %s",
+			output.Name(base), p.env.Route.Command("token", "get", base))
 	}
 	return name, checkName(name, r.lifetime)
 }

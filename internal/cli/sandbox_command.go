@@ -77,7 +77,9 @@ func (p *program) serveSandbox(ctx context.Context, s *session.Session, addr str
 		_ = ln.Close() // nobody was told of it
 		return err
 	}
-	p.console.Note("serving the sandbox on %s; its tokens are not real; Ctrl-C ends it", ln.Addr())
+	if !log { // whose lines are all JSON
+		p.console.Note("serving the sandbox on %s; its tokens are not real; Ctrl-C ends it", ln.Addr())
+	}
 	debug := p.env.Debugging()
 	return s.Box.Serve(ctx, ln, func(r sandbox.Request) {
 		if debug {

@@ -100,11 +100,14 @@ func (p *program) created(i lifecycle.Issued, to *destinations) {
 	if i.Token.ID != "" {
 		about = " (" + i.Token.Scope.String() + ", id " + i.Token.ID + ")"
 	}
-	once := ""
-	if to.out.secret {
-		once = ", shown this once,"
+	went := "went to " + to.names()
+	switch {
+	case to.names() == "stdout":
+		went = "is shown this once"
+	case to.out.secret:
+		went = "is shown this once and " + went
 	}
-	p.console.Note("created %s%s; its secret%s went to %s", output.Name(i.Token.Name), about, once, to.names())
+	p.console.Note("created %s%s; its secret %s", output.Name(i.Token.Name), about, went)
 	if _, at, ok := expiry.Split(i.Token.Name); ok {
 		p.console.Note("it ends at %s; the service does not enforce that, %s does", at.Format("2006-01-02 15:04 MST"),
 			p.env.Route.Command("token", "delete", "--expired"))

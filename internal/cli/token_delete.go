@@ -55,6 +55,8 @@ func (r *deleteRequest) check(p *program) error {
 		return emptyArgument()
 	case len(r.args) > 0 && r.Any():
 		return problem.Usagef("token delete takes ids and names, or selectors, not both").Hintf("utho token delete --help shows both")
+	case len(r.args) == 0 && !r.Any() && len(r.Except) > 0:
+		return problem.Usagef("--except goes with selectors").Hintf("choose all others with: --name '*' --except NAME")
 	case len(r.args) == 0 && !r.Any():
 		return problem.Usagef("token delete needs an ID or NAME, or a selector such as --expired").
 			Hintf("utho token delete --help shows the selectors")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"github.com/utho/utho-cli/internal/child"
 	"github.com/utho/utho-cli/internal/config"
 	"github.com/utho/utho-cli/internal/lifecycle"
+	"github.com/utho/utho-cli/internal/listing"
 	"github.com/utho/utho-cli/internal/output"
 	"github.com/utho/utho-cli/internal/problem"
 	"github.com/utho/utho-cli/internal/session"
@@ -100,22 +102,25 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) (err error) 
 		return err
 	}
 	plan, err := to.s.PlanRotation(ctx, r.RotateRequest, records, to)
+	if several, ok := errors.AsType[*lifecycle.AmbiguousError](err); ok && several.Held == "" {
+		return problem.Hintf(err, "name one by its id; with the newest it is: %s", p.again(r.Arg, listing.Newest(several.Tokens).ID))
+	}
 	if err != nil {
 		return err
 	}
 	defer plan.Close()
 	if !plan.Due {
-		if p.console.Terminal() { // cron mails every word
+		if p.console.Terminal() || r.dryRun { // cron mails every word
 			p.console.Note("token %s does not end that soon; nothing to do", describe(plan.Old))
 		}
 		return nil
 	}
-	const cut = "an earlier rotation of %s was cut short "
+	const earlier = "an earlier rotation of %s did not come to its end: "
 	switch {
 	case plan.Resumes != nil:
-		p.console.Note(cut+"after it had delivered the secret of %s; going on from there", plan.Old.ID, plan.Resumes.ID)
+		p.console.Note(earlier+"it had delivered the secret of %s; going on from there", plan.Old.ID, plan.Resumes.ID)
 	case plan.Drops != nil:
-		p.console.Note(cut+"before it delivered the secret of %s; that token is deleted first", plan.Old.ID, plan.Drops.ID)
+		p.console.Note(earlier+"it had not delivered the secret of %s; that token is deleted first", plan.Old.ID, plan.Drops.ID)
 	}
 	if r.dryRun {
 		return p.showRotation(plan, to, r)
@@ -178,6 +183,21 @@ func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, r rot
 			describe(plan.Old), output.Name(plan.Name), old, to.names())
 	}
 	return to.out.show(lifecycle.Issued{Token: utho.Token{Name: plan.Name, Scope: plan.Old.Scope}, Replaces: &plan.Old, Now: time.Now()})
+}
+
+// again is the command that was typed, with another argument behind its own words.
+func (p *program) again(arg, other string) string {
+	words, way := slices.Clone(p.args), p.env.Route
+	if n := slices.Index(words, "rotate") + 1; slices.Contains(words[n:], arg) {
+		words[n+slices.Index(words[n:], arg)] = other
+	}
+	if p.env.Flags.Profile != "" {
+		way.Profile = ""
+	}
+	if p.env.Flags.APIURL != "" {
+		way.APIURL = ""
+	}
+	return way.Command(words...)
 }
 
 // warnOwn says so if the credential in use was the token that was rotated, which utho could not know.

@@ -36,20 +36,27 @@ func (d *envFile) Prepare(ctx context.Context) error {
 	}
 	f, content, err := d.open(ctx, false)
 	if err == nil {
-		info, err := f.Stat()
+		warnMode(d.env, f)
 		_ = f.Close() // read only
-		if err == nil && privfile.OthersCanRead(info) {
-			d.env.Warn(fmt.Sprintf("%s can be read by others (mode %#o); to close it: chmod 600 %s",
-				d.path, info.Mode().Perm(), shellescape.Quote(d.path)))
-		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if _, err := d.change(content, "x"); err != nil {
 		return err
 	}
+	if found, _, _ := findVariable(content, d.name); found != nil && found.value != "" && !d.env.Rotate { // it was read
+		d.env.Warn(fmt.Sprintf("%s in %s has a value already, which the new secret replaces", d.name, d.path))
+	}
 	warnGit(ctx, d.env, d.path)
 	return nil
+}
+
+// warnMode says so if others can read a file that gets a secret and keeps its mode.
+func warnMode(env Env, f *os.File) {
+	if info, err := f.Stat(); err == nil && privfile.OthersCanRead(info) {
+		env.Warn(fmt.Sprintf("%s can be read by others (mode %#o); to close it: chmod 600 %s",
+			f.Name(), info.Mode().Perm(), shellescape.Quote(f.Name())))
+	}
 }
 
 func (d *envFile) Deliver(ctx context.Context, t Token) error {

@@ -36,6 +36,10 @@ func (d *file) Prepare(ctx context.Context) error {
 	if err := privfile.CheckReplace(d.path, privfile.Keep); err != nil {
 		return err
 	}
+	if f, err := os.Open(d.path); err == nil {
+		warnMode(d.env, f)
+		_ = f.Close() // read only
+	}
 	warnGit(ctx, d.env, d.path)
 	return nil
 }

@@ -44,7 +44,7 @@ func TestFileAndEnv(t *testing.T) {
 		}
 		before := tree(t, dir)
 		d := prepared(t, env, c.kind+path)
-		if unchanged(t, dir, before); (c.kind == "env:" && c.mode&0o044 != 0) != strings.Contains(*warned, "can be read by others") {
+		if unchanged(t, dir, before); (c.mode&0o044 != 0) != strings.Contains(*warned, "can be read by others") {
 			t.Errorf("%+v: warned %q", c, *warned)
 		}
 		write(t, dir+"/.utho-1.tmp", "live_of_a_killed_run", 0o600) // swept by the next delivery

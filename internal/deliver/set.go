@@ -38,6 +38,10 @@ func (s *Set) checkPlaces() error {
 	for i, t := range s.targets {
 		for _, earlier := range s.targets[:i] {
 			same := t.Place() == earlier.Place() || t.Spec.Kind == KindProfile && strings.EqualFold(t.Place(), earlier.Place())
+			if whole, ok := earlier.Destination.(*file); ok { // it holds the secret and nothing else
+				variable, ok := t.Destination.(*envFile)
+				same = same || ok && variable.path == whole.path
+			}
 			if same && t.Spec.Kind != KindExec {
 				return bad(t.String(), fmt.Sprintf("it is the same place as %q", earlier.String()), "")
 			}

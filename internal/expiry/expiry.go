@@ -106,17 +106,17 @@ var ErrSuffix = errors.New("it ends like a name with an expiry, which utho write
 func CheckName(name string) error {
 	switch {
 	case name == "":
-		return errors.New("bad name: it is empty")
+		return errors.New("it is empty")
 	case len(name) > maxName:
-		return fmt.Errorf("bad name: it is %d bytes long; at most %d are allowed", len(name), maxName)
+		return fmt.Errorf("it is %d bytes long; at most %d are allowed", len(name), maxName)
 	case !utf8.ValidString(name):
-		return fmt.Errorf("bad name %q: it is not valid UTF-8", name)
+		return fmt.Errorf("%q: it is not valid UTF-8", name)
 	case Has("x" + name): // the x is for a name that is only a suffix
-		return fmt.Errorf("bad name %q: %w", name, ErrSuffix)
+		return fmt.Errorf("%q: %w", name, ErrSuffix)
 	}
 	for _, r := range name {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' { // which break lines
-			return fmt.Errorf("bad name %q: it has a control character, %U", name, r)
+			return fmt.Errorf("%q: it has a control character, %U", name, r)
 		}
 	}
 	return nil

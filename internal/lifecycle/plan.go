@@ -194,11 +194,12 @@ func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinat
 	switch {
 	case len(found) == 0: // it was never created, or somebody dropped it
 		return nil
-	case p.rec.Stage != stageDelivering && len(found) == 1 && (p.rec.NewID != "" || p.rec.stampedThen(found[0])):
+	case p.rec.Stage != stageDelivering && len(found) == 1 &&
+		(p.rec.NewID != "" || p.rec.stampedThen(found[0]) && found[0].Scope == p.Old.Scope):
 		p.Drops = &found[0]
 		return nil
 	case p.rec.Stage != stageDelivering:
-		left.Left = fmt.Sprintf("an earlier rotation of %s was cut short: %s, named %s, may be what it created, with a secret that is lost;"+
+		left.Left = fmt.Sprintf("an earlier rotation of %s did not come to its end: %s, named %s, may be what it created, with a secret that is lost;"+
 			" the old token still works", p.Old.ID, candidates(found), quote(found[0].Name))
 		return left
 	}

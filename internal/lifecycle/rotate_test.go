@@ -341,6 +341,8 @@ func TestRotateTwice(t *testing.T) {
 			time.Sleep(2 * time.Minute)
 			w.add("app", false)
 		}, want: "killed, outcome", oldStay: true, stay: 2},
+		"it never arrives, and somebody creates one of another scope at once": {faults: []fault{{On: "create", Before: runtime.Goexit}},
+			between: func(w *world, _ sandboxtest.Token) { w.add("app", true) }, want: "killed, outcome", oldStay: true, stay: 2},
 		"killed when it was known, and somebody creates one": {faults: []fault{{On: "verify", After: runtime.Goexit}},
 			between: func(w *world, _ sandboxtest.Token) { w.add("app", false) }, want: "killed, done", stay: 2},
 		"of another scope, which did not show": {faults: []fault{{On: "create", ForceWrite: true, HideFor: 6 * time.Second}}, shelf: shelf{killAfter: true},

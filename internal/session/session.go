@@ -152,7 +152,7 @@ func (e *Env) ReadSecret(ctx context.Context, s *Session) (err error) {
 func (e *Env) notLoggedIn(s *Session) error {
 	text := fmt.Sprintf("not logged in: profile %s has no token for %s", s.Profile.Name, s.Origin)
 	for _, name := range Variables {
-		if _, set := os.LookupEnv(name); set { // as in CI, if a secret is not there
+		if value, set := os.LookupEnv(name); set && strings.TrimSpace(value) == "" { // as in CI, if a secret is not there
 			text += ", and " + name + " is empty"
 			break
 		}
