@@ -199,8 +199,8 @@ func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinat
 		p.Drops = &found[0]
 		return nil
 	case p.rec.Stage != stageDelivering:
-		left.Left = fmt.Sprintf("an earlier rotation of %s did not come to its end: %s, named %s, may be what it created, with a secret that is lost;"+
-			" the old token still works", p.Old.ID, candidates(found), quote(found[0].Name))
+		left.Left = fmt.Sprintf("an earlier rotation of %s did not come to its end: "+
+			"%s, named %s, may be what it created, with a secret that is lost; the old token still works", p.Old.ID, candidates(found), quote(found[0].Name))
 		return left
 	}
 	secret, holders, err := p.readBack(ctx, to)
