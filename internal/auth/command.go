@@ -22,7 +22,7 @@ func Command(ctx context.Context, argv, env []string, stderr io.Writer) (string,
 	if filepath.Base(name) != name && !filepath.IsAbs(name) {
 		return "", fmt.Errorf("%s: a path must be absolute, since it would depend on the current directory", name)
 	}
-	var out bytes.Buffer
+	var out boundedBuffer
 	err := child.Command{
 		Argv: argv, Env: child.WithoutCredentials(env), Stdout: &out, Stderr: stderr, Foreground: child.Terminal(),
 	}.Run(ctx)
@@ -35,7 +35,7 @@ func Command(ctx context.Context, argv, env []string, stderr io.Writer) (string,
 	case err != nil:
 		return "", fmt.Errorf("%s: failed: %w", name, err)
 	}
-	secret, err := oneLine(out.Bytes())
+	secret, err := oneLine(out.taken.Bytes())
 	if err != nil {
 		return "", fmt.Errorf("%s: what it printed is no token: %w", name, err)
 	}
@@ -62,4 +62,15 @@ func oneLine(data []byte) (string, error) {
 		return "", fmt.Errorf("there are %d lines; only the token may stand there", n+1)
 	}
 	return Clean(data)
+}
+
+// boundedBuffer takes 64 KiB; who prints more finds the pipe closed. The buffer is not embedded: its ReadFrom would be
+// found and take everything.
+type boundedBuffer struct{ taken bytes.Buffer }
+
+func (b *boundedBuffer) Write(p []byte) (int, error) {
+	if b.taken.Len()+len(p) > 64<<10 {
+		return 0, io.ErrShortWrite
+	}
+	return b.taken.Write(p)
 }

@@ -38,13 +38,14 @@ const (
 	nameLine = "token_name: "
 )
 
-// value is an item as the keyring keeps it.
+// value is an item as the keyring keeps it. What would be lines of its own is left out: the service lets anyone call a
+// token anything.
 func (i Item) value() string {
 	s := i.Secret
-	if i.TokenID != "" {
+	if i.TokenID != "" && !strings.ContainsAny(i.TokenID, "\r\n") {
 		s += "\n" + idLine + i.TokenID
 	}
-	if i.TokenName != "" {
+	if i.TokenName != "" && !strings.ContainsAny(i.TokenName, "\r\n") {
 		s += "\n" + nameLine + i.TokenName
 	}
 	return s

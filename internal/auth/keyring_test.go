@@ -18,6 +18,11 @@ func TestItemValue(t *testing.T) {
 			t.Errorf("%q: %+v", i.value(), got)
 		}
 	}
+	for _, i := range []Item{{secret, "5", "a\ntoken_id: 999"}, {secret, "5\ntoken_id: 999", "a"}} { // called so at the service
+		if got := itemOf(i.value()); got.TokenID == "999" {
+			t.Errorf("%q: %+v", i.value(), got)
+		}
+	}
 	if got := itemOf(secret + "\nfuture: x\n"); got != (Item{Secret: secret}) {
 		t.Errorf("%+v", got)
 	}

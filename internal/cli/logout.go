@@ -137,8 +137,7 @@ func (p *program) revoke(ctx context.Context, profile config.Profile, r logoutRe
 			p.console.Note("deleted token %s", id)
 		default:
 			p.console.Warn("token %s counts as deleted, since the service rejects it now; "+
-				"could not verify that its secret was revoked; look for it with another token: %s",
-				id, p.env.Route.Command("token", "list", "-o", "wide"))
+				"could not verify that its secret was revoked; look for it with another token, or at %s", id, consoleURL)
 		}
 		switch _, err := b.Forget(p.signals.Grace, profile.Name, s.Item, false); {
 		case errors.Is(err, profiles.ErrChanged):

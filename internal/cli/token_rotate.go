@@ -116,11 +116,11 @@ func (p *program) rotateToken(ctx context.Context, r rotateRequest) (err error) 
 		return nil
 	}
 	const earlier = "an earlier rotation of %s did not come to its end: "
-	switch {
+	switch { // true for --dry-run too
 	case plan.Resumes != nil:
-		p.console.Note(earlier+"it had delivered the secret of %s; going on from there", plan.Old.ID, plan.Resumes.ID)
+		p.console.Note(earlier+"it had delivered the secret of %s, so this one goes on from there", plan.Old.ID, plan.Resumes.ID)
 	case plan.Drops != nil:
-		p.console.Note(earlier+"it had not delivered the secret of %s; that token is deleted first", plan.Old.ID, plan.Drops.ID)
+		p.console.Note(earlier+"it had not delivered the secret of %s, so that token goes first", plan.Old.ID, plan.Drops.ID)
 	}
 	if r.dryRun {
 		return p.showRotation(plan, to, r)
@@ -177,7 +177,7 @@ func (p *program) showRotation(plan *lifecycle.Rotation, to *destinations, r rot
 		old = "keep the old token"
 	}
 	if plan.Resumes != nil {
-		p.console.Note("would %s; nothing was changed", old)
+		p.console.Note("would verify it and %s; nothing was changed", old)
 	} else {
 		p.console.Note("would rotate %s to %s and %s; its secret would go to %s; nothing was changed",
 			describe(plan.Old), output.Name(plan.Name), old, to.names())

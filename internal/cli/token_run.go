@@ -75,7 +75,7 @@ func (p *program) around(cmd *cobra.Command, run func(ctx context.Context, argv 
 		}
 		path, err := child.LookPath(argv[0])
 		if err != nil {
-			return problem.Of(problem.RunFailed, fmt.Errorf("%w; nothing was created", err))
+			return problem.Of(problem.RunFailed, err)
 		}
 		err = run(ctx, argv, func(secret, apiURL string) *exec.Cmd {
 			set := []string{"UTHO_API_URL=" + apiURL}

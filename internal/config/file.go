@@ -161,7 +161,7 @@ func (f *File) syntaxError(said string) error {
 	if strings.HasPrefix(message, "did not find expected ") { // its parser counts from 0, its scanner from 1
 		line++
 	}
-	return f.errorAt(&yaml.Node{Line: line}, "is not valid YAML: %s", message)
+	return f.errorAt(&yaml.Node{Line: line}, "is not valid YAML from here on: %s", message)
 }
 
 func (f *File) errorAt(n *yaml.Node, format string, args ...any) error {

@@ -118,8 +118,8 @@ func TestSyntaxErrors(t *testing.T) {
 	for _, tc := range []struct{ text, place, says string }{
 		{"\xfe\xff", "", "UTF-8"},
 		{"a: b: c\n", "", "is not valid YAML: mapping values"},
-		{"a: 1\nb: 'c\n", "2", "is not valid YAML: found unexpected end"},
-		{"a: 1\nb: [c\nd: e\n", "2", "is not valid YAML: did not find"},
+		{"a: 1\nb: 'c\n", "2", "is not valid YAML from here on: found unexpected end"},
+		{"a: 1\nb: [c\nd: e\n", "2", "is not valid YAML from here on: did not find"},
 		{"---\na: 1\n---\nb: 1\n", "3", "second document"},
 		{"[1]\n", "1", "must be a mapping"},
 		{"a: 1\nb: 2\na: 3\n", "3", `"a" stands twice`},

@@ -106,6 +106,8 @@ func findVariable(content, name string) (found *assignment, all []assignment, er
 	switch {
 	case strings.ContainsRune(content, 0):
 		return nil, nil, errors.New("it has NUL bytes and is not a dotenv file in UTF-8")
+	case strings.Count(content, "\r") != strings.Count(content, "\r\n"):
+		return nil, nil, errors.New("it has carriage returns that end no line")
 	case strings.HasPrefix(content, "\xef\xbb\xbf"):
 		return nil, nil, errors.New("line 1: a byte-order mark hides what follows from shells; save the file without it")
 	}

@@ -90,6 +90,7 @@ func TestSetVariableRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ content, says string }{
 		"twice":                 {"KEY=1\nA=2\nexport KEY = 3\n", "more than once, on lines 1, 3;"},
 		"NUL":                   {"\xff\xfeK\x00E\x00Y\x00=\x001\x00", "NUL"},
+		"lone CR":               {"A=1\rKEY=0ld\rB=2\n", "carriage returns that end no line"},
 		"BOM":                   {"\ufeffA=0ld\n", "line 1: a byte-order mark"},
 		"open own single":       {"A=1\n\nKEY='0ld\nB=it's\n", "line 3: it opens a quote"},
 		"closed by accident":    {"A=\"open\nKEY=0ld\nB=\"x\"\n", "line 1: it opens a quote"},

@@ -88,7 +88,7 @@ func (s *Session) remove(ctx, grace context.Context, c *utho.Client, id string, 
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("delete token %s: %w before an answer came", id, context.Cause(ctx))
 	}
-	list, listErr := listWith(grace, c, min(listWithin, s.Timeout))
+	list, listErr := listWith(grace, c, min(limit, s.Timeout))
 	switch {
 	case listErr != nil:
 		return fmt.Errorf("%w; %w: %w", err, errUnseen, listErr)

@@ -106,22 +106,23 @@ func (i *issuance) inScope(tokens []utho.Token) []utho.Token {
 
 // schedule is when the tokens are listed after a create: after each of the waits, in so much time.
 type schedule struct {
-	within time.Duration
-	waits  []time.Duration
+	within, last time.Duration // last after a signal
+	waits        []time.Duration
 }
 
 var (
-	toConfirm = schedule{5 * time.Second, []time.Duration{
+	toConfirm = schedule{5 * time.Second, confirmInGrace, []time.Duration{
 		0, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, time.Second, time.Second, time.Second,
 	}}
-	ifLost = schedule{3*time.Second + 3*listWithin, []time.Duration{0, time.Second, 2 * time.Second}}
+	ifLost = schedule{3*time.Second + 3*listWithin, 2 * listWithin, []time.Duration{0, time.Second, 2 * time.Second}}
 )
 
 // look lists until an added token of the scope is there, since one of another may be somebody else's that shows first,
-// or the time of the schedule or that a signal leaves ends. It returns the last list that came, or why none did.
+// or the time of the schedule or that a signal leaves ends. It returns the last list, or one that showed an added token,
+// or why there is none.
 func (i *issuance) look(ctx, grace context.Context, when schedule) (*utho.TokenList, error) {
 	defer i.Waiting("waiting for the new token to show in the list")()
-	limited, cancel := bounded(ctx, grace, when.within, confirmInGrace)
+	limited, cancel := bounded(ctx, grace, when.within, when.last)
 	defer cancel()
 	var last *utho.TokenList
 	var failed error
@@ -133,7 +134,9 @@ func (i *issuance) look(ctx, grace context.Context, when schedule) (*utho.TokenL
 		if err == nil && len(i.inScope(i.added(list.Tokens))) > 0 {
 			return list, nil
 		}
-		last, failed = cmp.Or(list, last), cmp.Or(failed, err)
+		if err == nil || last == nil || len(i.added(last.Tokens)) == 0 {
+			last, failed = list, err
+		}
 	}
 	if last == nil {
 		return nil, cmp.Or(failed, errors.New("no time was left to list the tokens"))

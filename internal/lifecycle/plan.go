@@ -115,8 +115,13 @@ func (p *Rotation) plan(ctx context.Context, list *utho.TokenList, kept []*recor
 		p.Due, p.Name = true, p.Resumes.Name
 		return nil
 	}
-	if p.Due, err = p.req.due(p.Old, Now(list)); err == nil && p.Due {
+	p.Due, err = p.req.due(p.Old, Now(list))
+	switch {
+	case err != nil:
+	case p.Due:
 		p.Name, err = p.req.newName(p.Old, Now(list))
+	case p.rec != nil && p.Drops == nil: // nothing is left of an earlier one, and no new one will say so
+		p.rec.discard()
 	}
 	return err
 }

@@ -55,8 +55,13 @@ func (p *Rotation) Run(ctx, grace context.Context, to Destinations) (Issued, err
 		return Issued{}, &NotCreatedError{Old: p.Old.ID, Err: err}
 	}
 	if err := p.create(ctx, grace, i, to); err != nil {
+		var left *OutcomeError
 		switch {
-		case errors.As(err, new(*OutcomeError)):
+		case errors.As(err, &left):
+			if p.rec.NewID == "" && len(left.IDs) == 1 && left.Next != NextLook {
+				p.rec.NewID = left.IDs[0]
+				_ = p.rec.save(p.rec.Stage) // without it the next rotation tells by name, scope and stamp
+			}
 		case expiry.Has(p.Old.Name):
 			_ = p.rec.save(stageFailed) // without it only the record of the create stays
 		default:

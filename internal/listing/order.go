@@ -34,7 +34,7 @@ func Order(word string) (func(x, y utho.Token) int, error) {
 	case "expires":
 		return byTime(ends, reverse), nil
 	default:
-		return nil, fmt.Errorf("there is no order by %q (there are %s)", word, strings.Join(SortKeys(), ", "))
+		return nil, fmt.Errorf("there is no order by %q (there are %s; -KEY reverses)", word, strings.Join(SortKeys(), ", "))
 	}
 	if reverse {
 		return func(x, y utho.Token) int { return compare(y, x) }, nil

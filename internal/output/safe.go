@@ -98,6 +98,8 @@ func selects(before string, r rune, after string) bool {
 		return false
 	case base == '#' || base == '*' || '0' <= base && base <= '9':
 		return r == '\ufe0f' && strings.HasPrefix(after, "\u20e3") // the key around it
+	case unicode.Is(unicode.Variation_Selector, base): // which some scripts count as their own marks
+		return false
 	case joiningScript(base):
 		return r <= 0xfe00 // the selectors of Mongolian, and the first of all
 	case base == '©' || base == '®':

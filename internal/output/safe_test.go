@@ -24,7 +24,7 @@ func TestSafe(t *testing.T) {
 		"👩\u200d\ufffd": `👩\u200d` + "\ufffd", "👩\u200d\xff": `👩\u200d\xff`, "م\u200c خ": `م\u200c خ`,
 		"م\u200c\u200cخ": `م\u200c\u200cخ`, "م\u200d💻": `م\u200d💻`, "م\u202e\u200cخ": `م\u202e\u200cخ`,
 		"ci\ufe0f\ufe01": `ci\ufe0f\ufe01`, "10000\ufe0f": `10000\ufe0f`, "\ufe0fci": `\ufe0fci`,
-		"☎\ufe0f\ufe0f": "☎\ufe0f" + `\ufe0f`, "🚀\U000e0100\U000e01ef": `🚀\U000e0100\U000e01ef`, "a\u180b": `a\u180b`,
+		"☎\ufe0f\ufe0f": "☎\ufe0f" + `\ufe0f`, "🚀\U000e0100\U000e01ef": `🚀\U000e0100\U000e01ef`, "a\u180b": `a\u180b`, "\u182d\u180b\u180c\ufe00": "\u182d\u180b" + `\u180c\ufe00`,
 	} {
 		if got := Safe(in); got != want {
 			t.Errorf("Safe(%+q) = %+q, want %+q", in, got, want)

@@ -2,6 +2,7 @@
 package privfile
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -18,18 +19,28 @@ const (
 	noWrite  fs.FileMode = 0o022
 )
 
-// MkdirAll creates dir and its missing parents, 0700. Root creates nothing in a folder of somebody else, whom it would
-// lock out.
+// MkdirAll creates dir and its missing parents, 0700 whatever the umask. Root creates nothing in a folder of somebody
+// else, whom it would lock out.
 func MkdirAll(dir string) error {
-	_, err := os.Stat(dir)
-	for above := dir; errors.Is(err, fs.ErrNotExist) && os.Geteuid() == 0; {
-		above = filepath.Dir(above)
-		err = checkDir(above, 0)
+	dir = filepath.Clean(dir)
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return cmp.Or(err, os.MkdirAll(dir, 0o700)) // which fails for a file
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	parent := filepath.Dir(dir)
+	err := MkdirAll(parent)
+	if err == nil && os.Geteuid() == 0 {
+		err = checkDir(parent, 0)
+	}
+	if err == nil {
+		err = os.Mkdir(dir, 0o700)
+	}
+	switch {
+	case errors.Is(err, fs.ErrExist): // another process created it meanwhile
+		return nil
+	case err != nil:
 		return err
 	}
-	return os.MkdirAll(dir, 0o700)
+	return os.Chmod(dir, 0o700)
 }
 
 // ReadSecret returns the content of a file that holds a secret. It refuses a symbolic link (ErrLink), anything but a

@@ -84,15 +84,20 @@ func (a *answer) find(key string) (*object, error) {
 	}
 	var found *object
 	best, several := 0, false
-	for range 1000 { // each brace in front of the JSON may be its start
+	for tries := 0; ; tries++ { // each brace in front of the JSON may be its start
 		i := bytes.IndexAny(body, "{[")
 		if i < 0 {
+			break
+		}
+		if tries == 1000 && best == 0 { // what is behind them may be the answer
+			return &object{}, errBroken
+		} else if tries == 1000 {
 			break
 		}
 		o, size := readObject(body[i:])
 		body = body[i+size:]
 		switch rank := o.rank(key); {
-		case rank > best, found == nil && !errors.Is(o.err, errBroken):
+		case rank > best, found == nil && !errors.Is(o.err, errBroken), best == 0 && errors.Is(o.err, errTruncated):
 			found, best, several = o, rank, false
 		case rank > 0 && rank == best:
 			several = true
@@ -149,6 +154,7 @@ func (o *object) readMember(dec *json.Decoder, b []byte) error {
 		return err
 	}
 	key, _ := name.(string)
+	before := o.members[key]
 	o.members[key] = nil // it is there, even if its value breaks off
 	start := dec.InputOffset()
 	var to any = &json.RawMessage{}
@@ -160,5 +166,8 @@ func (o *object) readMember(dec *json.Decoder, b []byte) error {
 		return err
 	}
 	o.members[key] = bytes.TrimLeft(b[start:dec.InputOffset()], ": \t\r\n")
+	if key == "apikey" && len(before) > len(o.members[key]) { // an empty one takes no secret away
+		o.members[key] = before
+	}
 	return nil
 }

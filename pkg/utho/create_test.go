@@ -81,6 +81,7 @@ func TestCreateAnswers(t *testing.T) {
 			"HTTP/1.1 100 Continue\r\n\r\n" + ok(created), "HTTP/1.1 103 Early Hints\r\n\r\n" + ok(created),
 			`{"status":"error","message":"noise"}` + created,
 			// With a secret it is a create, whatever else it says.
+			`{"status":"error","apikey":"` + newSecret + `","apikey":""}`,
 			`{"status":"error","apikey":"` + newSecret + `","message":"` + newSecret + `"}`, reply(429, created), reply(400, created),
 			reply(500, created), reply(302, created, "Location: /elsewhere"), reply(302, created, "Location: http://[::1/"),
 		},
@@ -122,7 +123,9 @@ func TestCreateAnswers(t *testing.T) {
 		unknown("the answer is empty"): {"", "HTTP/1.1 204 No Content\r\n\r\n"},
 		unknown("not JSON"):            {"OK", newSecret},
 		unknown("/api/generate: a web page came back instead of JSON; the service is at"): {"<html>" + created + "</html>"},
-		unknown("ends in the middle"): {created[:len(created)-1], created[:40], reply(429, created[:60])},
+		unknown("ends in the middle"): {
+			created[:len(created)-1], created[:40], reply(429, created[:60]), reply(429, `[1] {"x":1,"apik`), reply(429, `{"x":1} `+created[:60])},
+		unknown("broken JSON"): {strings.Repeat("{", 1200) + created, reply(429, strings.Repeat("{", 1200)+created)},
 		unknown("broke off"): {
 			keep, keep + "Content-Length: 999\r\n\r\n" + created[:40],
 			keep + "Content-Length: 999\r\n\r\n" + `{"status":"error","message":"x"}`,
