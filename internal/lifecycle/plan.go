@@ -205,7 +205,8 @@ func (p *Rotation) recover(ctx context.Context, tokens []utho.Token, to Destinat
 		return nil
 	case p.rec.Stage != stageDelivering:
 		left.Left = fmt.Sprintf("an earlier rotation of %s did not come to its end: "+
-			"%s, named %s, may be what it created, with a secret that is lost; the old token still works", p.Old.ID, candidates(found), quote(found[0].Name))
+			"%s, named %s, may be what it created, with a secret that is lost; the old token still works",
+			p.Old.ID, candidates(found), quote(found[0].Name))
 		return left
 	}
 	secret, holders, err := p.readBack(ctx, to)
