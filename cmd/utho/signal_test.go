@@ -198,3 +198,20 @@ func TestDeleteAtOnce(t *testing.T) {
 	}
 	w.remain(12)
 }
+
+// A stdout that nobody reads keeps no command from ending by a signal.
+func TestUnreadStdout(t *testing.T) {
+	t.Parallel()
+	for args, sig := range map[string]syscall.Signal{"token list": syscall.SIGTERM, "token delete grafana --yes": syscall.SIGQUIT} {
+		m := newServed(t)
+		out, err := stuffedPipe(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := m.start(func(cmd *exec.Cmd) { cmd.Stdout = out }, append([]string{"utho", "--debug"}, strings.Fields(args)...)...)
+		p.until(map[bool]string{true: "debug: GET .*: 200", false: "debug: DELETE .*: 200"}[args == "token list"])
+		p.signal(sig)
+		p.exits(128 + int(sig))
+		_ = out.Close()
+	}
+}
